@@ -1,0 +1,588 @@
+/* The grammar of .sbx, edition 1. What it means is docs/language.md. */
+%code requires {
+#include "lang/parse.h"
+typedef void *yyscan_t;
+}
+%code {
+#include "lang/tables.h"
+#include "sbx.lex.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define YYLLOC_DEFAULT(current, rhs, n)                                                             \
+    (current) = (n) ? span_join(YYRHSLOC(rhs, 1), YYRHSLOC(rhs, n))                                 \
+                    : (struct span){YYRHSLOC(rhs, 0).source, YYRHSLOC(rhs, 0).end, YYRHSLOC(rhs, 0).end}
+
+static void yyerror(struct span *, struct parse *, yyscan_t, const char *);
+
+#define MAKE(type, ...) ({ struct type *made_ = NEW(parse->arena, struct type); *made_ = (struct type){__VA_ARGS__}; made_; })
+#define NAME(str, place) (struct name){(str), (place)}
+
+static struct expr *string_expr(struct parse *parse, struct str text, struct span span)
+{
+    return MAKE(expr, .kind = EXPR_STRING, .span = span, .text = text);
+}
+
+#define CURRENT_POLICY (parse->module->policies) /* lists are rings until they are closed: the last one */
+#define POLICY_OF(list, item) (CURRENT_POLICY->list = RING_ADD(CURRENT_POLICY->list, (item)))
+#define POLICY_JOIN(list, ring) (CURRENT_POLICY->list = RING_JOIN(CURRENT_POLICY->list, (ring)))
+
+static struct rule_decl *rule(struct parse *parse, enum effect effect, struct span span, struct operation *operation)
+{
+    return MAKE(rule_decl, .effect = effect, .span = span, .operation = *operation, .architectures = ARCH_ALL_MASK);
+}
+
+static enum type type_named(struct parse *parse, struct name name)
+{
+    enum type type = type_from_name(name.text);
+    if (type == TYPE_NONE)
+        diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0205, name.span, STR_ARGS(name.text)), name.span,
+                         "a parameter is a path, size, duration, int, bool, string, host, cidr, port or endpoint");
+    return type;
+}
+
+static unsigned arch_mask(struct parse *parse, struct name_list *names)
+{
+    unsigned mask = 0;
+    for (; names; names = names->next) {
+        int arch = arch_from_name(names->name.text);
+        if (arch >= 0)
+            mask |= 1u << arch;
+        else
+            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0206, names->name.span, STR_ARGS(names->name.text)),
+                             names->name.span, "this edition knows x86_64 and aarch64");
+    }
+    return mask;
+}
+
+static struct constant *number_constant(struct parse *parse, struct expr *number)
+{
+    if (number->kind != EXPR_INT)
+        diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0207, number->span), number->span, "write it without a unit or a point");
+    return MAKE(constant, .kind = CONSTANT_NUMBER, .span = number->span, .number = number->number, .negative = number->prefix.length != 0);
+}
+}
+
+%define api.pure full
+%define api.location.type {struct span}
+%define parse.error custom
+%define lr.default-reduction consistent
+%locations
+%parse-param {struct parse *parse} {yyscan_t scanner}
+%lex-param {yyscan_t scanner}
+%expect 0
+
+%union {
+    struct str text;
+    struct name name;
+    unsigned mask;
+    uint64_t number;
+    enum effect effect;
+    enum comparison comparison;
+    enum type type;
+    struct expr *expr;
+    struct ports *ports;
+    struct constant *constant;
+    struct constant_range *ranges;
+    struct condition *condition;
+    struct call *call;
+    struct content *content;
+    struct operation *operation;
+    struct rule_decl *rule;
+    struct setting *setting;
+    struct secret_decl *secret;
+    struct require_decl *require;
+    struct argument *argument;
+    struct use_decl *use;
+    struct parameter *parameter;
+    struct policy_decl *policy;
+    struct name_list *names;
+    struct call *calls;
+}
+
+%token START_MODULE "a module" START_OPERATION "an operation"
+%token ALLOW "allow" AND "and" AS "as" AT "at" BECAUSE "because" BIND "bind" CAPABILITIES "capabilities" CAPABILITY "capability"
+%token COMMAND "command" CONNECT "connect" CREATE "create" CWD "cwd" DEFAULT "default" DEGRADE "degrade" DELETE "delete" DENY "deny"
+%token DEV "dev" ELSE "else" ENV "env" EXCEPT "except" EXEC "exec" EXISTS "exists" EXPECT "expect" FALSE "false" FILE_ "file"
+%token FROM "from" FS "fs" GROUP "group" HOME "home" HOST_LOOPBACK "host-loopback" IF "if" IMAGE "image" IMPORT "import" IN "in"
+%token KEEP "keep" KILL "kill" LET "let" LIMITS "limits" LISTEN "listen" LOOPBACK "loopback" MODIFY "modify" NET "net" NEVER "never"
+%token NONE "none" NOT "not" ON "on" OR "or" OVERLAY "overlay" POLICY "policy" PROC "proc" PROCESS "process" READ "read"
+%token REQUIRE "require" SBX "sbx" SECRET "secret" SECRETS "secrets" SIZE "size" SUMMARY "summary" SYSCALL "syscall"
+%token SYSCALLS "syscalls" TCP "tcp" TESTS "tests" TMPFS "tmpfs" TRUE "true" UDP "udp" UNIX "unix" USE "use" USER "user"
+%token WHERE "where" WITH "with" WITHIN "within" WRITE "write"
+%token DOTDOT ".." EQ "==" NE "!=" LE "<=" GE ">="
+%token <text> WORD "a name" GROUP_NAME "a group (@name)" REFERENCE "a parameter ($name)" STRING "a string"
+%token <expr> NUMBER "a number" ADDRESS "an address"
+
+%type <name> word argument_name alias call_word effect_word with
+%type <names> words dotted archs capability_names
+%type <expr> expr exprs value host port_value
+%type <ports> ports port port_set
+%type <constant> constant constant_atom
+%type <ranges> range ranges
+%type <condition> condition where
+%type <comparison> comparison
+%type <call> call
+%type <calls> calls
+%type <content> content origin
+%type <mask> fs_verb fs_verbs net_verb net_verbs protocol protocols some_protocols if_exists
+%type <operation> operation fs_operation net_operation call_operation call_except
+%type <rule> fs_rules fs_rule net_rules net_rule call_rules call_rule tests_rules test
+%type <setting> setting limits limit
+%type <secret> secret_list secret_item
+%type <require> requirement
+%type <argument> arguments argument_list argument
+%type <parameter> parameters parameter_list parameter
+%type <text> because
+%type <effect> effect expectation
+
+%%
+start:
+    START_MODULE module
+  | START_OPERATION operation   { parse->operation = $2; }
+  ;
+
+module:
+    edition declarations
+  ;
+
+edition:
+    SBX NUMBER ';' {
+        if ($2->kind != EXPR_INT || $2->number != 1)
+            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0202, @2, (int)(@2.end - @2.start), parse->source->text.text + @2.start), @2, "this sbxc reads edition 1: `sbx 1;`");
+    }
+  | %empty {
+        struct span first = {@$.source, parse->token.start, parse->token.end};
+        diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0201, first), first, "a policy file starts with `sbx 1;`");
+    }
+  ;
+
+declarations:
+    %empty
+  | declarations declaration
+  | declarations error ';'
+  | declarations error '}'
+  ;
+
+declaration:
+    IMPORT dotted alias ';'         { parse->module->imports = RING_ADD(parse->module->imports, MAKE(import_decl, .path = RING_LIST($2), .alias = $3, .span = @$)); }
+  | IMPORT STRING alias ';'         { parse->module->imports = RING_ADD(parse->module->imports, MAKE(import_decl, .file = NAME($2, @2), .alias = $3, .span = @$)); }
+  | LET word '=' value ';'          { parse->module->lets = RING_ADD(parse->module->lets, MAKE(let_decl, .name = $2, .value = $4, .module = parse->module)); }
+  | GROUP GROUP_NAME '{' calls comma '}' { parse->module->groups = RING_ADD(parse->module->groups, MAKE(group_decl, .name = NAME($2, @2), .members = RING_LIST($4), .module = parse->module)); }
+  | POLICY word parameters {
+        parse->module->policies = RING_ADD(parse->module->policies, MAKE(policy_decl, .name = $2, .parameters = RING_LIST($3), .module = parse->module));
+    } '{' items close {
+        struct policy_decl *policy = parse->module->policies;
+        policy->uses = RING_LIST(policy->uses);
+        policy->rules = RING_LIST(policy->rules);
+        policy->settings = RING_LIST(policy->settings);
+        policy->secrets = RING_LIST(policy->secrets);
+        policy->requires = RING_LIST(policy->requires);
+    }
+  ;
+
+close: '}' | error '}' ;
+comma: %empty | ',' ;
+alias: %empty { $$ = (struct name){0}; } | AS word { $$ = $2; } ;
+dotted:
+    word                { $$ = RING_ADD((struct name_list *)NULL, MAKE(name_list, .name = $1)); }
+  | dotted '.' word     { $$ = RING_ADD($1, MAKE(name_list, .name = $3)); }
+  ;
+
+parameters:
+    %empty                          { $$ = NULL; }
+  | '(' ')'                         { $$ = NULL; }
+  | '(' parameter_list comma ')'    { $$ = $2; }
+  ;
+parameter_list:
+    parameter                       { $$ = RING_ADD((struct parameter *)NULL, $1); }
+  | parameter_list ',' parameter    { $$ = RING_ADD($1, $3); }
+  ;
+parameter:
+    word ':' word                   { $$ = MAKE(parameter, .name = $1, .type = type_named(parse, $3)); }
+  | word ':' word '=' value         { $$ = MAKE(parameter, .name = $1, .type = type_named(parse, $3), .value = $5); }
+  ;
+
+items:
+    %empty
+  | items item
+  | items error ';'
+  ;
+
+item:
+    USE dotted arguments ';'        { POLICY_OF(uses, MAKE(use_decl, .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @3))); }
+  | WITHIN dotted arguments ';'     { POLICY_OF(uses, MAKE(use_decl, .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @3), .within = true)); }
+  | SUMMARY STRING ';'              { POLICY_OF(settings, MAKE(setting, .kind = SETTING_SUMMARY, .span = @$, .values = string_expr(parse, $2, @2))); }
+  | COMMAND exprs ';'               { POLICY_OF(settings, MAKE(setting, .kind = SETTING_COMMAND, .span = @$, .values = RING_LIST($2))); }
+  | FS '{' fs_rules close           { POLICY_JOIN(rules, $3); }
+  | NET '{' net_rules close         { POLICY_JOIN(rules, $3); }
+  | SYSCALLS '{' call_rules close   { POLICY_JOIN(rules, $3); }
+  | LIMITS '{' limits close         { POLICY_JOIN(settings, $3); }
+  | PROCESS '{' process close
+  | SECRETS '{' secret_list close   { POLICY_JOIN(secrets, $3); }
+  | TESTS '{' tests_rules close     { POLICY_JOIN(rules, $3); }
+  | requirement                     { POLICY_OF(requires, $1); }
+  ;
+
+arguments:
+    %empty                          { $$ = NULL; }
+  | '(' ')'                         { $$ = NULL; }
+  | '(' argument_list comma ')'     { $$ = $2; }
+  ;
+argument_list:
+    argument                        { $$ = RING_ADD((struct argument *)NULL, $1); }
+  | argument_list ',' argument      { $$ = RING_ADD($1, $3); }
+  ;
+argument:
+    value                           { $$ = MAKE(argument, .value = $1); }
+  | word '=' value                  { $$ = MAKE(argument, .name = $1, .value = $3); }
+  ;
+
+because: %empty { $$ = (struct str){0}; } | BECAUSE STRING { $$ = $2; } ;
+effect: ALLOW { $$ = EFFECT_ALLOW; } | DENY { $$ = EFFECT_DENY; } | NEVER { $$ = EFFECT_NEVER; } ;
+
+/* files */
+fs_rules:
+    %empty                          { $$ = NULL; }
+  | fs_rules fs_rule                { $$ = RING_ADD($1, $2); }
+  | fs_rules error ';'              { $$ = $1; }
+  ;
+fs_rule:
+    effect fs_operation content if_exists because ';' {
+        $$ = rule(parse, $1, span_join(@1, @5), $2);
+        $$->content = $3; $$->if_exists = $4; $$->because = $5;
+    }
+  | effect fs_operation EXCEPT exprs because ';' {
+        $$ = rule(parse, $1, span_join(@1, @5), $2);
+        $$->except = MAKE(operation, .domain = DOMAIN_FILES, .span = @4, .verbs = $2->verbs, .paths = RING_LIST($4));
+        $$->because = $5;
+    }
+  ;
+fs_operation: fs_verbs exprs { $$ = MAKE(operation, .domain = DOMAIN_FILES, .span = @$, .verbs = $1, .paths = RING_LIST($2)); } ;
+fs_verbs: fs_verb | fs_verbs ',' fs_verb { $$ = $1 | $3; } ;
+fs_verb:
+    READ { $$ = VERB_READ; } | WRITE { $$ = VERB_WRITE; } | MODIFY { $$ = VERB_MODIFY; } | CREATE { $$ = VERB_CREATE; }
+  | DELETE { $$ = VERB_DELETE; } | EXEC { $$ = VERB_EXEC; }
+  ;
+if_exists: %empty { $$ = 0; } | IF EXISTS { $$ = 1; } ;
+content: %empty { $$ = NULL; } | FROM origin { $$ = $2; $$->span = @$; } ;
+origin:
+    expr                            { $$ = MAKE(content, .kind = FROM_POLICY, .path = $1); }
+  | CWD expr                        { $$ = MAKE(content, .kind = FROM_CWD, .path = $2); }
+  | HOME expr                       { $$ = MAKE(content, .kind = FROM_HOME, .path = $2); }
+  | TMPFS SIZE expr                 { $$ = MAKE(content, .kind = FROM_TMPFS, .size = $3); }
+  | OVERLAY expr                    { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_POLICY, .path = $2); }
+  | OVERLAY CWD expr                { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_CWD, .path = $3); }
+  | OVERLAY HOME expr               { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_HOME, .path = $3); }
+  | IMAGE expr                      { $$ = MAKE(content, .kind = FROM_IMAGE, .path_kind = FROM_POLICY, .path = $2); }
+  | PROC                            { $$ = MAKE(content, .kind = FROM_PROC); }
+  | DEV                             { $$ = MAKE(content, .kind = FROM_DEV); }
+  | SECRET word                     { $$ = MAKE(content, .kind = FROM_SECRET, .secret = $2); }
+  ;
+
+/* network */
+net_rules:
+    %empty                          { $$ = NULL; }
+  | net_rules net_rule              { $$ = RING_ADD($1, $2); }
+  | net_rules error ';'             { $$ = $1; }
+  ;
+net_rule:
+    effect net_operation because ';'              { $$ = rule(parse, $1, span_join(@1, @3), $2); $$->because = $3; }
+  | effect net_operation EXCEPT exprs because ';' {
+        $$ = rule(parse, $1, span_join(@1, @5), $2);
+        $$->except = MAKE(operation, .domain = DOMAIN_NET, .span = @4, .verbs = $2->verbs, .protocols = $2->protocols, .targets = RING_LIST($4));
+        $$->because = $5;
+    }
+  ;
+net_operation:
+    net_verbs protocols exprs       { $$ = MAKE(operation, .domain = DOMAIN_NET, .span = @$, .verbs = $1, .protocols = $2, .targets = RING_LIST($3)); }
+  ;
+net_verbs: net_verb | net_verbs ',' net_verb { $$ = $1 | $3; } ;
+net_verb: CONNECT { $$ = VERB_CONNECT; } | BIND { $$ = VERB_BIND; } | LISTEN { $$ = VERB_LISTEN; } ;
+protocols: %empty { $$ = 0; } | some_protocols ;
+some_protocols: protocol | some_protocols ',' protocol { $$ = $1 | $3; } ;
+protocol: TCP { $$ = PROTOCOL_TCP; } | UDP { $$ = PROTOCOL_UDP; } | UNIX { $$ = PROTOCOL_UNIX; } ;
+
+/* system calls */
+call_rules:
+    %empty                          { $$ = NULL; }
+  | call_rules call_rule            { $$ = RING_ADD($1, $2); }
+  | call_rules DEFAULT DENY WITH effect_word ';' {
+        $$ = $1;
+        POLICY_OF(settings, MAKE(setting, .kind = SETTING_DEFAULT, .span = span_join(@2, @5), .name = $5));
+    }
+  | call_rules ON archs '{' call_rules close {
+        unsigned architectures = arch_mask(parse, RING_LIST($3));
+        if ($5) {
+            struct rule_decl *inner = $5;
+            do { inner->architectures &= architectures; inner = inner->next; } while (inner != $5);
+        }
+        $$ = RING_JOIN($1, $5);
+    }
+  | call_rules error ';'            { $$ = $1; }
+  ;
+archs: words ;
+call_rule:
+    effect call_operation call_except with because ';' {
+        $$ = rule(parse, $1, span_join(@1, @5), $2);
+        $$->except = $3; $$->deny_with = $4; $$->because = $5;
+    }
+  ;
+call_except: %empty { $$ = NULL; } | EXCEPT call_operation { $$ = $2; } ;
+with: %empty { $$ = (struct name){0}; } | WITH effect_word { $$ = $2; } ;
+effect_word: word | KILL { $$ = NAME(STR("kill"), @1); } ;
+call_operation:
+    calls where                     { $$ = MAKE(operation, .domain = DOMAIN_CALLS, .span = @$, .calls = RING_LIST($1), .condition = $2); }
+  ;
+calls:
+    call                            { $$ = RING_ADD((struct call *)NULL, $1); }
+  | calls ',' call                  { $$ = RING_ADD($1, $3); }
+  ;
+call:
+    call_word                       { $$ = MAKE(call, .name = $1); }
+  | GROUP_NAME                      { $$ = MAKE(call, .name = NAME($1, @1), .is_group = true); }
+  ;
+call_word: word | KILL { $$ = NAME(STR("kill"), @1); } ;
+where: %empty { $$ = NULL; } | WHERE condition { $$ = $2; } ;
+
+%left OR;
+%left AND;
+%precedence NOT;
+condition:
+    condition OR condition          { $$ = MAKE(condition, .kind = CONDITION_OR, .span = @$, .left = $1, .right = $3); }
+  | condition AND condition         { $$ = MAKE(condition, .kind = CONDITION_AND, .span = @$, .left = $1, .right = $3); }
+  | NOT condition                   { $$ = MAKE(condition, .kind = CONDITION_NOT, .span = @$, .left = $2); }
+  | '(' condition ')'               { $$ = $2; }
+  | argument_name comparison constant { $$ = MAKE(condition, .kind = CONDITION_COMPARE, .span = @$, .argument = $1, .comparison = $2, .value = $3); }
+  | argument_name '&' constant_atom EQ constant { $$ = MAKE(condition, .kind = CONDITION_MASK, .span = @$, .argument = $1, .comparison = COMPARE_EQ, .mask = $3, .value = $5); }
+  | argument_name '&' constant_atom NE constant { $$ = MAKE(condition, .kind = CONDITION_MASK, .span = @$, .argument = $1, .comparison = COMPARE_NE, .mask = $3, .value = $5); }
+  | argument_name IN '{' ranges comma '}' { $$ = MAKE(condition, .kind = CONDITION_IN, .span = @$, .argument = $1, .ranges = RING_LIST($4)); }
+  | argument_name IN constant_atom DOTDOT constant_atom {
+        $$ = MAKE(condition, .kind = CONDITION_IN, .span = @$, .argument = $1, .ranges = MAKE(constant_range, .first = $3, .last = $5));
+    }
+  ;
+argument_name: word ;
+comparison:
+    EQ { $$ = COMPARE_EQ; } | NE { $$ = COMPARE_NE; } | '<' { $$ = COMPARE_LT; } | LE { $$ = COMPARE_LE; }
+  | '>' { $$ = COMPARE_GT; } | GE { $$ = COMPARE_GE; }
+  ;
+constant:
+    constant_atom
+  | constant '|' constant_atom      { $$ = MAKE(constant, .kind = CONSTANT_OR, .span = @$, .left = $1, .right = $3); }
+  ;
+constant_atom:
+    word                            { $$ = MAKE(constant, .kind = CONSTANT_NAME, .span = @$, .name = $1.text); }
+  | NUMBER                          { $$ = number_constant(parse, $1); }
+  | REFERENCE                       { $$ = MAKE(constant, .kind = CONSTANT_REFERENCE, .span = @$, .name = $1); }
+  | '(' constant ')'                { $$ = $2; }
+  ;
+ranges:
+    range                           { $$ = RING_ADD((struct constant_range *)NULL, $1); }
+  | ranges ',' range                { $$ = RING_ADD($1, $3); }
+  ;
+range:
+    constant                        { $$ = MAKE(constant_range, .first = $1); }
+  | constant DOTDOT constant_atom   { $$ = MAKE(constant_range, .first = $1, .last = $3); }
+  ;
+
+/* limits, process, secrets, requirements, tests */
+limits:
+    %empty                          { $$ = NULL; }
+  | limits limit                    { $$ = RING_ADD($1, $2); }
+  | limits error ';'                { $$ = $1; }
+  ;
+limit: word expr ';'                { $$ = MAKE(setting, .kind = SETTING_LIMIT, .span = span_join(@1, @2), .name = $1, .values = $2); } ;
+
+process:
+    %empty
+  | process setting                 { POLICY_OF(settings, $2); }
+  | process CAPABILITIES NONE because ';' {
+        struct rule_decl *none = rule(parse, EFFECT_DENY, span_join(@2, @3), MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @3));
+        none->because = $4;
+        POLICY_OF(rules, none);
+    }
+  | process CAPABILITIES capability_names because ';' {
+        struct rule_decl *some = rule(parse, EFFECT_ALLOW, span_join(@2, @3), MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @3, .capabilities = RING_LIST($3)));
+        some->because = $4;
+        POLICY_OF(rules, some);
+    }
+  | process effect CAPABILITY capability_names because ';' {
+        struct rule_decl *some = rule(parse, $2, span_join(@2, @4), MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @4, .capabilities = RING_LIST($4)));
+        some->because = $5;
+        POLICY_OF(rules, some);
+    }
+  | process error ';'
+  ;
+capability_names: words ;
+setting:
+    USER word ';'                   { $$ = MAKE(setting, .kind = SETTING_USER, .span = span_join(@1, @2), .name = $2); }
+  | USER expr ';'                   { $$ = MAKE(setting, .kind = SETTING_USER, .span = span_join(@1, @2), .values = $2); }
+  | CWD expr ';'                    { $$ = MAKE(setting, .kind = SETTING_CWD, .span = span_join(@1, @2), .values = $2); }
+  | ENV KEEP words ';'              { $$ = MAKE(setting, .kind = SETTING_ENV_KEEP, .span = span_join(@1, @3), .names = RING_LIST($3)); }
+  | ENV word '=' expr ';'           { $$ = MAKE(setting, .kind = SETTING_ENV_SET, .span = span_join(@1, @4), .name = $2, .values = $4); }
+  ;
+
+secret_list:
+    %empty                          { $$ = NULL; }
+  | secret_list secret_item         { $$ = RING_ADD($1, $2); }
+  | secret_list error ';'           { $$ = $1; }
+  ;
+secret_item:
+    word FROM ENV expr AT expr ';'  { $$ = MAKE(secret_decl, .name = $1, .from_env = true, .source = $4, .at = $6, .span = span_join(@1, @6)); }
+  | word FROM FILE_ expr AT expr ';' { $$ = MAKE(secret_decl, .name = $1, .source = $4, .path_kind = FROM_POLICY, .at = $6, .span = span_join(@1, @6)); }
+  | word FROM HOME expr AT expr ';' { $$ = MAKE(secret_decl, .name = $1, .source = $4, .path_kind = FROM_HOME, .at = $6, .span = span_join(@1, @6)); }
+  ;
+
+requirement:
+    REQUIRE word ';'                { $$ = MAKE(require_decl, .feature = $2, .span = span_join(@1, @2)); }
+  | REQUIRE word GE NUMBER ';'      { $$ = MAKE(require_decl, .feature = $2, .version = $4->number, .span = span_join(@1, @4)); }
+  | REQUIRE word ELSE DEGRADE BECAUSE STRING ';'
+        { $$ = MAKE(require_decl, .feature = $2, .degrade = true, .because = $6, .span = span_join(@1, @6)); }
+  | REQUIRE word GE NUMBER ELSE DEGRADE BECAUSE STRING ';'
+        { $$ = MAKE(require_decl, .feature = $2, .version = $4->number, .degrade = true, .because = $8, .span = span_join(@1, @8)); }
+  ;
+
+tests_rules:
+    %empty                          { $$ = NULL; }
+  | tests_rules test                { $$ = RING_ADD($1, $2); }
+  | tests_rules error ';'           { $$ = $1; }
+  ;
+test: EXPECT expectation operation ';' { $$ = rule(parse, $2, span_join(@1, @3), $3); } ;
+expectation: ALLOW { $$ = EFFECT_EXPECT_ALLOW; } | DENY { $$ = EFFECT_EXPECT_DENY; } ;
+operation:
+    fs_operation
+  | net_operation
+  | SYSCALL call_operation          { $$ = $2; $$->span = @$; }
+  | CAPABILITY capability_names     { $$ = MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @$, .capabilities = RING_LIST($2)); }
+  ;
+
+/* values */
+exprs:
+    expr                            { $$ = RING_ADD((struct expr *)NULL, $1); }
+  | exprs ',' expr                  { $$ = RING_ADD($1, $3); }
+  ;
+value: expr ;
+expr:
+    host
+  | NUMBER
+  | TRUE                            { $$ = MAKE(expr, .kind = EXPR_BOOL, .span = @$, .number = 1); }
+  | FALSE                           { $$ = MAKE(expr, .kind = EXPR_BOOL, .span = @$); }
+  | host ':' port_set               { $$ = MAKE(expr, .kind = EXPR_ENDPOINT, .span = @$, .host = $1, .ports = RING_LIST($3)); }
+  ;
+host:
+    STRING                          { $$ = string_expr(parse, $1, @1); }
+  | REFERENCE                       { $$ = MAKE(expr, .kind = EXPR_REFERENCE, .span = @$, .text = $1); }
+  | ADDRESS
+  | LOOPBACK                        { $$ = MAKE(expr, .kind = EXPR_LOOPBACK, .span = @$); }
+  | HOST_LOOPBACK                   { $$ = MAKE(expr, .kind = EXPR_HOST_LOOPBACK, .span = @$); }
+  ;
+port_set:
+    port                            { $$ = RING_ADD((struct ports *)NULL, $1); }
+  | '{' ports comma '}'             { $$ = $2; }
+  ;
+ports:
+    port                            { $$ = RING_ADD((struct ports *)NULL, $1); }
+  | ports ',' port                  { $$ = RING_ADD($1, $3); }
+  ;
+port:
+    port_value                      { $$ = MAKE(ports, .first = $1); }
+  | port_value DOTDOT port_value    { $$ = MAKE(ports, .first = $1, .last = $3); }
+  ;
+port_value: NUMBER | REFERENCE      { $$ = MAKE(expr, .kind = EXPR_REFERENCE, .span = @$, .text = $1); } ;
+
+words:
+    word                            { $$ = RING_ADD((struct name_list *)NULL, MAKE(name_list, .name = $1)); }
+  | words ',' word                  { $$ = RING_ADD($1, MAKE(name_list, .name = $3)); }
+  ;
+
+/* A word of the grammar is a name wherever it could not be meant as itself. */
+word:
+    WORD          { $$ = NAME($1, @1); }
+  | keyword       { $$ = NAME(((struct str){parse->source->text.text + @1.start, @1.end - @1.start}), @1); }
+  ;
+keyword:
+    AS | AT | BIND | CAPABILITIES | CAPABILITY | COMMAND | CONNECT | CREATE | CWD | DEFAULT | DELETE | DEV | ENV | EXEC
+  | EXISTS | EXPECT | FILE_ | FS | GROUP | HOME | IMAGE | IMPORT | KEEP | LET | LIMITS | LISTEN | MODIFY | NET
+  | OVERLAY | POLICY | PROC | PROCESS | READ | REQUIRE | SBX | SECRET | SECRETS | SIZE | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
+  | TMPFS | UDP | UNIX | USER | WITHIN | WRITE
+  ;
+%%
+
+static struct str token_text(const struct parse *parse, struct span span)
+{
+    struct str text = {parse->source->text.text + span.start, span.end - span.start};
+    if (text.length > 40)
+        text.length = 40;
+    return text;
+}
+
+// One sentence: what stands there, what could. A missing `;` is by far the most common mistake, so it is said where it is missing.
+static int yyreport_syntax_error(const yypcontext_t *context, struct parse *parse, yyscan_t scanner)
+{
+    (void)scanner;
+    enum { MOST = 8 };
+    yysymbol_kind_t expected[YYNTOKENS];
+    int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
+    bool semicolon = false;
+    for (int i = 0; i < count; i++)
+        semicolon |= strcmp(yysymbol_name(expected[i]), "';'") == 0;
+    struct span here = *yypcontext_location(context);
+    bool at_end = yypcontext_token(context) == YYSYMBOL_YYEOF;
+    if (semicolon && parse->previous.source && !parse->question) {
+        struct span gap = {parse->previous.source, parse->previous.end, parse->previous.end};
+        struct diagnostic *missing = diagnose(parse->diagnostics, SBX0103, gap, STR_ARGS(token_text(parse, parse->previous)));
+        diagnostic_label(parse->diagnostics, missing, gap, "a `;` ends the statement");
+        if (!at_end)
+            diagnostic_label(parse->diagnostics, missing, here, "`%.*s` can't go on from it", STR_ARGS(token_text(parse, here)));
+        return 0;
+    }
+    struct text wanted = {.arena = parse->arena};
+    for (int i = 0; i < count && count <= MOST; i++) {
+        const char *name = yysymbol_name(expected[i]);
+        bool quoted = name[0] == '\'';
+        bool plain = strchr(name, ' ') == NULL && !quoted;
+        text_addf(&wanted, "%s%s%.*s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", plain || quoted ? "`" : "",
+                  quoted ? (int)strlen(name) - 2 : (int)strlen(name), quoted ? name + 1 : name, plain || quoted ? "`" : "");
+    }
+    struct diagnostic *diagnostic = at_end ? diagnose(parse->diagnostics, SBX0104, here)
+                                           : diagnose(parse->diagnostics, SBX0105, here, STR_ARGS(token_text(parse, here)));
+    if (wanted.length)
+        diagnostic_label(parse->diagnostics, diagnostic, here, "here %.*s is possible", STR_ARGS(text_str(&wanted)));
+    else
+        diagnostic_label(parse->diagnostics, diagnostic, here, at_end ? "something is missing before this end" : "no statement starts or goes on like this here");
+    return 0;
+}
+
+// Bison's own words for what yyreport_syntax_error does not cover: only "memory exhausted", its bound on nesting.
+static void yyerror(struct span *span, struct parse *parse, yyscan_t scanner, const char *message)
+{
+    (void)scanner;
+    (void)message;
+    diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0106, *span), *span, "the parser gives up here");
+}
+
+void parse_source(struct parse *parse)
+{
+    if (!parse->question)
+        parse->module = NEW(parse->arena, struct module);
+    if (parse->module)
+        parse->module->source = parse->source;
+    yyscan_t scanner;
+    if (yylex_init_extra(parse, &scanner))
+        abort();
+    // The text may be a large one that is mapped or compiled in: the scanner wants a copy with two NULs at its end.
+    char *text = arena_alloc(parse->arena, parse->source->text.length + 2);
+    memcpy(text, parse->source->text.text, parse->source->text.length);
+    yy_scan_buffer(text, parse->source->text.length + 2, scanner);
+    yyparse(parse, scanner);
+    yylex_destroy(scanner);
+    struct module *module = parse->module;
+    if (!module)
+        return;
+    module->imports = RING_LIST(module->imports);
+    module->lets = RING_LIST(module->lets);
+    module->groups = RING_LIST(module->groups);
+    module->last_policy = module->policies;
+    module->policies = RING_LIST(module->policies);
+}

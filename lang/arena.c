@@ -1,0 +1,261 @@
+// Memory and text of one compilation: the arena, strings, growing text, a hash map, edit distance.
+#include "lang/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 64 * 1024, ALIGNMENT = 16 };
+
+struct block {
+    struct block *next;
+    size_t used, size;
+    _Alignas(ALIGNMENT) char data[];
+};
+
+struct arena {
+    struct block *blocks;
+};
+
+static void out_of_memory(void)
+{
+    static const char text[] = "sbx: out of memory\n";
+    fwrite(text, 1, sizeof text - 1, stderr);
+    exit(3);
+}
+
+static struct block *block_new(size_t size)
+{
+    struct block *block = calloc(1, sizeof *block + size);
+    if (!block)
+        out_of_memory();
+    block->size = size;
+    return block;
+}
+
+struct arena *arena_new(void)
+{
+    struct arena *arena = calloc(1, sizeof *arena);
+    if (!arena)
+        out_of_memory();
+    return arena;
+}
+
+void arena_free(struct arena *arena)
+{
+    if (!arena)
+        return;
+    for (struct block *block = arena->blocks, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(arena);
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    if (bytes > SIZE_MAX / 2)
+        out_of_memory();
+    bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    struct block *block = arena->blocks;
+    if (!block || block->size - block->used < bytes) {
+        struct block *fresh = block_new(bytes > BLOCK ? bytes : BLOCK);
+        if (block && bytes > BLOCK) { // a large piece does not end the block that small ones still fit into
+            fresh->next = block->next;
+            block->next = fresh;
+            fresh->used = bytes;
+            return fresh->data;
+        }
+        fresh->next = block;
+        arena->blocks = block = fresh;
+    }
+    void *memory = block->data + block->used;
+    block->used += bytes;
+    return memory;
+}
+
+void *arena_grow(struct arena *arena, void *old, size_t old_bytes, size_t new_bytes)
+{
+    void *memory = arena_alloc(arena, new_bytes);
+    if (old_bytes)
+        memcpy(memory, old, old_bytes);
+    return memory;
+}
+
+struct str str_from(const char *text)
+{
+    return (struct str){text, strlen(text)};
+}
+
+struct str str_copy(struct arena *arena, struct str s)
+{
+    char *copy = arena_alloc(arena, s.length + 1);
+    if (s.length)
+        memcpy(copy, s.text, s.length);
+    return (struct str){copy, s.length};
+}
+
+struct str str_vformat(struct arena *arena, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    char *text = arena_alloc(arena, (size_t)length + 1);
+    vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return (struct str){text, (size_t)length};
+}
+
+struct str str_format(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct str s = str_vformat(arena, format, args);
+    va_end(args);
+    return s;
+}
+
+bool str_equal(struct str a, struct str b)
+{
+    return a.length == b.length && (a.length == 0 || memcmp(a.text, b.text, a.length) == 0);
+}
+
+bool str_is(struct str s, const char *text)
+{
+    return str_equal(s, str_from(text));
+}
+
+int str_compare(struct str a, struct str b)
+{
+    size_t common = a.length < b.length ? a.length : b.length;
+    int order = common ? memcmp(a.text, b.text, common) : 0;
+    return order ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+bool str_starts(struct str s, struct str prefix)
+{
+    return s.length >= prefix.length && memcmp(s.text, prefix.text, prefix.length) == 0;
+}
+
+void text_add(struct text *text, const char *bytes, size_t length)
+{
+    if (text->length + length + 1 > text->capacity) {
+        size_t capacity = (text->length + length + 1) * 2;
+        if (capacity < 128)
+            capacity = 128;
+        text->data = arena_grow(text->arena, text->data, text->length, capacity);
+        text->capacity = capacity;
+    }
+    if (length)
+        memcpy(text->data + text->length, bytes, length);
+    text->length += length;
+    text->data[text->length] = '\0';
+}
+
+void text_addf(struct text *text, const char *format, ...)
+{
+    char small[256];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(small, sizeof small, format, args);
+    va_end(args);
+    if ((size_t)length < sizeof small) {
+        text_add(text, small, (size_t)length);
+        return;
+    }
+    va_start(args, format);
+    struct str s = str_vformat(text->arena, format, args);
+    va_end(args);
+    text_add(text, s.text, s.length);
+}
+
+struct str text_str(struct text *text)
+{
+    return text->data ? (struct str){text->data, text->length} : STR("");
+}
+
+struct map_entry {
+    struct str key;
+    void *value;
+    uint64_t hash;
+};
+
+static uint64_t hash_of(struct str s) // FNV-1a
+{
+    uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < s.length; i++)
+        hash = (hash ^ (unsigned char)s.text[i]) * 1099511628211u;
+    return hash;
+}
+
+static struct map_entry *slot_for(struct map_entry *entries, size_t capacity, struct str key, uint64_t hash)
+{
+    for (size_t i = hash & (capacity - 1);; i = (i + 1) & (capacity - 1)) {
+        struct map_entry *entry = &entries[i];
+        if (!entry->value || (entry->hash == hash && str_equal(entry->key, key)))
+            return entry;
+    }
+}
+
+void *map_get(const struct map *map, struct str key)
+{
+    return map->count ? slot_for(map->entries, map->capacity, key, hash_of(key))->value : NULL;
+}
+
+void *map_put(struct map *map, struct str key, void *value)
+{
+    if ((map->count + 1) * 4 > map->capacity * 3) {
+        size_t capacity = map->capacity ? map->capacity * 2 : 16;
+        struct map_entry *entries = NEW_ARRAY(map->arena, struct map_entry, capacity);
+        for (size_t i = 0; i < map->capacity; i++)
+            if (map->entries[i].value)
+                *slot_for(entries, capacity, map->entries[i].key, map->entries[i].hash) = map->entries[i];
+        map->entries = entries;
+        map->capacity = capacity;
+    }
+    uint64_t hash = hash_of(key);
+    struct map_entry *entry = slot_for(map->entries, map->capacity, key, hash);
+    if (entry->value)
+        return entry->value;
+    *entry = (struct map_entry){key, value, hash};
+    map->count++;
+    return NULL;
+}
+
+// Optimal string alignment distance (Levenshtein with swaps of neighbours); names longer than the table are far away.
+static int edit_distance(struct str a, struct str b)
+{
+    enum { LONGEST = 40 };
+    if (a.length > LONGEST || b.length > LONGEST)
+        return LONGEST;
+    int d[LONGEST + 1][LONGEST + 1];
+    for (size_t i = 0; i <= a.length; i++)
+        d[i][0] = (int)i;
+    for (size_t j = 0; j <= b.length; j++)
+        d[0][j] = (int)j;
+    for (size_t i = 1; i <= a.length; i++)
+        for (size_t j = 1; j <= b.length; j++) {
+            int best = d[i - 1][j - 1] + (a.text[i - 1] != b.text[j - 1]);
+            if (d[i - 1][j] + 1 < best)
+                best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best)
+                best = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a.text[i - 1] == b.text[j - 2] && a.text[i - 2] == b.text[j - 1] && d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    return d[a.length][b.length];
+}
+
+void nearest_offer(struct nearest *nearest, struct str candidate)
+{
+    int limit = nearest->wrong.length <= 3 ? 1 : (int)nearest->wrong.length / 3;
+    long difference = (long)nearest->wrong.length - (long)candidate.length;
+    if (difference > limit || -difference > limit)
+        return;
+    int distance = edit_distance(nearest->wrong, candidate);
+    if (distance <= limit && (!nearest->best.length || distance < nearest->distance)) {
+        nearest->distance = distance;
+        nearest->best = candidate;
+    }
+}

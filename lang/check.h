@@ -1,0 +1,26 @@
+// Checking a module: every name means something, every value has the type its place asks for.
+#pragma once
+
+#include "lang/module.h"
+#include "lang/tables.h"
+
+void module_check(struct compilation *, struct module *);
+
+// Checks one operation in the scope of a module and, if not NULL, of a policy.
+bool operation_check(struct compilation *, struct module *, struct policy_decl *, struct operation *);
+
+// The literals' own rules; each records what is wrong. `expr` is a literal, its references already followed.
+bool check_view_path(struct compilation *, const struct expr *);  // absolute, normal, no globs
+bool check_host_name(struct compilation *, const struct expr *);  // LDH labels, or "*." and two labels
+bool check_port(struct compilation *, const struct expr *);       // 0..65535
+bool check_type(struct compilation *, const struct expr *, enum type); // a literal against a parameter's type
+
+// The `let` or parameter that `$name` means; both NULL when it means nothing.
+struct binding {
+    struct parameter *parameter;
+    struct let_decl *let;
+};
+struct binding binding_find(const struct module *, const struct policy_decl *, struct str name);
+
+// A group's members as sorted, distinct indices into the table of system calls.
+struct group_decl *group_find(struct compilation *, struct module *, struct str name);

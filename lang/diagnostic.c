@@ -1,0 +1,77 @@
+// Diagnostics: the record, and the table of codes.
+#include "lang/diagnostic.h"
+
+#include <string.h>
+
+static const struct {
+    const char *code;
+    enum severity severity;
+    const char *title;
+} table[] = {
+#define DIAGNOSTIC(number, severity, title) {"SBX" #number, SEVERITY_##severity, title},
+#include "lang/diagnostics.def"
+#undef DIAGNOSTIC
+};
+
+void diagnostics_init(struct diagnostics *diagnostics, struct arena *arena)
+{
+    *diagnostics = (struct diagnostics){.arena = arena};
+    diagnostics->last = &diagnostics->first;
+}
+
+const char *diagnostic_code(enum code code)
+{
+    return table[code].code;
+}
+
+struct diagnostic *diagnose(struct diagnostics *diagnostics, enum code code, struct span span, ...)
+{
+    struct diagnostic *diagnostic = NEW(diagnostics->arena, struct diagnostic);
+    va_list args;
+    va_start(args, span);
+    *diagnostic = (struct diagnostic){
+        .code = code,
+        .severity = table[code].severity,
+        .message = str_vformat(diagnostics->arena, table[code].title, args),
+        .span = span,
+    };
+    va_end(args);
+    for (const struct diagnostic *other = diagnostics->first; other; other = other->next)
+        if (other->code == code && memcmp(&other->span, &span, sizeof span) == 0 && str_equal(other->message, diagnostic->message))
+            return diagnostic; // found again on another way, as when a policy is used twice
+    unsigned *count = diagnostic->severity == SEVERITY_ERROR ? &diagnostics->errors : &diagnostics->warnings;
+    if (diagnostics->errors + diagnostics->warnings >= DIAGNOSTICS_MOST) {
+        diagnostics->full = true;
+        ++*count;
+        return diagnostic;
+    }
+    ++*count;
+    *diagnostics->last = diagnostic;
+    diagnostics->last = &diagnostic->next;
+    return diagnostic;
+}
+
+void diagnostic_label(struct diagnostics *diagnostics, struct diagnostic *diagnostic, struct span span, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct str text = str_vformat(diagnostics->arena, format, args);
+    va_end(args);
+    if (memcmp(&span, &diagnostic->span, sizeof span) == 0 && !diagnostic->label.length) {
+        diagnostic->label = text;
+        return;
+    }
+    struct label **end = &diagnostic->others;
+    while (*end)
+        end = &(*end)->next;
+    *end = NEW(diagnostics->arena, struct label);
+    **end = (struct label){span, text, NULL};
+}
+
+void diagnostic_help(struct diagnostics *diagnostics, struct diagnostic *diagnostic, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    diagnostic->help = str_vformat(diagnostics->arena, format, args);
+    va_end(args);
+}

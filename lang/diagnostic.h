@@ -1,0 +1,51 @@
+// Diagnostics: what is wrong with a policy, where, and what to write instead.
+//
+// One record per finding; compiler/report/ prints it as text or JSON. The table of codes is lang/diagnostics.def.
+#pragma once
+
+#include "lang/source.h"
+
+enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
+
+enum code {
+#define DIAGNOSTIC(number, severity, title) SBX##number,
+#include "lang/diagnostics.def"
+#undef DIAGNOSTIC
+};
+
+struct label {
+    struct span span;
+    struct str text; // may be empty
+    struct label *next;
+};
+
+struct diagnostic {
+    enum code code;
+    enum severity severity;
+    struct str message; // the title, filled in
+    struct span span;   // the primary place
+    struct str label;   // what to say under it
+    struct label *others;
+    struct str help; // may be empty
+    struct diagnostic *next;
+};
+
+// "SBX0421".
+const char *diagnostic_code(enum code);
+
+struct diagnostics {
+    struct arena *arena;
+    struct diagnostic *first, **last;
+    unsigned errors, warnings;
+    bool full; // more than DIAGNOSTICS_MOST were found; the rest is not kept
+};
+
+enum { DIAGNOSTICS_MOST = 200 };
+
+void diagnostics_init(struct diagnostics *, struct arena *);
+
+// Records a finding; the format is the title's in diagnostics.def. Never NULL: past the limit a record that nobody prints is returned.
+struct diagnostic *diagnose(struct diagnostics *, enum code, struct span, ...);
+void diagnostic_label(struct diagnostics *, struct diagnostic *, struct span, const char *format, ...)
+    __attribute__((format(printf, 4, 5))); // the primary place when it has the primary span, else another
+void diagnostic_help(struct diagnostics *, struct diagnostic *, const char *format, ...) __attribute__((format(printf, 3, 4)));

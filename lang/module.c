@@ -1,0 +1,477 @@
+// Loading modules: reading files safely, finding what they import, refusing cycles and climbs.
+#include "lang/module.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lang/check.h"
+#include "lang/parse.h"
+
+#include "library.inc"
+
+struct compilation *compilation_new(void)
+{
+    struct arena *arena = arena_new();
+    struct compilation *compilation = NEW(arena, struct compilation);
+    compilation->arena = compilation->sources.arena = arena;
+    diagnostics_init(&compilation->diagnostics, arena);
+    return compilation;
+}
+
+void compilation_free(struct compilation *compilation)
+{
+    if (compilation)
+        arena_free(compilation->arena);
+}
+
+bool compilation_add_root(struct compilation *compilation, const char *folder)
+{
+    char resolved[PATH_MAX];
+    struct stat status;
+    if (!realpath(folder, resolved) || stat(resolved, &status) != 0)
+        return false;
+    if (!S_ISDIR(status.st_mode)) {
+        errno = ENOTDIR;
+        return false;
+    }
+    size_t count = compilation->root_count;
+    compilation->roots = arena_grow(compilation->arena, compilation->roots, count * sizeof(struct str), (count + 1) * sizeof(struct str));
+    compilation->roots[compilation->root_count++] = str_copy(compilation->arena, str_from(resolved));
+    return true;
+}
+
+const struct library_file *library_find(struct str name)
+{
+    for (const struct library_file *file = library_files; file->name; file++)
+        if (str_is(name, file->name))
+            return file;
+    return NULL;
+}
+
+const struct library_file *library_at(size_t index)
+{
+    size_t count = sizeof library_files / sizeof *library_files - 1;
+    return index < count ? &library_files[index] : NULL;
+}
+
+static struct policy_decl *find_policy(const struct module *module, struct str name)
+{
+    return map_get(&module->policy_map, name);
+}
+
+struct policy_decl *module_find_policy(const struct module *module, struct str name)
+{
+    return find_policy(module, name);
+}
+
+// "/a/python.sbx" → "python".
+static struct str stem_of(struct str path)
+{
+    size_t start = path.length, end = path.length;
+    while (start > 0 && path.text[start - 1] != '/')
+        start--;
+    if (end - start > 4 && memcmp(path.text + end - 4, ".sbx", 4) == 0)
+        end -= 4;
+    return (struct str){path.text + start, end - start};
+}
+
+static bool same_but_dashes(struct str a, struct str b)
+{
+    if (a.length != b.length)
+        return false;
+    for (size_t i = 0; i < a.length; i++)
+        if (a.text[i] != b.text[i] && !((a.text[i] == '-' || a.text[i] == '_') && (b.text[i] == '-' || b.text[i] == '_')))
+            return false;
+    return true;
+}
+
+struct policy_decl *module_main_policy(const struct module *module)
+{
+    if (module->policies && !module->policies->next)
+        return module->policies;
+    struct str stem = stem_of(module->key);
+    for (struct policy_decl *policy = module->policies; policy; policy = policy->next)
+        if (same_but_dashes(policy->name.text, stem))
+            return policy;
+    return NULL;
+}
+
+// Reads a regular file of bounded size. Returns NULL on success, else what went wrong.
+static const char *read_file(struct arena *arena, const char *path, struct str *text)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); // a FIFO would block, a terminal take us over
+    if (fd < 0)
+        return strerror(errno);
+    struct stat status;
+    const char *problem = NULL;
+    if (fstat(fd, &status) != 0)
+        problem = strerror(errno);
+    else if (!S_ISREG(status.st_mode))
+        problem = S_ISDIR(status.st_mode) ? "it is a folder" : "it is not a regular file";
+    else if (status.st_size > SOURCE_LARGEST)
+        problem = "it is larger than 8 MiB, which no policy is";
+    if (!problem) {
+        size_t size = (size_t)status.st_size, used = 0;
+        char *data = arena_alloc(arena, size + 2);
+        while (used < size) {
+            ssize_t n = read(fd, data + used, size - used);
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n < 0)
+                problem = strerror(errno);
+            if (n <= 0)
+                break;
+            used += (size_t)n;
+        }
+        *text = (struct str){data, used};
+    }
+    close(fd);
+    return problem;
+}
+
+static struct str folder_of(struct arena *arena, struct str path)
+{
+    size_t end = path.length;
+    while (end > 1 && path.text[end - 1] != '/')
+        end--;
+    return str_copy(arena, (struct str){path.text, end > 1 ? end - 1 : end});
+}
+
+static struct module *known_module(struct compilation *compilation, struct str key)
+{
+    for (struct module *module = compilation->modules; module; module = module->next)
+        if (str_equal(module->key, key))
+            return module;
+    return NULL;
+}
+
+static void load_imports(struct compilation *, struct module *);
+
+// Parses a source that is new to the compilation, then everything it imports, then checks it.
+static struct module *parse_module(struct compilation *compilation, struct source *source, struct str key, struct module *importer)
+{
+    source_index(&compilation->sources, source);
+    uint32_t where, length;
+    const char *flaw = source_flaw(source->text, &where, &length);
+    if (flaw) {
+        struct span span = {source->number, where, where + length};
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0115, span, flaw), span, "policies are plain UTF-8 text");
+    }
+    struct parse parse = {.arena = compilation->arena, .diagnostics = &compilation->diagnostics, .source = source};
+    if (!flaw) // flaw is the one thing to mend first: half a file would only give errors that follow from it
+        parse_source(&parse);
+    struct module *module = parse.module ? parse.module : NEW(compilation->arena, struct module);
+    module->source = source;
+    module->key = key;
+    module->importer = importer;
+    module->next = compilation->modules;
+    compilation->modules = module;
+    module->loading = true;
+    load_imports(compilation, module);
+    module_check(compilation, module);
+    module->loading = false;
+    return module;
+}
+
+static struct module *load_library(struct compilation *compilation, struct str name, struct module *importer)
+{
+    struct str key = str_format(compilation->arena, "std/%.*s.sbx", STR_ARGS(name));
+    struct module *known = known_module(compilation, key);
+    if (known)
+        return known;
+    const struct library_file *file = library_find(name);
+    if (!file)
+        return NULL;
+    struct source *source = source_add(&compilation->sources, key, STR("/"), (struct str){file->text, file->length});
+    source->is_library = true;
+    return parse_module(compilation, source, key, importer);
+}
+
+struct module *module_prelude(struct compilation *compilation)
+{
+    return load_library(compilation, STR("groups"), NULL);
+}
+
+static bool beneath(struct str path, struct str root)
+{
+    return str_starts(path, root) && (path.length == root.length || path.text[root.length] == '/' || root.length == 1);
+}
+
+static bool reachable(const struct compilation *compilation, const struct module *importer, struct str path)
+{
+    if (beneath(path, importer->source->folder))
+        return true;
+    for (size_t i = 0; i < compilation->root_count; i++)
+        if (beneath(path, compilation->roots[i]))
+            return true;
+    return false;
+}
+
+static struct module *load_resolved(struct compilation *compilation, struct str shown, struct str resolved, struct module *importer, const char **problem)
+{
+    struct module *known = known_module(compilation, resolved);
+    if (known)
+        return known;
+    struct str text;
+    *problem = read_file(compilation->arena, resolved.text, &text);
+    if (*problem)
+        return NULL;
+    struct source *source = source_add(&compilation->sources, shown, folder_of(compilation->arena, resolved), text);
+    return parse_module(compilation, source, resolved, importer);
+}
+
+// A file that the user or an import names. `shown` is how messages call it.
+static struct module *load_file(struct compilation *compilation, struct str path, struct str shown, struct module *importer, struct span span)
+{
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    char resolved[PATH_MAX];
+    if (!realpath(path.text, resolved)) {
+        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0301, span, STR_ARGS(shown), strerror(errno)), span, "asked for here");
+        return NULL;
+    }
+    struct str target = str_copy(compilation->arena, str_from(resolved));
+    if (importer && !reachable(compilation, importer, target)) {
+        struct diagnostic *d = diagnose(diagnostics, SBX0302, span, STR_ARGS(shown));
+        diagnostic_label(diagnostics, d, span, "this leads to %.*s", STR_ARGS(target));
+        diagnostic_help(diagnostics, d, "a file imports from its own folder and below; `-I DIR` adds a folder it may import from");
+        return NULL;
+    }
+    const char *problem = NULL;
+    struct module *module = load_resolved(compilation, shown, target, importer, &problem);
+    if (problem)
+        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0301, span, STR_ARGS(shown), problem), span, "asked for here");
+    return module;
+}
+
+struct module *module_load(struct compilation *compilation, const char *path)
+{
+    struct module *module = load_file(compilation, str_from(path), str_copy(compilation->arena, str_from(path)), NULL, (struct span){0});
+    if (!module)
+        compilation->unreadable = true;
+    return module;
+}
+
+static struct str dotted_text(struct arena *arena, const struct name_list *path, const char *separator)
+{
+    struct text text = {.arena = arena};
+    for (; path; path = path->next)
+        text_addf(&text, "%.*s%s", STR_ARGS(path->name.text), path->next ? separator : "");
+    return text_str(&text);
+}
+
+static struct module *import_library(struct compilation *compilation, struct module *module, struct import_decl *import)
+{
+    struct str name = dotted_text(compilation->arena, import->path->next, "/");
+    struct module *found = load_library(compilation, name, module);
+    if (found)
+        return found;
+    struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0303, import->span, STR_ARGS(name));
+    struct nearest nearest = {.wrong = name};
+    for (const struct library_file *file = library_files; file->name; file++)
+        nearest_offer(&nearest, str_from(file->name));
+    if (nearest.best.length)
+        diagnostic_label(&compilation->diagnostics, d, import->span, "did you mean `std.%.*s`?", STR_ARGS(nearest.best));
+    else
+        diagnostic_label(&compilation->diagnostics, d, import->span, "not in the standard library");
+    return NULL;
+}
+
+static struct module *import_dotted(struct compilation *compilation, struct module *module, struct import_decl *import)
+{
+    if (str_is(import->path->name.text, "std") && import->path->next)
+        return import_library(compilation, module, import);
+    struct arena *arena = compilation->arena;
+    struct str tail = dotted_text(arena, import->path, "/");
+    for (size_t i = 0; i <= compilation->root_count; i++) {
+        struct str root = i == 0 ? module->source->folder : compilation->roots[i - 1];
+        struct str path = str_format(arena, "%.*s/%.*s.sbx", STR_ARGS(root), STR_ARGS(tail));
+        if (access(path.text, F_OK) == 0)
+            return load_file(compilation, path, path, module, import->span);
+    }
+    struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0304, import->span, STR_ARGS(tail));
+    diagnostic_label(&compilation->diagnostics, d, import->span, "neither beside this file nor in a folder given by -I");
+    return NULL;
+}
+
+static struct module *import_file(struct compilation *compilation, struct module *module, struct import_decl *import)
+{
+    struct arena *arena = compilation->arena;
+    struct str file = import->file.text;
+    if (file.length && file.text[0] == '/') {
+        struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0305, import->file.span);
+        diagnostic_label(&compilation->diagnostics, d, import->file.span, "an import is relative to the file it stands in");
+        return NULL;
+    }
+    if (module->source->is_library) {
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0302, import->file.span, STR_ARGS(file)),
+                         import->file.span, "the standard library imports itself by name");
+        return NULL;
+    }
+    struct str path = str_format(arena, "%.*s/%.*s", STR_ARGS(module->source->folder), STR_ARGS(file));
+    struct str beside = module->source->name;
+    size_t folder = beside.length;
+    while (folder > 0 && beside.text[folder - 1] != '/')
+        folder--;
+    struct str shown = str_format(arena, "%.*s%.*s", (int)folder, beside.text, STR_ARGS(file));
+    return load_file(compilation, path, shown, module, import->file.span);
+}
+
+static void report_cycle(struct compilation *compilation, struct module *module, struct import_decl *import)
+{
+    struct text cycle = {.arena = compilation->arena};
+    text_addf(&cycle, "%.*s", STR_ARGS(import->module->source->name));
+    struct text back = {.arena = compilation->arena};
+    for (struct module *m = module; m && m != import->module; m = m->importer) {
+        struct str rest = text_str(&back);
+        struct str chained = str_format(compilation->arena, " imports %.*s%.*s", STR_ARGS(m->source->name), STR_ARGS(rest));
+        back = (struct text){.arena = compilation->arena};
+        text_add(&back, chained.text, chained.length);
+    }
+    text_add(&cycle, back.data ? back.data : "", back.length);
+    struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0306, import->span);
+    diagnostic_label(&compilation->diagnostics, d, import->span, "%.*s imports %.*s", STR_ARGS(text_str(&cycle)), STR_ARGS(import->module->source->name));
+    import->module = NULL;
+}
+
+static void load_imports(struct compilation *compilation, struct module *module)
+{
+    module->import_map.arena = compilation->arena;
+    for (struct import_decl *import = module->imports; import; import = import->next) {
+        import->module = import->path ? import_dotted(compilation, module, import) : import_file(compilation, module, import);
+        if (import->module && import->module->loading)
+            report_cycle(compilation, module, import);
+        struct str name = import->alias.text.length ? import->alias.text
+                          : import->path            ? dotted_text(compilation->arena, import->path, ".")
+                                                    : stem_of(import->file.text);
+        struct import_decl *other = map_put(&module->import_map, name, import);
+        if (other) {
+            struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0307, import->span, STR_ARGS(name));
+            diagnostic_label(&compilation->diagnostics, d, import->span, "`as` gives it another name");
+            diagnostic_label(&compilation->diagnostics, d, other->span, "first imported here");
+        }
+    }
+}
+
+struct policy_decl *module_resolve_policy(struct compilation *compilation, struct module *module, struct name_list *path, struct span span)
+{
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    struct str whole = dotted_text(compilation->arena, path, ".");
+    if (!path->next) {
+        struct policy_decl *local = find_policy(module, whole);
+        if (local)
+            return local;
+    }
+    struct import_decl *import = map_get(&module->import_map, whole);
+    if (import) {
+        if (!import->module)
+            return NULL; // said already
+        struct policy_decl *main = module_main_policy(import->module);
+        if (!main && import->module->policies)
+            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span, "name one: `%.*s.%.*s`", STR_ARGS(whole),
+                             STR_ARGS(import->module->policies->name.text));
+        else if (!main)
+            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span, "it has none at all");
+        return main;
+    }
+    size_t dot = whole.length;
+    while (dot > 0 && whole.text[dot - 1] != '.')
+        dot--;
+    struct str last = {whole.text + dot, whole.length - dot};
+    if (dot) {
+        struct str front = {whole.text, dot - 1};
+        import = map_get(&module->import_map, front);
+        if (import && !import->module)
+            return NULL;
+        if (import) {
+            struct policy_decl *policy = find_policy(import->module, last);
+            if (!policy) {
+                struct nearest nearest = {.wrong = last};
+                for (struct policy_decl *p = import->module->policies; p; p = p->next)
+                    nearest_offer(&nearest, p->name.text);
+                struct diagnostic *d = diagnose(diagnostics, SBX0309, span, STR_ARGS(front), STR_ARGS(last));
+                if (nearest.best.length)
+                    diagnostic_label(diagnostics, d, span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
+                else
+                    diagnostic_label(diagnostics, d, span, "no policy there is called so");
+            }
+            return policy;
+        }
+    }
+    struct nearest nearest = {.wrong = whole};
+    for (struct policy_decl *p = module->policies; p; p = p->next)
+        nearest_offer(&nearest, p->name.text);
+    for (struct import_decl *i = module->imports; i; i = i->next)
+        nearest_offer(&nearest, i->alias.text.length ? i->alias.text : i->path ? dotted_text(compilation->arena, i->path, ".") : stem_of(i->file.text));
+    struct diagnostic *d = diagnose(diagnostics, SBX0310, span, STR_ARGS(whole));
+    if (nearest.best.length)
+        diagnostic_label(diagnostics, d, span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
+    else if (str_starts(whole, STR("std.")))
+        diagnostic_label(diagnostics, d, span, "`import %.*s;` at the top of the file makes it known", STR_ARGS(whole));
+    else
+        diagnostic_label(diagnostics, d, span, "neither a policy of this file nor imported");
+    return NULL;
+}
+
+struct operation *operation_parse(struct compilation *compilation, struct module *module, const char *text)
+{
+    struct source *source = source_add(&compilation->sources, STR("question"), STR(""), str_copy(compilation->arena, str_from(text)));
+    source_index(&compilation->sources, source);
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    unsigned before = diagnostics->errors;
+    uint32_t where, length;
+    const char *flaw = source_flaw(source->text, &where, &length);
+    if (flaw) {
+        struct span span = {source->number, where, where + length};
+        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0115, span, flaw), span, "policies are plain UTF-8 text");
+        return NULL;
+    }
+    struct parse parse = {.arena = compilation->arena, .diagnostics = diagnostics, .source = source, .question = true};
+    parse_source(&parse);
+    if (!parse.operation || diagnostics->errors > before)
+        return NULL;
+    return operation_check(compilation, module, module_main_policy(module), parse.operation) ? parse.operation : NULL;
+}
+
+// A value is read as the language's own literal where it is one, else as the text it is: `-D src=./a b` needs no quotes, and quotes,
+// newlines or `;` in it are characters of a value.
+struct expr *value_parse(struct compilation *compilation, struct parameter *parameter, const char *text)
+{
+    struct arena *arena = compilation->arena;
+    struct str copy = str_copy(arena, str_from(text));
+    struct source *source = source_add(&compilation->sources, STR("-D"), STR(""), copy);
+    source_index(&compilation->sources, source);
+    struct span span = {source->number, 0, (uint32_t)copy.length};
+    struct expr *expr = NEW(arena, struct expr);
+    bool textual = parameter->type == TYPE_PATH || parameter->type == TYPE_STRING || parameter->type == TYPE_HOST;
+    if (textual) {
+        *expr = (struct expr){.kind = EXPR_STRING, .span = span, .text = copy};
+    } else if (parameter->type == TYPE_BOOL && (str_is(copy, "true") || str_is(copy, "false"))) {
+        *expr = (struct expr){.kind = EXPR_BOOL, .span = span, .number = str_is(copy, "true")};
+    } else {
+        // endpoint and cidr have a grammar of their own: the target of a question is the same thing
+        struct parse parse = {.arena = arena, .diagnostics = &compilation->diagnostics, .source = source, .question = true};
+        bool number = parameter->type == TYPE_INT || parameter->type == TYPE_SIZE || parameter->type == TYPE_DURATION || parameter->type == TYPE_PORT;
+        if (number && copy.length && copy.text[0] >= '0' && copy.text[0] <= '9') {
+            expr = literal_number(&parse, span, copy.text, copy.length);
+        } else if (!number) {
+            struct str question = str_format(arena, "connect %s", text);
+            struct source *wrapped = source_add(&compilation->sources, STR("-D"), STR(""), question);
+            source_index(&compilation->sources, wrapped);
+            parse.source = wrapped;
+            parse_source(&parse);
+            struct operation *operation = parse.operation;
+            if (!operation || operation->protocols || !operation->targets || operation->targets->next)
+                return NULL;
+            expr = operation->targets;
+        } else {
+            *expr = (struct expr){.kind = EXPR_STRING, .span = span, .text = copy};
+        }
+    }
+    unsigned before = compilation->diagnostics.errors;
+    return check_type(compilation, expr, parameter->type) && compilation->diagnostics.errors == before ? expr : NULL;
+}

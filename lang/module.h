@@ -1,0 +1,49 @@
+// One compilation: its sources, its modules, what was found wrong; and loading modules with all they import.
+#pragma once
+
+#include "lang/ast.h"
+#include "lang/diagnostic.h"
+
+struct compilation {
+    struct arena *arena;
+    struct sources sources;
+    struct diagnostics diagnostics;
+    struct str *roots; // -I, resolved; what imports may reach besides the importing file's folder
+    size_t root_count;
+    struct module *modules; // all that were loaded
+    bool unreadable;        // a file named by the user could not be read
+};
+
+struct compilation *compilation_new(void);
+void compilation_free(struct compilation *);
+
+// Adds a root for imports. False (and errno) when it is not a folder.
+bool compilation_add_root(struct compilation *, const char *folder);
+
+// Loads and checks a file with its imports. Returns NULL when it could not be read (a diagnostic says why, and
+// compilation->unreadable is set); else a module, whose errors are among the diagnostics.
+struct module *module_load(struct compilation *, const char *path);
+
+// The edition's own module of system call groups, which every module sees.
+struct module *module_prelude(struct compilation *);
+
+// Parses one operation, as `sbxc --why` takes it; names and types are checked in `module`. NULL when it has errors.
+struct operation *operation_parse(struct compilation *, struct module *, const char *text);
+
+// Parses `text` as a value for a parameter given on the command line; relative paths in it start at the caller's folder.
+struct expr *value_parse(struct compilation *, struct parameter *, const char *text);
+
+// The policy of a module that is meant by its name: the one called like the file, or its only one. NULL when there is none.
+struct policy_decl *module_main_policy(const struct module *);
+struct policy_decl *module_find_policy(const struct module *, struct str name);
+
+// The standard library, compiled in: "base" is std.base.
+struct library_file {
+    const char *name, *text;
+    size_t length;
+};
+const struct library_file *library_find(struct str name); // NULL when absent
+const struct library_file *library_at(size_t index);      // NULL past the end
+
+// What a dotted path in `use` or `within` means in a module; NULL (and a diagnostic) when nothing.
+struct policy_decl *module_resolve_policy(struct compilation *, struct module *, struct name_list *path, struct span);

@@ -1,0 +1,26 @@
+// Parsing: what the generated scanner and parser share with the rest of lang/.
+#pragma once
+
+#include "lang/ast.h"
+#include "lang/diagnostic.h"
+
+struct parse {
+    struct arena *arena;
+    struct diagnostics *diagnostics;
+    struct source *source;
+    uint32_t offset;             // where the scanner stands
+    struct span token, previous; // the last two tokens
+    bool question;               // read one operation (`--why`), not a module
+    bool started;
+    struct module *module;       // result: a module,
+    struct operation *operation; // or an operation
+};
+
+// Parses parse->source into parse->module or parse->operation. Errors are recorded as diagnostics; what could be read is kept,
+// so that the checker finds more of them in one run.
+void parse_source(struct parse *);
+
+// The literals, from the scanner; each records what is wrong with it.
+struct expr *literal_number(struct parse *, struct span, const char *text, size_t length);
+struct expr *literal_address(struct parse *, struct span, const char *text, size_t length);
+struct str literal_string(struct parse *, struct span, const char *text, size_t length); // with its quotes

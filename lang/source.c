@@ -1,0 +1,117 @@
+// Source files of one compilation, and places in them.
+#include "lang/source.h"
+
+struct source *source_add(struct sources *sources, struct str name, struct str folder, struct str text)
+{
+    if (sources->count == sources->capacity) {
+        uint32_t capacity = sources->capacity ? sources->capacity * 2 : 8;
+        sources->list = arena_grow(sources->arena, sources->list, sources->count * sizeof *sources->list,
+                                   capacity * sizeof *sources->list);
+        sources->capacity = capacity;
+    }
+    struct source *source = NEW(sources->arena, struct source);
+    *source = (struct source){.number = sources->count + 1, .name = name, .folder = folder, .text = text};
+    sources->list[sources->count++] = source;
+    return source;
+}
+
+struct source *source_of(const struct sources *sources, struct span span)
+{
+    return span.source && span.source <= sources->count ? sources->list[span.source - 1] : NULL;
+}
+
+static void find_lines(struct source *source, struct arena *arena)
+{
+    uint32_t count = 1;
+    for (size_t i = 0; i < source->text.length; i++)
+        count += source->text.text[i] == '\n';
+    source->lines = NEW_ARRAY(arena, uint32_t, count);
+    source->line_count = count;
+    uint32_t line = 1;
+    for (size_t i = 0; i < source->text.length; i++)
+        if (source->text.text[i] == '\n')
+            source->lines[line++] = (uint32_t)i + 1;
+}
+
+void source_index(struct sources *sources, struct source *source)
+{
+    if (!source->lines)
+        find_lines(source, sources->arena);
+}
+
+static uint32_t line_at(const struct source *source, uint32_t offset)
+{
+    uint32_t low = 0, high = source->line_count;
+    while (high - low > 1) {
+        uint32_t middle = (low + high) / 2;
+        if (source->lines[middle] <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct position source_position(const struct source *source, uint32_t offset)
+{
+    uint32_t line = line_at(source, offset), column = 1;
+    for (uint32_t i = source->lines[line]; i < offset && i < source->text.length; i++)
+        column += ((unsigned char)source->text.text[i] & 0xC0) != 0x80;
+    return (struct position){line + 1, column};
+}
+
+struct str source_line(const struct source *source, uint32_t line)
+{
+    uint32_t start = source->lines[line - 1];
+    size_t end = line < source->line_count ? source->lines[line] - 1 : source->text.length;
+    if (end > start && source->text.text[end - 1] == '\r')
+        end--;
+    return (struct str){source->text.text + start, end - start};
+}
+
+// The code point at text[i] and its length in bytes; length 0 when it is not UTF-8.
+static uint32_t decode(struct str text, size_t i, uint32_t *length)
+{
+    const unsigned char *p = (const unsigned char *)text.text + i;
+    size_t left = text.length - i;
+    uint32_t need = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : p[0] >= 0xE0 && p[0] < 0xF0 ? 3 : p[0] >= 0xF0 && p[0] < 0xF5 ? 4 : 0;
+    *length = 0;
+    if (!need || need > left)
+        return 0;
+    uint32_t code = need == 1 ? p[0] : p[0] & (0x7Fu >> need);
+    for (uint32_t k = 1; k < need; k++) {
+        if ((p[k] & 0xC0) != 0x80)
+            return 0;
+        code = code << 6 | (p[k] & 0x3Fu);
+    }
+    bool overlong = (need == 3 && code < 0x800) || (need == 4 && code < 0x10000);
+    if (overlong || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
+        return 0;
+    *length = need;
+    return code;
+}
+
+const char *source_flaw(struct str text, uint32_t *where, uint32_t *length)
+{
+    for (size_t i = 0; i < text.length;) {
+        unsigned char c = (unsigned char)text.text[i];
+        if (c >= 0x20 && c < 0x7F) { // most of every file
+            i++;
+            continue;
+        }
+        uint32_t code = decode(text, i, length);
+        *where = (uint32_t)i;
+        if (!*length) {
+            *length = 1;
+            return "a byte that is not UTF-8";
+        }
+        if (code == 0)
+            return "a NUL byte";
+        if ((code < 0x20 && code != '\n' && code != '\t' && code != '\r') || code == 0x7F)
+            return "a control character";
+        if ((code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || code == 0x200E || code == 0x200F || code == 0x061C)
+            return "a bidirectional control character, which makes text look different from what it means";
+        i += *length;
+    }
+    return NULL;
+}

@@ -1,0 +1,48 @@
+// Source files of one compilation, and places in them.
+#pragma once
+
+#include "lang/arena.h"
+
+struct span { // bytes [start, end) of a source; source 0 is no place at all
+    uint32_t source, start, end;
+};
+
+struct source {
+    uint32_t number;     // from 1
+    struct str name;     // as messages show it
+    struct str folder;   // where its relative paths start: absolute, no trailing slash; "" for the caller's working directory
+    struct str text;
+    bool is_library;     // part of the standard library
+    uint32_t *lines;     // where each line starts
+    uint32_t line_count;
+};
+
+struct sources {
+    struct arena *arena;
+    struct source **list;
+    uint32_t count, capacity;
+};
+
+enum { SOURCE_LARGEST = 8 * 1024 * 1024 }; // bytes; a larger file is refused
+
+struct source *source_add(struct sources *, struct str name, struct str folder, struct str text);
+struct source *source_of(const struct sources *, struct span); // NULL for no place
+
+// Finds the lines of a source, once; source_position and source_line need it.
+void source_index(struct sources *, struct source *);
+
+struct position {
+    uint32_t line;   // from 1
+    uint32_t column; // from 1, in Unicode code points
+};
+struct position source_position(const struct source *, uint32_t offset);
+struct str source_line(const struct source *, uint32_t line); // without its end
+
+// What is wrong with a text as UTF-8 policy source, at *where; NULL when nothing is. Refuses malformed UTF-8 (RFC 3629), NUL, other
+// control characters, and the bidirectional controls that make text read otherwise than it means (Trojan Source).
+const char *source_flaw(struct str text, uint32_t *where, uint32_t *length);
+
+static inline struct span span_join(struct span a, struct span b)
+{
+    return (struct span){a.source, a.start, b.end > a.start ? b.end : a.end};
+}

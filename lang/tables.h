@@ -1,0 +1,75 @@
+// Linux's names and numbers, as data: system calls and their arguments, constants, limits, features, architectures, units.
+//
+// The rows come from lang/data/. Names that are not there are errors of the policy that uses them.
+#pragma once
+
+#include "lang/ast.h"
+
+enum argument_type { // width and sign as the kernel compares them
+    ARGUMENT_S32, ARGUMENT_U32, ARGUMENT_S64, ARGUMENT_U64, ARGUMENT_U16, ARGUMENT_PTR,
+    ARGUMENT_MASK16, ARGUMENT_MASK32, ARGUMENT_MASK64, ARGUMENT_ENUM32, ARGUMENT_ENUM64,
+};
+
+enum { SYSCALL_ARGUMENTS = 6 };
+
+struct syscall_row {
+    const char *name;
+    int16_t number[ARCH_COUNT]; // -1: not on that architecture
+    uint8_t argument_count;
+    struct {
+        const char *name;
+        uint8_t type; // enum argument_type
+    } arguments[SYSCALL_ARGUMENTS];
+};
+
+struct constant_row {
+    const char *name;
+    int64_t value[ARCH_COUNT];
+    uint8_t architectures; // bits of enum arch
+};
+
+size_t syscall_count(void);
+const struct syscall_row *syscall_row(size_t index);
+int syscall_find(struct str name);                    // index, or -1
+int syscall_by_number(enum arch, unsigned number);    // index, or -1
+unsigned syscall_numbers_end(enum arch);              // one more than the largest number the edition knows
+int syscall_argument(const struct syscall_row *, struct str name); // position, or -1
+
+unsigned argument_bits(enum argument_type);      // 16, 32 or 64
+bool argument_is_signed(enum argument_type);
+bool argument_is_ordered(enum argument_type);    // false for masks, enums and pointers: `<` means nothing there
+bool argument_is_pointer(enum argument_type);
+
+const struct constant_row *constant_find(struct str name); // NULL when unknown
+const struct constant_row *constant_row(size_t index);     // NULL past the end
+const char *constant_name_of(const char *prefix, int64_t value, enum arch); // the first with that prefix and value, or NULL
+int errno_find(struct str name);                           // its number, or -1
+int capability_find(struct str name);                      // its number, or -1
+const char *errno_name(int number);                        // "EPERM"; NULL when unknown
+
+enum limit {
+#define LIMIT(name, type) LIMIT_##name,
+#include "lang/data/limits.def"
+#undef LIMIT
+    LIMIT_COUNT
+};
+extern const char *const limit_names[LIMIT_COUNT];
+extern const enum type limit_types[LIMIT_COUNT];
+int limit_find(struct str name); // enum limit, or -1
+
+enum feature {
+#define FEATURE(name, version) FEATURE_##name,
+#include "lang/data/features.def"
+#undef FEATURE
+    FEATURE_COUNT
+};
+extern const char *const feature_names[FEATURE_COUNT];
+extern const char *const feature_versions[FEATURE_COUNT]; // what its version means, or NULL
+int feature_find(struct str name);                        // enum feature, or -1
+
+extern const char *const arch_names[ARCH_COUNT];
+extern const uint32_t arch_audit[ARCH_COUNT]; // seccomp_data.arch; include/uapi/linux/audit.h
+int arch_from_name(struct str);               // enum arch, or -1
+
+enum type type_from_name(struct str); // TYPE_NONE when unknown
+const char *type_name(enum type);
