@@ -1,0 +1,22 @@
+// What sbxc and sbxrun share: from a file's name and -I, -D, --policy to a policy.
+#pragma once
+
+#include "compiler/lower.h"
+#include "compiler/obligations.h"
+
+struct driver_options {
+    const char *const *roots; // -I
+    size_t root_count;
+    const char *const *values; // -D name=value
+    size_t value_count;
+    const char *policy; // --policy, or NULL
+};
+
+// Adds the import roots. NULL, or a sentence about what is wrong with the options.
+const char *driver_roots(struct compilation *, const struct driver_options *);
+
+// The policy decl that the options mean in a module. NULL and a diagnostic when there is none.
+struct policy_decl *driver_select(struct compilation *, struct module *, const struct driver_options *);
+
+// The values that -D gives to a policy's parameters; NULL and *problem when one is wrong.
+struct expr **driver_values(struct compilation *, struct policy_decl *, const struct driver_options *, const char **problem);

@@ -1,0 +1,529 @@
+// Plans as canonical JSON, and reading it back as untrusted input.
+#include <sha2.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compiler/json.h"
+#include "compiler/path_set.h"
+#include "compiler/plan.h"
+
+const char *const plan_from_names[PLAN_FROM_COUNT] = {"inherit", "host", "tmpfs", "overlay", "image", "proc", "dev", "secret"};
+const char *const plan_base_names[PLAN_BASE_COUNT] = {"absolute", "policy", "cwd", "home"};
+const char *const plan_user_names[PLAN_USER_COUNT] = {"nobody", "root", "self", "number"};
+static const char *const place_names[] = {"address", "host-loopback", "name", "wildcard", "unix"};
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} verb_names[] = {
+    {VERB_READ, "read"}, {VERB_MODIFY, "modify"}, {VERB_CREATE, "create"}, {VERB_DELETE, "delete"}, {VERB_EXEC, "exec"},
+    {VERB_CONNECT, "connect"}, {VERB_BIND, "bind"}, {VERB_LISTEN, "listen"},
+}, protocol_names[] = {{PROTOCOL_TCP, "tcp"}, {PROTOCOL_UDP, "udp"}, {PROTOCOL_UNIX, "unix"}};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+// ---- writing ------------------------------------------------------------------------------------------------------------------------
+
+static void write_rule(struct json_writer *w, uint32_t rule)
+{
+    if (rule != NO_RULE)
+        json_member_number(w, "rule", rule);
+}
+
+static void write_verbs(struct json_writer *w, unsigned verbs)
+{
+    json_key(w, "verbs");
+    json_open(w, '[');
+    for (size_t i = 0; i < COUNT(verb_names); i++)
+        if (verbs & verb_names[i].bit)
+            json_string(w, str_from(verb_names[i].name));
+    json_close(w, ']');
+}
+
+static void write_filter(struct json_writer *w, struct arena *arena, const struct bpf_program *program)
+{
+    struct text hex = {.arena = arena};
+    for (size_t i = 0; i < program->length; i++)
+        text_addf(&hex, "%04x%02x%02x%08x", program->code[i].code, program->code[i].jt, program->code[i].jf, program->code[i].k);
+    json_string(w, text_str(&hex));
+}
+
+static void write_address(struct json_writer *w, const char *key, net_address address)
+{
+    char hex[33];
+    snprintf(hex, sizeof hex, "%016llx%016llx", (unsigned long long)(address >> 64), (unsigned long long)address);
+    json_member(w, key, str_from(hex));
+}
+
+static void write_net(struct json_writer *w, const struct plan_net *net)
+{
+    json_open(w, '{');
+    json_member(w, "effect", net->exception ? STR("except") : net->deny ? STR("deny") : STR("allow"));
+    write_verbs(w, net->box.verbs);
+    json_key(w, "protocols");
+    json_open(w, '[');
+    for (size_t i = 0; i < COUNT(protocol_names); i++)
+        if (net->box.protocols & protocol_names[i].bit)
+            json_string(w, str_from(protocol_names[i].name));
+    json_close(w, ']');
+    json_member(w, "place", str_from(place_names[net->box.place]));
+    if (net->box.place == NET_ADDRESS) {
+        write_address(w, "first", net->box.first);
+        write_address(w, "last", net->box.last);
+    } else if (net->box.place != NET_HOST_LOOPBACK) {
+        json_member(w, "name", net->box.name);
+    }
+    if (net->box.place != NET_UNIX) {
+        json_member_number(w, "port_first", net->box.port_first);
+        json_member_number(w, "port_last", net->box.port_last);
+    }
+    write_rule(w, net->rule);
+    json_close(w, '}');
+}
+
+static void write_process(struct json_writer *w, const struct plan *plan)
+{
+    json_key(w, "process");
+    json_open(w, '{');
+    json_member(w, "user", str_from(plan_user_names[plan->user]));
+    if (plan->user == PLAN_USER_NUMBER)
+        json_member_number(w, "number", plan->user_number);
+    json_member(w, "cwd", plan->cwd.length ? plan->cwd : STR("/"));
+    json_key(w, "env");
+    json_open(w, '[');
+    for (size_t i = 0; i < plan->env_count; i++) {
+        json_open(w, '{');
+        json_member(w, "name", plan->env[i].name);
+        if (!plan->env[i].keep)
+            json_member(w, "value", plan->env[i].value);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_close(w, '}');
+}
+
+static void write_view(struct json_writer *w, const struct plan *plan)
+{
+    json_key(w, "view");
+    json_open(w, '[');
+    for (size_t i = 0; i < plan->view_count; i++) {
+        const struct plan_view *view = &plan->view[i];
+        json_open(w, '{');
+        json_member(w, "path", view->path);
+        write_verbs(w, view->verbs);
+        json_member(w, "from", str_from(plan_from_names[view->from]));
+        if (view->from == PLAN_HOST || view->from == PLAN_OVERLAY || view->from == PLAN_IMAGE) {
+            json_member(w, "base", str_from(plan_base_names[view->base]));
+            json_member(w, "host", view->host);
+        }
+        if (view->from == PLAN_TMPFS)
+            json_member_number(w, "size", view->size);
+        if (view->if_exists) {
+            json_key(w, "if_exists");
+            json_bool(w, true);
+        }
+        write_rule(w, view->rule);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+struct str plan_write(struct arena *arena, const struct plan *plan)
+{
+    struct text text = {.arena = arena};
+    struct json_writer writer = {.text = &text}, *w = &writer;
+    json_open(w, '{');
+    json_member_number(w, "sbx_plan", 1);
+    json_member(w, "name", plan->name);
+    json_key(w, "command");
+    json_open(w, '[');
+    for (size_t i = 0; i < plan->command_count; i++)
+        json_string(w, plan->command[i]);
+    json_close(w, ']');
+    write_process(w, plan);
+    write_view(w, plan);
+    json_key(w, "syscalls");
+    json_open(w, '{');
+    for (int arch = 0; arch < ARCH_COUNT; arch++) {
+        json_key(w, arch_names[arch]);
+        write_filter(w, arena, &plan->filters[arch]);
+    }
+    json_close(w, '}');
+    json_key(w, "network");
+    json_open(w, '[');
+    for (size_t i = 0; i < plan->net_count; i++)
+        write_net(w, &plan->net[i]);
+    json_close(w, ']');
+    json_key(w, "limits");
+    json_open(w, '{');
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        if (plan->limits[i].set) {
+            json_key(w, limit_names[i]);
+            json_open(w, '{');
+            json_member_number(w, "value", plan->limits[i].value);
+            write_rule(w, plan->limits[i].rule);
+            json_close(w, '}');
+        }
+    json_close(w, '}');
+    json_member_number(w, "capabilities", plan->capabilities);
+    json_key(w, "secrets");
+    json_open(w, '[');
+    for (size_t i = 0; i < plan->secret_count; i++) {
+        json_open(w, '{');
+        json_member(w, "name", plan->secrets[i].name);
+        json_member(w, "at", plan->secrets[i].at);
+        write_rule(w, plan->secrets[i].rule);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_key(w, "requires");
+    json_open(w, '[');
+    for (size_t i = 0; i < plan->require_count; i++) {
+        const struct plan_require *require = &plan->requires[i];
+        json_open(w, '{');
+        json_member(w, "feature", str_from(feature_names[require->feature]));
+        json_member_number(w, "version", require->version);
+        if (require->degrade)
+            json_member(w, "degrade", require->because);
+        write_rule(w, require->rule);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_key(w, "rules");
+    json_open(w, '[');
+    for (size_t i = 0; i < plan->rule_count; i++) {
+        const struct plan_rule *rule = &plan->rules[i];
+        json_open(w, '{');
+        json_member(w, "file", rule->file);
+        json_member_number(w, "line", rule->line);
+        json_member_number(w, "column", rule->column);
+        json_member(w, "text", rule->text);
+        if (rule->because.length)
+            json_member(w, "because", rule->because);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_close(w, '}');
+    return text_str(&text);
+}
+
+struct str plan_hash(struct arena *arena, struct str json)
+{
+    char hex[SHA256_DIGEST_STRING_LENGTH];
+    SHA256Data((const uint8_t *)json.text, json.length, hex);
+    return str_copy(arena, str_from(hex));
+}
+
+// ---- reading ------------------------------------------------------------------------------------------------------------------------
+
+enum { PLAN_LARGEST = 64 * 1024 * 1024, ITEMS_MOST = 100000 };
+
+struct plan_reader {
+    struct arena *arena;
+    struct str *why;
+    bool failed;
+};
+
+static void complain(struct plan_reader *r, const char *what, const char *problem)
+{
+    if (!r->failed)
+        *r->why = str_format(r->arena, "%s: %s", what, problem);
+    r->failed = true;
+}
+
+static const struct json *member(struct plan_reader *r, const struct json *object, const char *key, enum json_kind kind)
+{
+    static const struct json nothing[] = {
+        [JSON_NUMBER] = {.kind = JSON_NUMBER}, [JSON_STRING] = {.kind = JSON_STRING, .text = {"", 0}}, [JSON_ARRAY] = {.kind = JSON_ARRAY}, [JSON_OBJECT] = {.kind = JSON_OBJECT},
+    };
+    const struct json *value = json_get(object, key);
+    if (value && value->kind == kind && value->count <= ITEMS_MOST)
+        return value;
+    complain(r, key, value ? value->kind == kind ? "too many items" : "the wrong type" : "missing");
+    return &nothing[kind];
+}
+
+static uint64_t number_below(struct plan_reader *r, const struct json *object, const char *key, uint64_t end)
+{
+    uint64_t number = member(r, object, key, JSON_NUMBER)->number;
+    if (end && number >= end) {
+        complain(r, key, "out of range");
+        return 0;
+    }
+    return number;
+}
+
+static unsigned one_of(struct plan_reader *r, const struct json *object, const char *key, const char *const *names, unsigned count)
+{
+    struct str text = member(r, object, key, JSON_STRING)->text;
+    for (unsigned i = 0; i < count; i++)
+        if (str_is(text, names[i]))
+            return i;
+    complain(r, key, "not one of the known words");
+    return 0;
+}
+
+static void only(struct plan_reader *r, const struct json *object, const char *const *keys)
+{
+    if (object->kind != JSON_OBJECT) {
+        complain(r, "item", "an object is wanted");
+        return;
+    }
+    for (const struct json *m = object->first; m; m = m->next) {
+        bool known = false;
+        for (const char *const *key = keys; *key && !known; key++)
+            known = str_is(m->key, *key);
+        if (!known)
+            complain(r, str_copy(r->arena, m->key).text, "not part of a plan");
+    }
+}
+
+#define ONLY(r, object, ...) only(r, object, (const char *const[]){__VA_ARGS__, NULL})
+
+static uint32_t read_rule(struct plan_reader *r, const struct json *object, size_t rules)
+{
+    if (!json_get(object, "rule"))
+        return NO_RULE;
+    return (uint32_t)number_below(r, object, "rule", rules);
+}
+
+static unsigned read_bits(struct plan_reader *r, const struct json *object, const char *key, bool protocols)
+{
+    unsigned bits = 0;
+    for (const struct json *word = member(r, object, key, JSON_ARRAY)->first; word; word = word->next) {
+        unsigned bit = 0;
+        for (size_t i = 0; i < (protocols ? COUNT(protocol_names) : COUNT(verb_names)); i++)
+            if (word->kind == JSON_STRING && str_is(word->text, protocols ? protocol_names[i].name : verb_names[i].name))
+                bit = protocols ? protocol_names[i].bit : verb_names[i].bit;
+        if (!bit)
+            complain(r, key, "not one of the known words");
+        bits |= bit;
+    }
+    return bits;
+}
+
+static struct str read_view_path(struct plan_reader *r, const struct json *object, const char *key)
+{
+    struct str path = member(r, object, key, JSON_STRING)->text;
+    bool good = path.length && path.text[0] == '/' && path.length < 4096 && !memchr(path.text, '\0', path.length);
+    for (size_t i = 1, start = 1; good && path.length > 1 && i <= path.length; i++)
+        if (i == path.length || path.text[i] == '/') {
+            struct str part = {path.text + start, i - start};
+            good = part.length && part.length < 256 && !str_is(part, ".") && !str_is(part, "..");
+            start = i + 1;
+        }
+    if (!good)
+        complain(r, key, "not an absolute, normal path");
+    return good ? path : STR("/");
+}
+
+static void read_view(struct plan_reader *r, const struct json *root, struct plan *plan, size_t rules)
+{
+    const struct json *list = member(r, root, "view", JSON_ARRAY);
+    plan->view = NEW_ARRAY(r->arena, struct plan_view, list->count);
+    for (const struct json *item = list->first; item && !r->failed; item = item->next) {
+        ONLY(r, item, "path", "verbs", "from", "base", "host", "size", "if_exists", "rule");
+        struct plan_view *view = &plan->view[plan->view_count++];
+        *view = (struct plan_view){.path = read_view_path(r, item, "path"), .verbs = read_bits(r, item, "verbs", false), .rule = read_rule(r, item, rules)};
+        view->from = (enum plan_from)one_of(r, item, "from", plan_from_names, PLAN_FROM_COUNT);
+        if (view->verbs & ~(unsigned)VERB_FILES)
+            complain(r, "verbs", "not verbs of files");
+        if (view->from == PLAN_HOST || view->from == PLAN_OVERLAY || view->from == PLAN_IMAGE) {
+            view->base = (enum plan_base)one_of(r, item, "base", plan_base_names, PLAN_BASE_COUNT);
+            view->host = member(r, item, "host", JSON_STRING)->text;
+            if (!view->host.length || view->host.length >= 4096 || (view->base == PLAN_ABSOLUTE) != (view->host.text[0] == '/'))
+                complain(r, "host", "not a host path of its base");
+        }
+        if (view->from == PLAN_TMPFS)
+            view->size = number_below(r, item, "size", 0);
+        const struct json *exists = json_get(item, "if_exists");
+        view->if_exists = exists && exists->kind == JSON_TRUE;
+        if (exists && !view->if_exists)
+            complain(r, "if_exists", "the wrong type");
+        if (plan->view_count > 1 && path_compare(view[-1].path, view->path) >= 0)
+            complain(r, "view", "not in order");
+    }
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void read_filters(struct plan_reader *r, const struct json *root, struct plan *plan)
+{
+    const struct json *all = member(r, root, "syscalls", JSON_OBJECT);
+    only(r, all, (const char *const[]){arch_names[0], arch_names[1], NULL});
+    for (int arch = 0; arch < ARCH_COUNT && !r->failed; arch++) {
+        struct str hex = member(r, all, arch_names[arch], JSON_STRING)->text;
+        struct bpf_program *program = &plan->filters[arch];
+        if (hex.length % 16 || hex.length / 16 > BPF_MOST) {
+            complain(r, arch_names[arch], "not a filter");
+            return;
+        }
+        program->length = hex.length / 16;
+        program->code = NEW_ARRAY(r->arena, struct bpf_instruction, program->length);
+        for (size_t i = 0; i < program->length; i++) {
+            uint64_t word = 0;
+            for (size_t k = 0; k < 16; k++) {
+                int digit = hex_digit(hex.text[16 * i + k]);
+                if (digit < 0)
+                    complain(r, arch_names[arch], "not a filter");
+                word = word << 4 | (uint64_t)(digit & 15);
+            }
+            program->code[i] = (struct bpf_instruction){(uint16_t)(word >> 48), (uint8_t)(word >> 40), (uint8_t)(word >> 32), (uint32_t)word};
+        }
+        const char *why;
+        size_t where;
+        if (!r->failed && !cbpf_check(program, &why, &where))
+            complain(r, arch_names[arch], str_format(r->arena, "instruction %zu: %s", where, why).text);
+    }
+}
+
+static net_address read_address(struct plan_reader *r, const struct json *item, const char *key)
+{
+    struct str hex = member(r, item, key, JSON_STRING)->text;
+    net_address address = 0;
+    if (hex.length != 32)
+        complain(r, key, "not an address");
+    for (size_t i = 0; i < 32 && !r->failed; i++) {
+        int digit = hex_digit(hex.text[i]);
+        if (digit < 0)
+            complain(r, key, "not an address");
+        address = address << 4 | (unsigned)(digit & 15);
+    }
+    return address;
+}
+
+static void read_net(struct plan_reader *r, const struct json *root, struct plan *plan, size_t rules)
+{
+    static const char *const effects[] = {"allow", "deny", "except"};
+    const struct json *list = member(r, root, "network", JSON_ARRAY);
+    plan->net = NEW_ARRAY(r->arena, struct plan_net, list->count);
+    for (const struct json *item = list->first; item && !r->failed; item = item->next) {
+        ONLY(r, item, "effect", "verbs", "protocols", "place", "first", "last", "name", "port_first", "port_last", "rule");
+        struct plan_net *net = &plan->net[plan->net_count++];
+        unsigned effect = one_of(r, item, "effect", effects, 3);
+        *net = (struct plan_net){effect > 0, effect > 1, {.verbs = read_bits(r, item, "verbs", false), .protocols = read_bits(r, item, "protocols", true)}, read_rule(r, item, rules)};
+        net->box.place = (enum net_place)one_of(r, item, "place", place_names, COUNT(place_names));
+        if (net->box.verbs & ~(unsigned)VERB_NET)
+            complain(r, "verbs", "not verbs of the network");
+        if (net->box.place == NET_ADDRESS) {
+            net->box.first = read_address(r, item, "first");
+            net->box.last = read_address(r, item, "last");
+        } else if (net->box.place != NET_HOST_LOOPBACK) {
+            net->box.name = member(r, item, "name", JSON_STRING)->text;
+        }
+        net->box.port_last = 65535;
+        if (net->box.place != NET_UNIX) {
+            net->box.port_first = (uint16_t)number_below(r, item, "port_first", 65536);
+            net->box.port_last = (uint16_t)number_below(r, item, "port_last", 65536);
+        }
+    }
+}
+
+static void read_process(struct plan_reader *r, const struct json *root, struct plan *plan)
+{
+    const struct json *process = member(r, root, "process", JSON_OBJECT);
+    ONLY(r, process, "user", "number", "cwd", "env");
+    plan->user = (enum plan_user)one_of(r, process, "user", plan_user_names, PLAN_USER_COUNT);
+    if (plan->user == PLAN_USER_NUMBER)
+        plan->user_number = (uint32_t)number_below(r, process, "number", 65536);
+    plan->cwd = read_view_path(r, process, "cwd");
+    const struct json *env = member(r, process, "env", JSON_ARRAY);
+    plan->env = NEW_ARRAY(r->arena, struct plan_env, env->count);
+    for (const struct json *item = env->first; item && !r->failed; item = item->next) {
+        ONLY(r, item, "name", "value");
+        struct plan_env *variable = &plan->env[plan->env_count++];
+        variable->name = member(r, item, "name", JSON_STRING)->text;
+        variable->keep = !json_get(item, "value");
+        if (!variable->keep)
+            variable->value = member(r, item, "value", JSON_STRING)->text;
+        if (!variable->name.length || memchr(variable->name.text, '=', variable->name.length))
+            complain(r, "name", "not a variable's name");
+    }
+}
+
+static void read_rest(struct plan_reader *r, const struct json *root, struct plan *plan, size_t rules)
+{
+    const struct json *limits = member(r, root, "limits", JSON_OBJECT);
+    for (const struct json *item = limits->first; item && !r->failed; item = item->next) {
+        int limit = limit_find(item->key);
+        if (limit < 0) {
+            complain(r, "limits", "not a limit");
+            return;
+        }
+        ONLY(r, item, "value", "rule");
+        plan->limits[limit] = (struct plan_limit){true, number_below(r, item, "value", 0), read_rule(r, item, rules)};
+    }
+    plan->capabilities = number_below(r, root, "capabilities", 0);
+    const struct json *secrets = member(r, root, "secrets", JSON_ARRAY);
+    plan->secrets = NEW_ARRAY(r->arena, struct plan_secret, secrets->count);
+    for (const struct json *item = secrets->first; item && !r->failed; item = item->next) {
+        ONLY(r, item, "name", "at", "rule");
+        plan->secrets[plan->secret_count++] = (struct plan_secret){member(r, item, "name", JSON_STRING)->text, read_view_path(r, item, "at"), read_rule(r, item, rules)};
+    }
+    const struct json *requires = member(r, root, "requires", JSON_ARRAY);
+    plan->requires = NEW_ARRAY(r->arena, struct plan_require, requires->count);
+    for (const struct json *item = requires->first; item && !r->failed; item = item->next) {
+        ONLY(r, item, "feature", "version", "degrade", "rule");
+        struct plan_require *require = &plan->requires[plan->require_count++];
+        require->feature = (enum feature)one_of(r, item, "feature", feature_names, FEATURE_COUNT);
+        require->version = number_below(r, item, "version", 0);
+        require->degrade = json_get(item, "degrade") != NULL;
+        if (require->degrade)
+            require->because = member(r, item, "degrade", JSON_STRING)->text;
+        require->rule = read_rule(r, item, rules);
+    }
+}
+
+static void read_rules(struct plan_reader *r, const struct json *list, struct plan *plan)
+{
+    plan->rules = NEW_ARRAY(r->arena, struct plan_rule, list->count);
+    for (const struct json *item = list->first; item && !r->failed; item = item->next) {
+        ONLY(r, item, "file", "line", "column", "text", "because");
+        struct plan_rule *rule = &plan->rules[plan->rule_count++];
+        rule->file = member(r, item, "file", JSON_STRING)->text;
+        rule->text = member(r, item, "text", JSON_STRING)->text;
+        rule->because = json_get(item, "because") ? member(r, item, "because", JSON_STRING)->text : STR("");
+        rule->line = (uint32_t)number_below(r, item, "line", UINT32_MAX);
+        rule->column = (uint32_t)number_below(r, item, "column", UINT32_MAX);
+    }
+}
+
+struct plan *plan_read(struct arena *arena, struct str text, struct str *why)
+{
+    const char *problem;
+    size_t where;
+    if (text.length > PLAN_LARGEST) {
+        *why = STR("it is larger than any plan");
+        return NULL;
+    }
+    const struct json *root = json_parse(arena, text, &problem, &where);
+    if (!root) {
+        *why = str_format(arena, "byte %zu: %s", where, problem);
+        return NULL;
+    }
+    struct plan_reader reader = {.arena = arena, .why = why}, *r = &reader;
+    struct plan *plan = NEW(arena, struct plan);
+    plan->arena = arena;
+    ONLY(r, root, "sbx_plan", "name", "command", "process", "view", "syscalls", "network", "limits", "capabilities", "secrets", "requires", "rules");
+    if (number_below(r, root, "sbx_plan", 0) != 1)
+        complain(r, "sbx_plan", "a version that this program does not know");
+    plan->name = member(r, root, "name", JSON_STRING)->text;
+    const struct json *command = member(r, root, "command", JSON_ARRAY);
+    plan->command = NEW_ARRAY(arena, struct str, command->count);
+    for (const struct json *word = command->first; word; word = word->next) {
+        if (word->kind != JSON_STRING)
+            complain(r, "command", "the wrong type");
+        plan->command[plan->command_count++] = word->text;
+    }
+    const struct json *rules = member(r, root, "rules", JSON_ARRAY);
+    read_rules(r, rules, plan);
+    read_process(r, root, plan);
+    read_view(r, root, plan, rules->count);
+    read_filters(r, root, plan);
+    read_net(r, root, plan, rules->count);
+    read_rest(r, root, plan, rules->count);
+    return r->failed ? NULL : plan;
+}
