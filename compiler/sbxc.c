@@ -45,12 +45,6 @@ static int usage_error(const char *message)
     return STATUS_USAGE;
 }
 
-#if defined __aarch64__
-static const enum arch this_machine = ARCH_AARCH64;
-#else
-static const enum arch this_machine = ARCH_X86_64;
-#endif
-
 static void print_findings(const struct options *options, struct compilation *compilation)
 {
     if (options->json)
@@ -304,7 +298,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
 
 int main(int argc, char **argv)
 {
-    struct options options = {.target = this_machine};
+    struct options options = {.target = ARCH_HERE};
     const char **roots = calloc((size_t)argc, sizeof *roots), **values = calloc((size_t)argc, sizeof *values);
     if (!roots || !values)
         return 3;

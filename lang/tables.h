@@ -71,5 +71,11 @@ extern const char *const arch_names[ARCH_COUNT];
 extern const uint32_t arch_audit[ARCH_COUNT]; // seccomp_data.arch; include/uapi/linux/audit.h
 int arch_from_name(struct str);               // enum arch, or -1
 
+#if defined __aarch64__ // the machine that this program is built for
+#define ARCH_HERE ARCH_AARCH64
+#else
+#define ARCH_HERE ARCH_X86_64
+#endif
+
 enum type type_from_name(struct str); // TYPE_NONE when unknown
 const char *type_name(enum type);

@@ -1,0 +1,43 @@
+// The sandbox's own control groups: limits on all its processes together, and what they used.
+//
+// A group is made beneath the caller's own, in whichever hierarchy has the controller: cgroup v2 (Documentation/admin-guide/
+// cgroup-v2.rst) or, where a host still has it there, v1 (cgroup-v1/). It is named after sbxrun's process and locked while that lives, so that a
+// later run can tell an abandoned group and remove it.
+#pragma once
+
+#include <sys/types.h>
+
+#include "enforcer/failure.h"
+
+enum { CONTROLLER_MEMORY, CONTROLLER_CPU, CONTROLLER_PIDS, CONTROLLER_COUNT };
+
+struct cgroup_group {
+    int folder; // -1 when not made
+    bool v2;
+    char path[512];
+};
+
+struct cgroup {
+    struct cgroup_group groups[CONTROLLER_COUNT]; // of one v2 hierarchy the first stands for all
+    int first[CONTROLLER_COUNT];                  // which of them has the controller; -1: none
+    int events;                                   // readable (v1: an eventfd) or with priority data (v2) when memory ran out; -1
+};
+
+struct cgroup_usage {
+    bool memory_known, pids_known;
+    uint64_t peak_bytes, oom_kills, pids_refused;
+};
+
+#define CGROUP_NONE {.groups = {{.folder = -1}, {.folder = -1}, {.folder = -1}}, .first = {-1, -1, -1}, .events = -1}
+
+int cgroup_version(void); // that the caller may make memory groups in: 2, 1, or 0 for none
+
+// True if this limit can be kept by a control group here.
+bool cgroup_can(enum limit);
+
+// Makes the groups that the limits in `wanted` (bits of enum limit) need, with their limits set. Returns 0, or -1 and the failure.
+int cgroup_create(struct cgroup *, const struct plan *, unsigned wanted, struct failure *);
+
+int cgroup_add(const struct cgroup *, pid_t, struct failure *);
+void cgroup_read(const struct cgroup *, struct cgroup_usage *);
+void cgroup_remove(struct cgroup *); // once its processes are dead; idempotent

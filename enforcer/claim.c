@@ -1,0 +1,122 @@
+// Claims: which layer enforces which part of a plan on this host.
+#include "enforcer/claim.h"
+
+#include "enforcer/cgroup.h"
+#include "enforcer/host.h"
+
+// What a place's content is made by, or why it can't be yet.
+static const struct {
+    enum plan_from from;
+    const char *layer, *refusal;
+} contents[] = {
+    {PLAN_INHERIT, "mount", NULL},
+    {PLAN_HOST, "bind mount", NULL},
+    {PLAN_TMPFS, "tmpfs of its size", NULL},
+    {PLAN_PROC, "procfs of the pid namespace", NULL},
+    {PLAN_DEV, "tmpfs with verified devices", NULL},
+    {PLAN_OVERLAY, NULL, "a copy-on-write view (`from overlay`)"},
+    {PLAN_IMAGE, NULL, "a view of an image (`from image`)"},
+    {PLAN_SECRET, NULL, "a secret (`from secret`)"},
+};
+
+static const struct plan_require *may_degrade(const struct plan *plan, enum feature feature)
+{
+    for (size_t i = 0; i < plan->require_count; i++)
+        if (plan->requires[i].feature == feature && plan->requires[i].degrade)
+            return &plan->requires[i];
+    return NULL;
+}
+
+static void degrade(struct claims *claims, const struct plan *plan, const struct plan_require *require, struct str lost)
+{
+    claims->degraded = arena_grow(plan->arena, claims->degraded, claims->degraded_count * sizeof *claims->degraded, (claims->degraded_count + 1) * sizeof *claims->degraded);
+    claims->degraded[claims->degraded_count++] = (struct degradation){require->feature, lost, require->because, require->rule};
+}
+
+static int claim_requires(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
+{
+    for (size_t i = 0; i < plan->require_count; i++) {
+        const struct plan_require *require = &plan->requires[i];
+        const char *found;
+        if (host_has(require->feature, require->version, &found))
+            continue;
+        const char *name = feature_names[require->feature];
+        struct str wanted = require->version ? str_format(plan->arena, "%s >= %llu", name, (unsigned long long)require->version) : str_from(name);
+        if (!require->degrade || strict)
+            return fail_with_advice(failure, require->rule, 0, require->degrade ? "--strict refuses to run with less" : "`else degrade because \"…\"` would let it run with less",
+                                    "the policy requires %.*s, and this host has %s", STR_ARGS(wanted), found);
+        degrade(claims, plan, require, wanted);
+    }
+    return 0;
+}
+
+static int claim_limits(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
+{
+    for (int i = 0; i < LIMIT_COUNT; i++) {
+        if (!plan->limits[i].set || bounds_add(&claims->bounds, plan, (enum limit)i))
+            continue;
+        const struct plan_require *require = may_degrade(plan, FEATURE_cgroup);
+        if (require && !strict) {
+            degrade(claims, plan, require, str_format(plan->arena, "limit %s", limit_names[i]));
+            continue;
+        }
+        return fail_with_advice(failure, plan->limits[i].rule, 0,
+                                require ? "--strict refuses to run with less"
+                                        : "run it as root or in a control group that is delegated to you (systemd-run --user --scope -p Delegate=yes), or write "
+                                          "`require cgroup else degrade because \"…\";` to run without where there is none",
+                                "the limit %s needs a control group, and you may make none on this host", limit_names[i]);
+    }
+    return 0;
+}
+
+// Mounts know read-only and noexec. Less than the whole of `write`, or writing without reading, is more than they can say.
+static int claim_places(const struct plan *plan, const struct claims *claims, struct failure *failure)
+{
+    for (size_t i = 0; i < plan->view_count; i++) {
+        const struct plan_view *place = &plan->view[i];
+        for (size_t k = 0; k < sizeof contents / sizeof *contents; k++)
+            if (contents[k].from == place->from && contents[k].refusal)
+                return fail(failure, place->rule, 0, "nothing here makes %s yet, so the command is not run", contents[k].refusal);
+        if ((place->from == PLAN_PROC || place->from == PLAN_DEV) && place->path.length == 1)
+            return fail(failure, place->rule, 0, "the root of the view can't be a /proc or /dev");
+        if (place->verbs && !(place->verbs & VERB_READ))
+            return fail_with_advice(failure, place->rule, 0, "allow read too, or deny the other verbs as well", "nothing here keeps %.*s from being read while it may be written or executed", STR_ARGS(place->path));
+        unsigned writes = place->verbs & VERB_WRITE, above = 0;
+        bool devices = place->from == PLAN_DEV && writes == VERB_MODIFY;
+        if (writes == 0 || writes == VERB_WRITE || devices)
+            continue;
+        for (size_t k = i; k-- > 0 && place->from == PLAN_INHERIT;)
+            if (str_starts(place->path, plan->view[k].path) && (plan->view[k].path.length == 1 || place->path.text[plan->view[k].path.length] == '/')) {
+                above = plan->view[k].verbs & VERB_WRITE;
+                break;
+            }
+        if (!claims->landlock)
+            return fail_with_advice(failure, place->rule, 0, "allow or deny all of `write`, or run it on Linux 5.13 or newer with Landlock on", "only Landlock tells modify, create and delete apart, and this host has none");
+        if (above & ~writes)
+            return fail_with_advice(failure, place->rule, 0, "allow the smaller set above and the larger one beneath, or deny all of `write` here",
+                                    "at %.*s fewer of modify, create and delete are allowed than in the folder above, which nothing here can enforce", STR_ARGS(place->path));
+    }
+    return 0;
+}
+
+int claim_plan(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
+{
+    *claims = (struct claims){.landlock = host_landlock_abi() > 0};
+    if (plan->secret_count)
+        return fail(failure, plan->secrets[0].rule, 0, "nothing here hands out secrets yet, so the command is not run");
+    if (claim_requires(plan, strict, claims, failure) || claim_places(plan, claims, failure) || network_claim(plan, &claims->network, failure))
+        return -1;
+    return claim_limits(plan, strict, claims, failure);
+}
+
+struct str claim_place(const struct plan *plan, const struct claims *claims, const struct plan_view *place)
+{
+    if (!place->verbs)
+        return STR("hidden by a mount");
+    const char *layer = "";
+    for (size_t k = 0; k < sizeof contents / sizeof *contents; k++)
+        if (contents[k].from == place->from)
+            layer = contents[k].layer;
+    bool writable = place->verbs & VERB_WRITE;
+    return str_format(plan->arena, "%s%s%s, nosuid, nodev%s", layer, writable ? "" : ", read-only", place->verbs & VERB_EXEC ? "" : ", noexec", claims->landlock ? "; Landlock" : "");
+}

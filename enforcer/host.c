@@ -1,0 +1,88 @@
+// What this host offers.
+#include "enforcer/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/vfs.h>
+
+#include "enforcer/cgroup.h"
+#include "enforcer/kernel.h"
+#include "enforcer/scoped.h"
+
+int host_landlock_abi(void)
+{
+    static int abi = -1;
+    if (abi < 0) {
+        long answer = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        abi = answer < 0 ? 0 : (int)answer;
+    }
+    return abi;
+}
+
+static bool has_capability(cap_value_t capability)
+{
+    cap_t caps = cap_get_proc();
+    cap_flag_value_t value = CAP_CLEAR;
+    if (caps)
+        cap_get_flag(caps, capability, CAP_EFFECTIVE, &value);
+    cap_free(caps);
+    return value == CAP_SET;
+}
+
+bool host_is_root(void)
+{
+    return geteuid() == 0 && has_capability(CAP_SETUID) && has_capability(CAP_SETGID) && has_capability(CAP_SYS_ADMIN);
+}
+
+static long number_in(const char *path)
+{
+    char text[32] = "";
+    closing_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    return n <= 0 ? -1 : strtol(text, NULL, 10);
+}
+
+bool host_has(enum feature feature, uint64_t version, const char **found)
+{
+    static char text[64];
+    *found = "no";
+    switch (feature) {
+    case FEATURE_landlock:
+        snprintf(text, sizeof text, host_landlock_abi() ? "ABI %d" : "no", host_landlock_abi());
+        *found = text;
+        return host_landlock_abi() > 0 && (uint64_t)host_landlock_abi() >= version;
+    case FEATURE_cgroup: {
+        int have = cgroup_version();
+        *found = have == 2 ? "version 2" : have == 1 ? "version 1" : "none that may be written";
+        return have > 0 && (version == 0 || (uint64_t)have >= version);
+    }
+    case FEATURE_user_namespaces:
+        *found = number_in("/proc/sys/user/max_user_namespaces") > 0 ? "yes" : "no";
+        return (*found)[0] == 'y';
+    case FEATURE_idmapped_mounts:
+        *found = host_is_root() ? "yes" : "not for an ordinary user";
+        return host_is_root();
+    default: // ebpf: nothing here uses it yet, so nothing may rely on it
+        return false;
+    }
+}
+
+const char *host_namespace_advice(int error)
+{
+    if (error == ENOSPC || number_in("/proc/sys/user/max_user_namespaces") == 0)
+        return "this host allows no more user namespaces: raise sysctl user.max_user_namespaces";
+    if (number_in("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") > 0)
+        return "AppArmor forbids user namespaces to this program: give sbxrun a profile with `userns,`, or set sysctl "
+               "kernel.apparmor_restrict_unprivileged_userns=0";
+    if (number_in("/proc/sys/kernel/unprivileged_userns_clone") == 0)
+        return "this host allows user namespaces to root only: set sysctl kernel.unprivileged_userns_clone=1";
+    if (error == EPERM)
+        return "something around sbxrun forbids namespaces, as containers do by default: allow clone3 with CLONE_NEWUSER in its seccomp profile, "
+               "and run sbxrun outside of any chroot";
+    if (error == ENOSYS || error == EINVAL)
+        return "sbxrun needs Linux 5.12 or newer, with user, pid, network, ipc, uts and cgroup namespaces";
+    return "";
+}

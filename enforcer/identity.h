@@ -1,0 +1,31 @@
+// Who the sandbox's processes are: one user inside, one unprivileged user outside, no capabilities but those the policy allows.
+#pragma once
+
+#include <sys/types.h>
+
+#include "enforcer/failure.h"
+
+struct identity {
+    uid_t inside, outside_user;
+    gid_t outside_group;
+    bool as_root; // sbxrun is root: outside is somebody else, and sbxrun writes the maps
+    uint64_t capabilities; // bits
+    void *prepared;        // a cap_t: setting capabilities after clone must not allocate
+};
+
+int identity_prepare(struct identity *, const struct plan *, struct failure *);
+void identity_release(struct identity *);
+
+// The maps of the sandbox's user namespace (user_namespaces(7)). An ordinary user's are written by the process inside, root's by sbxrun for the
+// process `pid`. Returns 0, or -1 and the failure.
+int identity_map_self(const struct identity *, struct failure *);
+int identity_map_other(const struct identity *, pid_t pid, struct failure *);
+
+// A user namespace in which user 0 is the sandbox's outside, for idmapped mounts. A descriptor the caller owns, or -1 and the failure.
+int identity_namespace(const struct identity *, struct failure *);
+
+// In the sandbox: becomes the inside user. Returns 0, or -1 and the failure.
+int identity_become(const struct identity *, struct failure *);
+
+// Drops every capability that the policy does not allow, for good. Last but for no_new_privs, Landlock and seccomp.
+int identity_drop(const struct identity *, struct failure *);

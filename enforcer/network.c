@@ -1,0 +1,203 @@
+// The sandbox's network.
+#include "enforcer/network.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "enforcer/host.h"
+#include "enforcer/kernel.h"
+#include "enforcer/scoped.h"
+
+static bool in_box(const struct plan_net *entry, const struct net_point *point)
+{
+    return net_set_contains(&(struct net_set){(struct net_box *)&entry->box, 1}, point);
+}
+
+// The policy function, on the plan: an exception belongs to the deny rule that it follows.
+static bool allowed(const struct plan *plan, const struct net_point *point)
+{
+    bool any = false;
+    for (size_t i = 0; i < plan->net_count; i++) {
+        const struct plan_net *entry = &plan->net[i];
+        if (entry->exception || !in_box(entry, point))
+            continue;
+        if (!entry->deny) {
+            any = true;
+            continue;
+        }
+        bool spared = false;
+        for (size_t k = 0; k < plan->net_count && !spared; k++)
+            spared = plan->net[k].exception && plan->net[k].rule == entry->rule && in_box(&plan->net[k], point);
+        if (!spared)
+            return false;
+    }
+    return any;
+}
+
+static net_address loopback_v4(void) { return net_prefix_first(&net_loopback_v4) + 1; } // 127.0.0.1
+static net_address loopback_v6(void) { return net_prefix_first(&net_loopback_v6); }
+
+static bool is_loopback(const struct net_box *box)
+{
+    return box->place == NET_ADDRESS && ((box->first >= net_prefix_first(&net_loopback_v4) && box->last <= net_prefix_last(&net_loopback_v4)) ||
+                                         (box->first == loopback_v6() && box->last == loopback_v6()));
+}
+
+static int refuse(const struct plan_net *entry, const char *what, const char *advice, struct failure *failure)
+{
+    return fail_with_advice(failure, entry->rule, 0, advice, "nothing here enforces %s yet, so the command is not run", what);
+}
+
+struct port_use { // what is allowed to one verb of one protocol on the loopback
+    size_t count;
+    uint16_t first; // where the last range begins
+    bool all_from_first; // one range, up to 65535
+    uint32_t total;
+};
+
+// Cuts the ports at every border of a rule and asks the policy function about each piece, for both families and every part of
+// 127.0.0.0/8 that some rule treats differently. False when the parts disagree.
+static bool ports_of(const struct plan *plan, unsigned verb, unsigned protocol, struct port_use *ports, void (*each)(void *, uint16_t first, uint16_t last), void *context)
+{
+    *ports = (struct port_use){0};
+    bool open = false;
+    for (uint32_t port = 0; port <= 65536;) {
+        bool now = false;
+        if (port <= 65535) {
+            struct net_point point = {.verb = verb, .protocol = protocol, .place = NET_ADDRESS, .address = loopback_v4(), .port = (uint16_t)port};
+            now = allowed(plan, &point);
+            point.address = loopback_v6();
+            if (allowed(plan, &point) != now)
+                return false;
+            for (size_t i = 0; i < plan->net_count; i++) {
+                const struct net_box *box = &plan->net[i].box;
+                net_address borders[2] = {box->first, box->last + 1};
+                for (int b = 0; b < 2 && box->place == NET_ADDRESS; b++)
+                    if (borders[b] >= net_prefix_first(&net_loopback_v4) && borders[b] <= net_prefix_last(&net_loopback_v4)) {
+                        point.address = borders[b];
+                        if (allowed(plan, &point) != now)
+                            return false;
+                    }
+            }
+        }
+        uint32_t next = 65537;
+        for (size_t i = 0; i < plan->net_count; i++) {
+            uint32_t borders[2] = {plan->net[i].box.port_first, plan->net[i].box.port_last + 1u};
+            for (int b = 0; b < 2; b++)
+                if (borders[b] > port && borders[b] < next)
+                    next = borders[b];
+        }
+        if (next > 65536 && port < 65536)
+            next = 65536;
+        if (now) {
+            uint32_t last = next - 1 > 65535 ? 65535 : next - 1;
+            if (!open) {
+                ports->count++;
+                ports->first = (uint16_t)port;
+            }
+            ports->total += last - port + 1;
+            ports->all_from_first = last == 65535;
+            if (each)
+                each(context, (uint16_t)port, (uint16_t)last);
+        }
+        open = now;
+        if (port == 65536)
+            break;
+        port = next;
+    }
+    ports->all_from_first = ports->all_from_first && ports->count == 1;
+    return true;
+}
+
+struct add_ports {
+    struct network *network;
+    uint64_t right;
+};
+
+static void add_port_range(void *context, uint16_t first, uint16_t last)
+{
+    struct add_ports *add = context;
+    for (uint32_t port = first; port <= last; port++) {
+        struct network *network = add->network;
+        size_t i = 0;
+        while (i < network->port_count && network->ports[i].port != port)
+            i++;
+        if (i == NETWORK_PORTS_MOST)
+            return; // counted before
+        network->ports[i].port = (uint16_t)port;
+        network->ports[i].rights |= add->right;
+        network->port_count += i == network->port_count;
+    }
+}
+
+int network_claim(const struct plan *plan, struct network *network, struct failure *failure)
+{
+    *network = (struct network){.port_start = 1024, .tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
+    const struct plan_net *allow = NULL;
+    for (size_t i = 0; i < plan->net_count; i++) {
+        const struct plan_net *entry = &plan->net[i];
+        if (entry->deny)
+            continue; // nothing is reachable but what is allowed
+        if (entry->box.place == NET_UNIX)
+            return refuse(entry, "rules on unix sockets", "leave the rule away; pairs of sockets and pipes need none", failure);
+        if (!is_loopback(&entry->box))
+            return refuse(entry, "connections out of the sandbox", "only `loopback`, the sandbox's own, can be allowed so far", failure);
+        allow = entry;
+    }
+    if (!allow)
+        return 0;
+    static const unsigned protocols[] = {PROTOCOL_TCP, PROTOCOL_UDP};
+    static const char *const partly = "part of the loopback network can't be kept apart from the rest: write `loopback`";
+    int start = -1;
+    for (int i = 0; i < 2; i++) {
+        struct port_use bind, connect, listen;
+        bool tcp = protocols[i] == PROTOCOL_TCP;
+        if (!ports_of(plan, VERB_BIND, protocols[i], &bind, NULL, NULL) || !ports_of(plan, VERB_CONNECT, protocols[i], &connect, NULL, NULL) ||
+            !ports_of(plan, VERB_LISTEN, protocols[i], &listen, NULL, NULL))
+            return refuse(allow, "rules on a part of the loopback network", partly, failure);
+        if (bind.total == 0 && connect.total == 0)
+            continue; // no sockets of this protocol: seccomp
+        // Nothing can listen below the first port, so what may be connected to there does not matter.
+        bool open = bind.all_from_first && connect.all_from_first && connect.first <= bind.first && (start < 0 || start == bind.first) &&
+                    (listen.total == 0 || (listen.all_from_first && listen.first <= bind.first));
+        if (open) {
+            start = bind.first;
+            network->tcp_rights = tcp ? 0 : network->tcp_rights;
+            continue;
+        }
+        if (!tcp || (listen.total && listen.total != 65536 && listen.total != bind.total))
+            return refuse(allow, "this set of ports", "all ports from a number up, `loopback:1024..65535`, for both bind and connect can be kept, and of tcp up to 1024 ports", failure);
+        if (bind.total + connect.total > NETWORK_PORTS_MOST)
+            return refuse(allow, "so many single ports", "name up to 1024 ports, or all from a number up: `loopback:1024..65535`", failure);
+        if (host_landlock_abi() < 4)
+            return fail_with_advice(failure, allow->rule, 0, "Landlock with ABI 4 (Linux 6.7) keeps single ports apart; `loopback:1024..65535` needs none",
+                                    "this host's kernel can't enforce single ports");
+        network->needs_landlock = true;
+        ports_of(plan, VERB_BIND, PROTOCOL_TCP, &bind, add_port_range, &(struct add_ports){network, LANDLOCK_NET_BIND_TCP});
+        ports_of(plan, VERB_CONNECT, PROTOCOL_TCP, &connect, add_port_range, &(struct add_ports){network, LANDLOCK_NET_CONNECT_TCP});
+        start = start < 0 && bind.total ? 0 : start;
+    }
+    network->loopback = true;
+    if (start >= 0)
+        network->port_start = (uint16_t)start;
+    return 0;
+}
+
+int network_apply(const struct network *network, struct failure *failure)
+{
+    if (!network->loopback)
+        return 0;
+    closing_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0)
+        return fail(failure, NO_RULE, errno, "cannot bring the sandbox's own loopback up");
+    char text[8];
+    int length = snprintf(text, sizeof text, "%u", network->port_start);
+    closing_fd int start = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
+    if (start < 0 || write(start, text, (size_t)length) != length)
+        return fail(failure, NO_RULE, errno, "cannot set the first port that the sandbox may bind");
+    return 0;
+}

@@ -1,0 +1,28 @@
+// The sandbox's network: an empty namespace of its own, and in it, when rules ask for it, a loopback of its own.
+//
+// Nothing in that namespace routes anywhere. So what is enforced here are rules about the sandbox talking to itself: which ports. The
+// namespace keeps programs off the ports below a number (ip_unprivileged_port_start, ip-sysctl.rst) and Landlock keeps sets of tcp
+// ports (ABI 4). Anything else is refused.
+#pragma once
+
+#include "enforcer/failure.h"
+
+enum { NETWORK_PORTS_MOST = 1024 }; // that one policy may name one by one
+
+struct network {
+    bool loopback;         // bring it up
+    uint16_t port_start;   // the smallest port a program may bind
+    uint64_t tcp_rights;   // Landlock's rights on tcp ports that are handled at all: denied but for the ports below
+    struct network_port {
+        uint64_t rights;
+        uint16_t port;
+    } ports[NETWORK_PORTS_MOST];
+    size_t port_count;
+    bool needs_landlock;   // true when the ports or rights are what enforces a rule, not a second layer
+};
+
+// Returns 0, or -1 and the failure when something here can't be enforced.
+int network_claim(const struct plan *, struct network *, struct failure *);
+
+// In the namespace, before the view is entered. Returns 0, or -1 and the failure.
+int network_apply(const struct network *, struct failure *);

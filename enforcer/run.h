@@ -1,0 +1,38 @@
+// One run: what a driver is given, and what it says afterwards.
+//
+// Drivers are rows of a table in sbxrun.c. A driver claims (claim.h) before it runs: what it does not enforce, it refuses.
+#pragma once
+
+#include "enforcer/claim.h"
+#include "enforcer/view.h"
+
+struct run {
+    const struct plan *plan;
+    const struct claims *claims;
+    struct view_bases bases;
+    char *const *argv;        // the command; argv[0] is looked for in the view's PATH when it has no slash
+    char *const *environment; // its whole environment
+    uint64_t started;         // monotonic nanoseconds, when sbxrun started
+};
+
+enum ended {
+    ENDED_NOT_SET_UP,   // the command never ran; the failure says why
+    ENDED_NOT_EXECUTED, // `value` is the errno of execve
+    ENDED_EXITED,       // `value` is its status
+    ENDED_SIGNALED,     // `value` is the signal
+    ENDED_LIFETIME, ENDED_MEMORY, ENDED_OUTPUT, // the supervisor ended it for that limit
+};
+
+struct outcome {
+    enum ended ended;
+    int value;
+    uint64_t setup, wall, cpu; // microseconds: until the command's exec, from then on, of all its processes
+    uint64_t peak;             // bytes
+    bool peak_of_all;          // of the whole sandbox, not of its largest process
+    bool pids_known;
+    uint64_t oom_kills, pids_refused;
+    int outside_user;          // who its processes were on the host
+};
+
+// Runs the command to its end. Always fills *outcome; on ENDED_NOT_SET_UP the failure too.
+void native_run(const struct run *, struct outcome *, struct failure *);

@@ -1,0 +1,196 @@
+// The inside: the first process of the sandbox, and the command's until its exec.
+#include "enforcer/sandbox.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "enforcer/landlock.h"
+#include "enforcer/scoped.h"
+
+static _Noreturn void give_up(const struct sandbox *sandbox)
+{
+    sandbox->board->failed = true;
+    _exit(125);
+}
+
+// ---- the command ---------------------------------------------------------------------------------------------------------------------------
+
+static const char *variable(char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; *environment; environment++)
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+            return *environment + length + 1;
+    return NULL;
+}
+
+// Finds the command as execvp(3) would, while this process may still look. The result is `name` itself or in `path`.
+static const char *find_command(const char *name, char *const *environment, char path[4096])
+{
+    if (strchr(name, '/'))
+        return name;
+    const char *folders = variable(environment, "PATH");
+    for (const char *at = folders ? folders : ""; *at;) {
+        size_t span = strcspn(at, ":");
+        struct stat status;
+        if (span && snprintf(path, 4096, "%.*s/%s", (int)span, at, name) < 4096 && stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_mode & 0111)
+            return path;
+        at += span + (at[span] == ':');
+    }
+    return NULL;
+}
+
+static int enter_folder(const struct plan *plan, struct failure *failure)
+{
+    const char *cwd = plan->cwd.length ? plan->cwd.text : "/";
+    char real[4096];
+    if (chdir(cwd) != 0)
+        return fail_with_advice(failure, NO_RULE, errno, "`cwd` names a folder that the policy's fs rules show", "cannot start in %s", cwd);
+    if (syscall(SYS_getcwd, real, sizeof real) < 0 || real[0] != '/') // "(unreachable)" when it lies outside of the root
+        return fail(failure, NO_RULE, 0, "%s leads out of the view", cwd);
+    return 0;
+}
+
+static int lock_in(const struct sandbox *sandbox, int ruleset, struct failure *failure)
+{
+    if (bounds_apply(&sandbox->run->claims->bounds, failure) || identity_drop(sandbox->identity, failure))
+        return -1;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return fail(failure, NO_RULE, errno, "cannot give up new privileges");
+    if (ruleset >= 0 && landlock_enter(ruleset, failure))
+        return -1;
+    // Everything but standard input, output and error ends with exec, also what sbxrun's caller left open.
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+        return fail(failure, NO_RULE, errno, "cannot close the descriptors that are not the command's");
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) != 0)
+        return fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
+    return 0;
+}
+
+static uint64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static _Noreturn void run_command(const struct sandbox *sandbox, int ruleset)
+{
+    struct board *board = sandbox->board;
+    char path[4096];
+    setsid(); // no controlling terminal: nothing can be typed into the caller's
+    for (int i = 0; i < 2; i++)
+        if (sandbox->output[i] >= 0 && dup2(sandbox->output[i], i + 1) < 0) {
+            fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
+            give_up(sandbox);
+        }
+    if (enter_folder(sandbox->run->plan, &board->failure))
+        give_up(sandbox);
+    const char *command = find_command(sandbox->run->argv[0], sandbox->run->environment, path);
+    if (!command) {
+        board->exec_error = ENOENT;
+        _exit(127);
+    }
+    sigprocmask(SIG_SETMASK, &sandbox->caller_mask, NULL);
+    board->ready = now();
+    if (lock_in(sandbox, ruleset, &board->failure))
+        give_up(sandbox);
+    execve(command, sandbox->run->argv, sandbox->run->environment);
+    board->exec_error = errno;
+    _exit(126);
+}
+
+// ---- init --------------------------------------------------------------------------------------------------------------------------------------
+
+enum { GROUP = 1 }; // sigval of a signal that is for the command's whole group
+
+int sandbox_signal(int init, int signal, bool group)
+{
+    siginfo_t info = {.si_signo = signal, .si_code = SI_QUEUE};
+    info.si_value.sival_int = group ? GROUP : 0;
+    return (int)syscall(SYS_pidfd_send_signal, init, signal, &info, 0);
+}
+
+// Reaps, passes on what the supervisor sends, and ends with the command: the kernel then kills whatever is left in the pid namespace.
+static _Noreturn void reap(const struct sandbox *sandbox, pid_t command)
+{
+    sigset_t all;
+    sigfillset(&all);
+    for (;;) {
+        siginfo_t info;
+        if (sigwaitinfo(&all, &info) < 0)
+            continue;
+        if (info.si_signo != SIGCHLD) {
+            if (info.si_pid == 0) // from outside
+                kill(info.si_value.sival_int == GROUP ? -command : command, info.si_signo);
+            continue;
+        }
+        int status;
+        for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+            if (pid == command) {
+                sandbox->board->command_status = status;
+                sandbox->board->command_ended = true;
+                _exit(0);
+            }
+    }
+}
+
+static int set_up(const struct sandbox *sandbox, int *ruleset, struct failure *failure)
+{
+    const struct run *run = sandbox->run;
+    struct pollfd lifeline = {.fd = sandbox->lifeline, .events = POLLIN};
+    char go;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (sandbox->waits ? read(sandbox->lifeline, &go, 1) != 1 : poll(&lifeline, 1, 0) != 0)
+        _exit(125); // the supervisor is gone
+    if (!sandbox->identity->as_root && identity_map_self(sandbox->identity, failure))
+        return -1;
+    if (identity_become(sandbox->identity, failure))
+        return -1;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // changing users forgets it
+    if (sandbox->waits && (unshare(CLONE_NEWCGROUP) != 0 || poll(&lifeline, 1, 0) != 0))
+        return fail(failure, NO_RULE, errno, "cannot make a cgroup namespace");
+    if (sethostname("sbx", 3) != 0)
+        return fail(failure, NO_RULE, errno, "cannot name the sandbox");
+    mode_t caller = umask(0);
+    if (network_apply(&run->claims->network, failure) || (sandbox->opens_view && view_open(sandbox->view, -1, failure)) || view_enter(sandbox->view, failure))
+        return -1;
+    umask(caller);
+    *ruleset = -1;
+    if (run->claims->landlock && (*ruleset = landlock_make(sandbox->view, &run->claims->network, failure)) < 0)
+        return -1;
+    return 0;
+}
+
+void sandbox_main(const struct sandbox *sandbox)
+{
+    struct failure *failure = &sandbox->board->failure;
+    int ruleset = -1;
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    if (set_up(sandbox, &ruleset, failure))
+        give_up(sandbox);
+    prctl(PR_SET_DUMPABLE, 0); // neither traced nor seen in /proc by what runs inside
+    pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL); // fork() takes locks
+    if (command == 0)
+        run_command(sandbox, ruleset);
+    if (command < 0) {
+        fail(failure, NO_RULE, errno, "cannot start the command's process");
+        give_up(sandbox);
+    }
+    close_range(0, ~0U, 0);
+    if (identity_drop(&(struct identity){.prepared = sandbox->identity->prepared}, failure) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        give_up(sandbox);
+    reap(sandbox, command);
+}

@@ -1,0 +1,38 @@
+// The inside: the first process of the sandbox, which builds it and then reaps, and the command's, which locks itself in.
+//
+// Everything here runs between clone and exec: no allocation, no locks, no streams.
+#pragma once
+
+#include <linux/filter.h>
+#include <signal.h>
+#include <sys/types.h>
+
+#include "enforcer/identity.h"
+#include "enforcer/run.h"
+
+struct board { // shared between supervisor, init and the command until its exec
+    struct failure failure;
+    bool failed;
+    int exec_error;      // errno of execve
+    bool command_ended;
+    int command_status;  // as waitpid(2) gives it
+    uint64_t ready;      // monotonic nanoseconds, just before exec
+};
+
+struct sandbox { // all that the inside needs, made before clone
+    const struct run *run;
+    struct view *view;
+    const struct identity *identity;
+    struct sock_fprog filter;
+    struct board *board;
+    int lifeline;           // read end: a byte when the supervisor has done its part, end of file when it is gone
+    bool waits;             // for that byte
+    bool opens_view;        // the inside opens the host's files, as an ordinary user's
+    int output[2];          // what becomes standard output and standard error, or -1
+    sigset_t caller_mask;   // the command's signal mask
+};
+
+_Noreturn void sandbox_main(const struct sandbox *);
+
+// Tells init to pass a signal on. `group`: to the command's whole group, as a terminal does.
+int sandbox_signal(int init, int signal, bool group);

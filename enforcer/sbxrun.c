@@ -1,0 +1,282 @@
+// sbxrun: runs a command under a policy.
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compiler/driver.h"
+#include "compiler/report/report.h"
+#include "enforcer/dry_run.h"
+#include "enforcer/run_report.h"
+#include "enforcer/scoped.h"
+
+enum { STATUS_LIFETIME = 124, STATUS_NOT_SET_UP = 125, STATUS_NOT_EXECUTED = 126, STATUS_NOT_FOUND = 127 };
+
+static const char help[] =
+    "usage: sbxrun [OPTION...] POLICY [-- COMMAND ARGUMENT...]\n"
+    "\n"
+    "Runs COMMAND (without one: the policy's own) so that it can do what POLICY allows and nothing else.\n"
+    "POLICY is a .sbx file or a plan as `sbxc --emit=plan` writes it (.json).\n"
+    "\n"
+    "  -D NAME=VALUE      sets a parameter of the policy\n"
+    "  -I DIR             files may import from DIR too\n"
+    "  --policy NAME      which policy of the file\n"
+    "  --driver NAME      what builds the sandbox: native\n"
+    "  --strict           refuses to run with less than the policy asks for, also where it permits that\n"
+    "  --dry-run          shows what would be done and what enforces it here, and runs nothing\n"
+    "  --report FILE      writes how the run ended and what it used, as JSON\n"
+    "  --version, --help\n"
+    "\n"
+    "exit: the command's own status (128+N for signal N); 124 its lifetime ran out; 125 the sandbox could not be set up and\n"
+    "the command never ran; 126 it could not be executed; 127 it was not found\n";
+
+static const struct driver {
+    const char *name;
+    void (*run)(const struct run *, struct outcome *, struct failure *);
+} drivers[] = {
+    {"native", native_run},
+};
+
+struct options {
+    struct driver_options compile;
+    const struct driver *driver;
+    const char *policy, *report;
+    bool strict, dry_run;
+    char **command; // NULL: the policy's own
+};
+
+static int usage_error(const char *message)
+{
+    fprintf(stderr, "sbxrun: %s\nsbxrun --help shows what there is\n", message);
+    return STATUS_NOT_SET_UP;
+}
+
+// ---- the plan ---------------------------------------------------------------------------------------------------------------------------
+
+static struct str read_plan_file(struct arena *arena, const char *path, const char **problem)
+{
+    enum { LARGEST = 64 * 1024 * 1024 };
+    closing_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat status;
+    *problem = NULL;
+    if (fd < 0 || fstat(fd, &status) != 0)
+        *problem = strerror(errno);
+    else if (!S_ISREG(status.st_mode) || status.st_size > LARGEST)
+        *problem = "it is not a regular file of at most 64 MiB";
+    if (*problem)
+        return STR("");
+    char *data = arena_alloc(arena, (size_t)status.st_size + 1);
+    size_t used = 0;
+    for (ssize_t n; used < (size_t)status.st_size && (n = read(fd, data + used, (size_t)status.st_size - used)) > 0;)
+        used += (size_t)n;
+    return (struct str){data, used};
+}
+
+static struct plan *load_plan(struct compilation *compilation, const struct options *options)
+{
+    const char *problem;
+    struct str text = read_plan_file(compilation->arena, options->policy, &problem), why;
+    struct plan *plan = problem ? NULL : plan_read(compilation->arena, text, &why);
+    if (!plan) {
+        fprintf(stderr, "sbxrun: %s is not a plan: %s\n", options->policy, problem ? problem : why.text);
+        return NULL;
+    }
+    char *real = realpath(options->policy, NULL), *slash = real ? strrchr(real, '/') : NULL;
+    if (slash)
+        plan->folder = str_copy(compilation->arena, (struct str){real, slash == real ? 1 : (size_t)(slash - real)});
+    free(real);
+    return plan;
+}
+
+static struct plan *compile_plan(struct compilation *compilation, const struct options *options)
+{
+    const char *problem = driver_roots(compilation, &options->compile);
+    struct module *module = problem ? NULL : module_load(compilation, options->policy);
+    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options->compile) : NULL;
+    struct expr **values = decl ? driver_values(compilation, decl, &options->compile, &problem) : NULL;
+    struct policy *policy = values ? policy_build(compilation, decl, values) : NULL;
+    // A plan is written, and so named by its hash, with the filters of all architectures; a run needs its own.
+    struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, options->report ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
+    if (!plan)
+        report_text(stderr, compilation, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    if (problem)
+        usage_error(problem);
+    return plan;
+}
+
+static bool is_plan_file(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 5 && strcmp(path + length - 5, ".json") == 0;
+}
+
+// ---- the run ----------------------------------------------------------------------------------------------------------------------------
+
+static char *const *environment_of(const struct plan *plan)
+{
+    char **list = NEW_ARRAY(plan->arena, char *, plan->env_count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < plan->env_count; i++) {
+        const struct plan_env *variable = &plan->env[i];
+        const char *name = str_copy(plan->arena, variable->name).text, *kept = variable->keep ? getenv(name) : NULL;
+        if (!variable->keep || kept)
+            list[count++] = (char *)str_format(plan->arena, "%s=%.*s", name, STR_ARGS(kept ? str_from(kept) : variable->value)).text;
+    }
+    return list;
+}
+
+static char *const *command_of(const struct plan *plan, const struct options *options)
+{
+    if (options->command)
+        return options->command;
+    char **list = NEW_ARRAY(plan->arena, char *, plan->command_count + 1);
+    for (size_t i = 0; i < plan->command_count; i++)
+        list[i] = (char *)str_copy(plan->arena, plan->command[i]).text;
+    return list;
+}
+
+// A policy under which the command can't even be executed is a mistake, not a restriction.
+static int check_command(const struct run *run, struct failure *failure)
+{
+    const char *command = run->argv[0];
+    static const struct {
+        const char *call;
+    } needed[] = {{"execve"}};
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        uint32_t words[SECCOMP_WORDS] = {[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = (uint32_t)syscall_row((size_t)syscall_find(str_from(needed[i].call)))->number[ARCH_HERE]};
+        if (cbpf_run(&run->plan->filters[ARCH_HERE], words, NULL) != SECCOMP_ALLOW)
+            return fail_with_advice(failure, NO_RULE, 0, "`use std.base;` has the calls that any program needs", "no rule of the policy allows the system call %s, so nothing can be run under it", needed[i].call);
+    }
+    if (command[0] == '/' && !(plan_verbs(run->plan, str_from(command)) & VERB_EXEC))
+        return fail_with_advice(failure, NO_RULE, 0, "allow it, as with `allow read, exec \"/usr\";`", "no rule of the policy allows to exec %s", command);
+    return 0;
+}
+
+static int status_of(const struct run *run, const struct outcome *outcome, const struct failure *failure)
+{
+    const struct plan_limit *limits = run->plan->limits;
+    switch (outcome->ended) {
+    case ENDED_EXITED: return outcome->value;
+    case ENDED_SIGNALED: return 128 + outcome->value;
+    case ENDED_NOT_SET_UP:
+        failure_print(stderr, failure, run->plan);
+        return STATUS_NOT_SET_UP;
+    case ENDED_NOT_EXECUTED:
+        fprintf(stderr, "sbxrun: cannot execute %s: %s%s\n", run->argv[0], strerror(outcome->value),
+                outcome->value == EACCES ? "; it is no program, or no rule allows to exec it" : outcome->value == ENOENT ? "; the view has no such file (or not the interpreter it names)" : "");
+        return outcome->value == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTED;
+    case ENDED_LIFETIME:
+        fprintf(stderr, "sbxrun: its lifetime ran out (%.*s)\n", STR_ARGS(rule_named(run->plan, limits[LIMIT_lifetime].rule)));
+        return STATUS_LIFETIME;
+    case ENDED_MEMORY:
+        fprintf(stderr, "sbxrun: killed for its memory, at a peak of %llu MiB (%.*s)\n", (unsigned long long)(outcome->peak >> 20), STR_ARGS(rule_named(run->plan, limits[LIMIT_memory].rule)));
+        return 128 + 9;
+    case ENDED_OUTPUT:
+        fprintf(stderr, "sbxrun: killed for its output (%.*s)\n", STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule)));
+        return 128 + 9;
+    }
+    return STATUS_NOT_SET_UP;
+}
+
+static int run_plan(struct plan *plan, const struct options *options, uint64_t started)
+{
+    struct claims claims = {0};
+    struct failure failure = {0};
+    struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
+    char *cwd = getcwd(NULL, 0);
+    struct run run = {
+        .plan = plan, .claims = &claims, .bases = {str_copy(plan->arena, plan->folder).text, cwd, getenv("HOME")},
+        .argv = command_of(plan, options), .environment = environment_of(plan), .started = started,
+    };
+    FILE *report = options->report ? fopen(options->report, "we") : NULL;
+    if (!run.argv[0])
+        fail_with_advice(&failure, NO_RULE, 0, "give one after `--`", "the policy has no command");
+    else if (options->report && !report)
+        fail(&failure, NO_RULE, errno, "cannot write the report %s", options->report);
+    else if (claim_plan(plan, options->strict, &claims, &failure) == 0 && check_command(&run, &failure) == 0 && !options->dry_run)
+        options->driver->run(&run, &outcome, &failure);
+    int status;
+    if (options->dry_run) {
+        if (run.argv[0])
+            dry_run_print(stdout, &run);
+        status = failure.what[0] ? status_of(&run, &outcome, &failure) : 0;
+    } else {
+        status = status_of(&run, &outcome, &failure);
+    }
+    if (report) {
+        struct str hash = plan_hash(plan->arena, plan_write(plan->arena, plan));
+        bool written = run_report_write(report, &run, hash, &outcome, &failure);
+        if (fclose(report) != 0 || !written)
+            fprintf(stderr, "sbxrun: the report %s could not be written: %s\n", options->report, strerror(errno));
+    }
+    free(cwd);
+    return status;
+}
+
+// ---- options ----------------------------------------------------------------------------------------------------------------------------
+
+enum { OPTION_POLICY = 256, OPTION_DRIVER, OPTION_STRICT, OPTION_DRY_RUN, OPTION_REPORT, OPTION_VERSION, OPTION_HELP };
+
+static const struct option long_options[] = {
+    {"policy", required_argument, NULL, OPTION_POLICY}, {"driver", required_argument, NULL, OPTION_DRIVER}, {"strict", no_argument, NULL, OPTION_STRICT},
+    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},     {"report", required_argument, NULL, OPTION_REPORT}, {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
+};
+
+// NULL when the options make sense, else what is wrong with them.
+static const char *read_options(int argc, char **argv, struct options *options, const char **roots, const char **values)
+{
+    options->compile.roots = roots;
+    options->compile.values = values;
+    options->driver = &drivers[0];
+    for (int option; (option = getopt_long(argc, argv, "+I:D:", long_options, NULL)) != -1;)
+        switch (option) {
+        case 'I': roots[options->compile.root_count++] = optarg; break;
+        case 'D': values[options->compile.value_count++] = optarg; break;
+        case OPTION_POLICY: options->compile.policy = optarg; break;
+        case OPTION_DRIVER:
+            options->driver = NULL;
+            for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
+                if (strcmp(drivers[i].name, optarg) == 0)
+                    options->driver = &drivers[i];
+            if (!options->driver)
+                return "--driver is native";
+            break;
+        case OPTION_STRICT: options->strict = true; break;
+        case OPTION_DRY_RUN: options->dry_run = true; break;
+        case OPTION_REPORT: options->report = optarg; break;
+        case OPTION_VERSION: puts("sbxrun " SBX_VERSION ", edition 1"); exit(0);
+        case OPTION_HELP: fputs(help, stdout); exit(0);
+        default: return "that option is not known, or lacks its value";
+        }
+    if (optind >= argc)
+        return "a policy is missing";
+    options->policy = argv[optind];
+    if (optind + 1 < argc && strcmp(argv[optind + 1], "--") != 0)
+        return "the command stands after `--`";
+    if (optind + 2 < argc)
+        options->command = argv + optind + 2;
+    else if (optind + 1 < argc)
+        return "a command is missing after `--`";
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    struct options options = {0};
+    struct compilation *compilation = compilation_new();
+    const char **roots = NEW_ARRAY(compilation->arena, const char *, argc), **values = NEW_ARRAY(compilation->arena, const char *, argc);
+    const char *problem = read_options(argc, argv, &options, roots, values);
+    if (problem)
+        return usage_error(problem);
+    struct plan *plan = is_plan_file(options.policy) ? load_plan(compilation, &options) : compile_plan(compilation, &options);
+    int status = plan ? run_plan(plan, &options, (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec) : STATUS_NOT_SET_UP;
+    compilation_free(compilation);
+    return status;
+}

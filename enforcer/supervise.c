@@ -1,0 +1,212 @@
+// The supervisor: one process, one epoll loop.
+#include "enforcer/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "enforcer/sandbox.h"
+#include "enforcer/scoped.h"
+
+#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+
+int supervisor_add(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = source};
+    return epoll_ctl(s->loop, EPOLL_CTL_ADD, source->fd, &event);
+}
+
+void supervisor_kill(struct supervisor *s, enum ended reason)
+{
+    if (s->over)
+        return;
+    if (s->reason == ENDED_EXITED)
+        s->reason = reason;
+    syscall(SYS_pidfd_send_signal, s->init, SIGKILL, NULL, 0);
+}
+
+static void init_ended(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, source->fd, NULL);
+    s->over = true;
+}
+
+static void signal_came(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    struct signalfd_siginfo info;
+    while (read(source->fd, &info, sizeof info) == sizeof info) {
+        bool terminal = info.ssi_code == SI_KERNEL; // typed, or a hang-up: meant for all in the foreground
+        if (info.ssi_signo != SIGTSTP) {
+            sandbox_signal(s->init, (int)info.ssi_signo, terminal);
+            continue;
+        }
+        sandbox_signal(s->init, SIGSTOP, true); // the command has no terminal whose stop it would obey
+        raise(SIGSTOP);
+        sandbox_signal(s->init, SIGCONT, true);
+    }
+}
+
+static void lifetime_over(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, source->fd, NULL);
+    supervisor_kill(s, ENDED_LIFETIME);
+    s->streams_open = 0; // nobody takes what is left of the output
+}
+
+static void memory_ran_out(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    char text[1024] = "";
+    if (events & EPOLLPRI) { // v2: the file says of what
+        ssize_t n = pread(source->fd, text, sizeof text - 1, 0);
+        const char *kills = n > 0 ? strstr(text, "oom_kill ") : NULL;
+        if (!kills || kills[9] == '0')
+            return;
+    } else if (read(source->fd, text, 8) != 8) {
+        return;
+    }
+    supervisor_kill(s, ENDED_MEMORY);
+}
+
+// ---- output -----------------------------------------------------------------------------------------------------------------------------
+
+struct output { // what both streams together may still write
+    uint64_t left;
+};
+
+struct stream {
+    struct watch from, to; // the command's end; sbxrun's own standard output or error
+    struct output *output;
+    bool pollable; // a regular file as `to` is always ready and can't be waited for
+    char data[4096];  // at most what a ready pipe takes without blocking
+    size_t used, sent;
+};
+
+static void stream_turn(struct supervisor *s, struct stream *stream, bool reading)
+{
+    struct epoll_event in = {.events = reading ? EPOLLIN : 0, .data.ptr = &stream->from}, out = {.events = reading ? 0 : EPOLLOUT, .data.ptr = &stream->to};
+    epoll_ctl(s->loop, EPOLL_CTL_MOD, stream->from.fd, &in);
+    if (stream->pollable)
+        epoll_ctl(s->loop, EPOLL_CTL_MOD, stream->to.fd, &out);
+}
+
+static void stream_end(struct supervisor *s, struct stream *stream)
+{
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->from.fd, NULL);
+    if (stream->pollable)
+        epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->to.fd, NULL);
+    close(stream->from.fd);
+    stream->from.fd = -1;
+    if (s->streams_open)
+        s->streams_open--;
+}
+
+static void stream_write(struct supervisor *s, struct stream *stream)
+{
+    ssize_t n = write(stream->to.fd, stream->data + stream->sent, stream->used - stream->sent);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) { // nobody reads: the command learns it from its own pipe
+        stream_end(s, stream);
+        return;
+    }
+    stream->sent += n > 0 ? (size_t)n : 0;
+    if (stream->sent == stream->used)
+        stream_turn(s, stream, true);
+}
+
+static void stream_writable(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    struct stream *stream = CONTAINER(source, struct stream, to);
+    if (stream->sent < stream->used)
+        stream_write(s, stream);
+}
+
+static void stream_readable(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    struct stream *stream = CONTAINER(source, struct stream, from);
+    ssize_t n = read(source->fd, stream->data, sizeof stream->data);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        stream_end(s, stream);
+        return;
+    }
+    stream->used = (size_t)n < stream->output->left ? (size_t)n : stream->output->left;
+    stream->sent = 0;
+    stream->output->left -= stream->used;
+    if (stream->used < (size_t)n)
+        supervisor_kill(s, ENDED_OUTPUT);
+    if (stream->used == 0)
+        return;
+    if (stream->pollable)
+        stream_turn(s, stream, false);
+    else
+        while (stream->from.fd >= 0 && stream->sent < stream->used)
+            stream_write(s, stream);
+}
+
+static int add_stream(struct supervisor *s, struct stream *stream, int from, int to, struct output *output)
+{
+    *stream = (struct stream){.from = {from, stream_readable}, .to = {to, stream_writable}, .output = output};
+    if (from < 0)
+        return 0;
+    if (supervisor_add(s, &stream->from, EPOLLIN))
+        return -1;
+    stream->pollable = supervisor_add(s, &stream->to, 0) == 0;
+    s->streams_open++;
+    return stream->pollable || errno == EPERM ? 0 : -1;
+}
+
+// ---- the loop ---------------------------------------------------------------------------------------------------------------------------
+
+static int loop_until_over(const struct watched *watched, struct stream streams[2], enum ended *reason, struct failure *failure)
+{
+    closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
+    closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    struct supervisor s = {.loop = loop, .init = watched->init, .reason = ENDED_EXITED};
+    struct watch init = {watched->init, init_ended}, signal = {signals, signal_came}, lifetime = {-1, lifetime_over}, memory = {watched->memory_events, memory_ran_out};
+    struct output output = {watched->bounds->output};
+    if (loop < 0 || signals < 0 || supervisor_add(&s, &init, EPOLLIN) || supervisor_add(&s, &signal, EPOLLIN))
+        return fail(failure, NO_RULE, errno, "cannot watch over the sandbox");
+    if (watched->bounds->lifetime) {
+        uint64_t ms = watched->bounds->lifetime;
+        struct itimerspec when = {.it_value = {.tv_sec = (time_t)(ms / 1000 < INT32_MAX ? ms / 1000 : INT32_MAX), .tv_nsec = (long)(ms % 1000) * 1000000}};
+        lifetime.fd = timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+        if (timer < 0 || timerfd_settime(timer, 0, &when, NULL) != 0 || supervisor_add(&s, &lifetime, EPOLLIN))
+            return fail(failure, NO_RULE, errno, "cannot limit the lifetime");
+    }
+    if (memory.fd >= 0 && supervisor_add(&s, &memory, EPOLLPRI | EPOLLIN))
+        return fail(failure, NO_RULE, errno, "cannot watch the sandbox's memory");
+    // Both outputs may be one open file, which a loop takes once: the second has a descriptor of its own.
+    error_copy = watched->streams[1] >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
+    if (add_stream(&s, &streams[0], watched->streams[0], STDOUT_FILENO, &output) || add_stream(&s, &streams[1], watched->streams[1], error_copy, &output))
+        return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
+    while (!s.over || s.streams_open) {
+        struct epoll_event events[8];
+        int count = epoll_wait(loop, events, 8, -1);
+        for (int i = 0; i < count; i++) {
+            struct watch *source = events[i].data.ptr;
+            if (source->fd >= 0)
+                source->ready(&s, source, events[i].events);
+        }
+    }
+    *reason = s.reason;
+    return 0;
+}
+
+int supervise(const struct watched *watched, enum ended *reason, struct failure *failure)
+{
+    struct stream streams[2] = {{.from.fd = watched->streams[0]}, {.from.fd = watched->streams[1]}};
+    int result = loop_until_over(watched, streams, reason, failure);
+    close_scoped(&streams[0].from.fd);
+    close_scoped(&streams[1].from.fd);
+    return result;
+}

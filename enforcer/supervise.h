@@ -1,0 +1,36 @@
+// The supervisor: one process, one epoll loop, until the sandbox has ended. Nothing polls.
+//
+// Whatever has to be watched for is a source in that loop: a descriptor, the events it waits for, and a function. Later parts (a network
+// broker, denials) add sources.
+#pragma once
+
+#include <signal.h>
+#include <sys/epoll.h>
+
+#include "enforcer/run.h"
+
+struct supervisor {
+    int loop, init;       // epoll; a pidfd of the sandbox's first process
+    bool over;            // the sandbox's processes are dead
+    enum ended reason;    // why the supervisor killed it; ENDED_EXITED while it did not
+    size_t streams_open;  // outputs not yet drained
+};
+
+struct watch {
+    int fd; // owned by whoever adds it
+    void (*ready)(struct supervisor *, struct watch *, uint32_t events);
+};
+
+int supervisor_add(struct supervisor *, struct watch *, uint32_t events);
+void supervisor_kill(struct supervisor *, enum ended reason);
+
+struct watched {
+    int init;            // pidfd
+    const struct bounds *bounds;
+    int memory_events;   // cgroup.h; -1
+    int streams[2];      // read ends of the command's output, or -1; supervise closes them
+    const sigset_t *signals; // blocked; passed on to the command
+};
+
+// Runs the loop. Returns why it ended, as far as the supervisor had to do with it (else ENDED_EXITED), or -1 and the failure.
+int supervise(const struct watched *, enum ended *reason, struct failure *);

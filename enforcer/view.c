@@ -1,0 +1,388 @@
+// The view: what the sandbox sees as its file system.
+#include "enforcer/view.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+
+#include "compiler/path_set.h"
+#include "enforcer/kernel.h"
+#include "enforcer/pseudo.h"
+#include "enforcer/scoped.h"
+#include "enforcer/view_source.h"
+
+enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, OWN_FOLDERS = 1024 * 1024 };
+
+// ---- laying out -------------------------------------------------------------------------------------------------------------------------
+
+static const char *host_path(const struct plan *plan, const struct plan_view *place, const struct view_bases *bases, struct failure *failure)
+{
+    const char *base = place->base == PLAN_POLICY ? bases->policy : place->base == PLAN_CWD ? bases->cwd : place->base == PLAN_HOME ? bases->home : "";
+    if (!base || (place->base != PLAN_ABSOLUTE && base[0] != '/')) {
+        fail(failure, place->rule, 0, "cannot tell where %s is on the host: %s", place->host.text, place->base == PLAN_HOME ? "HOME is not set" : "there is no such folder");
+        return NULL;
+    }
+    if (place->base == PLAN_ABSOLUTE)
+        return str_copy(plan->arena, place->host).text;
+    return str_format(plan->arena, "%s%s%.*s", base, base[1] ? "/" : "", STR_ARGS(place->host)).text;
+}
+
+int view_prepare(struct view *view, const struct plan *plan, const struct view_bases *bases, struct failure *failure)
+{
+    *view = (struct view){.plan = plan, .root = -1};
+    view->places = NEW_ARRAY(plan->arena, struct view_place, plan->view_count + 1);
+    view->places[0].path = ""; // so that there is a first one to look at
+    int *open = NEW_ARRAY(plan->arena, int, plan->view_count + 1);
+    size_t depth = 0;
+    for (size_t i = 0; i < plan->view_count; i++) {
+        const struct plan_view *p = &plan->view[i];
+        struct view_place *place = &view->places[i];
+        *place = (struct view_place){.path = str_copy(plan->arena, p->path).text, .above = -1, .content = -1, .source = -1, .tree = -1};
+        while (depth && !path_covers(plan->view[open[depth - 1]].path, p->path))
+            depth--;
+        if (depth) {
+            place->above = open[depth - 1];
+            view->places[place->above].has_below = true;
+            place->content = view->places[place->above].content;
+        }
+        if (p->from != PLAN_INHERIT)
+            place->content = (int)i;
+        open[depth++] = (int)i;
+        if (p->from == PLAN_HOST && !(place->host = host_path(plan, p, bases, failure)))
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_mask(const struct view *view, size_t i)
+{
+    return view->plan->view[i].verbs == 0;
+}
+
+static enum plan_from content_kind(const struct view *view, int place)
+{
+    int content = place < 0 ? -1 : view->places[place].content;
+    return content < 0 ? PLAN_INHERIT : view->plan->view[content].from;
+}
+
+static uint64_t attributes_of(const struct view *view, size_t i)
+{
+    unsigned verbs = view->plan->view[i].verbs, writes = content_kind(view, (int)i) == PLAN_DEV ? VERB_CREATE | VERB_DELETE : VERB_WRITE; // devices can be written all the same
+    return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (verbs & writes ? 0 : MOUNT_ATTR_RDONLY) | (verbs & VERB_EXEC ? 0 : MOUNT_ATTR_NOEXEC);
+}
+
+unsigned plan_verbs(const struct plan *plan, struct str path)
+{
+    for (size_t i = plan->view_count; i-- > 0;)
+        if (path_covers(plan->view[i].path, path))
+            return plan->view[i].verbs; // the last in order that covers it is the deepest
+    return 0;
+}
+
+int view_place_open(const struct view_place *place)
+{
+    return sys_openat2(AT_FDCWD, place->path, O_PATH, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+// ---- opening ----------------------------------------------------------------------------------------------------------------------------
+
+static int missing(struct view *view, size_t i, const char *what, int error, struct failure *failure)
+{
+    const struct plan_view *p = &view->plan->view[i];
+    if (error == ENOENT && p->if_exists) {
+        view->places[i].skipped = true;
+        return 0;
+    }
+    if (error == ELOOP)
+        return fail_with_advice(failure, p->rule, 0, "name what it points to", "%s is, or passes, a symbolic link that the sandbox could have made", what);
+    if (error == ENOENT && p->from == PLAN_INHERIT)
+        return fail_with_advice(failure, p->rule, 0, "a path is kept apart from the folder it lies in by a mount, which needs it to be there: make it, or leave the rule away",
+                                "%s does not exist on the host, so its rule can't be enforced", what);
+    return fail_with_advice(failure, p->rule, error, error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL, "cannot open %s on the host", what);
+}
+
+static int open_place(struct view *view, size_t i, int identities, struct failure *failure)
+{
+    const struct plan_view *p = &view->plan->view[i];
+    struct view_place *place = &view->places[i];
+    const char *what = place->host;
+    if (p->from == PLAN_HOST) {
+        if ((place->link = link_instead(view, i)))
+            return 0;
+        place->source = host_open(view, place->host);
+    } else {
+        const struct view_place *content = &view->places[place->content];
+        what = str_format(view->plan->arena, "%s%s", content->host, place->path + (content->path[1] ? strlen(content->path) : 0)).text;
+        place->source = sys_openat2(content->source, place->path + (content->path[1] ? strlen(content->path) : 0) + 1, O_PATH, INSIDE);
+    }
+    if (place->source < 0)
+        return missing(view, i, what, errno, failure);
+    struct stat status;
+    if (fstat(place->source, &status) != 0)
+        return fail(failure, p->rule, errno, "cannot look at %s", what);
+    place->is_folder = S_ISDIR(status.st_mode);
+    if (S_ISLNK(status.st_mode))
+        return missing(view, i, what, ELOOP, failure);
+    if (is_mask(view, i))
+        return 0;
+    bool mapped;
+    place->tree = tree_clone(place->source, attributes_of(view, i), identities, &mapped);
+    if (place->tree < 0)
+        return fail(failure, p->rule, errno, "cannot bind %s", what);
+    if (identities >= 0 && !mapped && p->verbs & VERB_WRITE && status.st_uid == 0)
+        return fail_with_advice(failure, p->rule, 0, "run sbxrun as the user who owns the folder, or keep it on a file system that has idmapped mounts, such as ext4, xfs or tmpfs",
+                                "%s belongs to root and can't be presented to the sandbox as its own, since its file system has no idmapped mounts", what);
+    return 0;
+}
+
+int view_open(struct view *view, int identities, struct failure *failure)
+{
+    for (size_t i = 0; i < view->plan->view_count; i++) {
+        struct view_place *place = &view->places[i];
+        if (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped)
+            place->skipped = true;
+        else if (content_kind(view, (int)i) == PLAN_HOST && open_place(view, i, identities, failure))
+            return -1;
+    }
+    return 0;
+}
+
+void view_close(struct view *view)
+{
+    for (size_t i = 0; i < view->plan->view_count; i++) {
+        close_scoped(&view->places[i].source);
+        close_scoped(&view->places[i].tree);
+        view->places[i].source = view->places[i].tree = -1;
+    }
+}
+
+// ---- building ---------------------------------------------------------------------------------------------------------------------------
+
+struct masks { // something empty that nobody can read, to lie over what is denied
+    int folder, file;
+};
+
+static int make_masks(const struct view *view, int old_root, struct masks *masks, struct failure *failure)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < view->plan->view_count; i++)
+        wanted |= is_mask(view, i) && !view->places[i].skipped;
+    if (!wanted)
+        return 0;
+    // Attached where it is left behind with the old root: only what is attached can be copied (before Linux 6.15).
+    closing_fd int tree = tmpfs_mount(65536, "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure);
+    if (tree < 0)
+        return -1;
+    if (sys_move_mount(tree, old_root) != 0 || mkdirat(tree, "folder", 0) != 0)
+        return fail(failure, NO_RULE, errno, "cannot make what lies over denied paths");
+    closing_fd int file = openat(tree, "file", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+    masks->file = sys_openat2(tree, "file", O_PATH, INSIDE);
+    masks->folder = sys_openat2(tree, "folder", O_PATH, INSIDE);
+    return file < 0 || masks->file < 0 || masks->folder < 0 ? fail(failure, NO_RULE, errno, "cannot make what lies over denied paths") : 0;
+}
+
+// True if what a place is mounted on lies in a file system of ours, where making folders leaves no trace on the host.
+static bool own_ground(const struct view *view, size_t i)
+{
+    int above = view->places[i].above;
+    return above < 0 || is_mask(view, (size_t)above) || content_kind(view, above) == PLAN_TMPFS || content_kind(view, above) == PLAN_DEV;
+}
+
+// Makes the folders above the last component of `path` (relative to `root`) and opens the lowest.
+static int make_parents(int root, const char *path, const char **name)
+{
+    closing_fd int folder = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (const char *slash; folder >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
+        char part[256];
+        snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+        int next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
+        if (next < 0 && errno == ENOENT && mkdirat(folder, part, 0755) == 0)
+            next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
+        close(folder);
+        folder = next;
+    }
+    *name = path;
+    return take_fd(folder);
+}
+
+// Opens what a place is mounted on, making it where that is ours to do. O_PATH, the caller's; -1 and the failure.
+static int make_target(const struct view *view, size_t i, bool folder, struct failure *failure)
+{
+    const struct view_place *place = &view->places[i];
+    uint32_t rule = view->plan->view[i].rule;
+    int target = sys_openat2(view->root, place->path + 1, O_PATH, INSIDE);
+    if (target >= 0 || errno != ENOENT)
+        return target >= 0 ? target : fail(failure, rule, errno, "cannot reach %s in the view", place->path);
+    if (!own_ground(view, i))
+        return fail_with_advice(failure, rule, 0, "make it there: sbxrun leaves nothing on the host", "there is no %s in the host folder that %s shows", place->path, view->places[place->above].path);
+    const char *name;
+    closing_fd int parent = make_parents(view->root, place->path + 1, &name);
+    if (parent < 0)
+        return fail(failure, rule, errno, "cannot make the folders above %s", place->path);
+    closing_fd int file = -1;
+    if (folder ? mkdirat(parent, name, 0755) != 0 : (file = openat(parent, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444)) < 0)
+        return fail(failure, rule, errno, "cannot make a place for %s", place->path);
+    target = sys_openat2(parent, name, O_PATH, INSIDE);
+    return target < 0 ? fail(failure, rule, errno, "cannot make a place for %s", place->path) : target;
+}
+
+static bool is_mount(int fd)
+{
+    struct statx status;
+    return statx(fd, "", AT_EMPTY_PATH, 0, &status) == 0 && status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
+// Mounts each folder between a writable place and one in it onto itself. A mounted folder can't be renamed, so nobody can move what is
+// denied aside and make it anew.
+static int pin_parents(const struct view *view, size_t i, struct failure *failure)
+{
+    const struct view_place *place = &view->places[i];
+    if (place->above < 0 || !(view->plan->view[place->above].verbs & VERB_WRITE))
+        return 0;
+    char path[4096];
+    size_t top = view->places[place->above].path[1] ? strlen(view->places[place->above].path) : 0;
+    for (const char *slash = strchr(place->path + top + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        snprintf(path, sizeof path, "%.*s", (int)(slash - place->path - 1), place->path + 1);
+        closing_fd int folder = sys_openat2(view->root, path, O_PATH | O_DIRECTORY, INSIDE);
+        if (folder >= 0 && is_mount(folder))
+            continue;
+        closing_fd int tree = folder < 0 ? -1 : sys_open_tree(folder, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (tree < 0 || sys_move_mount(tree, folder) != 0)
+            return fail(failure, view->plan->view[i].rule, errno, "cannot pin /%s, which %s lies in", path, place->path);
+    }
+    return 0;
+}
+
+// Content that is mounted already, with other rights here than above.
+static int change_rights(struct view *view, size_t i, int target, struct failure *failure)
+{
+    uint64_t wanted = attributes_of(view, i), ours = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
+    struct statvfs now;
+    if (is_mount(target) && fstatvfs(target, &now) == 0 && !(now.f_flag & ST_RDONLY) == !(wanted & MOUNT_ATTR_RDONLY) && !(now.f_flag & ST_NOEXEC) == !(wanted & MOUNT_ATTR_NOEXEC))
+        return 0;
+    closing_fd int tree = sys_open_tree(target, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr change = {.attr_set = wanted & ours, .attr_clr = ours & ~wanted};
+    if (tree < 0 || sys_mount_setattr(tree, AT_RECURSIVE, &change) != 0 || sys_move_mount(tree, target) != 0)
+        return fail(failure, view->plan->view[i].rule, errno, "cannot set the rights on %s", view->places[i].path);
+    return 0;
+}
+
+static int attach_mask(struct view *view, size_t i, const struct masks *masks, struct failure *failure)
+{
+    struct view_place *place = &view->places[i];
+    bool folder = place->is_folder || own_ground(view, i);
+    closing_fd int target = make_target(view, i, folder, failure);
+    if (target < 0)
+        return -1;
+    struct stat status;
+    folder = fstat(target, &status) == 0 && S_ISDIR(status.st_mode);
+    if (place->has_below) { // the way to what a deny spares, and nothing else
+        place->tree = tmpfs_mount(OWN_FOLDERS, "0111", MOUNT_ATTR_NOEXEC, view->plan->view[i].rule, failure);
+    } else {
+        bool mapped;
+        place->tree = tree_clone(folder ? masks->folder : masks->file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
+    }
+    if (place->tree < 0 || sys_move_mount(place->tree, target) != 0)
+        return fail(failure, view->plan->view[i].rule, errno, "cannot hide %s", place->path);
+    return 0;
+}
+
+static int attach_link(const struct view *view, size_t i, struct failure *failure)
+{
+    const char *name;
+    closing_fd int parent = make_parents(view->root, view->places[i].path + 1, &name);
+    return parent < 0 || symlinkat(view->places[i].link, parent, name) != 0 ? fail(failure, view->plan->view[i].rule, errno, "cannot make the link %s", view->places[i].path) : 0;
+}
+
+static int make_content(const struct view *view, size_t i, struct failure *failure)
+{
+    const struct plan_view *p = &view->plan->view[i];
+    bool temporary = strcmp(view->places[i].path, "/tmp") == 0 || strcmp(view->places[i].path, "/var/tmp") == 0;
+    uint64_t attributes = attributes_of(view, i) & ~(uint64_t)MOUNT_ATTR_RDONLY; // until it is filled
+    switch (p->from) {
+    case PLAN_TMPFS: return tmpfs_mount(p->size, temporary ? "1777" : "0755", attributes, p->rule, failure);
+    case PLAN_DEV: return tmpfs_mount(OWN_FOLDERS, "0755", attributes, p->rule, failure);
+    case PLAN_PROC: return proc_mount(attributes_of(view, i), p->rule, failure);
+    default: return fail(failure, p->rule, 0, "nothing makes the content of %s", view->places[i].path); // claim.c lets none through
+    }
+}
+
+static int attach(struct view *view, size_t i, const struct masks *masks, struct failure *failure)
+{
+    const struct plan_view *p = &view->plan->view[i];
+    struct view_place *place = &view->places[i];
+    if (place->path[1] == '\0' || place->skipped)
+        return 0; // the root itself is there already
+    if (place->link)
+        return attach_link(view, i, failure);
+    if (pin_parents(view, i, failure))
+        return -1;
+    if (is_mask(view, i))
+        return attach_mask(view, i, masks, failure);
+    bool inherits = p->from == PLAN_INHERIT && place->tree < 0;
+    closing_fd int target = make_target(view, i, place->tree < 0 || place->is_folder, failure);
+    if (target < 0)
+        return -1;
+    if (inherits)
+        return change_rights(view, i, target, failure);
+    if (place->tree < 0)
+        place->tree = make_content(view, i, failure);
+    if (place->tree < 0)
+        return -1;
+    if (sys_move_mount(place->tree, target) != 0)
+        return fail(failure, p->rule, errno, "cannot attach %s", place->path);
+    if (p->from == PLAN_DEV) {
+        char path[4096];
+        size_t length = (size_t)snprintf(path, sizeof path, "%s/shm", place->path);
+        return dev_fill(place->tree, plan_verbs(view->plan, (struct str){path, length}) & VERB_CREATE, p->rule, failure);
+    }
+    return 0;
+}
+
+// What had to be writable until everything in it stood.
+static int seal(const struct view *view, bool own_root, struct failure *failure)
+{
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+    for (size_t i = 0; i < view->plan->view_count; i++) {
+        const struct view_place *place = &view->places[i];
+        bool filled = is_mask(view, i) ? place->has_below : view->plan->view[i].from == PLAN_TMPFS || view->plan->view[i].from == PLAN_DEV;
+        if (place->tree >= 0 && filled && attributes_of(view, i) & MOUNT_ATTR_RDONLY && sys_mount_setattr(place->tree, 0, &read_only) != 0)
+            return fail(failure, view->plan->view[i].rule, errno, "cannot make %s read-only", place->path);
+    }
+    if (own_root && sys_mount_setattr(view->root, 0, &read_only) != 0)
+        return fail(failure, NO_RULE, errno, "cannot make the view's own folders read-only");
+    return 0;
+}
+
+int view_enter(struct view *view, struct failure *failure)
+{
+    struct masks masks = {-1, -1};
+    closing_fd int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (old_root < 0)
+        return fail(failure, NO_RULE, errno, "cannot open /");
+    if (make_masks(view, old_root, &masks, failure))
+        return -1;
+    struct view_place *first = &view->places[0];
+    bool own_root = first->path[0] == '\0' || first->path[1] != '\0';
+    if (!own_root && first->tree < 0)
+        first->tree = make_content(view, 0, failure);
+    closing_fd int own = own_root ? tmpfs_mount(OWN_FOLDERS, "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure) : -1;
+    view->root = own_root ? own : first->tree;
+    if (view->root < 0)
+        return -1;
+    if (sys_move_mount(view->root, old_root) != 0)
+        return fail(failure, NO_RULE, errno, "cannot attach the root of the view");
+    for (size_t i = 0; i < view->plan->view_count; i++)
+        if (attach(view, i, &masks, failure))
+            return -1;
+    if (seal(view, own_root, failure))
+        return -1;
+    // The old root ends up on top of the new one, and goes (pivot_root(2), "pivot_root(".", ".")").
+    if (fchdir(view->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+        return fail_with_advice(failure, NO_RULE, errno, "the root of the machine must not be an initial ramdisk", "cannot enter the view");
+    return 0;
+}

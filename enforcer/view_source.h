@@ -1,0 +1,16 @@
+// Opening what a view takes from the host.
+#pragma once
+
+#include "enforcer/view.h"
+
+// Opens a host path without following a symbolic link that lies where the sandbox could write. Returns an O_PATH descriptor that the
+// caller owns, or -1 and errno (ELOOP for such a link).
+int host_open(const struct view *, const char *path);
+
+// A copy of the mounts at `source` with more restrictions, not attached: the caller owns it. -1 and errno. With `identities` >= 0 it
+// is an idmapped mount where the file system has those; *mapped says so.
+int tree_clone(int source, uint64_t attributes, int identities, bool *mapped);
+
+// What a symbolic link in the view can say instead of a mount, when a host path shown at its own place is one and leads to what the
+// view shows with the same rights. NULL when it must be a mount.
+const char *link_instead(const struct view *, size_t place);
