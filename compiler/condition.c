@@ -238,17 +238,13 @@ graph_node test_graph(struct graph *graph, const struct test *test)
         break;
     }
     if (test->mask >> 32 == 0) { // the kernel does not look at the high half, or the condition does not
-        struct arena *arena = arena_new();
-        struct graph_interval *low = NEW_ARRAY(arena, struct graph_interval, test->interval_count + 1);
-        size_t used = 0;
-        for (size_t i = 0; i < test->interval_count; i++) {
-            struct test_interval interval = test->intervals[i];
-            if (interval.first > UINT32_MAX)
-                continue;
-            low[used++] = (struct graph_interval){(uint32_t)interval.first, interval.last > UINT32_MAX ? UINT32_MAX : (uint32_t)interval.last};
+        // Interval by interval, so that nothing has to be allocated: equal nodes exist once, whatever the way to them.
+        graph_node node = no;
+        for (size_t i = 0; i < test->interval_count && test->intervals[i].first <= UINT32_MAX; i++) {
+            uint64_t last = test->intervals[i].last;
+            graph_node one = low_test(graph, test, (uint32_t)test->intervals[i].first, last > UINT32_MAX ? UINT32_MAX : (uint32_t)last, yes, no);
+            node = i == 0 ? one : graph_apply(graph, either, node, one);
         }
-        graph_node node = used ? graph_test(graph, WORD_LOW(test->argument), (uint32_t)test->mask, low, used, yes, no) : no;
-        arena_free(arena);
         return node;
     }
     graph_node any = no;

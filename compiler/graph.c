@@ -16,6 +16,9 @@ struct graph {
     size_t unique_capacity;
     struct memo *memo; // a cache: a newer entry may replace an older one
     size_t memo_capacity;
+    struct search *search; // of graph_find, kept from one to the next
+    uint8_t *reaches;
+    size_t reaches_capacity;
 };
 
 struct graph *graph_new(struct arena *arena)
@@ -280,7 +283,10 @@ static bool solve_bits(const struct constraint *const *constraints, size_t count
         return true;
     if (--*budget < 0)
         return false;
-    for (uint32_t choice = 0; choice < 2; choice++) {
+    bool matters = false; // to a constraint that is not met already, whatever follows
+    for (size_t i = 0; i < count; i++)
+        matters |= constraints[i]->mask >> bit & 1 && ((low | high) >> i & 1);
+    for (uint32_t choice = 0; choice < (matters ? 2u : 1u); choice++) {
         uint32_t next_low = low, next_high = high;
         bool possible = true;
         for (size_t i = 0; i < count && possible; i++) {
@@ -358,18 +364,23 @@ static bool walk(struct search *search, graph_node node)
     return false;
 }
 
-int graph_find(const struct graph *graph, graph_node node, uint32_t value, uint32_t *words, size_t word_count)
+int graph_find(struct graph *graph, graph_node node, uint32_t value, uint32_t *words, size_t word_count)
 {
-    struct arena *arena = arena_new();
-    struct search *search = NEW(arena, struct search);
+    if (!graph->search)
+        graph->search = NEW(graph->arena, struct search);
+    if (graph->reaches_capacity < (size_t)node + 1) {
+        graph->reaches_capacity = graph->capacity;
+        graph->reaches = NEW_ARRAY(graph->arena, uint8_t, graph->reaches_capacity);
+    }
+    memset(graph->reaches, 0, (size_t)node + 1); // a node's children were made before it
+    struct search *search = graph->search;
     search->graph = graph;
     search->value = value;
-    search->reaches = NEW_ARRAY(arena, uint8_t, graph->count);
+    search->reaches = graph->reaches;
+    search->depth = 0;
     search->budget = SEARCH_BUDGET;
     bool found = walk(search, node);
     for (size_t i = 0; i < word_count && found; i++)
         found = solve(search, (uint32_t)i, &words[i]);
-    int answer = found ? 1 : search->budget < 0 ? -1 : 0;
-    arena_free(arena);
-    return answer;
+    return found ? 1 : search->budget < 0 ? -1 : 0;
 }

@@ -79,7 +79,7 @@ static struct policy *check_policy(struct compilation *compilation, struct polic
 
 static int check_file(const struct options *options, const char *path)
 {
-    struct compilation *compilation = compilation_new();
+    struct compilation *compilation = compilation_new(arena_new());
     const char *problem = driver_roots(compilation, &options->driver);
     struct module *module = problem ? NULL : module_load(compilation, path);
     if (module && compilation->diagnostics.errors == 0) {
@@ -119,7 +119,7 @@ static int test_files(const struct options *options, char **files)
     int worst = STATUS_CLEAN;
     unsigned number = 0;
     for (; *files; files++) {
-        struct compilation *compilation = compilation_new();
+        struct compilation *compilation = compilation_new(arena_new());
         const char *problem = driver_roots(compilation, &options->driver);
         struct module *module = problem ? NULL : module_load(compilation, *files);
         for (struct policy_decl *decl = module && !compilation->diagnostics.errors ? module->policies : NULL; decl; decl = decl->next) {
@@ -168,7 +168,7 @@ static struct policy *load_policy(const struct options *options, struct compilat
 
 static int why(const struct options *options, char **files)
 {
-    struct compilation *compilation = compilation_new();
+    struct compilation *compilation = compilation_new(arena_new());
     int status = STATUS_CLEAN;
     struct policy *policy = load_policy(options, compilation, files[0], &status);
     if (policy) {
@@ -196,7 +196,7 @@ static int write_output(const char *path, struct str data)
 
 static int emit(const struct options *options, char **files)
 {
-    struct compilation *compilation = compilation_new();
+    struct compilation *compilation = compilation_new(arena_new());
     int status = STATUS_CLEAN;
     struct policy *policy = load_policy(options, compilation, files[0], &status);
     struct plan *plan = policy ? policy_lower(policy, ARCH_ALL_MASK) : NULL;

@@ -22,24 +22,19 @@ enum {
     ROOT_RUNS_AS = 0x7FFE0000,
 };
 
-int identity_prepare(struct identity *identity, const struct plan *plan, struct failure *failure)
+int identity_prepare(struct identity *identity, struct failure *failure)
 {
-    *identity = (struct identity){.as_root = host_is_root(), .capabilities = plan->capabilities, .outside_user = geteuid(), .outside_group = getegid()};
+    *identity = (struct identity){.as_root = host_is_root(), .outside_user = geteuid(), .outside_group = getegid(), .prepared = cap_init()};
     if (identity->as_root)
         identity->outside_user = identity->outside_group = ROOT_RUNS_AS;
+    return identity->prepared ? 0 : fail(failure, NO_RULE, errno, "cannot prepare capabilities");
+}
+
+void identity_choose(struct identity *identity, const struct plan *plan)
+{
     const uid_t inside[PLAN_USER_COUNT] = {[PLAN_USER_NOBODY] = NOBODY, [PLAN_USER_ROOT] = 0, [PLAN_USER_SELF] = geteuid(), [PLAN_USER_NUMBER] = plan->user_number};
     identity->inside = inside[plan->user];
-    cap_t caps = cap_init();
-    if (!caps)
-        return fail(failure, NO_RULE, errno, "cannot prepare capabilities");
-    for (cap_value_t c = 0; c < 64; c++)
-        if (plan->capabilities >> c & 1 && CAP_IS_SUPPORTED(c)) {
-            cap_set_flag(caps, CAP_PERMITTED, 1, &c, CAP_SET);
-            cap_set_flag(caps, CAP_EFFECTIVE, 1, &c, CAP_SET);
-            cap_set_flag(caps, CAP_INHERITABLE, 1, &c, CAP_SET);
-        }
-    identity->prepared = caps;
-    return 0;
+    identity->capabilities = plan->capabilities;
 }
 
 void identity_release(struct identity *identity)
@@ -119,6 +114,12 @@ int identity_drop(const struct identity *identity, struct failure *failure)
     for (cap_value_t c = 0; c < 64 && prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
         if (!(identity->capabilities >> c & 1) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0)
             return fail(failure, NO_RULE, errno, "cannot drop capability %d", c);
+    for (cap_value_t c = 0; c < 64 && identity->capabilities; c++)
+        if (identity->capabilities >> c & 1 && CAP_IS_SUPPORTED(c)) {
+            cap_set_flag(identity->prepared, CAP_PERMITTED, 1, &c, CAP_SET);
+            cap_set_flag(identity->prepared, CAP_EFFECTIVE, 1, &c, CAP_SET);
+            cap_set_flag(identity->prepared, CAP_INHERITABLE, 1, &c, CAP_SET);
+        }
     if (cap_set_proc(identity->prepared) != 0)
         return fail(failure, NO_RULE, errno, "cannot drop capabilities");
     for (cap_value_t c = 0; c < 64 && identity->capabilities; c++) // so that exec keeps those that are allowed

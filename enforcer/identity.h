@@ -10,10 +10,12 @@ struct identity {
     gid_t outside_group;
     bool as_root; // sbxrun is root: outside is somebody else, and sbxrun writes the maps
     uint64_t capabilities; // bits
-    void *prepared;        // a cap_t: setting capabilities after clone must not allocate
+    void *prepared;        // an empty cap_t, made before clone: nothing may be allocated after
 };
 
-int identity_prepare(struct identity *, const struct plan *, struct failure *);
+// Before clone; then who the plan says. The memory lies where both sides see it.
+int identity_prepare(struct identity *, struct failure *);
+void identity_choose(struct identity *, const struct plan *);
 void identity_release(struct identity *);
 
 // The maps of the sandbox's user namespace (user_namespaces(7)). An ordinary user's are written by the process inside, root's by sbxrun for the

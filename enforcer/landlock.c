@@ -51,7 +51,7 @@ int landlock_make(const struct view *view, const struct network *network, struct
     for (size_t i = 0; i < view->plan->view_count; i++) {
         const struct plan_view *p = &view->plan->view[i];
         const struct view_place *place = &view->places[i];
-        if (place->skipped || place->link || p->verbs == 0)
+        if (place->skipped || view_place_is_link(place) || p->verbs == 0)
             continue;
         closing_fd int fd = view_place_open(place);
         struct stat status;

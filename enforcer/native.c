@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,18 +18,16 @@
 #include "enforcer/scoped.h"
 #include "enforcer/supervise.h"
 
-enum { NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS };
-
-struct native { // what one run holds on this side
+struct native { // what one run holds on this side; it lies where the inside sees it too
     struct sandbox sandbox;
     struct view view;
     struct identity identity;
     struct cgroup cgroup;
-    struct board *board;
+    struct failure begin_failure; // told when it is needed
     sigset_t signals;
     int lifeline[2], streams[2]; // streams: read ends of the command's output
-    pid_t pid;
-    int init;
+    pid_t pid;                   // of init; 0: not started
+    int init;                    // its pidfd
 };
 
 static uint64_t now(void)
@@ -54,18 +51,18 @@ static int check_standard(struct failure *failure)
     return 0;
 }
 
-static int make_pipes(struct native *native, const struct bounds *bounds, struct failure *failure)
+static int make_pipes(struct native *native, struct failure *failure)
 {
-    if (pipe2(native->lifeline, O_CLOEXEC) != 0)
-        return fail(failure, NO_RULE, errno, "cannot make a pipe");
-    for (int i = 0; i < 2 && bounds->has_output; i++) {
+    bool made = pipe2(native->lifeline, O_CLOEXEC) == 0;
+    for (int i = 0; i < 2 && made; i++) {
         int ends[2];
-        if (pipe2(ends, O_CLOEXEC) != 0)
-            return fail(failure, NO_RULE, errno, "cannot make a pipe");
-        native->streams[i] = ends[0];
-        native->sandbox.output[i] = ends[1];
+        made = pipe2(ends, O_CLOEXEC) == 0;
+        if (made) {
+            native->streams[i] = ends[0];
+            native->sandbox.output[i] = ends[1];
+        }
     }
-    return 0;
+    return made ? 0 : fail(failure, NO_RULE, errno, "cannot make a pipe");
 }
 
 static void block_signals(struct native *native)
@@ -79,41 +76,23 @@ static void block_signals(struct native *native)
     sigdelset(&native->signals, SIGPIPE);
 }
 
-static int prepare(struct native *native, const struct run *run, struct failure *failure)
+// A new process often waits for the processor of its parent though another one idles. This one starts on another: it makes namespaces while
+// the parent compiles. Where that fails it only starts later.
+static void place_elsewhere(struct native *native, pid_t pid)
 {
-    const struct bpf_program *filter = &run->plan->filters[ARCH_HERE];
-    if (check_standard(failure) || view_prepare(&native->view, run->plan, &run->bases, failure) || identity_prepare(&native->identity, run->plan, failure))
-        return -1;
-    native->board = mmap(NULL, sizeof *native->board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (native->board == MAP_FAILED) {
-        native->board = NULL;
-        return fail(failure, NO_RULE, errno, "cannot share memory with the sandbox's init");
-    }
-    if (native->identity.as_root) {
-        closing_fd int identities = identity_namespace(&native->identity, failure);
-        if (identities < 0 || view_open(&native->view, identities, failure))
-            return -1;
-    }
-    if (cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure) || make_pipes(native, &run->claims->bounds, failure))
-        return -1;
-    native->sandbox.run = run;
-    native->sandbox.view = &native->view;
-    native->sandbox.identity = &native->identity;
-    native->sandbox.filter = (struct sock_fprog){(unsigned short)filter->length, (struct sock_filter *)filter->code};
-    native->sandbox.board = native->board;
-    native->sandbox.lifeline = native->lifeline[0];
-    native->sandbox.waits = native->identity.as_root || run->claims->bounds.cgroup;
-    native->sandbox.opens_view = !native->identity.as_root;
-    return 0;
+    cpu_set_t others = native->sandbox.processors;
+    int here = sched_getcpu();
+    if (here >= 0 && here < CPU_SETSIZE)
+        CPU_CLR(here, &others);
+    if (CPU_COUNT(&others))
+        sched_setaffinity(pid, sizeof others, &others);
 }
 
 static int start(struct native *native, struct failure *failure)
 {
-    struct clone_args args = {
-        .flags = NAMESPACES | CLONE_PIDFD | (native->sandbox.waits ? 0 : CLONE_NEWCGROUP), // there it is made once the groups are entered
-        .pidfd = (uint64_t)(uintptr_t)&native->init,
-        .exit_signal = SIGCHLD,
-    };
+    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&native->init, .exit_signal = SIGCHLD};
+    native->sandbox.lifeline = native->lifeline[0];
+    sched_getaffinity(0, sizeof native->sandbox.processors, &native->sandbox.processors);
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) {
         close(native->lifeline[1]); // or it would keep itself alive
@@ -122,18 +101,59 @@ static int start(struct native *native, struct failure *failure)
     if (pid < 0)
         return fail_with_advice(failure, NO_RULE, errno, host_namespace_advice(errno), "cannot make the sandbox's namespaces");
     native->pid = (pid_t)pid;
-    for (int i = 0; i < 2; i++) {
-        close_scoped(&native->sandbox.output[i]);
-        native->sandbox.output[i] = -1;
-    }
+    place_elsewhere(native, native->pid);
+    return 0;
+}
+
+struct native *native_begin(struct arena *arena, bool shared)
+{
+    struct native *native = NEW(arena, struct native);
+    *native = (struct native){.cgroup = CGROUP_NONE, .lifeline = {-1, -1}, .streams = {-1, -1}, .init = -1, .sandbox = {.output = {-1, -1}}};
+    struct failure *failure = &native->begin_failure;
+    block_signals(native);
+    native->sandbox.view = &native->view;
+    native->sandbox.identity = &native->identity;
+    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 && make_pipes(native, failure) == 0 && shared && !native->identity.as_root)
+        start(native, failure);
+    return native;
+}
+
+// Root's host files are opened on this side, so that they can be presented by idmapped mounts, and init is started with them.
+static int start_as_root(struct native *native, struct failure *failure)
+{
+    closing_fd int identities = identity_namespace(&native->identity, failure);
+    bool started = identities >= 0 && view_open(&native->view, identities, failure) == 0 && start(native, failure) == 0;
     view_close(&native->view);
-    if (native->identity.as_root && identity_map_other(&native->identity, native->pid, failure))
+    return !started ? -1 : identity_map_other(&native->identity, native->pid, failure);
+}
+
+static int set_going(struct native *native, const struct run *run, struct failure *failure)
+{
+    const struct bpf_program *filter = &run->plan->filters[ARCH_HERE];
+    struct sandbox *sandbox = &native->sandbox;
+    if (native->begin_failure.what[0]) {
+        *failure = native->begin_failure;
         return -1;
+    }
+    sandbox->run = run;
+    sandbox->filter = (struct sock_fprog){(unsigned short)filter->length, (struct sock_filter *)filter->code};
+    sandbox->has_output = run->claims->bounds.has_output;
+    sandbox->opens_view = !native->identity.as_root;
+    identity_choose(&native->identity, run->plan);
+    if (view_prepare(&native->view, run->plan, &run->bases, failure) || cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
+        return -1;
+    if (native->identity.as_root ? start_as_root(native, failure) : !native->pid && start(native, failure))
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        close_scoped(&sandbox->output[i]);
+        if (!sandbox->has_output) {
+            close_scoped(&native->streams[i]);
+            native->streams[i] = -1;
+        }
+    }
     if (cgroup_add(&native->cgroup, native->pid, failure))
         return -1;
-    if (native->sandbox.waits && write(native->lifeline[1], "", 1) != 1)
-        return fail(failure, NO_RULE, errno, "cannot tell the sandbox to start");
-    return 0;
+    return write(native->lifeline[1], "", 1) != 1 ? fail(failure, NO_RULE, errno, "cannot tell the sandbox to start") : 0;
 }
 
 static void kill_and_reap(struct native *native, struct rusage *usage)
@@ -149,7 +169,7 @@ static void kill_and_reap(struct native *native, struct rusage *usage)
 
 static void judge(const struct native *native, enum ended reason, struct outcome *outcome, struct failure *failure)
 {
-    const struct board *board = native->board;
+    const struct board *board = &native->sandbox.board;
     int status = board->command_status;
     outcome->ended = reason;
     if (board->failed) {
@@ -178,7 +198,7 @@ static uint64_t microseconds(struct timeval time)
 
 static void measure(struct native *native, const struct run *run, const struct rusage *usage, struct outcome *outcome)
 {
-    uint64_t end = now(), ready = native->board && native->board->ready ? native->board->ready : end;
+    uint64_t end = now(), ready = native->sandbox.board.ready ? native->sandbox.board.ready : end;
     struct cgroup_usage group;
     cgroup_read(&native->cgroup, &group);
     outcome->setup = (ready - run->started) / 1000;
@@ -192,32 +212,34 @@ static void measure(struct native *native, const struct run *run, const struct r
     outcome->outside_user = (int)native->identity.outside_user;
 }
 
-void native_run(const struct run *run, struct outcome *outcome, struct failure *failure)
+void native_run(struct native *native, const struct run *run, struct outcome *outcome, struct failure *failure)
 {
-    struct native native = {.cgroup = CGROUP_NONE, .lifeline = {-1, -1}, .streams = {-1, -1}, .init = -1, .sandbox = {.output = {-1, -1}}};
     struct rusage usage = {0};
     enum ended reason = ENDED_NOT_SET_UP;
     *outcome = (struct outcome){.ended = ENDED_NOT_SET_UP};
-    block_signals(&native);
-    if (prepare(&native, run, failure) == 0 && start(&native, failure) == 0) {
-        struct watched watched = {native.init, &run->claims->bounds, native.cgroup.events, {take_fd(native.streams[0]), take_fd(native.streams[1])}, &native.signals};
+    if (set_going(native, run, failure) == 0) {
+        struct watched watched = {native->init, &run->claims->bounds, native->cgroup.events, {take_fd(native->streams[0]), take_fd(native->streams[1])}, &native->signals};
         if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;
+    } else if (native->sandbox.board.failed) {
+        *failure = native->sandbox.board.failure; // what init said tells more than that it was not there
     }
-    kill_and_reap(&native, &usage);
-    measure(&native, run, &usage, outcome);
+    kill_and_reap(native, &usage);
+    measure(native, run, &usage, outcome);
     if (reason != ENDED_NOT_SET_UP)
-        judge(&native, reason, outcome, failure);
-    cgroup_remove(&native.cgroup);
-    identity_release(&native.identity);
+        judge(native, reason, outcome, failure);
+    cgroup_remove(&native->cgroup);
+}
+
+void native_end(struct native *native)
+{
+    kill_and_reap(native, NULL);
+    cgroup_remove(&native->cgroup);
+    identity_release(&native->identity);
     for (int i = 0; i < 2; i++) {
-        close_scoped(&native.lifeline[i]);
-        close_scoped(&native.streams[i]);
-        close_scoped(&native.sandbox.output[i]);
+        close_scoped(&native->lifeline[i]);
+        close_scoped(&native->streams[i]);
     }
-    close_scoped(&native.init);
-    view_close(&native.view);
-    if (native.board)
-        munmap(native.board, sizeof *native.board);
-    sigprocmask(SIG_SETMASK, &native.sandbox.caller_mask, NULL);
+    close_scoped(&native->init);
+    sigprocmask(SIG_SETMASK, &native->sandbox.caller_mask, NULL);
 }

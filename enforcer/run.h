@@ -1,6 +1,7 @@
 // One run: what a driver is given, and what it says afterwards.
 //
 // Drivers are rows of a table in sbxrun.c. A driver claims (claim.h) before it runs: what it does not enforce, it refuses.
+// It may begin before there is a plan: making namespaces takes the kernel about as long as compiling a policy takes.
 #pragma once
 
 #include "enforcer/claim.h"
@@ -34,5 +35,12 @@ struct outcome {
     int outside_user;          // who its processes were on the host
 };
 
-// Runs the command to its end. Always fills *outcome; on ENDED_NOT_SET_UP the failure too.
-void native_run(const struct run *, struct outcome *, struct failure *);
+struct native;
+
+// Begins, in an arena that stays as long as the run. With `shared` (arena_new_shared) the namespaces are made from here on.
+struct native *native_begin(struct arena *, bool shared);
+
+// Runs the command to its end; the run lies in that arena. Always fills *outcome; on ENDED_NOT_SET_UP the failure too.
+void native_run(struct native *, const struct run *, struct outcome *, struct failure *);
+
+void native_end(struct native *); // leaves nothing behind, whether or not it ran

@@ -14,12 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "enforcer/host.h"
 #include "enforcer/landlock.h"
 #include "enforcer/scoped.h"
 
-static _Noreturn void give_up(const struct sandbox *sandbox)
+static _Noreturn void give_up(struct sandbox *sandbox)
 {
-    sandbox->board->failed = true;
+    sandbox->board.failed = true;
     _exit(125);
 }
 
@@ -61,7 +62,7 @@ static int enter_folder(const struct plan *plan, struct failure *failure)
     return 0;
 }
 
-static int lock_in(const struct sandbox *sandbox, int ruleset, struct failure *failure)
+static int lock_in(struct sandbox *sandbox, int ruleset, struct failure *failure)
 {
     if (bounds_apply(&sandbox->run->claims->bounds, failure) || identity_drop(sandbox->identity, failure))
         return -1;
@@ -84,13 +85,13 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static _Noreturn void run_command(const struct sandbox *sandbox, int ruleset)
+static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
 {
-    struct board *board = sandbox->board;
+    struct board *board = &sandbox->board;
     char path[4096];
     setsid(); // no controlling terminal: nothing can be typed into the caller's
     for (int i = 0; i < 2; i++)
-        if (sandbox->output[i] >= 0 && dup2(sandbox->output[i], i + 1) < 0) {
+        if (sandbox->has_output && dup2(sandbox->output[i], i + 1) < 0) {
             fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
             give_up(sandbox);
         }
@@ -122,7 +123,7 @@ int sandbox_signal(int init, int signal, bool group)
 }
 
 // Reaps, passes on what the supervisor sends, and ends with the command: the kernel then kills whatever is left in the pid namespace.
-static _Noreturn void reap(const struct sandbox *sandbox, pid_t command)
+static _Noreturn void reap(struct sandbox *sandbox, pid_t command)
 {
     sigset_t all;
     sigfillset(&all);
@@ -138,27 +139,33 @@ static _Noreturn void reap(const struct sandbox *sandbox, pid_t command)
         int status;
         for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
             if (pid == command) {
-                sandbox->board->command_status = status;
-                sandbox->board->command_ended = true;
+                sandbox->board.command_status = status;
+                sandbox->board.command_ended = true;
                 _exit(0);
             }
     }
 }
 
-static int set_up(const struct sandbox *sandbox, int *ruleset, struct failure *failure)
+static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure)
 {
-    const struct run *run = sandbox->run;
-    struct pollfd lifeline = {.fd = sandbox->lifeline, .events = POLLIN};
+    const struct run *run;
     char go;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (sandbox->waits ? read(sandbox->lifeline, &go, 1) != 1 : poll(&lifeline, 1, 0) != 0)
-        _exit(125); // the supervisor is gone
+    if (unshare(SANDBOX_NAMESPACES) != 0)
+        return fail_with_advice(failure, NO_RULE, errno, host_namespace_advice(errno), "cannot make the sandbox's namespaces");
+    if (read(sandbox->lifeline, &go, 1) != 1)
+        _exit(125); // the supervisor is gone, or has no use for a sandbox
+    sched_setaffinity(0, sizeof sandbox->processors, &sandbox->processors);
+    run = sandbox->run;
     if (!sandbox->identity->as_root && identity_map_self(sandbox->identity, failure))
         return -1;
     if (identity_become(sandbox->identity, failure))
         return -1;
+    struct pollfd lifeline = {.fd = sandbox->lifeline, .events = POLLIN};
     prctl(PR_SET_PDEATHSIG, SIGKILL); // changing users forgets it
-    if (sandbox->waits && (unshare(CLONE_NEWCGROUP) != 0 || poll(&lifeline, 1, 0) != 0))
+    if (poll(&lifeline, 1, 0) != 0)
+        _exit(125);
+    if (unshare(CLONE_NEWCGROUP) != 0) // only now: its root is the group in which this process is
         return fail(failure, NO_RULE, errno, "cannot make a cgroup namespace");
     if (sethostname("sbx", 3) != 0)
         return fail(failure, NO_RULE, errno, "cannot name the sandbox");
@@ -172,9 +179,9 @@ static int set_up(const struct sandbox *sandbox, int *ruleset, struct failure *f
     return 0;
 }
 
-void sandbox_main(const struct sandbox *sandbox)
+void sandbox_main(struct sandbox *sandbox)
 {
-    struct failure *failure = &sandbox->board->failure;
+    struct failure *failure = &sandbox->board.failure;
     int ruleset = -1;
     sigset_t all;
     sigfillset(&all);

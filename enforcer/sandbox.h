@@ -4,6 +4,7 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/types.h>
 
@@ -19,20 +20,23 @@ struct board { // shared between supervisor, init and the command until its exec
     uint64_t ready;      // monotonic nanoseconds, just before exec
 };
 
-struct sandbox { // all that the inside needs, made before clone
+struct sandbox { // all that the inside needs; it lies where both sides see it, and the supervisor fills it in before it says go
     const struct run *run;
     struct view *view;
     const struct identity *identity;
     struct sock_fprog filter;
-    struct board *board;
+    struct board board;
     int lifeline;           // read end: a byte when the supervisor has done its part, end of file when it is gone
-    bool waits;             // for that byte
     bool opens_view;        // the inside opens the host's files, as an ordinary user's
-    int output[2];          // what becomes standard output and standard error, or -1
+    int output[2];          // write ends that may become standard output and standard error
+    bool has_output;        // they do
     sigset_t caller_mask;   // the command's signal mask
+    cpu_set_t processors;   // that the command may run on
 };
 
-_Noreturn void sandbox_main(const struct sandbox *);
+_Noreturn void sandbox_main(struct sandbox *);
+
+enum { SANDBOX_NAMESPACES = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS }; // made inside; user and pid are by clone
 
 // Tells init to pass a signal on. `group`: to the command's whole group, as a terminal does.
 int sandbox_signal(int init, int signal, bool group);

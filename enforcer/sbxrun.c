@@ -36,9 +36,11 @@ static const char help[] =
 
 static const struct driver {
     const char *name;
-    void (*run)(const struct run *, struct outcome *, struct failure *);
+    struct native *(*begin)(struct arena *, bool shared);
+    void (*run)(struct native *, const struct run *, struct outcome *, struct failure *);
+    void (*end)(struct native *);
 } drivers[] = {
-    {"native", native_run},
+    {"native", native_begin, native_run, native_end},
 };
 
 struct options {
@@ -182,38 +184,34 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
     return STATUS_NOT_SET_UP;
 }
 
-static int run_plan(struct plan *plan, const struct options *options, uint64_t started)
+static int run_plan(struct plan *plan, const struct options *options, struct native *begun, uint64_t started)
 {
-    struct claims claims = {0};
+    struct claims *claims = NEW(plan->arena, struct claims);
+    struct run *run = NEW(plan->arena, struct run);
     struct failure failure = {0};
     struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
-    char *cwd = getcwd(NULL, 0);
-    struct run run = {
-        .plan = plan, .claims = &claims, .bases = {str_copy(plan->arena, plan->folder).text, cwd, getenv("HOME")},
-        .argv = command_of(plan, options), .environment = environment_of(plan), .started = started,
+    char *cwd = getcwd(NULL, 0), *home = getenv("HOME");
+    *run = (struct run){
+        .plan = plan, .claims = claims, .argv = command_of(plan, options), .environment = environment_of(plan), .started = started,
+        .bases = {str_copy(plan->arena, plan->folder).text, cwd ? str_copy(plan->arena, str_from(cwd)).text : NULL, home ? str_copy(plan->arena, str_from(home)).text : NULL},
     };
+    free(cwd);
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
-    if (!run.argv[0])
+    if (!run->argv[0])
         fail_with_advice(&failure, NO_RULE, 0, "give one after `--`", "the policy has no command");
     else if (options->report && !report)
         fail(&failure, NO_RULE, errno, "cannot write the report %s", options->report);
-    else if (claim_plan(plan, options->strict, &claims, &failure) == 0 && check_command(&run, &failure) == 0 && !options->dry_run)
-        options->driver->run(&run, &outcome, &failure);
-    int status;
-    if (options->dry_run) {
-        if (run.argv[0])
-            dry_run_print(stdout, &run);
-        status = failure.what[0] ? status_of(&run, &outcome, &failure) : 0;
-    } else {
-        status = status_of(&run, &outcome, &failure);
-    }
+    else if (claim_plan(plan, options->strict, claims, &failure) == 0 && check_command(run, &failure) == 0 && begun)
+        options->driver->run(begun, run, &outcome, &failure);
+    if (options->dry_run && run->argv[0])
+        dry_run_print(stdout, run);
+    int status = options->dry_run && !failure.what[0] ? 0 : status_of(run, &outcome, &failure);
     if (report) {
         struct str hash = plan_hash(plan->arena, plan_write(plan->arena, plan));
-        bool written = run_report_write(report, &run, hash, &outcome, &failure);
+        bool written = run_report_write(report, run, hash, &outcome, &failure);
         if (fclose(report) != 0 || !written)
             fprintf(stderr, "sbxrun: the report %s could not be written: %s\n", options->report, strerror(errno));
     }
-    free(cwd);
     return status;
 }
 
@@ -270,13 +268,17 @@ int main(int argc, char **argv)
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     struct options options = {0};
-    struct compilation *compilation = compilation_new();
+    struct arena *shared = arena_new_shared();
+    struct compilation *compilation = compilation_new(shared ? shared : arena_new());
     const char **roots = NEW_ARRAY(compilation->arena, const char *, argc), **values = NEW_ARRAY(compilation->arena, const char *, argc);
     const char *problem = read_options(argc, argv, &options, roots, values);
     if (problem)
         return usage_error(problem);
+    struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared);
     struct plan *plan = is_plan_file(options.policy) ? load_plan(compilation, &options) : compile_plan(compilation, &options);
-    int status = plan ? run_plan(plan, &options, (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec) : STATUS_NOT_SET_UP;
+    int status = plan ? run_plan(plan, &options, begun, (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec) : STATUS_NOT_SET_UP;
+    if (begun)
+        options.driver->end(begun);
     compilation_free(compilation);
     return status;
 }

@@ -55,6 +55,12 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
         if (p->from == PLAN_HOST && !(place->host = host_path(plan, p, bases, failure)))
             return -1;
     }
+    for (size_t i = 0; i < plan->view_count; i++) {
+        struct view_place *place = &view->places[i];
+        bool own_ground = place->above < 0 && view->places[0].path[1] != '\0';
+        if (place->host && own_ground && !place->has_below && plan->view[i].base == PLAN_ABSOLUTE && strcmp(place->host, place->path) == 0)
+            place->link = arena_alloc(plan->arena, LINK_MOST);
+    }
     return 0;
 }
 
@@ -110,14 +116,17 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
     const struct plan_view *p = &view->plan->view[i];
     struct view_place *place = &view->places[i];
     const char *what = place->host;
+    char composed[4096];
     if (p->from == PLAN_HOST) {
-        if ((place->link = link_instead(view, i)))
+        if (link_instead(view, i))
             return 0;
         place->source = host_open(view, place->host);
     } else {
         const struct view_place *content = &view->places[place->content];
-        what = str_format(view->plan->arena, "%s%s", content->host, place->path + (content->path[1] ? strlen(content->path) : 0)).text;
-        place->source = sys_openat2(content->source, place->path + (content->path[1] ? strlen(content->path) : 0) + 1, O_PATH, INSIDE);
+        const char *rest = place->path + (content->path[1] ? strlen(content->path) : 0);
+        snprintf(composed, sizeof composed, "%s%s", content->host, rest);
+        what = composed;
+        place->source = sys_openat2(content->source, rest + 1, O_PATH, INSIDE);
     }
     if (place->source < 0)
         return missing(view, i, what, errno, failure);
@@ -151,12 +160,11 @@ int view_open(struct view *view, int identities, struct failure *failure)
     return 0;
 }
 
-void view_close(struct view *view)
+void view_close(const struct view *view)
 {
     for (size_t i = 0; i < view->plan->view_count; i++) {
         close_scoped(&view->places[i].source);
         close_scoped(&view->places[i].tree);
-        view->places[i].source = view->places[i].tree = -1;
     }
 }
 
@@ -317,7 +325,7 @@ static int attach(struct view *view, size_t i, const struct masks *masks, struct
     struct view_place *place = &view->places[i];
     if (place->path[1] == '\0' || place->skipped)
         return 0; // the root itself is there already
-    if (place->link)
+    if (view_place_is_link(place))
         return attach_link(view, i, failure);
     if (pin_parents(view, i, failure))
         return -1;

@@ -19,7 +19,7 @@ struct view_place { // one of plan->view
     bool has_below;          // places lie in it
     bool skipped;            // `if exists`, and it does not; or content above is skipped
     bool is_folder;
-    const char *link;        // made as a symbolic link with this text instead of a mount
+    char *link;              // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
     int source, tree;        // O_PATH on the host's side, kept for places below; the mount, not attached yet
 };
 
@@ -28,6 +28,11 @@ struct view {
     struct view_place *places;
     int root;
 };
+
+static inline bool view_place_is_link(const struct view_place *place)
+{
+    return place->link && place->link[0];
+}
 
 // Lays out the places; everything that allocates happens here. Returns 0, or -1 and the failure.
 int view_prepare(struct view *, const struct plan *, const struct view_bases *, struct failure *);
@@ -38,7 +43,8 @@ int view_open(struct view *, int identities, struct failure *);
 // Builds the view and makes it the root of this process. For the first process in new mount and pid namespaces.
 int view_enter(struct view *, struct failure *);
 
-void view_close(struct view *); // in a process that does not enter it
+// Closes what view_open opened, in the process that does not enter the view. The numbers stay: the process that does sees them too.
+void view_close(const struct view *);
 
 // Opens a place of the view in which this process is. O_PATH; -1 and errno.
 int view_place_open(const struct view_place *);

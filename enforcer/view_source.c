@@ -97,28 +97,30 @@ int tree_clone(int source, uint64_t attributes, int identities, bool *mapped)
     return sys_mount_setattr(tree, AT_RECURSIVE, &set) != 0 ? -1 : take_fd(tree);
 }
 
-const char *link_instead(const struct view *view, size_t place)
+bool link_instead(const struct view *view, size_t place)
 {
     const struct plan_view *p = &view->plan->view[place];
     const struct view_place *at = &view->places[place];
-    if (p->base != PLAN_ABSOLUTE || strcmp(at->host, at->path) != 0 || at->above >= 0 || at->has_below || view->places[0].path[1] == '\0')
-        return NULL;
-    char text[PATH_MAX], target[PATH_MAX];
-    ssize_t n = readlink(at->path, text, sizeof text - 1);
-    if (n <= 0 || memmem(text, (size_t)n, "..", 2) || memmem(text, (size_t)n, "//", 2) || memmem(text, (size_t)n, "./", 2))
-        return NULL;
+    if (!at->link)
+        return false;
+    char text[LINK_MOST], target[PATH_MAX];
+    ssize_t n = readlink(at->path, text, sizeof text);
+    if (n <= 0 || n == sizeof text || memmem(text, (size_t)n, "..", 2) || memmem(text, (size_t)n, "//", 2) || memmem(text, (size_t)n, "./", 2))
+        return false;
     text[n] = '\0';
     const char *slash = strrchr(at->path, '/');
     int length = text[0] == '/' ? snprintf(target, sizeof target, "%s", text) : snprintf(target, sizeof target, "%.*s/%s", (int)(slash - at->path), at->path, text);
     if (length < 2 || length >= (int)sizeof target || target[length - 1] == '/')
-        return NULL;
+        return false;
     struct str goal = {target, (size_t)length};
     for (size_t i = view->plan->view_count; i-- > 0;) {
         const struct plan_view *other = &view->plan->view[i];
         if (!path_covers(other->path, goal))
             continue;
         bool same = other->from == PLAN_HOST && other->base == PLAN_ABSOLUTE && str_equal(other->host, other->path) && other->verbs == p->verbs && i != place;
-        return same ? str_copy(view->plan->arena, str_from(text)).text : NULL;
+        if (same)
+            memcpy(at->link, text, (size_t)n + 1);
+        return same;
     }
-    return NULL;
+    return false;
 }

@@ -11,6 +11,7 @@ int host_open(const struct view *, const char *path);
 // is an idmapped mount where the file system has those; *mapped says so.
 int tree_clone(int source, uint64_t attributes, int identities, bool *mapped);
 
-// What a symbolic link in the view can say instead of a mount, when a host path shown at its own place is one and leads to what the
-// view shows with the same rights. NULL when it must be a mount.
-const char *link_instead(const struct view *, size_t place);
+// When a host path shown at its own place is a symbolic link and leads to what the view shows with the same rights, the view can have
+// the same link instead of a mount. True then, with its text in place->link, which has room for LINK_MOST bytes.
+enum { LINK_MOST = 128 };
+bool link_instead(const struct view *, size_t place);

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { BLOCK = 64 * 1024, ALIGNMENT = 16 };
+enum { BLOCK = 256 * 1024, ALIGNMENT = 16 }; // large enough for the C library to map it: the kernel's pages are zero, and cost only when touched
 
 struct block {
     struct block *next;
@@ -15,7 +16,11 @@ struct block {
 
 struct arena {
     struct block *blocks;
+    char *region; // shared: address space that pages come from as they are touched; NULL: blocks come from the heap
+    size_t region_used;
 };
+
+#define REGION ((size_t)4 << 30)
 
 static void out_of_memory(void)
 {
@@ -24,9 +29,14 @@ static void out_of_memory(void)
     exit(3);
 }
 
-static struct block *block_new(size_t size)
+static struct block *block_new(struct arena *arena, size_t size)
 {
-    struct block *block = calloc(1, sizeof *block + size);
+    size_t whole = (sizeof(struct block) + size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    struct block *block = arena->region && whole <= REGION - arena->region_used ? (struct block *)(arena->region + arena->region_used) : NULL;
+    if (arena->region)
+        arena->region_used += whole;
+    else
+        block = calloc(1, whole);
     if (!block)
         out_of_memory();
     block->size = size;
@@ -41,11 +51,23 @@ struct arena *arena_new(void)
     return arena;
 }
 
+struct arena *arena_new_shared(void)
+{
+    char *region = mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region == MAP_FAILED)
+        return NULL;
+    struct arena *arena = arena_new();
+    arena->region = region;
+    return arena;
+}
+
 void arena_free(struct arena *arena)
 {
     if (!arena)
         return;
-    for (struct block *block = arena->blocks, *next; block; block = next) {
+    if (arena->region)
+        munmap(arena->region, REGION);
+    for (struct block *block = arena->region ? NULL : arena->blocks, *next; block; block = next) {
         next = block->next;
         free(block);
     }
@@ -59,7 +81,7 @@ void *arena_alloc(struct arena *arena, size_t bytes)
     bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     struct block *block = arena->blocks;
     if (!block || block->size - block->used < bytes) {
-        struct block *fresh = block_new(bytes > BLOCK ? bytes : BLOCK);
+        struct block *fresh = block_new(arena, bytes > BLOCK ? bytes : BLOCK);
         if (block && bytes > BLOCK) { // a large piece does not end the block that small ones still fit into
             fresh->next = block->next;
             block->next = fresh;

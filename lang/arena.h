@@ -12,6 +12,7 @@
 struct arena;
 
 struct arena *arena_new(void);
+struct arena *arena_new_shared(void); // whose memory a process forked from this one sees change; NULL where there is no such memory
 void arena_free(struct arena *);
 void *arena_alloc(struct arena *, size_t bytes);                                    // zeroed, aligned for any type
 void *arena_grow(struct arena *, void *old, size_t old_bytes, size_t new_bytes);    // a larger copy; `old` stays valid

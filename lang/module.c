@@ -14,9 +14,8 @@
 
 #include "library.inc"
 
-struct compilation *compilation_new(void)
+struct compilation *compilation_new(struct arena *arena)
 {
-    struct arena *arena = arena_new();
     struct compilation *compilation = NEW(arena, struct compilation);
     compilation->arena = compilation->sources.arena = arena;
     diagnostics_init(&compilation->diagnostics, arena);

@@ -14,7 +14,7 @@ struct compilation {
     bool unreadable;        // a file named by the user could not be read
 };
 
-struct compilation *compilation_new(void);
+struct compilation *compilation_new(struct arena *); // which it owns from then on
 void compilation_free(struct compilation *);
 
 // Adds a root for imports. False (and errno) when it is not a folder.

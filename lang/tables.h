@@ -12,18 +12,18 @@ enum argument_type { // width and sign as the kernel compares them
 
 enum { SYSCALL_ARGUMENTS = 6 };
 
-struct syscall_row {
-    const char *name;
+struct syscall_row { // rows hold no pointers, so that loading the program relocates none
+    char name[24];
     int16_t number[ARCH_COUNT]; // -1: not on that architecture
     uint8_t argument_count;
     struct {
-        const char *name;
+        char name[20];
         uint8_t type; // enum argument_type
     } arguments[SYSCALL_ARGUMENTS];
 };
 
 struct constant_row {
-    const char *name;
+    char name[48];
     int64_t value[ARCH_COUNT];
     uint8_t architectures; // bits of enum arch
 };
