@@ -1,16 +1,18 @@
 # sbx: a policy language for sandboxes, its compiler and its enforcer.
 #
-#   make            build build/sbxc and build/sbxrun        make SANITIZE=1    with address and undefined-behaviour sanitizers
-#   make deps       install what building and testing need (Debian, apt)
-#   make demo       a Python program under examples/python.sbx, and what it was refused
-#   make test       the whole suite, under 10 minutes         make fuzz | bench  deeper
-#   make install PREFIX=/usr/local DESTDIR=
+#   make demo       a real program under a policy, and what it was refused      make test    the whole suite, under 10 minutes
+#   make            build/sbxc and build/sbxrun                                 make bench   figures, as ratios
+#   make install PREFIX=/usr/local DESTDIR=                                     make fuzz    SECONDS=60 a target
+#   make SANITIZE=1 with address and undefined-behaviour sanitizers             make deps    install what all of it needs (Debian)
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 BUILD   ?= build
-CC      ?= gcc
+SECONDS ?= 60
 VERSION := 0.1.0
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 ifdef CI
@@ -21,7 +23,7 @@ OPTIMIZE := -O2
 LINK     := -Wl,-z,relro,-z,now
 STATIC   := -static-pie
 ifdef SANITIZE
-BUILD    := build/sanitize
+override BUILD := $(BUILD)/sanitize
 OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HARDEN   := -fstack-protector-strong
 STATIC   := -pie
@@ -30,23 +32,41 @@ CPPFLAGS := -D_GNU_SOURCE -DSBX_VERSION='"$(VERSION)"' -I. -I$(BUILD)
 CFLAGS   := -std=gnu17 -g $(OPTIMIZE) -fPIE $(HARDEN) $(WARNINGS)
 
 LANG_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lang/*.c)) $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o
-COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out compiler/sbxc.c,$(wildcard compiler/*.c compiler/report/*.c compiler/emit/*.c)))
+COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out compiler/sbxc.c,$(wildcard compiler/*.c compiler/report/*.c)))
 ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
+TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c))
+FUZZ_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out tests/fuzz/fuzz.c,$(wildcard tests/fuzz/*.c)))
+
+BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev
+DEMO_PACKAGES  := python3-minimal libpython3-stdlib
+TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl libseccomp-dev
+BENCH_PACKAGES := bubblewrap
 
 all: $(BUILD)/sbxc $(BUILD)/sbxrun
 	@:
 
-ifeq ($(shell command -v flex >/dev/null && command -v bison >/dev/null && command -v gcc >/dev/null && test -e /usr/include/sys/capability.h -a -e /usr/include/sha2.h -o -e /usr/include/sha256.h && echo ok),)
-NEEDS_DEPS := deps
+# Where something to build with is missing, it is installed before anything else.
+PRESENT := $(shell command -v gcc >/dev/null && command -v flex >/dev/null && command -v bison >/dev/null && \
+                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && echo yes)
+ifneq ($(PRESENT),yes)
+$(GENERATED): | build-deps
 endif
-$(GENERATED): | $(NEEDS_DEPS)
+build-deps:
+	tools/deps.sh $(BUILD_PACKAGES)
+demo-deps:
+	@tools/deps.sh $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+test-deps:
+	@tools/deps.sh $(TEST_PACKAGES)
+bench-deps:
+	@tools/deps.sh $(TEST_PACKAGES) $(BENCH_PACKAGES)
+deps: bench-deps
 
 $(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(BUILD)/compiler/sbxc.o
 	$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a
 
-# The enforcer is static: it starts sooner, and nothing it runs beside can change what it loads.
+# The enforcer is static: it starts sooner, and nothing beside it can change what it loads.
 $(BUILD)/sbxrun: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o
 	$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ -l:libcap.a -l:libmd.a
 
@@ -55,27 +75,72 @@ $(BUILD)/%.o: %.c $(GENERATED)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/sbx.tab.c $(BUILD)/sbx.tab.h &: grammar/sbx.y
-	@mkdir -p $(@D)
+	@mkdir -p $(BUILD)
 	bison -Wall -Werror -o $(BUILD)/sbx.tab.c --header=$(BUILD)/sbx.tab.h $<
 
 $(BUILD)/sbx.lex.c $(BUILD)/sbx.lex.h &: grammar/sbx.l
-	@mkdir -p $(@D)
+	@mkdir -p $(BUILD)
 	flex -o $(BUILD)/sbx.lex.c --header-file=$(BUILD)/sbx.lex.h $<
 
 $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o: $(BUILD)/%.o: $(BUILD)/%.c $(GENERATED)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-conversion -Wno-shadow -Wno-unused-but-set-variable -MMD -MP -c -o $@ $<
 
 $(BUILD)/tables.inc: lang/data/tables.awk lang/data/syscalls.tsv lang/data/constants.tsv
-	@mkdir -p $(@D)
+	@mkdir -p $(BUILD)
 	awk -f $^ > $@
 
 $(BUILD)/library.inc: lang/data/library.awk $(LIBRARY)
-	@mkdir -p $(@D)
+	@mkdir -p $(BUILD)
 	awk -f $^ > $@
 
-clean:
-	rm -rf build
+# ---- demo, tests, bench ------------------------------------------------------------------------------------------------------
 
-.PHONY: all clean
+demo: | demo-deps
+	@$(MAKE) --no-print-directory all >/dev/null
+	@tools/demo.sh $(BUILD)/sbxc $(BUILD)/sbxrun
+
+$(BUILD)/tests/codegen/%: LIBRARIES := -lseccomp
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
+	$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(LIBRARIES)
+$(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/fuzz.o
+
+# Probers run inside sandboxes, so they need nothing from them.
+$(BUILD)/tests/live/%: tests/live/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -O1 -Wall -Wextra -static -o $@ $<
+
+test: | test-deps
+	@$(MAKE) --no-print-directory test-programs >/dev/null
+	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) tests/lang tests/meaning tests/codegen tests/live tests/fuzz
+
+test-programs: all $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
+
+fuzz: | test-deps
+	@$(MAKE) --no-print-directory SANITIZE=1 $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%) >/dev/null
+	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
+
+bench: | bench-deps
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/launcher $(BUILD)/tests/bench/filters >/dev/null
+	@tests/bench/run.sh $(abspath $(BUILD))
+
+$(BUILD)/tests/bench/launcher: tests/bench/launcher.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -static-pie -o $@ $<
+$(BUILD)/tests/bench/filters: LIBRARIES := -lseccomp
+
+install: all
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx/stdlib-policies $(LIBRARY)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sbx README.md LICENSE docs/*.md
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun
+	rm -rf $(DESTDIR)$(PREFIX)/share/sbx $(DESTDIR)$(PREFIX)/share/doc/sbx
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all demo test test-programs fuzz bench install uninstall clean deps build-deps demo-deps test-deps bench-deps
+.SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
