@@ -103,6 +103,9 @@ static void lower_view(struct policy *policy, struct plan *plan)
         bool content_above = depth && above[depth - 1].has_content, explicit_above = depth && above[depth - 1].is_explicit;
         bool own = is_explicit(place);
         place->verbs = path_set_verbs(allowed, place->path);
+        // What a deny keeps from being read is hidden: nothing that can't be opened can be written or executed either.
+        if (!own && place->from == PLAN_INHERIT && !(place->verbs & VERB_READ) && depth && above[depth - 1].verbs & VERB_READ)
+            place->verbs = 0;
         if (!own && place->from == PLAN_HOST) {
             if (content_above || explicit_above)
                 place->from = PLAN_INHERIT; // it is there already, with the content of the place above

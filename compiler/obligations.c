@@ -322,7 +322,8 @@ static bool check_within(struct policy *policy, const struct obligation *within)
     return good;
 }
 
-// An allow under a condition that other allows cover already: whoever wrote it meant a restriction, and it is none.
+// An allow under a condition that other allows of the same policy cover already: whoever wrote it meant a restriction, and it is none.
+// What a `use` brings does not count: a library that comes to allow more must not break its users.
 static bool check_effect(struct policy *policy, const struct rule *rule)
 {
     struct graph *graph = policy->graph;
@@ -338,7 +339,7 @@ static bool check_effect(struct policy *policy, const struct rule *rule)
                 return true;
             graph_node rest = graph_leaf(graph, 0), yes = graph_leaf(graph, 1);
             for (const struct call_rule *entry = policy->calls[match->call]; entry; entry = entry->next)
-                if (entry->rule->effect == EFFECT_ALLOW && entry->rule != rule && entry->match->architectures >> arch & 1) {
+                if (entry->rule->effect == EFFECT_ALLOW && entry->rule != rule && !entry->rule->chain && entry->match->architectures >> arch & 1) {
                     rest = graph_select(graph, test_graph(graph, entry->match->tests[arch]), yes, rest);
                     covering = entry->rule;
                 }

@@ -33,7 +33,7 @@ static void degrade(struct claims *claims, const struct plan *plan, const struct
     claims->degraded[claims->degraded_count++] = (struct degradation){require->feature, lost, require->because, require->rule};
 }
 
-static int claim_requires(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
+static void claim_requires(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
 {
     for (size_t i = 0; i < plan->require_count; i++) {
         const struct plan_require *require = &plan->requires[i];
@@ -43,14 +43,14 @@ static int claim_requires(const struct plan *plan, bool strict, struct claims *c
         const char *name = feature_names[require->feature];
         struct str wanted = require->version ? str_format(plan->arena, "%s >= %llu", name, (unsigned long long)require->version) : str_from(name);
         if (!require->degrade || strict)
-            return fail_with_advice(failure, require->rule, 0, require->degrade ? "--strict refuses to run with less" : "`else degrade because \"…\"` would let it run with less",
+            fail_with_advice(failure, require->rule, 0, require->degrade ? "--strict refuses to run with less" : "`else degrade because \"…\"` would let it run with less",
                                     "the policy requires %.*s, and this host has %s", STR_ARGS(wanted), found);
-        degrade(claims, plan, require, wanted);
+        else
+            degrade(claims, plan, require, wanted);
     }
-    return 0;
 }
 
-static int claim_limits(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
+static void claim_limits(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
 {
     for (int i = 0; i < LIMIT_COUNT; i++) {
         if (!plan->limits[i].set || bounds_add(&claims->bounds, plan, (enum limit)i))
@@ -60,27 +60,26 @@ static int claim_limits(const struct plan *plan, bool strict, struct claims *cla
             degrade(claims, plan, require, str_format(plan->arena, "limit %s", limit_names[i]));
             continue;
         }
-        return fail_with_advice(failure, plan->limits[i].rule, 0,
-                                require ? "--strict refuses to run with less"
-                                        : "run it as root or in a control group that is delegated to you (systemd-run --user --scope -p Delegate=yes), or write "
-                                          "`require cgroup else degrade because \"…\";` to run without where there is none",
-                                "the limit %s needs a control group, and you may make none on this host", limit_names[i]);
+        fail_with_advice(failure, plan->limits[i].rule, 0,
+                         require ? "--strict refuses to run with less"
+                                 : "run it as root or in a control group that is delegated to you (systemd-run --user --scope -p Delegate=yes), or write "
+                                   "`require cgroup else degrade because \"…\";` to run without where there is none",
+                         "the limit %s needs a control group, and you may make none on this host", limit_names[i]);
     }
-    return 0;
 }
 
 // Mounts know read-only and noexec. Less than the whole of `write`, or writing without reading, is more than they can say.
-static int claim_places(const struct plan *plan, const struct claims *claims, struct failure *failure)
+static void claim_places(const struct plan *plan, const struct claims *claims, struct failure *failure)
 {
     for (size_t i = 0; i < plan->view_count; i++) {
         const struct plan_view *place = &plan->view[i];
         for (size_t k = 0; k < sizeof contents / sizeof *contents; k++)
             if (contents[k].from == place->from && contents[k].refusal)
-                return fail(failure, place->rule, 0, "nothing here makes %s yet, so the command is not run", contents[k].refusal);
+                fail(failure, place->rule, 0, "nothing here makes %s yet, so the command is not run", contents[k].refusal);
         if ((place->from == PLAN_PROC || place->from == PLAN_DEV) && place->path.length == 1)
-            return fail(failure, place->rule, 0, "the root of the view can't be a /proc or /dev");
+            fail(failure, place->rule, 0, "the root of the view can't be a /proc or /dev");
         if (place->verbs && !(place->verbs & VERB_READ))
-            return fail_with_advice(failure, place->rule, 0, "allow read too, or deny the other verbs as well", "nothing here keeps %.*s from being read while it may be written or executed", STR_ARGS(place->path));
+            fail_with_advice(failure, place->rule, 0, "allow read too", "nothing here lets %.*s be written or executed without being read", STR_ARGS(place->path));
         unsigned writes = place->verbs & VERB_WRITE, above = 0;
         bool devices = place->from == PLAN_DEV && writes == VERB_MODIFY;
         if (writes == 0 || writes == VERB_WRITE || devices)
@@ -91,22 +90,24 @@ static int claim_places(const struct plan *plan, const struct claims *claims, st
                 break;
             }
         if (!claims->landlock)
-            return fail_with_advice(failure, place->rule, 0, "allow or deny all of `write`, or run it on Linux 5.13 or newer with Landlock on", "only Landlock tells modify, create and delete apart, and this host has none");
+            fail_with_advice(failure, place->rule, 0, "allow or deny all of `write`, or run it on Linux 5.13 or newer with Landlock on", "only Landlock tells modify, create and delete apart, and this host has none");
         if (above & ~writes)
-            return fail_with_advice(failure, place->rule, 0, "allow the smaller set above and the larger one beneath, or deny all of `write` here",
-                                    "at %.*s fewer of modify, create and delete are allowed than in the folder above, which nothing here can enforce", STR_ARGS(place->path));
+            fail_with_advice(failure, place->rule, 0, "allow the smaller set above and the larger one beneath, or deny all of `write` here",
+                             "at %.*s fewer of modify, create and delete are allowed than in the folder above, which nothing here can enforce", STR_ARGS(place->path));
     }
-    return 0;
 }
 
 int claim_plan(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
 {
     *claims = (struct claims){.landlock = host_landlock_abi() > 0};
+    // All of them, also after a refusal: --dry-run shows the whole.
     if (plan->secret_count)
-        return fail(failure, plan->secrets[0].rule, 0, "nothing here hands out secrets yet, so the command is not run");
-    if (claim_requires(plan, strict, claims, failure) || claim_places(plan, claims, failure) || network_claim(plan, &claims->network, failure))
-        return -1;
-    return claim_limits(plan, strict, claims, failure);
+        fail(failure, plan->secrets[0].rule, 0, "nothing here hands out secrets yet, so the command is not run");
+    claim_requires(plan, strict, claims, failure);
+    claim_places(plan, claims, failure);
+    network_claim(plan, &claims->network, failure);
+    claim_limits(plan, strict, claims, failure);
+    return failure->what[0] ? -1 : 0;
 }
 
 struct str claim_place(const struct plan *plan, const struct claims *claims, const struct plan_view *place)
@@ -117,6 +118,8 @@ struct str claim_place(const struct plan *plan, const struct claims *claims, con
     for (size_t k = 0; k < sizeof contents / sizeof *contents; k++)
         if (contents[k].from == place->from)
             layer = contents[k].layer;
+    if (!layer)
+        return STR("nothing makes it yet");
     bool writable = place->verbs & VERB_WRITE;
     return str_format(plan->arena, "%s%s%s, nosuid, nodev%s", layer, writable ? "" : ", read-only", place->verbs & VERB_EXEC ? "" : ", noexec", claims->landlock ? "; Landlock" : "");
 }

@@ -85,11 +85,8 @@ static void print_limits(FILE *out, const struct run *run)
                           : limit_types[i] == TYPE_DURATION ? str_format(plan->arena, value % 1000 ? "%" PRIu64 " ms" : "%" PRIu64 " s", value % 1000 ? value : value / 1000)
                           : limit_types[i] == TYPE_DECIMAL  ? str_format(plan->arena, "%" PRIu64 ".%03" PRIu64 " cores", value / 1000, value % 1000)
                                                             : str_format(plan->arena, "%" PRIu64, value);
-        bool lost = false;
-        for (size_t k = 0; k < run->claims->degraded_count; k++)
-            lost |= str_is(run->claims->degraded[k].lost, str_format(plan->arena, "limit %s", limit_names[i]).text);
-        fprintf(out, "limit %-12s %.*s: %s%s\n", limit_names[i], STR_ARGS(text), lost ? "NOT KEPT here, as the policy permits" : limit_keeper(&run->claims->bounds, (enum limit)i),
-                place_of(plan, plan->limits[i].rule));
+        const char *keeper = limit_keeper(&run->claims->bounds, (enum limit)i);
+        fprintf(out, "limit %-12s %.*s: %s%s\n", limit_names[i], STR_ARGS(text), keeper ? keeper : "NOT KEPT here", place_of(plan, plan->limits[i].rule));
     }
 }
 

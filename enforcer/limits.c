@@ -37,6 +37,8 @@ static const struct keeping *keeping_of(enum limit limit)
 const char *limit_keeper(const struct bounds *bounds, enum limit limit)
 {
     const struct keeping *keeping = keeping_of(limit);
+    if (!(bounds->kept >> limit & 1))
+        return NULL;
     return keeping->keeper == KEEPER_CGROUP && !(bounds->cgroup >> limit & 1) ? "RLIMIT_NPROC in its own user namespace" : keeping->name;
 }
 
@@ -46,7 +48,7 @@ static void add_rlimit(struct bounds *bounds, int resource, uint64_t value, uint
     bounds->rlimits[bounds->rlimit_count++].value = (rlim_t)(value / unit + (value % unit != 0));
 }
 
-bool bounds_add(struct bounds *bounds, const struct plan *plan, enum limit limit)
+static bool add(struct bounds *bounds, const struct plan *plan, enum limit limit)
 {
     const struct keeping *keeping = keeping_of(limit);
     uint64_t value = plan->limits[limit].value;
@@ -72,6 +74,13 @@ bool bounds_add(struct bounds *bounds, const struct plan *plan, enum limit limit
         return true;
     }
     return false;
+}
+
+bool bounds_add(struct bounds *bounds, const struct plan *plan, enum limit limit)
+{
+    bool kept = add(bounds, plan, limit);
+    bounds->kept |= (unsigned)kept << limit;
+    return kept;
 }
 
 int bounds_apply(const struct bounds *bounds, struct failure *failure)

@@ -6,7 +6,8 @@
 #include "enforcer/failure.h"
 
 struct bounds { // what the limits of a plan come to on this host
-    unsigned cgroup; // bits of enum limit that control groups keep
+    unsigned kept;   // bits of enum limit: those that something keeps
+    unsigned cgroup; // of them, those that control groups keep
     struct {
         int resource; // getrlimit(2)
         rlim_t value;
@@ -17,7 +18,7 @@ struct bounds { // what the limits of a plan come to on this host
     uint64_t output; // bytes
 };
 
-// What keeps a limit, for people: "control group", "RLIMIT_FSIZE".
+// What keeps a limit, for people: "control group", "RLIMIT_FSIZE"; NULL when nothing does.
 const char *limit_keeper(const struct bounds *, enum limit);
 
 // Adds one limit. False when nothing here can keep it.
