@@ -161,8 +161,8 @@ edition:
 declarations:
     %empty
   | declarations declaration
-  | declarations error ';'
-  | declarations error '}'
+  | declarations error ';'          { yyerrok; }
+  | declarations error '}'          { yyerrok; }
   ;
 
 declaration:
@@ -182,7 +182,7 @@ declaration:
     }
   ;
 
-close: '}' | error '}' ;
+close: '}' | error '}' { yyerrok; } ;
 comma: %empty | ',' ;
 alias: %empty { $$ = (struct name){0}; } | AS word { $$ = $2; } ;
 dotted:
@@ -207,7 +207,7 @@ parameter:
 items:
     %empty
   | items item
-  | items error ';'
+  | items error ';'                 { yyerrok; }
   ;
 
 item:
@@ -246,7 +246,7 @@ effect: ALLOW { $$ = EFFECT_ALLOW; } | DENY { $$ = EFFECT_DENY; } | NEVER { $$ =
 fs_rules:
     %empty                          { $$ = NULL; }
   | fs_rules fs_rule                { $$ = RING_ADD($1, $2); }
-  | fs_rules error ';'              { $$ = $1; }
+  | fs_rules error ';'              { $$ = $1; yyerrok; }
   ;
 fs_rule:
     effect fs_operation content if_exists because ';' {
@@ -285,7 +285,7 @@ origin:
 net_rules:
     %empty                          { $$ = NULL; }
   | net_rules net_rule              { $$ = RING_ADD($1, $2); }
-  | net_rules error ';'             { $$ = $1; }
+  | net_rules error ';'             { $$ = $1; yyerrok; }
   ;
 net_rule:
     effect net_operation because ';'              { $$ = rule(parse, $1, span_join(@1, @3), $2); $$->because = $3; }
@@ -320,7 +320,7 @@ call_rules:
         }
         $$ = RING_JOIN($1, $5);
     }
-  | call_rules error ';'            { $$ = $1; }
+  | call_rules error ';'            { $$ = $1; yyerrok; }
   ;
 archs: words ;
 call_rule:
@@ -390,7 +390,7 @@ range:
 limits:
     %empty                          { $$ = NULL; }
   | limits limit                    { $$ = RING_ADD($1, $2); }
-  | limits error ';'                { $$ = $1; }
+  | limits error ';'                { $$ = $1; yyerrok; }
   ;
 limit: word expr ';'                { $$ = MAKE(setting, .kind = SETTING_LIMIT, .span = span_join(@1, @2), .name = $1, .values = $2); } ;
 
@@ -412,7 +412,7 @@ process:
         some->because = $5;
         POLICY_OF(rules, some);
     }
-  | process error ';'
+  | process error ';'               { yyerrok; }
   ;
 capability_names: words ;
 setting:
@@ -426,7 +426,7 @@ setting:
 secret_list:
     %empty                          { $$ = NULL; }
   | secret_list secret_item         { $$ = RING_ADD($1, $2); }
-  | secret_list error ';'           { $$ = $1; }
+  | secret_list error ';'           { $$ = $1; yyerrok; }
   ;
 secret_item:
     word FROM ENV expr AT expr ';'  { $$ = MAKE(secret_decl, .name = $1, .from_env = true, .source = $4, .at = $6, .span = span_join(@1, @6)); }
@@ -446,7 +446,7 @@ requirement:
 tests_rules:
     %empty                          { $$ = NULL; }
   | tests_rules test                { $$ = RING_ADD($1, $2); }
-  | tests_rules error ';'           { $$ = $1; }
+  | tests_rules error ';'           { $$ = $1; yyerrok; }
   ;
 test: EXPECT expectation operation ';' { $$ = rule(parse, $2, span_join(@1, @3), $3); } ;
 expectation: ALLOW { $$ = EFFECT_EXPECT_ALLOW; } | DENY { $$ = EFFECT_EXPECT_DENY; } ;

@@ -151,8 +151,9 @@ static const char *type_example(enum type type)
 
 static bool report_type(struct diagnostics *diagnostics, const struct expr *expr, enum type type, const char *got)
 {
-    struct diagnostic *d = diagnose(diagnostics, SBX0405, expr->span, type_name(type), got);
-    diagnostic_label(diagnostics, d, expr->span, "a %s is written like `%s`", type_name(type), type_example(type));
+    const char *article = type == TYPE_INT || type == TYPE_ENDPOINT ? "an" : "a";
+    struct diagnostic *d = diagnose(diagnostics, SBX0405, expr->span, str_format(diagnostics->arena, "%s %s", article, type_name(type)).text, got);
+    diagnostic_label(diagnostics, d, expr->span, "%s %s is written like `%s`", article, type_name(type), type_example(type));
     return false;
 }
 
@@ -263,6 +264,8 @@ static bool check_target(struct scope *scope, const struct expr *expr, unsigned 
         const struct expr *host = follow(scope, literal->host, &host_type);
         if (!host)
             return ports && scope->diagnostics->errors == before;
+        if (host->kind == EXPR_STRING && host->text.length && host->text.text[0] == '/')
+            return ports; // a unix socket, which has no port: the compiler says so
         if (host->kind == EXPR_STRING)
             return check_host_name(scope->compilation, host) && ports;
         if (host->kind != EXPR_PREFIX && host->kind != EXPR_LOOPBACK && host->kind != EXPR_HOST_LOOPBACK)
@@ -522,6 +525,8 @@ static bool check_operation(struct scope *scope, const struct operation *operati
             if (capability_find(name->name.text) >= 0)
                 continue;
             struct nearest nearest = {.wrong = name->name.text};
+            if (!str_starts(name->name.text, STR("CAP_"))) // as other tools call them
+                nearest.wrong = str_format(scope->compilation->arena, "CAP_%.*s", STR_ARGS(name->name.text));
             for (size_t i = 0; constant_row(i); i++)
                 if (capability_find(str_from(constant_row(i)->name)) >= 0)
                     nearest_offer(&nearest, str_from(constant_row(i)->name));

@@ -33,10 +33,41 @@ static void find_lines(struct source *source, struct arena *arena)
             source->lines[line++] = (uint32_t)i + 1;
 }
 
+static bool starts_character(char c)
+{
+    return ((unsigned char)c & 0xC0) != 0x80;
+}
+
+static void count_points(struct source *source, struct arena *arena)
+{
+    source->points = NEW_ARRAY(arena, uint32_t, source->text.length / SOURCE_STRIDE + 1);
+    uint32_t count = 0;
+    for (size_t i = 0; i < source->text.length; i++) {
+        if (i % SOURCE_STRIDE == 0)
+            source->points[i / SOURCE_STRIDE] = count;
+        count += starts_character(source->text.text[i]);
+    }
+}
+
+// Code points before a byte. A file may be one line of megabytes with a rule in every corner, so nothing is counted from its start.
+static uint32_t points_before(const struct source *source, uint32_t offset)
+{
+    if (source->text.length == 0)
+        return 0;
+    if (offset > source->text.length)
+        offset = (uint32_t)source->text.length;
+    uint32_t stride = offset < source->text.length ? offset / SOURCE_STRIDE : ((uint32_t)source->text.length - 1) / SOURCE_STRIDE, count = source->points[stride];
+    for (uint32_t i = stride * SOURCE_STRIDE; i < offset; i++)
+        count += starts_character(source->text.text[i]);
+    return count;
+}
+
 void source_index(struct sources *sources, struct source *source)
 {
-    if (!source->lines)
-        find_lines(source, sources->arena);
+    if (source->lines)
+        return;
+    find_lines(source, sources->arena);
+    count_points(source, sources->arena);
 }
 
 static uint32_t line_at(const struct source *source, uint32_t offset)
@@ -54,10 +85,8 @@ static uint32_t line_at(const struct source *source, uint32_t offset)
 
 struct position source_position(const struct source *source, uint32_t offset)
 {
-    uint32_t line = line_at(source, offset), column = 1;
-    for (uint32_t i = source->lines[line]; i < offset && i < source->text.length; i++)
-        column += ((unsigned char)source->text.text[i] & 0xC0) != 0x80;
-    return (struct position){line + 1, column};
+    uint32_t line = line_at(source, offset);
+    return (struct position){line + 1, points_before(source, offset) - points_before(source, source->lines[line]) + 1};
 }
 
 struct str source_line(const struct source *source, uint32_t line)

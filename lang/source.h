@@ -14,6 +14,7 @@ struct source {
     struct str text;
     bool is_library;     // part of the standard library
     uint32_t *lines;     // where each line starts
+    uint32_t *points;    // how many code points stand before every SOURCE_STRIDE-th byte
     uint32_t line_count;
 };
 
@@ -23,7 +24,7 @@ struct sources {
     uint32_t count, capacity;
 };
 
-enum { SOURCE_LARGEST = 8 * 1024 * 1024 }; // bytes; a larger file is refused
+enum { SOURCE_STRIDE = 512, SOURCE_LARGEST = 8 * 1024 * 1024 }; // bytes; a larger file is refused
 
 struct source *source_add(struct sources *, struct str name, struct str folder, struct str text);
 struct source *source_of(const struct sources *, struct span); // NULL for no place

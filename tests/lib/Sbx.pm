@@ -1,0 +1,78 @@
+# What the tests share: where the programs are, running one with a bound on its time, temporary folders, the ordinary user.
+package Sbx;
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use Exporter 'import';
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use POSIX ();
+use Time::HiRes qw(time);
+
+our @EXPORT = qw($root $build $sbxc $sbxrun run slurp spew folder user as_user users);
+
+our $root = abs_path(dirname(__FILE__) . '/../..');
+our $build = $ENV{SBX_BUILD} || "$root/build";
+our ($sbxc, $sbxrun) = ("$build/sbxc", "$build/sbxrun");
+
+sub slurp { my ($path) = @_; open my $f, '<', $path or die "$path: $!"; local $/; my $text = <$f>; $text // '' }
+sub spew { my ($path, $text) = @_; open my $f, '>', $path or die "$path: $!"; print {$f} $text; close $f or die "$path: $!"; $path }
+
+# A folder that everybody may enter, and that goes with the test.
+sub folder { my $dir = tempdir('sbx-test-XXXXXX', TMPDIR => 1, CLEANUP => 1); chmod 0755, $dir; $dir }
+
+# run([options], program, arguments): { status, signal, out, err, seconds }. Options: in, seconds (20), cwd, uid, env, setup (code run in
+# the child), memory (bytes of address space).
+sub run {
+    my %o = ref $_[0] eq 'HASH' ? %{ shift() } : ();
+    my @command = @_;
+    my ($out, $err) = map { File::Temp->new } 1 .. 2;
+    my $in = $o{in} // '/dev/null';
+    my $start = time;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        eval {
+            POSIX::setpgid(0, 0);
+            open STDIN, '<', $in or die "$in: $!";
+            open STDOUT, '>&', $out or die $!;
+            open STDERR, '>&', $err or die $!;
+            if (defined $o{uid} && $o{uid} != $>) {
+                $) = "$o{gid} $o{gid}"; $( = $o{gid};
+                POSIX::setgid($o{gid}); POSIX::setuid($o{uid});
+                die "cannot become $o{uid}" if $> != $o{uid};
+            }
+            chdir $o{cwd} or die "$o{cwd}: $!" if $o{cwd};
+            $ENV{$_} = $o{env}{$_} for keys %{ $o{env} // {} };
+            $o{setup}->() if $o{setup};
+            exec { $command[0] } @command or die "$command[0]: $!";
+        };
+        print STDERR $@;
+        POSIX::_exit(99);
+    }
+    my $late = 0;
+    local $SIG{ALRM} = sub { $late = 1; kill KILL => -$pid };
+    alarm($o{seconds} // 20);
+    waitpid $pid, 0;
+    my $status = $?;
+    alarm 0;
+    return { status => $late ? 'late' : $status >> 8, signal => $status & 127, seconds => time - $start, out => slurp("$out"), err => slurp("$err") };
+}
+
+# The ordinary user: who runs the tests, or, for root, one made for them.
+sub user {
+    return ($>, $)+0) if $>;
+    my $name = 'sbx-test';
+    if (!getpwnam $name) { system('useradd', '--system', '--no-create-home', '--shell', '/bin/sh', $name) == 0 or die "cannot make the user $name" }
+    my (undef, undef, $uid, $gid) = getpwnam $name;
+    return ($uid, $gid);
+}
+
+# Whom a live test runs as: root (when it is) and the ordinary user, as options of run().
+sub users {
+    my ($uid, $gid) = user();
+    my @users = ({ name => 'user', uid => $uid, gid => $gid });
+    unshift @users, { name => 'root' } if $> == 0;
+    return @users;
+}
+
+1;
