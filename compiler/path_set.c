@@ -47,12 +47,21 @@ static void add_region(struct path_set *set, struct str path, unsigned verbs, un
         set->regions[set->count++] = (struct path_region){path, verbs};
 }
 
-// Walks the sorted entries with a stack of those that cover the current path. For each verb it counts what adds and what removes;
-// a SPARES entry takes back the removals of its own rule while it covers.
+// Walks the sorted entries with a stack of those that cover the current path. For each verb it counts what adds and what removes. A SPARES
+// entry takes back the removals of its own rule while it covers, and beneath it that rule removes nothing more.
 struct open_entry {
     const struct path_entry *entry;
-    int spared[VERBS]; // removals of its rule that this SPARES entry took back
+    int removals[VERBS]; // what it adds to the count; negative for SPARES
 };
+
+struct tally { // of the open entries of one rule
+    int removals[VERBS], spares[VERBS];
+};
+
+static int removals_of(enum path_part part, const struct tally *tally, int verb)
+{
+    return part == PATH_SPARES ? -tally->removals[verb] : part == PATH_REMOVES && tally->spares[verb] == 0;
+}
 
 static unsigned verbs_of(const int *adds, const int *removes)
 {
@@ -72,21 +81,23 @@ struct path_set *path_set_build(struct arena *arena, const struct path_entry *en
     struct open_entry *stack = NEW_ARRAY(arena, struct open_entry, count + 1);
     struct str *region_paths = NEW_ARRAY(arena, struct str, count + 1); // open regions, to know what holds above
     unsigned *region_verbs = NEW_ARRAY(arena, unsigned, count + 1);
+    uint32_t last_rule = 0;
+    for (size_t i = 0; i < count; i++)
+        last_rule = sorted[i].rule > last_rule ? sorted[i].rule : last_rule;
+    struct tally *tallies = NEW_ARRAY(arena, struct tally, (size_t)last_rule + 1);
     size_t depth = 0, regions = 0;
     int adds[VERBS] = {0}, removes[VERBS] = {0};
     for (size_t i = 0; i < count;) {
         struct str path = sorted[i].path;
         while (depth && !path_covers(stack[depth - 1].entry->path, path)) {
             const struct open_entry *open = &stack[--depth];
+            struct tally *tally = &tallies[open->entry->rule];
             for (int v = 0; v < VERBS; v++) {
-                if (!(open->entry->verbs >> v & 1))
-                    continue;
-                if (open->entry->part == PATH_ADDS)
-                    adds[v]--;
-                else if (open->entry->part == PATH_REMOVES)
-                    removes[v]--;
-                else
-                    removes[v] += open->spared[v];
+                bool about = open->entry->verbs >> v & 1;
+                adds[v] -= about && open->entry->part == PATH_ADDS;
+                tally->spares[v] -= about && open->entry->part == PATH_SPARES;
+                tally->removals[v] -= open->removals[v];
+                removes[v] -= open->removals[v];
             }
         }
         while (regions && !path_covers(region_paths[regions - 1], path))
@@ -101,24 +112,15 @@ struct path_set *path_set_build(struct arena *arena, const struct path_entry *en
                 if ((entry->part == PATH_SPARES) != (pass == 1))
                     continue;
                 struct open_entry open = {.entry = entry};
+                struct tally *tally = &tallies[entry->rule];
                 for (int v = 0; v < VERBS; v++) {
                     if (!(entry->verbs >> v & 1))
                         continue;
-                    if (entry->part == PATH_ADDS)
-                        adds[v]++;
-                    else if (entry->part == PATH_REMOVES)
-                        removes[v]++;
-                    else
-                        for (size_t s = depth; s-- > 0;) {
-                            const struct open_entry *below = &stack[s];
-                            if (below->entry->rule != entry->rule || !(below->entry->verbs >> v & 1))
-                                continue;
-                            if (below->entry->part == PATH_REMOVES)
-                                open.spared[v]++;
-                            else if (below->entry->part == PATH_SPARES)
-                                open.spared[v] -= below->spared[v];
-                        }
-                    removes[v] -= entry->part == PATH_SPARES ? open.spared[v] : 0;
+                    open.removals[v] = removals_of(entry->part, tally, v);
+                    adds[v] += entry->part == PATH_ADDS;
+                    tally->spares[v] += entry->part == PATH_SPARES;
+                    tally->removals[v] += open.removals[v];
+                    removes[v] += open.removals[v];
                 }
                 stack[depth++] = open;
             }

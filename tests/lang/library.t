@@ -1,0 +1,63 @@
+#!/usr/bin/perl
+# The standard library, the examples and the page on the language hold what they say.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Sbx;
+use Test::More;
+
+my @library = glob "$root/stdlib-policies/*.sbx";
+my @examples = glob "$root/examples/*.sbx";
+for my $file (@library, @examples) {
+    my $run = run($sbxc, '--check', '--deny-warnings', $file);
+    is $run->{status}, 0, "$file is clean" or diag $run->{err};
+}
+for my $file (@examples) {
+    my $run = run($sbxc, '--test', $file);
+    is $run->{status}, 0, "$file: its expectations hold" or diag $run->{out};
+    my ($count) = $run->{out} =~ /^1\.\.(\d+)$/m;
+    cmp_ok $count, '>=', 5, "$file has expectations";
+}
+
+# It only allows, so that a deny of whoever uses it decides.
+for my $file (@library) {
+    my $text = slurp($file) =~ s/#.*//gr =~ s/"[^"]*"/""/gr;
+    unlike $text, qr/\b(deny|never|within)\b/, "$file only allows";
+}
+
+# Every system call of the edition is in a group, but for those that one argument makes what they are.
+my %apart = map { $_ => 1 } qw(arch_prctl clone ioctl memfd_create prctl);
+my $groups = slurp("$root/stdlib-policies/groups.sbx") =~ s/#.*//gr;
+my %grouped = map { $_ => 1 } map { /\w+/g } $groups =~ /group \@[\w-]+ \{(.*?)\}/gs;
+my @rows = map { [split /\t/] } grep { !/^#/ } split /\n/, slurp("$root/lang/data/syscalls.tsv");
+cmp_ok scalar @rows, '>', 370, 'the edition has the calls of Linux 6.18';
+is join(' ', grep { !$grouped{$_} && !$apart{$_} } map { $_->[0] } @rows), '', 'every call is in a group';
+
+# What can't be meant: nothing of @dangerous comes in through the library.
+for my $module (qw(base shell python c)) {
+    my $path = spew(folder() . '/p.sbx', "sbx 1; import std.$module; policy p { use std.$module; syscalls { never \@dangerous; never clone where flags & CLONE_NEWUSER == CLONE_NEWUSER;
+        never ioctl where request in { TIOCSTI, TIOCLINUX }; never chmod where mode & S_ISUID == S_ISUID; never mknod where mode & S_IFMT == S_IFBLK; never socket where family == AF_PACKET; }
+        fs { never write \"/usr\", \"/etc\", \"/home\", \"/proc\"; never read \"/etc/shadow\", \"/root\", \"/home\", \"/var\", \"/sys\"; never exec \"/tmp\", \"/dev\", \"/proc\", \"/etc\"; } }");
+    my $run = run($sbxc, '--check', $path);
+    is $run->{status}, 0, "std.$module lets nothing dangerous in" or diag $run->{err};
+}
+
+# The sample on the page compiles, and its tests hold.
+my ($sample) = slurp("$root/docs/language.md") =~ /^```\n(sbx 1;.*?)^```$/ms;
+ok $sample, 'the page has a sample';
+my $dir = folder();
+mkdir "$dir/$_" for qw(jobs org);
+spew("$dir/jobs/py_dev_strict.sbx", $sample);
+spew("$dir/org/guardrails.sbx", 'sbx 1; import std.base; policy ceiling { use std.base; fs { allow read, exec "/"; allow write "/workspace", "/tmp", "/dev"; }
+    net { allow connect, bind tcp 0.0.0.0/0; allow connect tcp "*.example.com"; allow bind, connect tcp loopback; } limits { memory 1GiB; } }');
+my $run = run({ cwd => $dir }, $sbxc, '--check', '-I', '.', 'jobs/py_dev_strict.sbx');
+is $run->{status}, 0, 'it is clean' or diag $run->{err};
+$run = run({ cwd => $dir }, $sbxc, '--test', '-I', '.', 'jobs/py_dev_strict.sbx');
+like $run->{out}, qr/^ok 7 /m, 'its tests hold';
+my ($readme) = slurp("$root/README.md") =~ /^```\n(sbx 1;.*?)^```$/ms;
+mkdir "$dir/src";
+spew("$dir/report.sbx", $readme);
+$run = run($sbxc, '--check', "$dir/report.sbx");
+is $run->{status}, 0, "so is README's" or diag $run->{err};
+done_testing;

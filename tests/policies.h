@@ -1,0 +1,67 @@
+// Policies from text, for the tests in C, and random numbers that are the same on every run.
+#pragma once
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/cbpf.h"
+#include "compiler/driver.h"
+#include "compiler/report/report.h"
+
+// xorshift64* (Vigna): good enough to choose cases, and repeatable.
+static uint64_t random_state = 1;
+
+static inline uint64_t random_bits(void)
+{
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return random_state * 2685821657736338717u;
+}
+
+static inline unsigned random_below(unsigned end)
+{
+    return (unsigned)((random_bits() >> 33) % end);
+}
+
+// The policy called `name` (NULL: the one that is meant) of a file. NULL, with the findings printed, when it has errors.
+static inline struct policy *policy_from_file(struct compilation **compilation, const char *path, const char *name)
+{
+    *compilation = compilation_new(arena_new());
+    struct driver_options options = {.policy = name};
+    struct module *module = module_load(*compilation, path);
+    struct policy_decl *decl = module && !(*compilation)->diagnostics.errors ? driver_select(*compilation, module, &options) : NULL;
+    struct policy *policy = decl ? policy_build(*compilation, decl, NULL) : NULL;
+    if (!policy)
+        report_text(stderr, *compilation, false);
+    return policy;
+}
+
+static inline struct policy *policy_from_text(struct compilation **compilation, const char *text)
+{
+    char path[] = "/tmp/sbx-test-XXXXXX.sbx";
+    int fd = mkstemps(path, 4);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || close(fd) != 0)
+        abort();
+    struct policy *policy = policy_from_file(compilation, path, NULL);
+    unlink(path);
+    return policy;
+}
+
+// The words of the decision graph for one call (compiler/cbpf.h).
+static inline void words_of(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint32_t number, const uint64_t arguments[6])
+{
+    words[WORD_ARCH] = audit;
+    words[WORD_NUMBER] = number;
+    for (int i = 0; i < 6; i++) {
+        words[WORD_HIGH(i)] = (uint32_t)(arguments[i] >> 32);
+        words[WORD_LOW(i)] = (uint32_t)arguments[i];
+    }
+}
+
+// What seccomp would return for a verdict.
+static inline uint32_t action_of(struct verdict verdict)
+{
+    return verdict.allowed ? SECCOMP_ALLOW : verdict.killed ? SECCOMP_KILL : SECCOMP_ERRNO | (uint32_t)verdict.error;
+}
