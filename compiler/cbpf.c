@@ -12,7 +12,7 @@ enum { // include/uapi/linux/bpf_common.h
     LOAD = 0x20, AND = 0x54, JUMP = 0x05, JUMP_EQ = 0x15, JUMP_GT = 0x25, JUMP_GE = 0x35, JUMP_SET = 0x45, RETURN = 0x06,
 };
 
-enum { CHAIN_MOST = 4 }; // this many values are asked one by one; more are halved first
+enum { CHAIN_FIRST = 4 }; // this many values are asked one by one; more are halved first
 
 typedef uint32_t place;
 #define NOWHERE UINT32_MAX
@@ -24,6 +24,8 @@ struct emitter {
     size_t count, capacity;
     place *entries; // per node: where its code starts
     place *loaded;  // per node: where it starts for one who has its word in the accumulator, unmasked
+    uint32_t chain; // how many values are asked one by one in the node at hand,
+    uint32_t few;   // and how many in a row are asked so, instead of by their borders: 1 or 2
 };
 
 static uint32_t word_offset(uint32_t word) // in struct seccomp_data
@@ -99,22 +101,30 @@ static uint32_t run_end(const struct graph_vertex *v, uint32_t run)
     return run + 1 < v->run_count ? v->runs[run + 1].start - 1 : UINT32_MAX;
 }
 
-static bool is_single(const struct piece *piece, uint32_t run)
+static uint64_t run_length(const struct graph_vertex *v, uint32_t run)
 {
-    return piece->vertex->runs[run].start == run_end(piece->vertex, run);
+    return (uint64_t)run_end(v, run) - v->runs[run].start + 1;
 }
 
-// The node that most runs of a piece lead to, when every other run is a single value; *others counts those.
-static bool chain_of(const struct piece *piece, graph_node *common, uint32_t *others)
+static bool is_single(const struct piece *piece, uint32_t run)
 {
-    for (uint32_t candidate = piece->first; candidate <= piece->last && candidate < piece->first + 2; candidate++) {
+    return run_length(piece->vertex, run) == 1;
+}
+
+
+// The node that most runs of a piece lead to, when every other run is a value or two or lies at an end; *others counts what
+// it takes to ask for those.
+static bool chain_of(const struct emitter *e, const struct piece *piece, graph_node *common, uint32_t *others)
+{
+    for (uint32_t candidate = piece->first; candidate <= piece->last && candidate < piece->first + 3; candidate++) {
         *common = piece->vertex->runs[candidate].node;
         *others = 0;
         bool good = true;
         for (uint32_t run = piece->first; run <= piece->last && good; run++)
             if (piece->vertex->runs[run].node != *common) {
-                good = is_single(piece, run);
-                ++*others;
+                bool few = run_length(piece->vertex, run) <= e->few;
+                good = few || run == piece->first || run == piece->last;
+                *others += few ? (uint32_t)run_length(piece->vertex, run) : 1;
             }
         if (good)
             return true;
@@ -129,13 +139,15 @@ static place emit_piece(struct emitter *e, struct piece piece)
         return enter(e, v->runs[piece.first].node, v->word, piece.masked);
     graph_node common;
     uint32_t others;
-    if (chain_of(&piece, &common, &others) && others <= CHAIN_MOST) {
+    if (chain_of(e, &piece, &common, &others) && others <= e->chain) {
         place next = enter(e, common, v->word, piece.masked);
         for (uint32_t run = piece.last + 1; run-- > piece.first;)
-            if (v->runs[run].node != common) {
-                place target = enter(e, v->runs[run].node, v->word, piece.masked);
-                next = branch(e, JUMP_EQ, v->runs[run].start, target, next);
-            }
+            for (uint64_t value = v->runs[run].start; v->runs[run].node != common && run_length(v, run) <= e->few && value <= run_end(v, run); value++)
+                next = branch(e, JUMP_EQ, (uint32_t)value, enter(e, v->runs[run].node, v->word, piece.masked), next);
+        if (v->runs[piece.last].node != common && run_length(v, piece.last) > e->few)
+            next = branch(e, JUMP_GE, v->runs[piece.last].start, enter(e, v->runs[piece.last].node, v->word, piece.masked), next);
+        if (v->runs[piece.first].node != common && run_length(v, piece.first) > e->few)
+            next = branch(e, JUMP_GE, v->runs[piece.first + 1].start, next, enter(e, v->runs[piece.first].node, v->word, piece.masked));
         return next;
     }
     uint32_t middle = (piece.first + piece.last + 1) / 2;
@@ -149,6 +161,41 @@ static place emit_piece(struct emitter *e, struct piece piece)
     right.first = middle;
     place high = emit_piece(e, right), low = emit_piece(e, left);
     return branch(e, JUMP_GE, v->runs[middle].start, high, low);
+}
+
+// How many comparisons a plain list would need: one for each value that does not lead where most do, and one for what reaches to the end.
+static uint64_t list_length(const struct graph_vertex *v)
+{
+    uint64_t shortest = UINT64_MAX;
+    for (uint32_t candidate = 0; candidate < v->run_count && candidate < 3; candidate++) {
+        uint64_t others = 0;
+        for (uint32_t run = 0; run < v->run_count; run++)
+            if (v->runs[run].node != v->runs[candidate].node)
+                others += run + 1 < v->run_count ? run_length(v, run) : 1;
+        shortest = others < shortest ? others : shortest;
+    }
+    return shortest;
+}
+
+// The tests of one node: balanced, unless scattered values make that longer than a plain list; then with longer chains at its ends.
+static place emit_tests(struct emitter *e, const struct graph_vertex *v, bool masked)
+{
+    struct piece whole = {v, 0, v->run_count - 1, masked};
+    size_t before = e->count, sizes[2];
+    for (e->few = 1, e->chain = CHAIN_FIRST; e->few <= 2; e->few++) { // both, to see which is shorter
+        emit_piece(e, whole);
+        sizes[e->few - 1] = e->count - before;
+        e->count = before; // what the tests lead to is there already, so nothing else refers to them
+    }
+    uint64_t list = list_length(v);
+    bool fits = sizes[0] <= list || sizes[1] <= list;
+    e->few = fits && sizes[0] <= sizes[1] ? 1 : 2;
+    for (;; e->chain *= 2) {
+        place start = emit_piece(e, whole);
+        if (fits || e->count - before <= list || e->chain >= v->run_count)
+            return start;
+        e->count = before;
+    }
 }
 
 static place emit_node(struct emitter *e, graph_node node)
@@ -169,7 +216,7 @@ static place emit_node(struct emitter *e, graph_node node)
             place set = enter(e, v->runs[1].node, v->word, false), clear = enter(e, v->runs[0].node, v->word, false);
             start = branch(e, JUMP_SET, v->mask, set, clear);
         } else {
-            start = emit_piece(e, (struct piece){v, 0, v->run_count - 1, masked});
+            start = emit_tests(e, v, masked);
             if (masked) {
                 if (start != e->count - 1)
                     start = push(e, JUMP, 0, 0, (uint32_t)e->count - start - 1);

@@ -717,6 +717,11 @@ static void add_derived(void *context, const struct operation *operation, const 
     made.action = SECCOMP_ERRNO | (uint32_t)errno_find(STR("EACCES"));
     if (!resolve_into(b, operation, ARCH_ALL_MASK, &made))
         abort(); // the rules in derive.c are ours
+    bool allowed = false; // a call that nothing allows needs no deny
+    for (size_t i = 0; i < b->policy->rule_count && !allowed; i++)
+        allowed = b->policy->rules[i].effect == EFFECT_ALLOW && match_for(&b->policy->rules[i].calls, made.calls.list[0].call);
+    if (!allowed)
+        return;
     struct rule *rule = new_rule(b);
     made.number = rule->number;
     *rule = made;

@@ -41,7 +41,7 @@ int syscall_find(struct str name)
 
 int syscall_by_number(enum arch arch, unsigned number)
 {
-    for (size_t i = 0; i < COUNT(syscall_rows); i++)
+    for (size_t i = 0; i < COUNT(syscall_rows) && number <= INT16_MAX; i++) // beyond lies -1, which stands for no number
         if (syscall_rows[i].number[arch] == (int)number)
             return (int)i;
     return -1;
