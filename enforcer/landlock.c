@@ -64,6 +64,15 @@ int landlock_make(const struct view *view, const struct network *network, struct
         if (rule.allowed_access && syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
             return fail(failure, p->rule, errno, "cannot add %s to the Landlock ruleset", place->path);
     }
+    // What the command is given to read from and write to may be opened again, as `> /dev/stderr` does, but no more than it was opened for.
+    for (int fd = 0; fd < 3; fd++) {
+        static const uint64_t by_mode[] = {LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_FS_TRUNCATE, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_FS_TRUNCATE};
+        int mode = fcntl(fd, F_GETFL);
+        if (mode < 0 || (mode & O_PATH) || (mode & O_ACCMODE) > O_RDWR)
+            continue;
+        struct landlock_path_beneath_attr rule = {.allowed_access = (by_mode[mode & O_ACCMODE] | LANDLOCK_FS_IOCTL_DEV) & attributes.handled_access_fs, .parent_fd = fd};
+        syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0); // a pipe or a socket takes none and needs none
+    }
     for (size_t i = 0; i < network->port_count; i++) {
         struct landlock_port rule = {network->ports[i].rights, network->ports[i].port};
         if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PORT, &rule, 0) != 0)

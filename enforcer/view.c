@@ -366,6 +366,27 @@ static int seal(const struct view *view, bool own_root, struct failure *failure)
     return 0;
 }
 
+static uint64_t mount_of(const char *path)
+{
+    struct statx status;
+    return statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_MNT_ID, &status) == 0 && status.stx_mask & STATX_MNT_ID ? status.stx_mnt_id : 0;
+}
+
+// After pivot_root(".", ".") the old root, and whatever lay on it, is mounted on top of the new one: out of sight of `/`, but within reach of
+// `/..`, which goes to the topmost mount. All of it goes, or the sandbox has a way out.
+static int drop_old_root(struct failure *failure)
+{
+    enum { LAYERS_MOST = 16 };
+    for (int layer = 0; layer < LAYERS_MOST; layer++) {
+        uint64_t root = mount_of("/"), above = mount_of("/..");
+        if (root && root == above)
+            return layer ? 0 : fail(failure, NO_RULE, 0, "the old root was not where it should be, so the view is not safe");
+        if (!root || !above || umount2("/..", MNT_DETACH) != 0)
+            break;
+    }
+    return fail(failure, NO_RULE, errno, "cannot leave the old root behind");
+}
+
 int view_enter(struct view *view, struct failure *failure)
 {
     struct masks masks = {-1, -1};
@@ -389,8 +410,7 @@ int view_enter(struct view *view, struct failure *failure)
             return -1;
     if (seal(view, own_root, failure))
         return -1;
-    // The old root ends up on top of the new one, and goes (pivot_root(2), "pivot_root(".", ".")").
-    if (fchdir(view->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+    if (fchdir(view->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || chdir("/") != 0)
         return fail_with_advice(failure, NO_RULE, errno, "the root of the machine must not be an initial ramdisk", "cannot enter the view");
-    return 0;
+    return drop_old_root(failure);
 }
