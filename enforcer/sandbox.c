@@ -132,8 +132,9 @@ static _Noreturn void reap(struct sandbox *sandbox, pid_t command)
         if (sigwaitinfo(&all, &info) < 0)
             continue;
         if (info.si_signo != SIGCHLD) {
-            if (info.si_pid == 0) // from outside
-                kill(info.si_value.sival_int == GROUP ? -command : command, info.si_signo);
+            // From outside. A stop is not left to the command's own choice: it has no terminal whose stop it would obey.
+            if (info.si_pid == 0)
+                kill(info.si_value.sival_int == GROUP ? -command : command, info.si_signo == SIGTSTP ? SIGSTOP : info.si_signo);
             continue;
         }
         int status;

@@ -47,7 +47,7 @@ static void signal_came(struct supervisor *s, struct watch *source, uint32_t eve
             sandbox_signal(s->init, (int)info.ssi_signo, terminal);
             continue;
         }
-        sandbox_signal(s->init, SIGSTOP, true); // the command has no terminal whose stop it would obey
+        sandbox_signal(s->init, SIGTSTP, true);
         raise(SIGSTOP);
         sandbox_signal(s->init, SIGCONT, true);
     }

@@ -1,0 +1,36 @@
+#!/usr/bin/perl
+# The examples do their work, from a copy that belongs to whoever runs them, and what they must not do is refused.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Sbx;
+use Test::More;
+
+for my $user (users()) {
+    my $name = $user->{name};
+    my $dir = folder();
+    system("cp -r $root/examples $root/lang $root/compiler $root/enforcer $root/grammar $root/stdlib-policies $root/tools $root/Makefile $dir/ && rm -rf $dir/examples/build-c/out/[a-z]*") == 0 or die;
+    system('chown', '-R', "$user->{uid}:$user->{gid}", $dir) if defined $user->{uid} && $> == 0;
+    my $example = sub { run({ %$user, cwd => '/', seconds => 120 }, $sbxrun, @_) };
+
+    my $run = $example->("$dir/examples/python.sbx");
+    is $run->{status}, 0, "$name: python" or diag $run->{err};
+    like $run->{out}, qr/^cup +8 +93\.00$/m, "$name: its work";
+    is scalar(() = $run->{out} =~ /^  it tried to /mg), 8, "$name: all that the plug-in tried was refused" or diag $run->{out};
+    unlike $run->{out}, qr/it could/, "$name: really";
+    $run = $example->("$dir/examples/python.sbx", '--', 'python3', '-m', 'unittest', '-q');
+    is $run->{status}, 0, "$name: its unit tests";
+    like $run->{err}, qr/Ran 4 tests.*OK/s, "$name: all four";
+
+    $run = $example->("$dir/examples/pipeline.sbx");
+    like $run->{out}, qr/^192\.0\.2\.7 +128 requests, 17 failed\n(.*\n){4}$/, "$name: pipeline";
+
+    my $before = `cd $dir && find . -path ./examples/build-c/out -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum`;
+    $run = $example->("$dir/examples/build-c.sbx", '--', 'make', '-C', '/workspace/src');
+    is $run->{status}, 0, "$name: builds this repository" or diag $run->{err};
+    ok -x "$dir/examples/build-c/out/sbxrun", "$name: into the output folder";
+    like `$dir/examples/build-c/out/sbxc --version`, qr/^sbxc /, "$name: and it works";
+    is `cd $dir && find . -path ./examples/build-c/out -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum`, $before, "$name: nothing else changed";
+}
+done_testing;

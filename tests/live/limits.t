@@ -1,0 +1,94 @@
+#!/usr/bin/perl
+# Limits: each is gone over, and holds, and the report says so. What can't be kept here is refused, or degrades when the policy says it may.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Sbx;
+use Live;
+use JSON::PP;
+use Test::More;
+
+sub report { my ($dir) = @_; decode_json(slurp("$dir/w/r.json")) }
+
+for my $user (users()) {
+    my $name = $user->{name};
+    my $before = leftovers();
+    my $try = sub {
+        my ($limits, $code, %o) = @_;
+        my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; allow read, write \"/tmp\" from tmpfs size 512MiB; } limits { $limits }", uses => 'python');
+        my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => 30 }, ref $code ? @$code : ('python3', '-c', $code));
+        $run->{report} = report($dir) if -s "$dir/w/r.json";
+        return $run;
+    };
+    my $run = $try->('lifetime 300ms;', ['sh', '-c', 'trap "" TERM INT HUP; sleep 20']);
+    is $run->{status}, 124, "$name: lifetime";
+    cmp_ok $run->{seconds}, '<', 3, "$name: is kept";
+    is $run->{report}{ended}{how}, 'lifetime limit', "$name: and reported";
+    like $run->{err}, qr/lifetime ran out \(p\.sbx:6:/, "$name: with its rule";
+
+    $run = $try->('cpu_time 1s;', ['sh', '-c', 'while :; do :; done']);
+    is $run->{status}, 128 + 9, "$name: cpu_time" or diag $run->{err};
+    cmp_ok $run->{report}{cpu_us}, '>', 900_000, "$name: counted";
+    is $try->('open_files 20;', "fs = [open('/dev/null') for i in range(30)]")->{err} =~ /Too many open files/, 1, "$name: open_files";
+    $run = $try->('file_size 1MiB;', "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nopen('/tmp/f', 'wb').write(b'x' * 2000000)");
+    like $run->{err}, qr/File too large/, "$name: file_size";
+
+    $run = $try->('output 1KiB;', ['sh', '-c', 'yes']);
+    is length $run->{out}, 1024, "$name: output";
+    is "$run->{status} $run->{report}{ended}{how}", '137 output limit', "$name: ends it";
+    $run = $try->('output 1MiB;', ['sh', '-c', 'echo out; echo err >&2; exit 3']);
+    is "$run->{status} $run->{out} $run->{err}", "3 out\n err\n", "$name: output within the limit";
+    $run = $try->('output 1MiB;', ['sh', '-c', 'yes | head -c 500000']);
+    is length $run->{out}, 500000, "$name: all of it";
+
+    $run = $try->('pids 10;', "import os, time\nn = 0\ntry:\n  while n < 50:\n    if os.fork() == 0: time.sleep(5); os._exit(0)\n    n += 1\nexcept OSError as e: print(n, e.strerror, flush=True)\nos._exit(0)");
+    is $run->{out}, "9 Resource temporarily unavailable\n", "$name: pids, in processes";
+    $run = $try->('pids 10;', "import threading, time, os\nn = 0\ntry:\n  while n < 50: threading.Thread(target=time.sleep, args=(5,), daemon=True).start(); n += 1\nexcept RuntimeError as e: print(n, e, flush=True)\nos._exit(0)");
+    is $run->{out}, "9 can't start new thread\n", "$name: pids, in threads";
+    if (!defined $user->{uid}) { cmp_ok $run->{report}{pids_refused}, '>', 0, "$name: what was refused is counted" }
+
+    # A fork bomb: held, and the lifetime ends it.
+    $run = $try->('pids 30; lifetime 1s;', "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass");
+    is $run->{status}, 124, "$name: a fork bomb";
+    cmp_ok $run->{seconds}, '<', 6, "$name: ends in time";
+
+    # Memory and cpu: by control groups, which an ordinary user may or may not make.
+    $run = $try->('memory 64MiB;', 'print("small")');
+    if ($run->{status} == 125) {
+        like $run->{err}, qr/the limit memory needs a control group, and you may make none on this host \(p\.sbx:6:.*\n.*delegated/, "$name: no control groups: refused, with what to do";
+        is $run->{out}, '', "$name: and not run";
+        my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; }\nlimits { memory 64MiB; pids 20; }\nrequire cgroup else degrade because \"not here\";");
+        $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"] }, 'echo', 'ran');
+        is $run->{out}, "ran\n", "$name: unless the policy lets it degrade";
+        is_deeply [sort map { $_->{lost} } @{ report($dir)->{degraded} }], ['cgroup', 'limit memory'], "$name: which the report says";
+        is in_sandbox($user, $dir, { args => ['--strict'] }, 'echo', 'ran')->{status}, 125, "$name: and --strict refuses";
+      SKIP: { skip 'an ordinary user may make no control groups on this host', 1 }
+    } else {
+        is $run->{report}{peak_memory_of}, 'sandbox', "$name: memory is counted";
+        for my $case (['heap', "a = bytearray(200000000)"], ['tmpfs', "open('/tmp/f', 'wb').write(b'x' * 200000000)"], ['many', "import os\nfor i in range(8):\n  if os.fork() == 0: a = bytearray(20000000); import time; time.sleep(3); os._exit(0)\nos.wait()"]) {
+            $run = $try->('memory 64MiB; lifetime 10s;', $case->[1]);
+            is "$run->{status} $run->{report}{ended}{how}", '137 memory limit', "$name: memory, by $case->[0]";
+            cmp_ok $run->{report}{peak_memory_bytes}, '<=', 64 << 20, "$name: never more";
+            cmp_ok $run->{report}{peak_memory_bytes}, '>', 60 << 20, "$name: the peak is reported";
+        }
+        like $run->{err}, qr/killed for its memory, at a peak of 6\d MiB \(p\.sbx:6:/, "$name: says so, with the rule";
+        $run = $try->('cpu 0.25; lifetime 20s;', "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass");
+        cmp_ok $run->{report}{cpu_us}, '<', 800_000, "$name: a quarter of a core";
+    }
+    is_deeply leftovers(), $before, "$name: no group is left";
+
+    # A group that a killed sbxrun left is removed by the next run.
+    if (!defined $user->{uid}) {
+        my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } limits { memory 64MiB; }');
+        my $pid = fork // die;
+        if (!$pid) { chdir $dir; exec $sbxrun, 'p.sbx', '--', 'sh', '-c', 'echo up > /w/up; sleep 30' }
+        for (1 .. 200) { last if -s "$dir/w/up"; select undef, undef, undef, 0.02 }
+        kill KILL => $pid; waitpid $pid, 0;
+        select undef, undef, undef, 0.3;
+        isnt leftovers()->{groups}, '', "$name: SIGKILL leaves a group";
+        in_sandbox($user, $dir, 'true');
+        is leftovers()->{groups}, '', "$name: the next run removes it";
+    }
+}
+done_testing;
