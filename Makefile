@@ -37,7 +37,7 @@ ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
 TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c))
-FUZZ_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out tests/fuzz/fuzz.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,policy plan question)
 
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib

@@ -1,0 +1,55 @@
+// Any text as a policy, all the way: parsed, checked, given a meaning, lowered, its filters run.
+#include "tests/fuzz/fuzz.h"
+
+#include "compiler/cbpf.h"
+#include "compiler/lower.h"
+#include "compiler/obligations.h"
+#include "lang/check.h"
+#include "lang/parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <stdio.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static int file = -1;
+    static char path[64];
+    if (file < 0) {
+        file = memfd_create("policy", 0);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    }
+    if (ftruncate(file, 0) != 0 || pwrite(file, data, size, 0) != (ssize_t)size)
+        abort();
+    struct compilation *compilation = compilation_new(arena_new());
+    struct module *module = module_load(compilation, path);
+    if (module && compilation->diagnostics.errors == 0)
+        for (struct policy_decl *decl = module->policies; decl; decl = decl->next) {
+            struct policy *policy = policy_build(compilation, decl, NULL);
+            struct plan *plan = policy && policy_check(policy, true) ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
+            for (int arch = 0; plan && arch < ARCH_COUNT; arch++) {
+                const char *why;
+                size_t where;
+                uint32_t words[SECCOMP_WORDS] = {[WORD_ARCH] = arch_audit[arch]};
+                if (!cbpf_check(&plan->filters[arch], &why, &where))
+                    abort();
+                for (uint32_t number = 0; number < 64; number++) {
+                    words[WORD_NUMBER] = number * 8;
+                    struct operation_point point = {.domain = DOMAIN_CALLS, .arch = (enum arch)arch, .number = number * 8};
+                    struct verdict verdict = policy_verdict(policy, &point);
+                    if ((cbpf_run(&plan->filters[arch], words, NULL) == SECCOMP_ALLOW) != verdict.allowed)
+                        abort();
+                }
+            }
+            if (plan) {
+                struct str json = plan_write(compilation->arena, plan), why;
+                if (!plan_read(compilation->arena, json, &why))
+                    abort(); // what is written can be read
+            }
+        }
+    compilation_free(compilation);
+    return 0;
+}
