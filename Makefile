@@ -39,10 +39,12 @@ GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(
 TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c))
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,policy plan question)
 
+BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters)
+
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl libseccomp-dev
-BENCH_PACKAGES := bubblewrap
+BENCH_PACKAGES := bubblewrap procps
 
 all: $(BUILD)/sbxc $(BUILD)/sbxrun
 	@:
@@ -120,13 +122,14 @@ fuzz: | test-deps
 	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
 
 bench: | bench-deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/launcher $(BUILD)/tests/bench/filters >/dev/null
+	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS) >/dev/null
 	@tests/bench/run.sh $(abspath $(BUILD))
 
-$(BUILD)/tests/bench/launcher: tests/bench/launcher.c
+$(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -static-pie -o $@ $<
-$(BUILD)/tests/bench/filters: LIBRARIES := -lseccomp
+$(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
+	$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
 
 install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun

@@ -1,0 +1,82 @@
+#!/bin/sh
+# `make bench`: what is promised, measured. Ratios count: both sides run in turn on the same machine. Start-up is measured as an ordinary user.
+set -eu
+build=$1
+cd "$(dirname "$0")/../.."
+root=$(pwd)
+rounds=${ROUNDS:-300}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+# As root: by someone else, from a copy of the programs that anybody can reach.
+if [ "$(id -u)" = 0 ]; then
+    id sbx-test >/dev/null 2>&1 || useradd --system --no-create-home --shell /bin/sh sbx-test
+    as() { runuser -u sbx-test -- "$@"; }
+else
+    as() { "$@"; }
+fi
+for program in sbxc sbxrun tests/bench/launcher tests/bench/time tests/bench/calls; do cp "$build/$program" "$work/"; done
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+field() { awk -F'\t' -v n="$1" -v f="$2" '$1 == n { print $f }' "$work/times"; }
+
+cat > "$work/start.sbx" <<'P'
+sbx 1;
+import std.base;
+policy start { use std.base; command "/usr/bin/true"; fs { allow read, write "/tmp" from tmpfs size 16MiB; } }
+P
+"$work/sbxc" --emit=seccomp -o "$work/start.filter" "$work/start.sbx"
+"$work/sbxc" --emit=plan -o "$work/start.json" "$work/start.sbx"
+view='--ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/sbin /sbin --symlink usr/lib /lib --symlink usr/lib64 /lib64 --ro-bind /etc/ld.so.cache /etc/ld.so.cache --ro-bind /etc/alternatives /etc/alternatives --proc /proc --dev /dev --tmpfs /tmp'
+printf '%s\t%s\n' \
+    true '/usr/bin/true' \
+    launcher "$work/launcher $work/start.filter /usr/bin/true" \
+    sbxrun "$work/sbxrun $work/start.sbx" \
+    bwrap "bwrap --unshare-all --die-with-parent $view /usr/bin/true" > "$work/commands"
+as "$work/time" "$rounds" < "$work/commands" > "$work/times"
+
+echo "Start-up of /usr/bin/true, medians of $rounds, microseconds, and the least seen"
+awk -F'\t' '{ printf "  %-10s %6d  %6d\n", $1, $2, $3 }' "$work/times"
+echo "  sbxrun / a bare C launcher that does the same kernel work: $(ratio "$(field sbxrun 2)" "$(field launcher 2)")   (to reach: 1.30)"
+echo "  sbxrun / bwrap with the same view:                         $(ratio "$(field sbxrun 2)" "$(field bwrap 2)")   (to reach: 0.75)"
+
+lines() { # a policy of about that many lines
+    awk -v n="$1" 'BEGIN { print "sbx 1;\nimport std.base;\npolicy lines {\n    use std.base;\n    fs {"
+        for (i = 0; i < n * 0.8; i++) printf "        allow read \"/srv/app%d/data%d\" because \"rule %d\";\n", i % 97, i, i
+        print "    }\n    syscalls {"
+        for (i = 0; i < n * 0.1; i++) printf "        allow keyctl where option == %d and arg2 == %d;\n", i % 30, i
+        print "    }\n    tests {"
+        for (i = 0; i < n * 0.1; i++) printf "        expect allow read \"/srv/app%d/data%d/x\";\n", i % 97, i
+        print "    }\n}" }'
+}
+for n in 10 1000 10000; do lines $n > "$work/lines$n.sbx"; done
+printf '%s\t%s\n' none "$work/sbxc --version" usual "$work/sbxc --check $root/examples/python.sbx" lines10 "$work/sbxc --check $work/lines10.sbx" \
+    lines1000 "$work/sbxc --check $work/lines1000.sbx" lines10000 "$work/sbxc --check $work/lines10000.sbx" > "$work/commands"
+"$work/time" 30 < "$work/commands" > "$work/times"
+echo
+echo "sbxc --check, milliseconds (a process that does nothing: $(ratio "$(field none 2)" 1000))"
+echo "  examples/python.sbx: $(ratio "$(field usual 2)" 1000) (to reach: 5)   10 lines: $(ratio "$(field lines10 2)" 1000)   1,000: $(ratio "$(field lines1000 2)" 1000)   10,000: $(ratio "$(field lines10000 2)" 1000) (to reach: 150)"
+echo "  10,000 lines / 1,000 lines: $(ratio "$(field lines10000 2)" "$(field lines1000 2)")   (linear: 10)"
+
+echo
+echo "Filters for x86_64: instructions, and executed by a call whose arguments do not matter (mean/worst)"
+printf '  %-48s %6s %12s %12s %6s %12s %12s %12s\n' '' sbx libseccomp 'level 2' ratio 'sbx' libseccomp 'level 2'
+"$build/tests/bench/filters" | awk -F'\t' '{ printf "  %-48s %6d %12d %12d %6s %12s %12s %12s\n", $1, $2, $3, $4, $5, $6, $7, $8 }'
+echo "  (to reach: a third, never more; 12 executed)"
+
+cat > "$work/calls.sbx" <<P
+sbx 1;
+import std.base;
+policy calls { use std.base; fs { allow read, exec "/calls" from "$work/calls"; } }
+P
+inside=$(as "$work/sbxrun" "$work/calls.sbx" -- /calls)
+outside=$(as "$work/calls")
+cp "$work/calls" "$work/usr-calls"
+echo
+echo "An allowed system call, nanoseconds: $outside outside, $inside inside; the supervisor has no part in it"
+
+as "$work/sbxrun" "$work/start.sbx" -- sleep 3 &
+sleep 1
+pid=$(pgrep -n -x sbxrun)
+echo
+echo "The supervisor's private memory while the command runs: $(awk '/^Private_/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup") KiB   (to reach: 2048)"
+wait
