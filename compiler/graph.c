@@ -17,8 +17,9 @@ struct graph {
     struct memo *memo; // a cache: a newer entry may replace an older one
     size_t memo_capacity;
     struct search *search; // of graph_find, kept from one to the next
-    uint8_t *reaches;
+    uint32_t *reaches; // per node, for the search at hand: see reaches()
     size_t reaches_capacity;
+    uint32_t searches;
 };
 
 struct graph *graph_new(struct arena *arena)
@@ -269,7 +270,8 @@ struct constraint {
 struct search {
     const struct graph *graph;
     uint32_t value;
-    uint8_t *reaches; // per node: 0 not asked, 1 no, 2 yes
+    uint32_t *reaches; // per node: searches << 2 | 1 no, 2 yes; of another search: not asked
+    uint32_t stamp;    // searches << 2
     struct constraint path[PATH_MOST];
     size_t depth;
     long budget;
@@ -330,13 +332,13 @@ static bool solve(struct search *search, uint32_t word, uint32_t *value)
 
 static bool reaches(struct search *search, graph_node node)
 {
-    if (search->reaches[node])
-        return search->reaches[node] == 2;
+    if (search->reaches[node] >= search->stamp)
+        return search->reaches[node] == (search->stamp | 2);
     const struct graph_vertex *vertex = graph_at(search->graph, node);
     bool found = vertex->run_count == 0 && vertex->value == search->value;
     for (uint32_t i = 0; i < vertex->run_count && !found; i++)
         found = reaches(search, vertex->runs[i].node);
-    search->reaches[node] = found ? 2 : 1;
+    search->reaches[node] = search->stamp | (found ? 2 : 1);
     return found;
 }
 
@@ -370,13 +372,13 @@ int graph_find(struct graph *graph, graph_node node, uint32_t value, uint32_t *w
         graph->search = NEW(graph->arena, struct search);
     if (graph->reaches_capacity < (size_t)node + 1) {
         graph->reaches_capacity = graph->capacity;
-        graph->reaches = NEW_ARRAY(graph->arena, uint8_t, graph->reaches_capacity);
+        graph->reaches = NEW_ARRAY(graph->arena, uint32_t, graph->reaches_capacity);
     }
-    memset(graph->reaches, 0, (size_t)node + 1); // a node's children were made before it
     struct search *search = graph->search;
     search->graph = graph;
     search->value = value;
     search->reaches = graph->reaches;
+    search->stamp = ++graph->searches << 2;
     search->depth = 0;
     search->budget = SEARCH_BUDGET;
     bool found = walk(search, node);

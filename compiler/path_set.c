@@ -152,46 +152,66 @@ unsigned path_set_verbs(const struct path_set *set, struct str path)
     return 0;
 }
 
-// Merges two lists of regions; `combine` says what holds where a has x and b has y.
-static struct path_set *combine_sets(struct arena *arena, const struct path_set *a, const struct path_set *b, unsigned (*combine)(unsigned, unsigned))
+// The first region that does not stand before `path`.
+static size_t region_from(const struct path_set *set, struct str path)
 {
-    struct path_set *set = NEW(arena, struct path_set);
-    *set = (struct path_set){arena, NEW_ARRAY(arena, struct path_region, a->count + b->count + 1), 0};
-    struct path_region *open = NEW_ARRAY(arena, struct path_region, a->count + b->count + 1);
+    size_t low = 0, high = set->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (path_compare(set->regions[middle].path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+// What `set` says beneath the regions of `frame`. A question about one path costs little then, however many the policy has.
+static struct path_set within_frame(struct arena *arena, const struct path_set *set, const struct path_set *frame)
+{
+    struct path_set part = {arena, NULL, 0};
+    for (int pass = 0; pass < 2; pass++) {
+        size_t count = 0;
+        struct str top = {0};
+        for (size_t i = 0; i < frame->count; i++) {
+            if (top.length && path_covers(top, frame->regions[i].path))
+                continue;
+            top = frame->regions[i].path;
+            size_t k = region_from(set, top);
+            if (k == set->count || !str_equal(set->regions[k].path, top)) { // what holds there comes from above
+                if (pass)
+                    part.regions[count] = (struct path_region){top, path_set_verbs(set, top)};
+                count++;
+            }
+            for (; k < set->count && path_covers(top, set->regions[k].path); k++, count++)
+                if (pass)
+                    part.regions[count] = set->regions[k];
+        }
+        if (!pass)
+            part.regions = NEW_ARRAY(arena, struct path_region, count + 1);
+        part.count = count;
+    }
+    return part;
+}
+
+struct path_set *path_set_minus(struct arena *arena, const struct path_set *a, const struct path_set *all)
+{
+    struct path_set b = within_frame(arena, all, a), *set = NEW(arena, struct path_set);
+    *set = (struct path_set){arena, NEW_ARRAY(arena, struct path_region, a->count + b.count + 1), 0};
+    struct path_region *open = NEW_ARRAY(arena, struct path_region, a->count + b.count + 1);
     size_t i = 0, k = 0, depth = 0;
-    while (i < a->count || k < b->count) {
-        int order = i == a->count ? 1 : k == b->count ? -1 : path_compare(a->regions[i].path, b->regions[k].path);
-        struct str path = order <= 0 ? a->regions[i].path : b->regions[k].path;
+    while (i < a->count || k < b.count) {
+        int order = i == a->count ? 1 : k == b.count ? -1 : path_compare(a->regions[i].path, b.regions[k].path);
+        struct str path = order <= 0 ? a->regions[i].path : b.regions[k].path;
         i += order <= 0;
         k += order >= 0;
         while (depth && !path_covers(open[depth - 1].path, path))
             depth--;
-        unsigned above = depth ? open[depth - 1].verbs : 0;
-        unsigned now = combine(path_set_verbs(a, path), path_set_verbs(b, path));
+        unsigned above = depth ? open[depth - 1].verbs : 0, now = path_set_verbs(a, path) & ~path_set_verbs(&b, path);
         add_region(set, path, now, above);
         open[depth++] = (struct path_region){path, now};
     }
     return set;
-}
-
-static unsigned either(unsigned a, unsigned b)
-{
-    return a | b;
-}
-
-static unsigned only_first(unsigned a, unsigned b)
-{
-    return a & ~b;
-}
-
-struct path_set *path_set_union(struct arena *arena, const struct path_set *a, const struct path_set *b)
-{
-    return combine_sets(arena, a, b, either);
-}
-
-struct path_set *path_set_minus(struct arena *arena, const struct path_set *a, const struct path_set *b)
-{
-    return combine_sets(arena, a, b, only_first);
 }
 
 bool path_set_first(const struct path_set *set, struct path_witness *witness)

@@ -31,7 +31,6 @@ struct path_entry {
 struct path_set *path_set_build(struct arena *, const struct path_entry *, size_t count);
 
 unsigned path_set_verbs(const struct path_set *, struct str path); // at one path
-struct path_set *path_set_union(struct arena *, const struct path_set *, const struct path_set *);
 struct path_set *path_set_minus(struct arena *, const struct path_set *, const struct path_set *);
 
 struct path_witness {
