@@ -32,9 +32,22 @@ static bool has_capability(cap_value_t capability)
     return value == CAP_SET;
 }
 
-bool host_is_root(void)
+bool host_can_change_identity(void)
 {
-    return geteuid() == 0 && has_capability(CAP_SETUID) && has_capability(CAP_SETGID) && has_capability(CAP_SYS_ADMIN);
+    return has_capability(CAP_SETUID) && has_capability(CAP_SETGID) && has_capability(CAP_SYS_ADMIN);
+}
+
+bool host_is_root(unsigned user)
+{
+    char text[4096] = "";
+    closing_fd int fd = geteuid() == 0 ? open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    for (const char *line = text; n > 0 && line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        unsigned inside, outside, count; // user_namespaces(7)
+        if (sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && user >= inside && user - inside < count)
+            return true;
+    }
+    return false;
 }
 
 static long number_in(const char *path)
@@ -63,8 +76,8 @@ bool host_has(enum feature feature, uint64_t version, const char **found)
         *found = number_in("/proc/sys/user/max_user_namespaces") > 0 ? "yes" : "no";
         return (*found)[0] == 'y';
     case FEATURE_idmapped_mounts:
-        *found = host_is_root() ? "yes" : "not for an ordinary user";
-        return host_is_root();
+        *found = geteuid() == 0 && host_can_change_identity() ? "yes" : "not for an ordinary user";
+        return (*found)[0] == 'y';
     default: // ebpf: nothing here uses it yet, so nothing may rely on it
         return false;
     }

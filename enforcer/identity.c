@@ -24,9 +24,12 @@ enum {
 
 int identity_prepare(struct identity *identity, struct failure *failure)
 {
-    *identity = (struct identity){.as_root = host_is_root(), .outside_user = geteuid(), .outside_group = getegid(), .prepared = cap_init()};
+    *identity = (struct identity){.as_root = host_is_root(ROOT_RUNS_AS), .outside_user = geteuid(), .outside_group = getegid(), .prepared = cap_init()};
     if (identity->as_root)
         identity->outside_user = identity->outside_group = ROOT_RUNS_AS;
+    if (identity->as_root && !host_can_change_identity())
+        return fail_with_advice(failure, NO_RULE, 0, "run sbxrun as an ordinary user, or with those capabilities",
+                                "sbxrun is root without CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN, so it can't run the command as somebody else");
     return identity->prepared ? 0 : fail(failure, NO_RULE, errno, "cannot prepare capabilities");
 }
 
