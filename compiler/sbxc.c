@@ -8,6 +8,7 @@
 
 #include "compiler/driver.h"
 #include "compiler/report/report.h"
+#include "compiler/search.h"
 #include "compiler/why.h"
 
 enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE };

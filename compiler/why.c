@@ -2,7 +2,7 @@
 #include "compiler/why.h"
 
 #include "compiler/cbpf.h"
-#include "compiler/obligations.h"
+#include "compiler/search.h"
 
 static void print_rule(struct policy *policy, struct text *out, const char *how, const struct rule *rule)
 {

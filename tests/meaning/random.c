@@ -1,6 +1,6 @@
 // Random policies against a naive evaluator: what the language says, written down once more in the dullest way, over the same
 // generated rules. Compared are the policy function, the sets behind it, and the answers about whole sets.
-#include "compiler/obligations.h"
+#include "compiler/search.h"
 #include "tests/policies.h"
 #include "tests/tap.h"
 

@@ -1,0 +1,14 @@
+// The words of a plan's JSON, for its writer and its reader.
+#pragma once
+
+#include "compiler/plan.h"
+
+struct plan_word {
+    unsigned bit;
+    const char *name;
+};
+
+enum { PLAN_VERBS = 8, PLAN_PROTOCOLS = 3, PLAN_PLACES = 5 };
+
+extern const struct plan_word plan_verb_names[PLAN_VERBS], plan_protocol_names[PLAN_PROTOCOLS];
+extern const char *const plan_place_names[PLAN_PLACES];
