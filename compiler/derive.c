@@ -1,5 +1,6 @@
 // Rules on system calls that follow from the rules on the network.
 #include "compiler/derive.h"
+#include "lang/question.h"
 
 #include <stdlib.h>
 
@@ -33,7 +34,7 @@ void derive_rules(struct policy *policy, derive_add *add, void *context)
                 protocols |= rule->net.boxes[k].protocols;
             }
     }
-    struct module *prelude = module_prelude(policy->compilation);
+    struct module *prelude = policy->compilation->prelude;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bool wanted = rows[i].verb ? !(verbs & (unsigned)rows[i].verb) : rows[i].protocol == ALWAYS || !(protocols & (unsigned)rows[i].protocol);
         if (!wanted)

@@ -1,5 +1,6 @@
 // What sbxc and sbxrun share: from a file's name and -I, -D, --policy to a policy.
 #include "compiler/driver.h"
+#include "lang/question.h"
 
 #include <errno.h>
 #include <string.h>

@@ -299,7 +299,7 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
             return NULL;
         }
     policy->fallback.number = SECCOMP_ERRNO | (uint32_t)errno_find(STR("EPERM"));
-    policy->unseen = group_find(compilation, module_prelude(compilation), STR("unseen-arguments"));
+    policy->unseen = group_find(compilation, compilation->prelude, STR("unseen-arguments"));
     add_instance(&b, decl, own, NULL, 0, decl->name.span);
     for (size_t i = 0; i < b.instance_count; i++) {
         b.instance = &b.instances[i];

@@ -3,6 +3,7 @@
 
 #include "compiler/cbpf.h"
 #include "compiler/search.h"
+#include "lang/question.h"
 
 static void print_rule(struct policy *policy, struct text *out, const char *how, const struct rule *rule)
 {

@@ -58,18 +58,13 @@ const struct library_file *library_at(size_t index)
     return index < count ? &library_files[index] : NULL;
 }
 
-static struct policy_decl *find_policy(const struct module *module, struct str name)
+struct policy_decl *module_find_policy(const struct module *module, struct str name)
 {
     return map_get(&module->policy_map, name);
 }
 
-struct policy_decl *module_find_policy(const struct module *module, struct str name)
-{
-    return find_policy(module, name);
-}
-
 // "/a/python.sbx" → "python".
-static struct str stem_of(struct str path)
+struct str path_stem(struct str path)
 {
     size_t start = path.length, end = path.length;
     while (start > 0 && path.text[start - 1] != '/')
@@ -93,7 +88,7 @@ struct policy_decl *module_main_policy(const struct module *module)
 {
     if (module->policies && !module->policies->next)
         return module->policies;
-    struct str stem = stem_of(module->key);
+    struct str stem = path_stem(module->key);
     for (struct policy_decl *policy = module->policies; policy; policy = policy->next)
         if (same_but_dashes(policy->name.text, stem))
             return policy;
@@ -191,11 +186,6 @@ static struct module *load_library(struct compilation *compilation, struct str n
     return parse_module(compilation, source, key, importer);
 }
 
-struct module *module_prelude(struct compilation *compilation)
-{
-    return load_library(compilation, STR("groups"), NULL);
-}
-
 static bool beneath(struct str path, struct str root)
 {
     return str_starts(path, root) && (path.length == root.length || path.text[root.length] == '/' || root.length == 1);
@@ -249,13 +239,15 @@ static struct module *load_file(struct compilation *compilation, struct str path
 
 struct module *module_load(struct compilation *compilation, const char *path)
 {
+    if (!compilation->prelude)
+        compilation->prelude = load_library(compilation, STR("groups"), NULL);
     struct module *module = load_file(compilation, str_from(path), str_copy(compilation->arena, str_from(path)), NULL, (struct span){0});
     if (!module)
         compilation->unreadable = true;
     return module;
 }
 
-static struct str dotted_text(struct arena *arena, const struct name_list *path, const char *separator)
+struct str name_list_text(struct arena *arena, const struct name_list *path, const char *separator)
 {
     struct text text = {.arena = arena};
     for (; path; path = path->next)
@@ -265,7 +257,7 @@ static struct str dotted_text(struct arena *arena, const struct name_list *path,
 
 static struct module *import_library(struct compilation *compilation, struct module *module, struct import_decl *import)
 {
-    struct str name = dotted_text(compilation->arena, import->path->next, "/");
+    struct str name = name_list_text(compilation->arena, import->path->next, "/");
     struct module *found = load_library(compilation, name, module);
     if (found)
         return found;
@@ -285,7 +277,7 @@ static struct module *import_dotted(struct compilation *compilation, struct modu
     if (str_is(import->path->name.text, "std") && import->path->next)
         return import_library(compilation, module, import);
     struct arena *arena = compilation->arena;
-    struct str tail = dotted_text(arena, import->path, "/");
+    struct str tail = name_list_text(arena, import->path, "/");
     for (size_t i = 0; i <= compilation->root_count; i++) {
         struct str root = i == 0 ? module->source->folder : compilation->roots[i - 1];
         struct str path = str_format(arena, "%.*s/%.*s.sbx", STR_ARGS(root), STR_ARGS(tail));
@@ -345,8 +337,8 @@ static void load_imports(struct compilation *compilation, struct module *module)
         if (import->module && import->module->loading)
             report_cycle(compilation, module, import);
         struct str name = import->alias.text.length ? import->alias.text
-                          : import->path            ? dotted_text(compilation->arena, import->path, ".")
-                                                    : stem_of(import->file.text);
+                          : import->path            ? name_list_text(compilation->arena, import->path, ".")
+                                                    : path_stem(import->file.text);
         struct import_decl *other = map_put(&module->import_map, name, import);
         if (other) {
             struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0307, import->span, STR_ARGS(name));
@@ -354,123 +346,4 @@ static void load_imports(struct compilation *compilation, struct module *module)
             diagnostic_label(&compilation->diagnostics, d, other->span, "first imported here");
         }
     }
-}
-
-struct policy_decl *module_resolve_policy(struct compilation *compilation, struct module *module, struct name_list *path, struct span span)
-{
-    struct diagnostics *diagnostics = &compilation->diagnostics;
-    struct str whole = dotted_text(compilation->arena, path, ".");
-    if (!path->next) {
-        struct policy_decl *local = find_policy(module, whole);
-        if (local)
-            return local;
-    }
-    struct import_decl *import = map_get(&module->import_map, whole);
-    if (import) {
-        if (!import->module)
-            return NULL; // said already
-        struct policy_decl *main = module_main_policy(import->module);
-        if (!main && import->module->policies)
-            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span, "name one: `%.*s.%.*s`", STR_ARGS(whole),
-                             STR_ARGS(import->module->policies->name.text));
-        else if (!main)
-            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span, "it has none at all");
-        return main;
-    }
-    size_t dot = whole.length;
-    while (dot > 0 && whole.text[dot - 1] != '.')
-        dot--;
-    struct str last = {whole.text + dot, whole.length - dot};
-    if (dot) {
-        struct str front = {whole.text, dot - 1};
-        import = map_get(&module->import_map, front);
-        if (import && !import->module)
-            return NULL;
-        if (import) {
-            struct policy_decl *policy = find_policy(import->module, last);
-            if (!policy) {
-                struct nearest nearest = {.wrong = last};
-                for (struct policy_decl *p = import->module->policies; p; p = p->next)
-                    nearest_offer(&nearest, p->name.text);
-                struct diagnostic *d = diagnose(diagnostics, SBX0309, span, STR_ARGS(front), STR_ARGS(last));
-                if (nearest.best.length)
-                    diagnostic_label(diagnostics, d, span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-                else
-                    diagnostic_label(diagnostics, d, span, "no policy there is called so");
-            }
-            return policy;
-        }
-    }
-    struct nearest nearest = {.wrong = whole};
-    for (struct policy_decl *p = module->policies; p; p = p->next)
-        nearest_offer(&nearest, p->name.text);
-    for (struct import_decl *i = module->imports; i; i = i->next)
-        nearest_offer(&nearest, i->alias.text.length ? i->alias.text : i->path ? dotted_text(compilation->arena, i->path, ".") : stem_of(i->file.text));
-    struct diagnostic *d = diagnose(diagnostics, SBX0310, span, STR_ARGS(whole));
-    if (nearest.best.length)
-        diagnostic_label(diagnostics, d, span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-    else if (str_starts(whole, STR("std.")))
-        diagnostic_label(diagnostics, d, span, "`import %.*s;` at the top of the file makes it known", STR_ARGS(whole));
-    else
-        diagnostic_label(diagnostics, d, span, "neither a policy of this file nor imported");
-    return NULL;
-}
-
-struct operation *operation_parse(struct compilation *compilation, struct module *module, const char *text)
-{
-    struct source *source = source_add(&compilation->sources, STR("question"), STR(""), str_copy(compilation->arena, str_from(text)));
-    source_index(&compilation->sources, source);
-    struct diagnostics *diagnostics = &compilation->diagnostics;
-    unsigned before = diagnostics->errors;
-    uint32_t where, length;
-    const char *flaw = source_flaw(source->text, &where, &length);
-    if (flaw) {
-        struct span span = {source->number, where, where + length};
-        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0115, span, flaw), span, "policies are plain UTF-8 text");
-        return NULL;
-    }
-    struct parse parse = {.arena = compilation->arena, .diagnostics = diagnostics, .source = source, .question = true};
-    parse_source(&parse);
-    if (!parse.operation || diagnostics->errors > before)
-        return NULL;
-    return operation_check(compilation, module, module_main_policy(module), parse.operation) ? parse.operation : NULL;
-}
-
-// A value is read as the language's own literal where it is one, else as the text it is: `-D src=./a b` needs no quotes, and quotes,
-// newlines or `;` in it are characters of a value.
-struct expr *value_parse(struct compilation *compilation, struct parameter *parameter, const char *text)
-{
-    struct arena *arena = compilation->arena;
-    struct str copy = str_copy(arena, str_from(text));
-    struct source *source = source_add(&compilation->sources, STR("-D"), STR(""), copy);
-    source_index(&compilation->sources, source);
-    struct span span = {source->number, 0, (uint32_t)copy.length};
-    struct expr *expr = NEW(arena, struct expr);
-    bool textual = parameter->type == TYPE_PATH || parameter->type == TYPE_STRING || parameter->type == TYPE_HOST;
-    if (textual) {
-        *expr = (struct expr){.kind = EXPR_STRING, .span = span, .text = copy};
-    } else if (parameter->type == TYPE_BOOL && (str_is(copy, "true") || str_is(copy, "false"))) {
-        *expr = (struct expr){.kind = EXPR_BOOL, .span = span, .number = str_is(copy, "true")};
-    } else {
-        // endpoint and cidr have a grammar of their own: the target of a question is the same thing
-        struct parse parse = {.arena = arena, .diagnostics = &compilation->diagnostics, .source = source, .question = true};
-        bool number = parameter->type == TYPE_INT || parameter->type == TYPE_SIZE || parameter->type == TYPE_DURATION || parameter->type == TYPE_PORT;
-        if (number && copy.length && copy.text[0] >= '0' && copy.text[0] <= '9') {
-            expr = literal_number(&parse, span, copy.text, copy.length);
-        } else if (!number) {
-            struct str question = str_format(arena, "connect %s", text);
-            struct source *wrapped = source_add(&compilation->sources, STR("-D"), STR(""), question);
-            source_index(&compilation->sources, wrapped);
-            parse.source = wrapped;
-            parse_source(&parse);
-            struct operation *operation = parse.operation;
-            if (!operation || operation->protocols || !operation->targets || operation->targets->next)
-                return NULL;
-            expr = operation->targets;
-        } else {
-            *expr = (struct expr){.kind = EXPR_STRING, .span = span, .text = copy};
-        }
-    }
-    unsigned before = compilation->diagnostics.errors;
-    return check_type(compilation, expr, parameter->type) && compilation->diagnostics.errors == before ? expr : NULL;
 }

@@ -11,6 +11,7 @@ struct compilation {
     struct str *roots; // -I, resolved; what imports may reach besides the importing file's folder
     size_t root_count;
     struct module *modules; // all that were loaded
+    struct module *prelude; // the edition's own groups of system calls, which every module sees; there once a module was loaded
     bool unreadable;        // a file named by the user could not be read
 };
 
@@ -24,15 +25,6 @@ bool compilation_add_root(struct compilation *, const char *folder);
 // compilation->unreadable is set); else a module, whose errors are among the diagnostics.
 struct module *module_load(struct compilation *, const char *path);
 
-// The edition's own module of system call groups, which every module sees.
-struct module *module_prelude(struct compilation *);
-
-// Parses one operation, as `sbxc --why` takes it; names and types are checked in `module`. NULL when it has errors.
-struct operation *operation_parse(struct compilation *, struct module *, const char *text);
-
-// Parses `text` as a value for a parameter given on the command line; relative paths in it start at the caller's folder.
-struct expr *value_parse(struct compilation *, struct parameter *, const char *text);
-
 // The policy of a module that is meant by its name: the one called like the file, or its only one. NULL when there is none.
 struct policy_decl *module_main_policy(const struct module *);
 struct policy_decl *module_find_policy(const struct module *, struct str name);
@@ -45,5 +37,5 @@ struct library_file {
 const struct library_file *library_find(struct str name); // NULL when absent
 const struct library_file *library_at(size_t index);      // NULL past the end
 
-// What a dotted path in `use` or `within` means in a module; NULL (and a diagnostic) when nothing.
-struct policy_decl *module_resolve_policy(struct compilation *, struct module *, struct name_list *path, struct span);
+struct str name_list_text(struct arena *, const struct name_list *, const char *separator); // "a.b.c"
+struct str path_stem(struct str path);                                                       // "/a/python.sbx": "python"

@@ -1,0 +1,134 @@
+// Checking `use` and `within`: which policy is meant, with which values, and that it does not go round in a circle.
+#include "lang/scope.h"
+
+// What a dotted path means in a module; NULL (and a diagnostic) when nothing.
+static struct policy_decl *resolve_policy(struct compilation *compilation, struct module *module, struct name_list *path, struct span span)
+{
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    struct str whole = name_list_text(compilation->arena, path, ".");
+    if (!path->next) {
+        struct policy_decl *local = module_find_policy(module, whole);
+        if (local)
+            return local;
+    }
+    struct import_decl *import = map_get(&module->import_map, whole);
+    if (import) {
+        if (!import->module)
+            return NULL; // said already
+        struct policy_decl *main = module_main_policy(import->module);
+        if (!main && import->module->policies)
+            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span, "name one: `%.*s.%.*s`", STR_ARGS(whole),
+                             STR_ARGS(import->module->policies->name.text));
+        else if (!main)
+            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span, "it has none at all");
+        return main;
+    }
+    size_t dot = whole.length;
+    while (dot > 0 && whole.text[dot - 1] != '.')
+        dot--;
+    struct str last = {whole.text + dot, whole.length - dot};
+    if (dot) {
+        struct str front = {whole.text, dot - 1};
+        import = map_get(&module->import_map, front);
+        if (import && !import->module)
+            return NULL;
+        if (import) {
+            struct policy_decl *policy = module_find_policy(import->module, last);
+            if (!policy) {
+                struct nearest nearest = {.wrong = last};
+                for (struct policy_decl *p = import->module->policies; p; p = p->next)
+                    nearest_offer(&nearest, p->name.text);
+                struct diagnostic *d = diagnose(diagnostics, SBX0309, span, STR_ARGS(front), STR_ARGS(last));
+                if (nearest.best.length)
+                    diagnostic_label(diagnostics, d, span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
+                else
+                    diagnostic_label(diagnostics, d, span, "no policy there is called so");
+            }
+            return policy;
+        }
+    }
+    struct nearest nearest = {.wrong = whole};
+    for (struct policy_decl *p = module->policies; p; p = p->next)
+        nearest_offer(&nearest, p->name.text);
+    for (struct import_decl *i = module->imports; i; i = i->next)
+        nearest_offer(&nearest, i->alias.text.length ? i->alias.text : i->path ? name_list_text(compilation->arena, i->path, ".") : path_stem(i->file.text));
+    struct diagnostic *d = diagnose(diagnostics, SBX0310, span, STR_ARGS(whole));
+    if (nearest.best.length)
+        diagnostic_label(diagnostics, d, span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
+    else if (str_starts(whole, STR("std.")))
+        diagnostic_label(diagnostics, d, span, "`import %.*s;` at the top of the file makes it known", STR_ARGS(whole));
+    else
+        diagnostic_label(diagnostics, d, span, "neither a policy of this file nor imported");
+    return NULL;
+}
+
+static void check_arguments(struct scope *scope, struct use_decl *use)
+{
+    struct policy_decl *target = use->target;
+    struct parameter *positional = target->parameters;
+    struct map seen = {.arena = scope->compilation->arena};
+    for (struct argument *argument = use->arguments; argument; argument = argument->next) {
+        struct parameter *parameter = positional;
+        if (argument->name.text.length) {
+            for (parameter = target->parameters; parameter && !str_equal(parameter->name.text, argument->name.text);)
+                parameter = parameter->next;
+        } else if (positional) {
+            positional = positional->next;
+        }
+        if (!parameter) {
+            struct span span = argument->name.text.length ? argument->name.span : argument->value->span;
+            struct diagnostic *d = diagnose(scope->diagnostics, SBX0311, span, STR_ARGS(target->name.text));
+            diagnostic_label(scope->diagnostics, d, span, argument->name.text.length ? "none of its parameters is called so" : "one value more than it has parameters");
+            diagnostic_label(scope->diagnostics, d, target->name.span, "the policy is here");
+            continue;
+        }
+        if (map_put(&seen, parameter->name.text, parameter)) {
+            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0312, argument->value->span, STR_ARGS(parameter->name.text)), argument->value->span, "it has a value already");
+            continue;
+        }
+        if (parameter->type != TYPE_NONE)
+            scope_check_value(scope, argument->value, parameter->type);
+    }
+    for (struct parameter *parameter = target->parameters; parameter; parameter = parameter->next)
+        if (!parameter->value && !map_get(&seen, parameter->name.text)) {
+            struct diagnostic *d = diagnose(scope->diagnostics, SBX0313, use->span, STR_ARGS(parameter->name.text), STR_ARGS(target->name.text));
+            diagnostic_label(scope->diagnostics, d, use->span, "write `%.*s(%.*s = %s)`", STR_ARGS(target->name.text), STR_ARGS(parameter->name.text), type_example(parameter->type));
+            diagnostic_label(scope->diagnostics, d, parameter->name.span, "it has no default");
+        }
+}
+
+void scope_check_uses(struct scope *scope)
+{
+    for (struct use_decl *use = scope->policy->uses; use; use = use->next) {
+        use->target = resolve_policy(scope->compilation, scope->module, use->path, use->span);
+        if (use->target)
+            check_arguments(scope, use);
+    }
+}
+
+// Every `use` leads away from where it started, or the cycle is printed.
+static void walk_uses(struct compilation *compilation, struct policy_decl *start, struct policy_decl *policy, struct map *seen, const struct use_decl *first)
+{
+    for (struct use_decl *use = policy->uses; use; use = use->next) {
+        if (!use->target)
+            continue;
+        const struct use_decl *origin = first ? first : use;
+        if (use->target == start) {
+            struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0314, origin->span, STR_ARGS(start->name.text));
+            diagnostic_label(&compilation->diagnostics, d, origin->span, "from here");
+            if (use != origin)
+                diagnostic_label(&compilation->diagnostics, d, use->span, "and back to `%.*s` here", STR_ARGS(start->name.text));
+            use->target = NULL; // so that nothing later goes round in it
+            continue;
+        }
+        struct str key = str_format(compilation->arena, "%p", (void *)use->target);
+        if (!map_put(seen, key, use->target))
+            walk_uses(compilation, start, use->target, seen, origin);
+    }
+}
+
+void scope_check_use_circles(struct compilation *compilation, struct policy_decl *policy)
+{
+    struct map seen = {.arena = compilation->arena};
+    walk_uses(compilation, policy, policy, &seen, NULL);
+}

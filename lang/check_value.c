@@ -1,0 +1,270 @@
+// Checking values: literals, and what a name stands for in its scope.
+#include <string.h>
+
+#include "lang/scope.h"
+
+struct binding binding_find(const struct module *module, const struct policy_decl *policy, struct str name)
+{
+    for (struct parameter *p = policy ? policy->parameters : NULL; p; p = p->next)
+        if (str_equal(p->name.text, name))
+            return (struct binding){.parameter = p};
+    return (struct binding){.let = map_get(&module->let_map, name)};
+}
+
+bool check_view_path(struct compilation *compilation, const struct expr *expr)
+{
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    struct str path = expr->text;
+    const char *problem = NULL;
+    if (path.length == 0 || path.text[0] != '/')
+        problem = "a path in the sandbox starts with `/`; the host's side stands after `from`";
+    else if (path.length > 4000)
+        problem = "no system takes a path of more than 4,095 bytes";
+    else if (path.length > 1 && path.text[path.length - 1] == '/')
+        problem = "leave the last `/` away: a path means that file, or all beneath that directory";
+    for (size_t i = 0, start = 1; !problem && path.length > 1 && i <= path.length; i++) {
+        if (i < path.length && path.text[i] != '/')
+            continue;
+        struct str part = {path.text + start, i > start ? i - start : 0};
+        if (i > 0 && (part.length == 0 || str_is(part, ".") || str_is(part, "..")))
+            problem = "write it without `//`, `.` and `..`";
+        else if (part.length > 255)
+            problem = "no system takes a name of more than 255 bytes";
+        start = i + 1;
+    }
+    if (problem) {
+        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0401, expr->span, STR_ARGS(path)), expr->span, "%s", problem);
+        return false;
+    }
+    for (size_t i = 0; i < path.length; i++)
+        if (path.text[i] == '*' || path.text[i] == '?' || path.text[i] == '[') {
+            struct diagnostic *d = diagnose(diagnostics, SBX0402, expr->span, STR_ARGS(path));
+            diagnostic_label(diagnostics, d, expr->span, "a pattern can't be enforced for files that do not exist yet");
+            size_t folder = i;
+            while (folder > 1 && path.text[folder - 1] != '/')
+                folder--;
+            diagnostic_help(diagnostics, d, "name the directory, which covers all beneath it: `\"%.*s\"`", (int)(folder > 1 ? folder - 1 : 1), path.text);
+            return false;
+        }
+    return true;
+}
+
+bool check_host_name(struct compilation *compilation, const struct expr *expr)
+{
+    struct str name = expr->text;
+    const char *problem = NULL;
+    bool wildcard = str_starts(name, STR("*."));
+    if (wildcard)
+        name = (struct str){name.text + 2, name.length - 2};
+    if (name.length && name.text[name.length - 1] == '.')
+        name.length--; // the root's dot
+    int labels = 0;
+    size_t start = 0;
+    if (name.length == 0 || name.length > 253)
+        problem = "a host name has 1 to 253 characters";
+    for (size_t i = 0; !problem && i <= name.length; i++) {
+        if (i < name.length && name.text[i] != '.') {
+            char c = name.text[i];
+            bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+            if (!letter)
+                problem = c == '*' ? "a wildcard stands alone at the front: `*.example.com`" : "labels have letters, digits and `-` (an IDN in its xn-- form)";
+            continue;
+        }
+        size_t length = i - start;
+        if (length == 0 || length > 63)
+            problem = "each label has 1 to 63 characters";
+        else if (name.text[start] == '-' || name.text[i - 1] == '-')
+            problem = "a label neither starts nor ends with `-`";
+        labels++;
+        start = i + 1;
+    }
+    if (!problem && wildcard && labels < 2)
+        problem = "a wildcard needs at least two labels: `*.example.com`";
+    if (!problem)
+        return true;
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    diagnostic_label(diagnostics, diagnose(diagnostics, SBX0403, expr->span, STR_ARGS(expr->text)), expr->span, "%s", problem);
+    return false;
+}
+
+bool check_port(struct compilation *compilation, const struct expr *expr)
+{
+    if (expr->kind == EXPR_INT && expr->number <= 65535 && expr->prefix.length == 0)
+        return true;
+    diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0404, expr->span), expr->span, "ports are numbers from 0 to 65535");
+    return false;
+}
+
+const char *expr_kind_name(enum expr_kind kind)
+{
+    static const char *const names[] = {
+        [EXPR_STRING] = "a string", [EXPR_INT] = "a number", [EXPR_DECIMAL] = "a number with a point", [EXPR_SIZE] = "a size",
+        [EXPR_DURATION] = "a duration", [EXPR_BOOL] = "true or false", [EXPR_PREFIX] = "an address", [EXPR_LOOPBACK] = "`loopback`",
+        [EXPR_HOST_LOOPBACK] = "`host-loopback`", [EXPR_REFERENCE] = "a parameter", [EXPR_ENDPOINT] = "an endpoint",
+    };
+    return names[kind];
+}
+
+static bool kind_fits(enum expr_kind kind, enum type type)
+{
+    switch (type) {
+    case TYPE_PATH: case TYPE_STRING: return kind == EXPR_STRING;
+    case TYPE_HOST: return kind == EXPR_STRING;
+    case TYPE_SIZE: return kind == EXPR_SIZE;
+    case TYPE_DURATION: return kind == EXPR_DURATION;
+    case TYPE_INT: case TYPE_PORT: return kind == EXPR_INT;
+    case TYPE_BOOL: return kind == EXPR_BOOL;
+    case TYPE_CIDR: return kind == EXPR_PREFIX;
+    case TYPE_ENDPOINT: return kind == EXPR_ENDPOINT;
+    case TYPE_DECIMAL: return kind == EXPR_INT || kind == EXPR_DECIMAL;
+    default: return true;
+    }
+}
+
+const char *type_example(enum type type)
+{
+    switch (type) {
+    case TYPE_PATH: return "\"./src\"";
+    case TYPE_STRING: return "\"text\"";
+    case TYPE_HOST: return "\"example.com\"";
+    case TYPE_SIZE: return "256MiB";
+    case TYPE_DURATION: return "30s";
+    case TYPE_INT: return "64";
+    case TYPE_PORT: return "443";
+    case TYPE_BOOL: return "true";
+    case TYPE_CIDR: return "10.0.0.0/8";
+    case TYPE_ENDPOINT: return "\"example.com\":443";
+    case TYPE_DECIMAL: return "0.5";
+    default: return "";
+    }
+}
+
+bool report_type(struct diagnostics *diagnostics, const struct expr *expr, enum type type, const char *got)
+{
+    const char *article = type == TYPE_INT || type == TYPE_ENDPOINT ? "an" : "a";
+    struct diagnostic *d = diagnose(diagnostics, SBX0405, expr->span, str_format(diagnostics->arena, "%s %s", article, type_name(type)).text, got);
+    diagnostic_label(diagnostics, d, expr->span, "%s %s is written like `%s`", article, type_name(type), type_example(type));
+    return false;
+}
+
+bool check_type(struct compilation *compilation, const struct expr *expr, enum type type)
+{
+    if (!kind_fits(expr->kind, type))
+        return report_type(&compilation->diagnostics, expr, type, expr_kind_name(expr->kind));
+    if (expr->kind == EXPR_INT && expr->prefix.length) {
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0408, expr->span), expr->span, "only a condition on an argument can compare with one");
+        return false;
+    }
+    if (type == TYPE_HOST)
+        return check_host_name(compilation, expr);
+    if (type == TYPE_PORT)
+        return check_port(compilation, expr);
+    return true;
+}
+
+// The literal behind a value, through `let`s; NULL for a parameter (then *type is its type) or an error.
+const struct expr *scope_follow(struct scope *scope, const struct expr *expr, enum type *type)
+{
+    *type = TYPE_NONE;
+    for (int depth = 0; expr->kind == EXPR_REFERENCE; depth++) {
+        struct binding binding = binding_find(scope->module, depth ? NULL : scope->policy, expr->text);
+        if (binding.parameter) {
+            *type = binding.parameter->type;
+            return NULL;
+        }
+        if (!binding.let) {
+            struct nearest nearest = {.wrong = expr->text};
+            for (struct parameter *p = scope->policy ? scope->policy->parameters : NULL; p; p = p->next)
+                nearest_offer(&nearest, p->name.text);
+            for (struct let_decl *let = scope->module->lets; let; let = let->next)
+                nearest_offer(&nearest, let->name.text);
+            struct diagnostic *d = diagnose(scope->diagnostics, SBX0406, expr->span, STR_ARGS(expr->text));
+            if (nearest.best.length)
+                diagnostic_label(scope->diagnostics, d, expr->span, "did you mean `$%.*s`?", STR_ARGS(nearest.best));
+            else
+                diagnostic_label(scope->diagnostics, d, expr->span, "neither a parameter of this policy nor a `let` of this file");
+            return NULL;
+        }
+        if (depth > 64) {
+            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0407, expr->span, STR_ARGS(expr->text)), expr->span, "it is made of itself");
+            return NULL;
+        }
+        expr = binding.let->value;
+    }
+    return expr;
+}
+
+static bool parameter_fits(enum type have, enum type want)
+{
+    return have == want || (want == TYPE_DECIMAL && have == TYPE_INT) || (want == TYPE_PORT && have == TYPE_INT) || (want == TYPE_STRING && have == TYPE_HOST);
+}
+
+static bool check_ports(struct scope *scope, const struct expr *endpoint);
+
+// A value in a place that wants a type. True unless something was wrong.
+bool scope_check_value(struct scope *scope, const struct expr *expr, enum type want)
+{
+    unsigned before = scope->diagnostics->errors;
+    enum type have;
+    const struct expr *literal = scope_follow(scope, expr, &have);
+    if (have != TYPE_NONE && !parameter_fits(have, want))
+        return report_type(scope->diagnostics, expr, want, str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
+    if (!literal)
+        return scope->diagnostics->errors == before;
+    if (literal != expr && !kind_fits(literal->kind, want))
+        return report_type(scope->diagnostics, expr, want, expr_kind_name(literal->kind));
+    if (literal->kind == EXPR_ENDPOINT && want == TYPE_ENDPOINT)
+        return check_ports(scope, literal);
+    return check_type(scope->compilation, literal, want);
+}
+
+static bool check_ports(struct scope *scope, const struct expr *endpoint)
+{
+    bool good = true;
+    for (const struct ports *ports = endpoint->ports; ports; ports = ports->next) {
+        bool both = scope_check_value(scope, ports->first, TYPE_PORT);
+        if (ports->last) {
+            both = scope_check_value(scope, ports->last, TYPE_PORT) && both;
+            if (both && ports->first->kind == EXPR_INT && ports->last->kind == EXPR_INT && ports->first->number > ports->last->number) {
+                struct span span = span_join(ports->first->span, ports->last->span);
+                diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0409, span), span, "the smaller one stands first");
+                both = false;
+            }
+        }
+        good = good && both;
+    }
+    return good;
+}
+
+bool scope_check_target(struct scope *scope, const struct expr *expr, unsigned protocols)
+{
+    enum type have;
+    unsigned before = scope->diagnostics->errors;
+    const struct expr *literal = scope_follow(scope, expr, &have);
+    if (!literal) {
+        if (have == TYPE_NONE || have == TYPE_HOST || have == TYPE_CIDR || have == TYPE_ENDPOINT || (have == TYPE_PATH && protocols == PROTOCOL_UNIX))
+            return scope->diagnostics->errors == before;
+        return report_type(scope->diagnostics, expr, TYPE_ENDPOINT, str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
+    }
+    if (literal->kind == EXPR_ENDPOINT) {
+        bool ports = check_ports(scope, literal);
+        enum type host_type;
+        const struct expr *host = scope_follow(scope, literal->host, &host_type);
+        if (!host)
+            return ports && scope->diagnostics->errors == before;
+        if (host->kind == EXPR_STRING && host->text.length && host->text.text[0] == '/')
+            return ports; // a unix socket, which has no port: the compiler says so
+        if (host->kind == EXPR_STRING)
+            return check_host_name(scope->compilation, host) && ports;
+        if (host->kind != EXPR_PREFIX && host->kind != EXPR_LOOPBACK && host->kind != EXPR_HOST_LOOPBACK)
+            return report_type(scope->diagnostics, literal->host, TYPE_HOST, expr_kind_name(host->kind));
+        return ports;
+    }
+    if (literal->kind == EXPR_STRING)
+        return protocols == PROTOCOL_UNIX || (literal->text.length && literal->text.text[0] == '/')
+                   ? check_view_path(scope->compilation, literal)
+                   : check_host_name(scope->compilation, literal);
+    if (literal->kind != EXPR_PREFIX && literal->kind != EXPR_LOOPBACK && literal->kind != EXPR_HOST_LOOPBACK)
+        return report_type(scope->diagnostics, expr, TYPE_ENDPOINT, expr_kind_name(literal->kind));
+    return true;
+}
