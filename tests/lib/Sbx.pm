@@ -14,6 +14,11 @@ our @EXPORT = qw($root $build $sbxc $sbxrun run slurp spew folder user as_user u
 our $root = abs_path(dirname(__FILE__) . '/../..');
 our $build = $ENV{SBX_BUILD} || "$root/build";
 our ($sbxc, $sbxrun) = ("$build/sbxc", "$build/sbxrun");
+if ($> == 0) { # the ordinary user may not reach a checkout of root's
+    my $public = folder();
+    system('cp', $sbxrun, "$public/sbxrun");
+    $sbxrun = "$public/sbxrun";
+}
 
 sub slurp { my ($path) = @_; open my $f, '<', $path or die "$path: $!"; local $/; my $text = <$f>; $text // '' }
 sub spew { my ($path, $text) = @_; open my $f, '>', $path or die "$path: $!"; print {$f} $text; close $f or die "$path: $!"; $path }
