@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -72,7 +73,7 @@ static int add_device(int folder, size_t index, uint32_t rule, struct failure *f
     if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(devices[index].major, devices[index].minor))
         return fail(failure, rule, 0, "%s is not the device that belongs there, so it is not shown to the sandbox", devices[index].host);
     closing_fd int tree = sys_open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
     if (tree < 0 || sys_mount_setattr(tree, 0, &attributes) != 0)
         return fail(failure, rule, errno, "cannot bind %s", devices[index].host);
     closing_fd int target = openat(folder, devices[index].name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);

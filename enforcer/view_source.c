@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include "compiler/path_set.h"
 #include "enforcer/kernel.h"
@@ -82,7 +83,7 @@ int tree_clone(int source, uint64_t attributes, int identities, bool *mapped)
     closing_fd int tree = sys_open_tree(source, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0)
         return -1;
-    struct mount_attr set = {.attr_set = attributes};
+    struct mount_attr set = {.attr_set = attributes, .propagation = MS_PRIVATE}; // what the host mounts later does not appear here
     *mapped = false;
     if (identities >= 0) {
         set.attr_set |= MOUNT_ATTR_IDMAP;

@@ -37,6 +37,18 @@ $run = run({ %$ordinary, cwd => $nested }, $sbxrun, 'p.sbx', '--', '/sbxrun', '/
 is $run->{status}, 125, 'in a sandbox of its own making';
 like $run->{err}, qr/cannot make the sandbox's namespaces/, 'says what is missing';
 
+# Where the host's mounts are shared, as systemd makes them: nothing that it mounts later may appear in a sandbox.
+for my $who ($> ? $ordinary : ($ordinary, {})) {
+    my $d = sandbox($who, 'fs { allow read "/w" from "./w"; }');
+    mkdir "$d/w/later"; owned($who, "$d/w/later");
+    my @shared = ('unshare', defined $who->{uid} ? ('--user', '--map-root-user') : (), '--mount', '--propagation', 'shared', 'sh', '-c');
+    my $run = run({ %$who, cwd => $d }, @shared, "mount --bind w w; $sbxrun p.sbx -- cat /proc/self/mountinfo");
+    like $run->{out}, qr{ /w }, 'in a namespace of shared mounts' or diag $run->{err};
+    unlike $run->{out}, qr/shared:|master:/, 'the view is private';
+    $run = run({ %$who, cwd => $d }, @shared, "mount --bind w w; $sbxrun p.sbx -- sh -c 'sleep 0.6; ls /w/later' & sleep 0.3; mount -t tmpfs none w/later && touch w/later/secret; wait");
+    is $run->{out}, '', 'what is mounted during a run does not appear';
+}
+
 SKIP: {
     skip 'not root', 2 if $>;
     my $root = sandbox({}, 'command "/bin/echo", "ran";');
