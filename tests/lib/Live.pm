@@ -5,7 +5,7 @@ use warnings;
 use Exporter 'import';
 use Sbx;
 
-our @EXPORT = qw(sandbox in_sandbox owned $probe mounts_of leftovers);
+our @EXPORT = qw(sandbox in_sandbox owned $probe leftovers landlock);
 our $probe = "$build/tests/live/probe";
 
 # A folder with p.sbx in it: the standard library's base and what is given. Beside it lie `w` (writable to the user) and `probe`.
@@ -27,6 +27,13 @@ sub in_sandbox {
     my ($user, $dir, @command) = @_;
     my %o = ref $command[0] eq 'HASH' ? %{ shift @command } : ();
     return run({ %$user, cwd => $dir, %o }, $sbxrun, @{ $o{args} // [] }, 'p.sbx', @command ? ('--', @command) : ());
+}
+
+# True if this kernel has Landlock in at least that ABI: sbxrun itself is asked.
+sub landlock {
+    my ($abi) = @_;
+    my $path = spew(folder() . '/p.sbx', "sbx 1; import std.base; policy p { use std.base; command \"/bin/true\"; require landlock >= $abi; }");
+    return run($sbxrun, '--dry-run', $path)->{status} == 0;
 }
 
 # What a run may leave: control groups of ours, processes, mounts.

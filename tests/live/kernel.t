@@ -17,7 +17,7 @@ my @tries = (
     ['ptrace', 'EPERM'], ['bpf', 'EPERM'], ['io_uring', 'EPERM'], ['userfaultfd', 'EPERM'], ['keyctl', 'EPERM'], ['perf', 'EPERM'],
     ['tiocsti', 'EPERM'], ['tiocsti-high', 'EPERM'], ['chmod-suid /w/f', 'EPERM'], ['chmod /w/f', 'ok'], ['open-suid /w/new', 'EPERM'], ['mknod-device /w/dev', 'EPERM'], ['mknod-fifo /w/fifo', 'ok'],
     ['packet-socket', 'EPERM'], ['netlink-socket', 'EPERM'], ['vsock-socket', 'EPERM'], ['raw-socket', 'EACCES'], ['mptcp-socket', 'EACCES'], ['tcp-socket', 'EACCES'], ['udp-socket', 'EACCES'], ['unix-socket', 'EACCES'],
-    ['socketpair', 'ok'], ['kill-init', 'EPERM'], ['setuid', 'EPERM'],
+    ['socketpair', 'ok'], ['kill-init', landlock(6) ? 'EPERM' : 'ok'], ['setuid', 'EPERM'],
 );
 push @tries, ['x32', 'KILL'], ['int80', 'KILL'] if (POSIX::uname())[4] eq 'x86_64';
 
