@@ -9,7 +9,14 @@
 #include "lang/tables.h"
 
 enum { // include/uapi/linux/bpf_common.h
-    LOAD = 0x20, AND = 0x54, JUMP = 0x05, JUMP_EQ = 0x15, JUMP_GT = 0x25, JUMP_GE = 0x35, JUMP_SET = 0x45, RETURN = 0x06,
+    LOAD = 0x20,
+    AND = 0x54,
+    JUMP = 0x05,
+    JUMP_EQ = 0x15,
+    JUMP_GT = 0x25,
+    JUMP_GE = 0x35,
+    JUMP_SET = 0x45,
+    RETURN = 0x06,
 };
 
 enum { CHAIN_FIRST = 4 }; // this many values are asked one by one; more are halved first
@@ -110,7 +117,6 @@ static bool is_single(const struct piece *piece, uint32_t run)
 {
     return run_length(piece->vertex, run) == 1;
 }
-
 
 // The node that most runs of a piece lead to, when every other run is a value or two or lies at an end; *others counts what
 // it takes to ask for those.
@@ -266,13 +272,15 @@ bool cbpf_check(const struct bpf_program *program, const char **why, size_t *whe
             if (in->k % 4 || in->k > 60)
                 *why = "a load outside of struct seccomp_data";
             break;
-        case AND:
-            break;
+        case AND: break;
         case JUMP:
             if (in->k >= left)
                 *why = "a jump beyond the end";
             break;
-        case JUMP_EQ: case JUMP_GT: case JUMP_GE: case JUMP_SET:
+        case JUMP_EQ:
+        case JUMP_GT:
+        case JUMP_GE:
+        case JUMP_SET:
             if (in->jt >= left || in->jf >= left)
                 *why = "a jump beyond the end";
             break;
@@ -282,8 +290,7 @@ bool cbpf_check(const struct bpf_program *program, const char **why, size_t *whe
                 *why = "a return value that no policy gives";
             break;
         }
-        default:
-            *why = "an instruction that no policy needs";
+        default: *why = "an instruction that no policy needs";
         }
         if (!*why && left == 0 && in->code != RETURN)
             *why = "an end without a return";

@@ -20,9 +20,7 @@ struct resolver {
 static bool constant_value(struct resolver *r, const struct constant *constant, uint64_t *value)
 {
     switch (constant->kind) {
-    case CONSTANT_NUMBER:
-        *value = constant->negative ? -constant->number : constant->number;
-        return true;
+    case CONSTANT_NUMBER: *value = constant->negative ? -constant->number : constant->number; return true;
     case CONSTANT_NAME: {
         const struct constant_row *row = constant_find(constant->name);
         if (!row || !(row->architectures >> r->arch & 1)) {
@@ -32,8 +30,7 @@ static bool constant_value(struct resolver *r, const struct constant *constant, 
         *value = (uint64_t)row->value[r->arch];
         return true;
     }
-    case CONSTANT_REFERENCE:
-        return r->lookup(r->context, constant, value);
+    case CONSTANT_REFERENCE: return r->lookup(r->context, constant, value);
     case CONSTANT_OR: {
         uint64_t left, right;
         if (!constant_value(r, constant->left, &left) || !constant_value(r, constant->right, &right))
@@ -147,7 +144,8 @@ static const struct test *resolve(struct resolver *r, const struct condition *co
         break;
     default:
         switch (condition->comparison) {
-        case COMPARE_EQ: case COMPARE_NE: add_ordered(test, value, value, width, is_signed); break;
+        case COMPARE_EQ:
+        case COMPARE_NE: add_ordered(test, value, value, width, is_signed); break;
         case COMPARE_LE: add_ordered(test, least, value, width, is_signed); break;
         case COMPARE_GE: add_ordered(test, value, most, width, is_signed); break;
         case COMPARE_LT:
@@ -166,8 +164,8 @@ static const struct test *resolve(struct resolver *r, const struct condition *co
     return test;
 }
 
-const struct test *condition_resolve(struct arena *arena, const struct condition *condition, const struct syscall_row *row, enum arch arch, constant_lookup *lookup,
-                                     void *context, const struct constant **missing)
+const struct test *condition_resolve(struct arena *arena, const struct condition *condition, const struct syscall_row *row, enum arch arch,
+                                     constant_lookup *lookup, void *context, const struct constant **missing)
 {
     struct resolver r = {arena, row, arch, lookup, context, NULL};
     const struct test *test = resolve(&r, condition);
@@ -183,8 +181,7 @@ bool test_holds(const struct test *test, const uint64_t arguments[SYSCALL_ARGUME
     case CONDITION_AND: return test_holds(test->left, arguments) && test_holds(test->right, arguments);
     case CONDITION_OR: return test_holds(test->left, arguments) || test_holds(test->right, arguments);
     case CONDITION_NOT: return !test_holds(test->left, arguments);
-    default:
-        break;
+    default: break;
     }
     uint64_t value = arguments[test->argument] & test->mask;
     for (size_t i = 0; i < test->interval_count; i++)
@@ -234,8 +231,7 @@ graph_node test_graph(struct graph *graph, const struct test *test)
     case CONDITION_AND: return graph_select(graph, test_graph(graph, test->left), test_graph(graph, test->right), no);
     case CONDITION_OR: return graph_select(graph, test_graph(graph, test->left), yes, test_graph(graph, test->right));
     case CONDITION_NOT: return graph_select(graph, test_graph(graph, test->left), no, yes);
-    default:
-        break;
+    default: break;
     }
     if (test->mask >> 32 == 0) { // the kernel does not look at the high half, or the condition does not
         // Interval by interval, so that nothing has to be allocated: equal nodes exist once, whatever the way to them.

@@ -45,8 +45,9 @@ struct expr **driver_values(struct compilation *compilation, struct policy_decl 
         for (; parameter && !str_equal(parameter->name.text, name); parameter = parameter->next)
             index++;
         if (!equals || !parameter) {
-            *problem = str_format(compilation->arena, equals ? "-D %s: the policy `%.*s` has no such parameter" : "-D %s: a value is given as `-D name=value`", text,
-                                  STR_ARGS(decl->name.text)).text;
+            *problem = str_format(compilation->arena, equals ? "-D %s: the policy `%.*s` has no such parameter" : "-D %s: a value is given as `-D name=value`",
+                                  text, STR_ARGS(decl->name.text))
+                           .text;
             return NULL;
         }
         values[index] = value_parse(compilation, parameter, equals + 1);

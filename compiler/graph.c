@@ -17,7 +17,7 @@ struct graph {
     struct memo *memo; // a cache: a newer entry may replace an older one
     size_t memo_capacity;
     struct search *search; // of graph_find, kept from one to the next
-    uint32_t *reaches; // per node, for the search at hand: see reaches()
+    uint32_t *reaches;     // per node, for the search at hand: see reaches()
     size_t reaches_capacity;
     uint32_t searches;
 };
@@ -121,7 +121,8 @@ graph_node graph_runs(struct graph *graph, uint32_t word, uint32_t mask, const s
     return intern(graph, &(struct graph_vertex){.word = word, .mask = mask, .run_count = used, .runs = joined});
 }
 
-graph_node graph_test(struct graph *graph, uint32_t word, uint32_t mask, const struct graph_interval *intervals, size_t count, graph_node inside, graph_node outside)
+graph_node graph_test(struct graph *graph, uint32_t word, uint32_t mask, const struct graph_interval *intervals, size_t count, graph_node inside,
+                      graph_node outside)
 {
     struct graph_run *runs = NEW_ARRAY(graph->arena, struct graph_run, 2 * count + 1);
     size_t used = 0;

@@ -143,7 +143,8 @@ static void default_values(const struct policy_decl *decl, struct expr **values)
             values[i] = evaluate_in(decl->module, NULL, NULL, p->value);
 }
 
-static struct instance *add_instance(struct builder *b, struct policy_decl *decl, struct expr **values, const struct use_chain *chain, unsigned distance, struct span span)
+static struct instance *add_instance(struct builder *b, struct policy_decl *decl, struct expr **values, const struct use_chain *chain, unsigned distance,
+                                     struct span span)
 {
     default_values(decl, values);
     for (size_t i = 0; i < b->instance_count; i++) {
@@ -194,11 +195,13 @@ static void add_instance_items(struct builder *b)
     size_t count = 0;
     for (const struct secret_decl *secret = decl->secrets; secret; secret = secret->next)
         count++;
-    policy->secrets = arena_grow(b->arena, policy->secrets, policy->secret_count * sizeof *policy->secrets, (policy->secret_count + count) * sizeof *policy->secrets);
+    policy->secrets =
+        arena_grow(b->arena, policy->secrets, policy->secret_count * sizeof *policy->secrets, (policy->secret_count + count) * sizeof *policy->secrets);
     for (const struct secret_decl *secret = decl->secrets; secret; secret = secret->next)
         add_secret(b, secret, policy->secret_count);
     for (const struct require_decl *require = decl->requires; require; require = require->next) {
-        policy->requires = arena_grow(b->arena, policy->requires, policy->require_count * sizeof *policy->requires, (policy->require_count + 1) * sizeof *policy->requires);
+        policy->requires =
+            arena_grow(b->arena, policy->requires, policy->require_count * sizeof *policy->requires, (policy->require_count + 1) * sizeof *policy->requires);
         policy->requires[policy->require_count++] = require;
     }
     for (const struct use_decl *use = decl->uses; use; use = use->next) {
@@ -210,7 +213,8 @@ static void add_instance_items(struct builder *b)
             struct policy *ceiling = build_in(b->compilation, use->target, values, policy->graph);
             if (!ceiling)
                 continue;
-            policy->withins = arena_grow(b->arena, policy->withins, policy->within_count * sizeof *policy->withins, (policy->within_count + 1) * sizeof *policy->withins);
+            policy->withins =
+                arena_grow(b->arena, policy->withins, policy->within_count * sizeof *policy->withins, (policy->within_count + 1) * sizeof *policy->withins);
             policy->withins[policy->within_count++] = (struct obligation){use, b->instance->chain, ceiling};
             continue;
         }
@@ -265,7 +269,7 @@ static void add_derived(void *context, const struct operation *operation, const 
     struct rule made = {.effect = EFFECT_DENY, .span = b->policy->decl->name.span, .because = str_from(because), .derived = true};
     made.action = SECCOMP_ERRNO | (uint32_t)errno_find(STR("EACCES"));
     if (!builder_resolve(b, operation, ARCH_ALL_MASK, &made))
-        abort(); // the rules in derive.c are ours
+        abort();          // the rules in derive.c are ours
     bool allowed = false; // a call that nothing allows needs no deny
     for (size_t i = 0; i < b->policy->rule_count && !allowed; i++)
         allowed = b->policy->rules[i].effect == EFFECT_ALLOW && call_match_for(&b->policy->rules[i].calls, made.calls.list[0].call);

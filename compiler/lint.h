@@ -3,5 +3,5 @@
 
 #include "compiler/policy.h"
 
-bool lint_effects(struct policy *);  // allows that change nothing; false when there is one
-void lint_command(struct policy *);  // a policy that can't execute its own command
+bool lint_effects(struct policy *); // allows that change nothing; false when there is one
+void lint_command(struct policy *); // a policy that can't execute its own command

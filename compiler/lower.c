@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const enum plan_from from_of[] = {
-    [FROM_SAME] = PLAN_HOST, [FROM_POLICY] = PLAN_HOST, [FROM_CWD] = PLAN_HOST, [FROM_HOME] = PLAN_HOST, [FROM_TMPFS] = PLAN_TMPFS,
-    [FROM_OVERLAY] = PLAN_OVERLAY, [FROM_IMAGE] = PLAN_IMAGE, [FROM_PROC] = PLAN_PROC, [FROM_DEV] = PLAN_DEV, [FROM_SECRET] = PLAN_SECRET,
+    [FROM_SAME] = PLAN_HOST,       [FROM_POLICY] = PLAN_HOST, [FROM_CWD] = PLAN_HOST,  [FROM_HOME] = PLAN_HOST, [FROM_TMPFS] = PLAN_TMPFS,
+    [FROM_OVERLAY] = PLAN_OVERLAY, [FROM_IMAGE] = PLAN_IMAGE, [FROM_PROC] = PLAN_PROC, [FROM_DEV] = PLAN_DEV,   [FROM_SECRET] = PLAN_SECRET,
 };
 
 static const enum plan_base base_of[] = {[HOST_ABSOLUTE] = PLAN_ABSOLUTE, [HOST_POLICY] = PLAN_POLICY, [HOST_CWD] = PLAN_CWD, [HOST_HOME] = PLAN_HOME};
@@ -179,12 +179,13 @@ static void lower_settings(struct policy *policy, struct plan *plan)
     plan->requires = NEW_ARRAY(plan->arena, struct plan_require, policy->require_count);
     for (size_t i = 0; i < policy->require_count; i++) {
         const struct require_decl *decl = policy->requires[i];
-        plan->requires[plan->require_count++] = (struct plan_require){
-            (enum feature)feature_find(decl->feature.text), decl->version, decl->degrade, decl->because, add_source(policy, plan, decl->span)};
+        plan->requires[plan->require_count++] = (struct plan_require){(enum feature)feature_find(decl->feature.text), decl->version, decl->degrade,
+                                                                      decl->because, add_source(policy, plan, decl->span)};
     }
     plan->secrets = NEW_ARRAY(plan->arena, struct plan_secret, policy->secret_count);
     for (size_t i = 0; i < policy->secret_count; i++)
-        plan->secrets[plan->secret_count++] = (struct plan_secret){policy->secrets[i].name, policy->secrets[i].at, add_source(policy, plan, policy->secrets[i].span)};
+        plan->secrets[plan->secret_count++] =
+            (struct plan_secret){policy->secrets[i].name, policy->secrets[i].at, add_source(policy, plan, policy->secrets[i].span)};
 }
 
 struct plan *policy_lower(struct policy *policy, unsigned architectures)

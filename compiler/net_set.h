@@ -23,7 +23,7 @@ struct net_set {
     size_t count;
 };
 
-struct net_point { // one operation
+struct net_point {           // one operation
     unsigned verb, protocol; // one bit each
     enum net_place place;    // not NET_WILDCARD
     net_address address;

@@ -50,7 +50,8 @@ static bool check_expectation(struct policy *policy, const struct rule *rule)
         return true;
     struct diagnostic *d = diagnose(diagnostics_of(policy), SBX0704, rule->span);
     bool by_rule = policy_verdict(policy, &point).rule;
-    diagnostic_label(diagnostics_of(policy), d, rule->span, "`%.*s` is %s", STR_ARGS(operation_text(policy, &point)), want_allowed ? by_rule ? "denied" : "allowed by no rule" : "allowed");
+    diagnostic_label(diagnostics_of(policy), d, rule->span, "`%.*s` is %s", STR_ARGS(operation_text(policy, &point)),
+                     want_allowed ? by_rule ? "denied" : "allowed by no rule" : "allowed");
     label_decider(policy, d, &point);
     return false;
 }
@@ -76,7 +77,8 @@ static bool check_within(struct policy *policy, const struct obligation *within)
             continue;
         struct span span = mine->set ? mine->span : within->use->span;
         struct diagnostic *d = diagnose(diagnostics_of(policy), SBX0703, span, limit_names[i], STR_ARGS(name));
-        diagnostic_label(diagnostics_of(policy), d, span, mine->set ? "it must be at most what the ceiling says" : "the ceiling limits it, this policy does not");
+        diagnostic_label(diagnostics_of(policy), d, span,
+                         mine->set ? "it must be at most what the ceiling says" : "the ceiling limits it, this policy does not");
         diagnostic_label(diagnostics_of(policy), d, theirs->span, "the ceiling");
         good = false;
     }

@@ -69,7 +69,8 @@ static bool add_target(struct builder *b, const struct operation *operation, str
     bool unix_path = value->kind == EXPR_STRING && value->text.length && value->text.text[0] == '/';
     struct net_box box = {.verbs = operation->verbs, .protocols = protocols ? protocols : unix_path ? PROTOCOL_UNIX : PROTOCOL_TCP | PROTOCOL_UDP};
     if (unix_path != (box.protocols == PROTOCOL_UNIX)) {
-        struct diagnostic *d = diagnose(b->diagnostics, SBX0417, target->span, STR_ARGS(value->kind == EXPR_STRING ? value->text : STR("this")), unix_path ? "tcp or udp" : "unix");
+        struct diagnostic *d = diagnose(b->diagnostics, SBX0417, target->span, STR_ARGS(value->kind == EXPR_STRING ? value->text : STR("this")),
+                                        unix_path ? "tcp or udp" : "unix");
         diagnostic_label(b->diagnostics, d, target->span, unix_path ? "write `unix` before a path" : "`unix` takes a path that starts with `/`");
         return false;
     }
@@ -90,9 +91,7 @@ static bool add_target(struct builder *b, const struct operation *operation, str
         }
         return true;
     }
-    case EXPR_HOST_LOOPBACK:
-        box.place = NET_HOST_LOOPBACK;
-        return add_boxes(b, set, capacity, box, ports);
+    case EXPR_HOST_LOOPBACK: box.place = NET_HOST_LOOPBACK; return add_boxes(b, set, capacity, box, ports);
     case EXPR_STRING:
         if (unix_path) {
             if (ports) {
@@ -111,8 +110,7 @@ static bool add_target(struct builder *b, const struct operation *operation, str
             box.name = (struct str){box.name.text + 2, box.name.length - 2};
         box.name = net_canonical_name(b->arena, box.name);
         return add_boxes(b, set, capacity, box, ports);
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -138,7 +136,8 @@ static bool match_call(struct builder *b, const struct operation *operation, siz
         const struct constant *missing;
         match->tests[arch] = condition_resolve(b->arena, operation->condition, row, (enum arch)arch, constant_in_scope, b, &missing);
         if (missing && constant_find(missing->name)) {
-            struct diagnostic *d = diagnose(b->diagnostics, SBX0511, missing->span, str_format(b->arena, "%.*s", STR_ARGS(missing->name)).text, arch_names[arch]);
+            struct diagnostic *d =
+                diagnose(b->diagnostics, SBX0511, missing->span, str_format(b->arena, "%.*s", STR_ARGS(missing->name)).text, arch_names[arch]);
             diagnostic_label(b->diagnostics, d, missing->span, "put the rule in an `on %s { … }` block", arch_names[!arch]);
         }
         if (!match->tests[arch])
@@ -147,12 +146,14 @@ static bool match_call(struct builder *b, const struct operation *operation, siz
         graph_node node = test_graph(b->policy->graph, match->tests[arch]);
         int holds = graph_find(b->policy->graph, node, 1, words, SECCOMP_WORDS), fails = graph_find(b->policy->graph, node, 0, words, SECCOMP_WORDS);
         if (holds < 0 || fails < 0) {
-            diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0514, operation->condition->span, row->name), operation->condition->span, "write it with fewer masks of one argument");
+            diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0514, operation->condition->span, row->name), operation->condition->span,
+                             "write it with fewer masks of one argument");
             return false;
         }
         if (!holds || !fails) {
             struct diagnostic *d = diagnose(b->diagnostics, SBX0512, operation->condition->span, holds ? "true" : "false");
-            diagnostic_label(b->diagnostics, d, operation->condition->span, holds ? "so `%s` needs no condition here" : "no call of `%s` could ever meet it", row->name);
+            diagnostic_label(b->diagnostics, d, operation->condition->span, holds ? "so `%s` needs no condition here" : "no call of `%s` could ever meet it",
+                             row->name);
             return false;
         }
     }
@@ -187,12 +188,9 @@ bool builder_resolve(struct builder *b, const struct operation *operation, unsig
     rule->domain = operation->domain;
     rule->verbs = operation->verbs;
     switch (operation->domain) {
-    case DOMAIN_FILES:
-        return list_paths(b, operation->paths, &rule->paths, &rule->path_count);
-    case DOMAIN_NET:
-        return net_of(b, operation, &rule->net);
-    case DOMAIN_CALLS:
-        return calls_of(b, operation, architectures, &rule->calls);
+    case DOMAIN_FILES: return list_paths(b, operation->paths, &rule->paths, &rule->path_count);
+    case DOMAIN_NET: return net_of(b, operation, &rule->net);
+    case DOMAIN_CALLS: return calls_of(b, operation, architectures, &rule->calls);
     case DOMAIN_CAPABILITIES:
         for (const struct name_list *name = operation->capabilities; name; name = name->next) {
             int capability = capability_find(name->name.text);
@@ -209,7 +207,8 @@ bool builder_resolve(struct builder *b, const struct operation *operation, unsig
 
 bool operation_resolve(struct policy *policy, struct module *module, const struct operation *operation, struct rule *rule)
 {
-    struct builder b = {.compilation = policy->compilation, .arena = policy->arena, .diagnostics = &policy->compilation->diagnostics, .policy = policy, .module = module};
+    struct builder b = {
+        .compilation = policy->compilation, .arena = policy->arena, .diagnostics = &policy->compilation->diagnostics, .policy = policy, .module = module};
     *rule = (struct rule){.number = UINT32_MAX, .effect = EFFECT_ASK, .span = operation->span};
     return builder_resolve(&b, operation, ARCH_ALL_MASK, rule);
 }

@@ -19,11 +19,18 @@ static void print_value(struct text *text, const char *call, const char *argumen
         const char *call, *argument, *prefixes[4];
         uint64_t from;
     } names[] = {
-        {"socket", "family", {"AF_"}, 0},      {"socketpair", "family", {"AF_"}, 0}, {"ioctl", "request", {"TIOC", "TC", "FIO"}, 0x100}, {"ptrace", "request", {"PTRACE_"}, 0},
-        {"prctl", "option", {"PR_SET_", "PR_GET_", "PR_CAP", "PR_"}, 1}, {"arch_prctl", "option", {"ARCH_"}, 1}, {"keyctl", "option", {"KEYCTL_"}, 0}, {"fcntl", "cmd", {"F_"}, 0},
+        {"socket", "family", {"AF_"}, 0},
+        {"socketpair", "family", {"AF_"}, 0},
+        {"ioctl", "request", {"TIOC", "TC", "FIO"}, 0x100},
+        {"ptrace", "request", {"PTRACE_"}, 0},
+        {"prctl", "option", {"PR_SET_", "PR_GET_", "PR_CAP", "PR_"}, 1},
+        {"arch_prctl", "option", {"ARCH_"}, 1},
+        {"keyctl", "option", {"KEYCTL_"}, 0},
+        {"fcntl", "cmd", {"F_"}, 0},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        for (size_t k = 0; k < 4 && value >= names[i].from && strcmp(names[i].call, call) == 0 && strcmp(names[i].argument, argument) == 0 && names[i].prefixes[k]; k++) {
+        for (size_t k = 0;
+             k < 4 && value >= names[i].from && strcmp(names[i].call, call) == 0 && strcmp(names[i].argument, argument) == 0 && names[i].prefixes[k]; k++) {
             const char *name = constant_name_of(names[i].prefixes[k], (int64_t)value, arch);
             if (name) {
                 text_addf(text, "%s", strcmp(name, "AF_FILE") == 0 ? "AF_UNIX" : name); // one number, an older name
@@ -41,12 +48,8 @@ struct str operation_text(struct policy *policy, const struct operation_point *p
         path_verbs_print(&text, point->verb);
         text_addf(&text, " \"%.*s\"", STR_ARGS(point->path));
         break;
-    case DOMAIN_NET:
-        net_point_print(&text, &point->net);
-        break;
-    case DOMAIN_CAPABILITIES:
-        text_addf(&text, "capability %s", constant_name_of("CAP_", point->capability, ARCH_X86_64));
-        break;
+    case DOMAIN_NET: net_point_print(&text, &point->net); break;
+    case DOMAIN_CAPABILITIES: text_addf(&text, "capability %s", constant_name_of("CAP_", point->capability, ARCH_X86_64)); break;
     case DOMAIN_CALLS: {
         int call = syscall_by_number(point->arch, point->number);
         if (call < 0) {

@@ -236,8 +236,8 @@ void path_verbs_print(struct text *text, unsigned verbs)
         unsigned verbs;
         const char *name;
     } names[] = {
-        {VERB_READ, "read"}, {VERB_WRITE, "write"}, {VERB_MODIFY, "modify"}, {VERB_CREATE, "create"}, {VERB_DELETE, "delete"},
-        {VERB_EXEC, "exec"}, {VERB_CONNECT, "connect"}, {VERB_BIND, "bind"}, {VERB_LISTEN, "listen"},
+        {VERB_READ, "read"}, {VERB_WRITE, "write"},     {VERB_MODIFY, "modify"}, {VERB_CREATE, "create"}, {VERB_DELETE, "delete"},
+        {VERB_EXEC, "exec"}, {VERB_CONNECT, "connect"}, {VERB_BIND, "bind"},     {VERB_LISTEN, "listen"},
     };
     const char *separator = "";
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -23,7 +23,10 @@ static void complain(struct plan_reader *r, const char *what, const char *proble
 static const struct json *member(struct plan_reader *r, const struct json *object, const char *key, enum json_kind kind)
 {
     static const struct json nothing[] = {
-        [JSON_NUMBER] = {.kind = JSON_NUMBER}, [JSON_STRING] = {.kind = JSON_STRING, .text = {"", 0}}, [JSON_ARRAY] = {.kind = JSON_ARRAY}, [JSON_OBJECT] = {.kind = JSON_OBJECT},
+        [JSON_NUMBER] = {.kind = JSON_NUMBER},
+        [JSON_STRING] = {.kind = JSON_STRING, .text = {"", 0}},
+        [JSON_ARRAY] = {.kind = JSON_ARRAY},
+        [JSON_OBJECT] = {.kind = JSON_OBJECT},
     };
     const struct json *value = json_get(object, key);
     if (value && value->kind == kind && value->count <= ITEMS_MOST)
@@ -193,7 +196,10 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
         ONLY(r, item, "effect", "verbs", "protocols", "place", "first", "last", "name", "port_first", "port_last", "rule");
         struct plan_net *net = &plan->net[plan->net_count++];
         unsigned effect = one_of(r, item, "effect", effects, 3);
-        *net = (struct plan_net){effect > 0, effect > 1, {.verbs = read_bits(r, item, "verbs", false), .protocols = read_bits(r, item, "protocols", true)}, read_rule(r, item, rules)};
+        *net = (struct plan_net){effect > 0,
+                                 effect > 1,
+                                 {.verbs = read_bits(r, item, "verbs", false), .protocols = read_bits(r, item, "protocols", true)},
+                                 read_rule(r, item, rules)};
         net->box.place = (enum net_place)one_of(r, item, "place", plan_place_names, PLAN_PLACES);
         if (net->box.verbs & ~(unsigned)VERB_NET)
             complain(r, "verbs", "not verbs of the network");
@@ -250,7 +256,8 @@ static void read_rest(struct plan_reader *r, const struct json *root, struct pla
     plan->secrets = NEW_ARRAY(r->arena, struct plan_secret, secrets->count);
     for (const struct json *item = secrets->first; item && !r->failed; item = item->next) {
         ONLY(r, item, "name", "at", "rule");
-        plan->secrets[plan->secret_count++] = (struct plan_secret){member(r, item, "name", JSON_STRING)->text, read_view_path(r, item, "at"), read_rule(r, item, rules)};
+        plan->secrets[plan->secret_count++] =
+            (struct plan_secret){member(r, item, "name", JSON_STRING)->text, read_view_path(r, item, "at"), read_rule(r, item, rules)};
     }
     const struct json *requires = member(r, root, "requires", JSON_ARRAY);
     plan->requires = NEW_ARRAY(r->arena, struct plan_require, requires->count);

@@ -12,8 +12,8 @@ const char *const plan_user_names[PLAN_USER_COUNT] = {"nobody", "root", "self", 
 const char *const plan_place_names[PLAN_PLACES] = {"address", "host-loopback", "name", "wildcard", "unix"};
 
 const struct plan_word plan_verb_names[PLAN_VERBS] = {
-    {VERB_READ, "read"}, {VERB_MODIFY, "modify"}, {VERB_CREATE, "create"}, {VERB_DELETE, "delete"}, {VERB_EXEC, "exec"},
-    {VERB_CONNECT, "connect"}, {VERB_BIND, "bind"}, {VERB_LISTEN, "listen"},
+    {VERB_READ, "read"}, {VERB_MODIFY, "modify"},   {VERB_CREATE, "create"}, {VERB_DELETE, "delete"},
+    {VERB_EXEC, "exec"}, {VERB_CONNECT, "connect"}, {VERB_BIND, "bind"},     {VERB_LISTEN, "listen"},
 };
 const struct plan_word plan_protocol_names[PLAN_PROTOCOLS] = {{PROTOCOL_TCP, "tcp"}, {PROTOCOL_UDP, "udp"}, {PROTOCOL_UNIX, "unix"}};
 

@@ -28,13 +28,13 @@ struct view_content {
     struct str secret; // FROM_SECRET
 };
 
-struct test { // on one call's arguments: (argument & mask) lies in one of the intervals, or a combination
+struct test {                 // on one call's arguments: (argument & mask) lies in one of the intervals, or a combination
     enum condition_kind kind; // CONDITION_IN, AND, OR, NOT
     unsigned argument;
     uint64_t mask; // within the argument's width
     struct test_interval {
         uint64_t first, last;
-    } *intervals; // sorted, disjoint
+    } * intervals; // sorted, disjoint
     size_t interval_count;
     const struct test *left, *right;
 };
@@ -104,9 +104,9 @@ struct policy {
     const struct policy_decl *decl;
     struct rule *rules;
     size_t rule_count;
-    struct call_rule **calls;           // per row of the table of system calls
+    struct call_rule **calls;                                   // per row of the table of system calls
     struct setting_value command, cwd, user, fallback, summary; // fallback: `default deny with`, as an action
-    const struct group_decl *unseen;    // calls that answer ENOSYS, not the fallback, where no rule allows them
+    const struct group_decl *unseen;                            // calls that answer ENOSYS, not the fallback, where no rule allows them
     struct setting_value limits[LIMIT_COUNT];
     struct env_value *env;
     size_t env_count;
@@ -118,9 +118,9 @@ struct policy {
         const struct use_decl *use;
         const struct use_chain *chain;
         struct policy *ceiling;
-    } *withins;
+    } * withins;
     size_t within_count;
-    struct graph *graph;     // shared by all questions about calls
+    struct graph *graph;              // shared by all questions about calls
     graph_node *verdicts[ARCH_COUNT]; // per call, made when asked for; NO_NODE before
     struct path_set *allowed_paths;
 };
@@ -134,9 +134,9 @@ struct policy *policy_build(struct compilation *, struct policy_decl *, struct e
 struct operation_point { // one operation
     enum domain domain;
     unsigned verb;
-    struct str path;       // files
-    struct net_point net;  // net
-    enum arch arch;        // calls
+    struct str path;      // files
+    struct net_point net; // net
+    enum arch arch;       // calls
     uint32_t number;
     uint64_t arguments[SYSCALL_ARGUMENTS];
     unsigned capability;
@@ -152,11 +152,11 @@ struct verdict policy_verdict(const struct policy *, const struct operation_poin
 bool rule_matches(const struct policy *, const struct rule *, const struct operation_point *); // whatever other rules say
 
 // The sets behind it.
-const struct path_set *policy_paths(struct policy *);               // what may be done to which path
-uint64_t policy_capabilities(const struct policy *);                // bits
-graph_node policy_call(struct policy *, enum arch, size_t call);    // seccomp return values, over the arguments
-graph_node policy_filter(struct policy *, enum arch);               // the whole filter: architecture, number, arguments
-graph_node test_graph(struct graph *, const struct test *);         // 1 where it holds; NULL: everywhere
+const struct path_set *policy_paths(struct policy *);            // what may be done to which path
+uint64_t policy_capabilities(const struct policy *);             // bits
+graph_node policy_call(struct policy *, enum arch, size_t call); // seccomp return values, over the arguments
+graph_node policy_filter(struct policy *, enum arch);            // the whole filter: architecture, number, arguments
+graph_node test_graph(struct graph *, const struct test *);      // 1 where it holds; NULL: everywhere
 bool test_holds(const struct test *, const uint64_t arguments[SYSCALL_ARGUMENTS]);
 bool policy_net_allows(const struct policy *, const struct net_point *);
 

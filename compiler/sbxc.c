@@ -222,15 +222,25 @@ static int emit(const struct options *options, char **files)
     return status;
 }
 
-enum { OPTION_CHECK = 256, OPTION_TEST, OPTION_WHY, OPTION_EMIT, OPTION_POLICY, OPTION_TARGET, OPTION_FORMAT, OPTION_DENY, OPTION_COLOR, OPTION_VERSION, OPTION_HELP };
+enum {
+    OPTION_CHECK = 256,
+    OPTION_TEST,
+    OPTION_WHY,
+    OPTION_EMIT,
+    OPTION_POLICY,
+    OPTION_TARGET,
+    OPTION_FORMAT,
+    OPTION_DENY,
+    OPTION_COLOR,
+    OPTION_VERSION,
+    OPTION_HELP
+};
 
 static const struct option long_options[] = {
-    {"check", no_argument, NULL, OPTION_CHECK},         {"test", no_argument, NULL, OPTION_TEST},
-    {"why", required_argument, NULL, OPTION_WHY},       {"emit", required_argument, NULL, OPTION_EMIT},
-    {"policy", required_argument, NULL, OPTION_POLICY}, {"target", required_argument, NULL, OPTION_TARGET},
-    {"format", required_argument, NULL, OPTION_FORMAT}, {"deny-warnings", no_argument, NULL, OPTION_DENY},
-    {"color", required_argument, NULL, OPTION_COLOR},   {"version", no_argument, NULL, OPTION_VERSION},
-    {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
+    {"check", no_argument, NULL, OPTION_CHECK},         {"test", no_argument, NULL, OPTION_TEST},           {"why", required_argument, NULL, OPTION_WHY},
+    {"emit", required_argument, NULL, OPTION_EMIT},     {"policy", required_argument, NULL, OPTION_POLICY}, {"target", required_argument, NULL, OPTION_TARGET},
+    {"format", required_argument, NULL, OPTION_FORMAT}, {"deny-warnings", no_argument, NULL, OPTION_DENY},  {"color", required_argument, NULL, OPTION_COLOR},
+    {"version", no_argument, NULL, OPTION_VERSION},     {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
 };
 
 // NULL when the options make sense, else what is wrong with them.
@@ -247,7 +257,10 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case 'o': options->output = optarg; break;
         case OPTION_CHECK: action = ACTION_CHECK; break;
         case OPTION_TEST: action = ACTION_TEST; break;
-        case OPTION_WHY: action = ACTION_WHY; options->question = optarg; break;
+        case OPTION_WHY:
+            action = ACTION_WHY;
+            options->question = optarg;
+            break;
         case OPTION_EMIT:
             action = ACTION_EMIT;
             options->emit = optarg;
@@ -273,12 +286,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             if (strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 && strcmp(color, "never") != 0)
                 return "--color is auto, always or never";
             break;
-        case OPTION_VERSION:
-            puts("sbxc " SBX_VERSION ", edition 1");
-            exit(STATUS_CLEAN);
-        case OPTION_HELP:
-            fputs(help, stdout);
-            exit(STATUS_CLEAN);
+        case OPTION_VERSION: puts("sbxc " SBX_VERSION ", edition 1"); exit(STATUS_CLEAN);
+        case OPTION_HELP: fputs(help, stdout); exit(STATUS_CLEAN);
         default: return "that option is not known, or lacks its value";
         }
         if (action != ACTION_NONE && options->action != ACTION_NONE)

@@ -106,9 +106,7 @@ void builder_add_setting(struct builder *b, const struct setting *setting)
         value.number = builder_action(setting->name.text);
         settle(b, &policy->fallback, value, "default");
         break;
-    case SETTING_LIMIT:
-        add_limit(b, setting);
-        break;
+    case SETTING_LIMIT: add_limit(b, setting); break;
     case SETTING_USER: {
         const struct expr *number = setting->values ? builder_evaluate(b, setting->values) : NULL;
         value.text = number ? STR("number") : setting->name.text;

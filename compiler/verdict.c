@@ -37,8 +37,7 @@ bool rule_matches(const struct policy *policy, const struct rule *rule, const st
     case DOMAIN_FILES:
         return rule->verbs & point->verb && any_covers(rule->paths, rule->path_count, point->path) &&
                !any_covers(rule->excepts, rule->except_count, point->path);
-    case DOMAIN_NET:
-        return net_set_contains(&rule->net, &point->net) && !net_set_contains(&rule->net_except, &point->net);
+    case DOMAIN_NET: return net_set_contains(&rule->net, &point->net) && !net_set_contains(&rule->net_except, &point->net);
     case DOMAIN_CALLS:
         for (size_t i = 0; i < rule->calls.count; i++) {
             const struct call_match *match = &rule->calls.list[i];
@@ -50,8 +49,7 @@ bool rule_matches(const struct policy *policy, const struct rule *rule, const st
             return call_matches_point(match, point);
         }
         return false;
-    case DOMAIN_CAPABILITIES:
-        return rule->capabilities >> point->capability & 1;
+    case DOMAIN_CAPABILITIES: return rule->capabilities >> point->capability & 1;
     }
     return false;
 }

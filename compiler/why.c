@@ -18,8 +18,11 @@ static void print_verdict(struct policy *policy, struct text *out, const struct 
 {
     struct verdict verdict = policy_verdict(policy, point);
     const char *error = verdict.error ? errno_name(verdict.error) : NULL;
-    text_addf(out, "%.*s: %s%s%s%s\n", STR_ARGS(operation_text(policy, point)), verdict.allowed ? "allowed" : verdict.killed ? "killed" : "denied", error ? " (" : "", error ? error : "",
-              error ? ")" : "");
+    text_addf(out, "%.*s: %s%s%s%s\n", STR_ARGS(operation_text(policy, point)),
+              verdict.allowed  ? "allowed"
+              : verdict.killed ? "killed"
+                               : "denied",
+              error ? " (" : "", error ? error : "", error ? ")" : "");
     if (verdict.rule)
         print_rule(policy, out, "by", verdict.rule);
     else

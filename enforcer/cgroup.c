@@ -120,7 +120,8 @@ static bool own_folder(const char *controller, char *folder, size_t size, bool *
         if (!tail || sscanf(line, "%*s %*s %*s %399s %399s", root, point) != 2)
             continue;
         bool unified = strncmp(tail, " - cgroup2 ", 11) == 0;
-        if (unified != *v2 || (!unified && (strncmp(tail, " - cgroup ", 10) != 0 || sscanf(tail, " - %*s %*s %399s", options) != 1 || !has_word(options, controller, ",\n"))))
+        if (unified != *v2 ||
+            (!unified && (strncmp(tail, " - cgroup ", 10) != 0 || sscanf(tail, " - %*s %*s %399s", options) != 1 || !has_word(options, controller, ",\n"))))
             continue;
         size_t above = strcmp(root, "/") == 0 ? 0 : strlen(root);
         if (strncmp(path, root, above) != 0)

@@ -28,7 +28,10 @@ struct cgroup_usage {
     uint64_t peak_bytes, oom_kills, pids_refused;
 };
 
-#define CGROUP_NONE {.groups = {{.folder = -1}, {.folder = -1}, {.folder = -1}}, .first = {-1, -1, -1}, .events = -1}
+#define CGROUP_NONE                                                                                                                                            \
+    {                                                                                                                                                          \
+        .groups = {{.folder = -1}, {.folder = -1}, {.folder = -1}}, .first = {-1, -1, -1}, .events = -1                                                        \
+    }
 
 int cgroup_version(void); // that the caller may make memory groups in: 2, 1, or 0 for none
 

@@ -23,13 +23,14 @@ static const struct plan_require *may_degrade(const struct plan *plan, enum feat
 {
     for (size_t i = 0; i < plan->require_count; i++)
         if (plan->requires[i].feature == feature && plan->requires[i].degrade)
-            return &plan->requires[i];
+    return &plan->requires[i];
     return NULL;
 }
 
 static void degrade(struct claims *claims, const struct plan *plan, const struct plan_require *require, struct str lost)
 {
-    claims->degraded = arena_grow(plan->arena, claims->degraded, claims->degraded_count * sizeof *claims->degraded, (claims->degraded_count + 1) * sizeof *claims->degraded);
+    claims->degraded =
+        arena_grow(plan->arena, claims->degraded, claims->degraded_count * sizeof *claims->degraded, (claims->degraded_count + 1) * sizeof *claims->degraded);
     claims->degraded[claims->degraded_count++] = (struct degradation){require->feature, lost, require->because, require->rule};
 }
 
@@ -43,8 +44,9 @@ static void claim_requires(const struct plan *plan, bool strict, struct claims *
         const char *name = feature_names[require->feature];
         struct str wanted = require->version ? str_format(plan->arena, "%s >= %llu", name, (unsigned long long)require->version) : str_from(name);
         if (!require->degrade || strict)
-            fail_with_advice(failure, require->rule, 0, require->degrade ? "--strict refuses to run with less" : "`else degrade because \"…\"` would let it run with less",
-                                    "the policy requires %.*s, and this host has %s", STR_ARGS(wanted), found);
+            fail_with_advice(failure, require->rule, 0,
+                             require->degrade ? "--strict refuses to run with less" : "`else degrade because \"…\"` would let it run with less",
+                             "the policy requires %.*s, and this host has %s", STR_ARGS(wanted), found);
         else
             degrade(claims, plan, require, wanted);
     }
@@ -79,7 +81,8 @@ static void claim_places(const struct plan *plan, const struct claims *claims, s
         if ((place->from == PLAN_PROC || place->from == PLAN_DEV) && place->path.length == 1)
             fail(failure, place->rule, 0, "the root of the view can't be a /proc or /dev");
         if (place->verbs && !(place->verbs & VERB_READ))
-            fail_with_advice(failure, place->rule, 0, "allow read too", "nothing here lets %.*s be written or executed without being read", STR_ARGS(place->path));
+            fail_with_advice(failure, place->rule, 0, "allow read too", "nothing here lets %.*s be written or executed without being read",
+                             STR_ARGS(place->path));
         unsigned writes = place->verbs & VERB_WRITE, above = 0;
         bool devices = place->from == PLAN_DEV && writes == VERB_MODIFY;
         if (writes == 0 || writes == VERB_WRITE || devices)
@@ -90,10 +93,12 @@ static void claim_places(const struct plan *plan, const struct claims *claims, s
                 break;
             }
         if (!claims->landlock)
-            fail_with_advice(failure, place->rule, 0, "allow or deny all of `write`, or run it on Linux 5.13 or newer with Landlock on", "only Landlock tells modify, create and delete apart, and this host has none");
+            fail_with_advice(failure, place->rule, 0, "allow or deny all of `write`, or run it on Linux 5.13 or newer with Landlock on",
+                             "only Landlock tells modify, create and delete apart, and this host has none");
         if (above & ~writes)
             fail_with_advice(failure, place->rule, 0, "allow the smaller set above and the larger one beneath, or deny all of `write` here",
-                             "at %.*s fewer of modify, create and delete are allowed than in the folder above, which nothing here can enforce", STR_ARGS(place->path));
+                             "at %.*s fewer of modify, create and delete are allowed than in the folder above, which nothing here can enforce",
+                             STR_ARGS(place->path));
     }
 }
 
@@ -121,5 +126,6 @@ struct str claim_place(const struct plan *plan, const struct claims *claims, con
     if (!layer)
         return STR("nothing makes it yet");
     bool writable = place->verbs & VERB_WRITE;
-    return str_format(plan->arena, "%s%s%s, nosuid, nodev%s", layer, writable ? "" : ", read-only", place->verbs & VERB_EXEC ? "" : ", noexec", claims->landlock ? "; Landlock" : "");
+    return str_format(plan->arena, "%s%s%s, nosuid, nodev%s", layer, writable ? "" : ", read-only", place->verbs & VERB_EXEC ? "" : ", noexec",
+                      claims->landlock ? "; Landlock" : "");
 }

@@ -8,7 +8,7 @@
 
 struct degradation { // something the policy asked for, went without, and said why it may
     enum feature feature;
-    struct str lost;    // "the limit memory"
+    struct str lost; // "the limit memory"
     struct str because;
     uint32_t rule;
 };

@@ -33,7 +33,10 @@ static struct str content_text(const struct plan *plan, const struct plan_view *
     else if (place->from == PLAN_TMPFS)
         text_addf(&text, "memory, %.*s", STR_ARGS(size_text(plan->arena, place->size)));
     else
-        text_addf(&text, "%s", place->from == PLAN_PROC ? "own processes" : place->from == PLAN_DEV ? "null, zero, full, random, tty, own terminals" : plan_from_names[place->from]);
+        text_addf(&text, "%s",
+                  place->from == PLAN_PROC  ? "own processes"
+                  : place->from == PLAN_DEV ? "null, zero, full, random, tty, own terminals"
+                                            : plan_from_names[place->from]);
     if (place->if_exists)
         text_addf(&text, ", if it exists");
     return text_str(&text);
@@ -63,7 +66,8 @@ static void print_network(FILE *out, const struct plan *plan, const struct netwo
         fprintf(out, "network            none: an empty network namespace, without even a loopback\n");
         return;
     }
-    fprintf(out, "network            an empty network namespace with a loopback of its own, ports from %u%s\n", network->port_start, network->needs_landlock ? ", of tcp only:" : "");
+    fprintf(out, "network            an empty network namespace with a loopback of its own, ports from %u%s\n", network->port_start,
+            network->needs_landlock ? ", of tcp only:" : "");
     for (size_t i = 0; i < network->port_count && i < 32; i++)
         fprintf(out, "                   tcp %u, by Landlock\n", network->ports[i].port);
     for (size_t i = 0; i < plan->net_count; i++)
@@ -81,10 +85,11 @@ static void print_limits(FILE *out, const struct run *run)
         if (!plan->limits[i].set)
             continue;
         uint64_t value = plan->limits[i].value;
-        struct str text = limit_types[i] == TYPE_SIZE       ? size_text(plan->arena, value)
-                          : limit_types[i] == TYPE_DURATION ? str_format(plan->arena, value % 1000 ? "%" PRIu64 " ms" : "%" PRIu64 " s", value % 1000 ? value : value / 1000)
-                          : limit_types[i] == TYPE_DECIMAL  ? str_format(plan->arena, "%" PRIu64 ".%03" PRIu64 " cores", value / 1000, value % 1000)
-                                                            : str_format(plan->arena, "%" PRIu64, value);
+        struct str text = limit_types[i] == TYPE_SIZE ? size_text(plan->arena, value)
+                          : limit_types[i] == TYPE_DURATION
+                              ? str_format(plan->arena, value % 1000 ? "%" PRIu64 " ms" : "%" PRIu64 " s", value % 1000 ? value : value / 1000)
+                          : limit_types[i] == TYPE_DECIMAL ? str_format(plan->arena, "%" PRIu64 ".%03" PRIu64 " cores", value / 1000, value % 1000)
+                                                           : str_format(plan->arena, "%" PRIu64, value);
         const char *keeper = limit_keeper(&run->claims->bounds, (enum limit)i);
         fprintf(out, "limit %-12s %.*s: %s%s\n", limit_names[i], STR_ARGS(text), keeper ? keeper : "NOT KEPT here", place_of(plan, plan->limits[i].rule));
     }
@@ -96,7 +101,8 @@ void dry_run_print(FILE *out, const struct run *run)
     fprintf(out, "policy             %.*s\ncommand           ", STR_ARGS(plan->name));
     for (char *const *word = run->argv; *word; word++)
         fprintf(out, " %s", *word);
-    fprintf(out, "\nuser               %s inside, without a way back to yours; starts in %.*s\n", plan->user == PLAN_USER_NUMBER ? str_format(plan->arena, "%u", plan->user_number).text : plan_user_names[plan->user],
+    fprintf(out, "\nuser               %s inside, without a way back to yours; starts in %.*s\n",
+            plan->user == PLAN_USER_NUMBER ? str_format(plan->arena, "%u", plan->user_number).text : plan_user_names[plan->user],
             STR_ARGS(plan->cwd.length ? plan->cwd : STR("/")));
     fprintf(out, "environment       ");
     for (char *const *variable = run->environment; *variable; variable++)

@@ -10,8 +10,8 @@
 #include "compiler/plan.h"
 
 struct failure {
-    int error;     // an errno; 0 when the text says it all
-    uint32_t rule; // of the plan, or NO_RULE
+    int error;        // an errno; 0 when the text says it all
+    uint32_t rule;    // of the plan, or NO_RULE
     char what[640];   // "mount tmpfs on /tmp"
     char advice[400]; // a sentence; may be empty
 };

@@ -72,12 +72,8 @@ bool host_has(enum feature feature, uint64_t version, const char **found)
         *found = have == 2 ? "version 2" : have == 1 ? "version 1" : "none that may be written";
         return have > 0 && (version == 0 || (uint64_t)have >= version);
     }
-    case FEATURE_user_namespaces:
-        *found = number_in("/proc/sys/user/max_user_namespaces") > 0 ? "yes" : "no";
-        return (*found)[0] == 'y';
-    case FEATURE_idmapped_mounts:
-        *found = geteuid() == 0 && host_can_change_identity() ? "yes" : "not for an ordinary user";
-        return (*found)[0] == 'y';
+    case FEATURE_user_namespaces: *found = number_in("/proc/sys/user/max_user_namespaces") > 0 ? "yes" : "no"; return (*found)[0] == 'y';
+    case FEATURE_idmapped_mounts: *found = geteuid() == 0 && host_can_change_identity() ? "yes" : "not for an ordinary user"; return (*found)[0] == 'y';
     default: // ebpf: nothing here uses it yet, so nothing may rely on it
         return false;
     }

@@ -35,7 +35,8 @@ int identity_prepare(struct identity *identity, struct failure *failure)
 
 void identity_choose(struct identity *identity, const struct plan *plan)
 {
-    const uid_t inside[PLAN_USER_COUNT] = {[PLAN_USER_NOBODY] = NOBODY, [PLAN_USER_ROOT] = 0, [PLAN_USER_SELF] = geteuid(), [PLAN_USER_NUMBER] = plan->user_number};
+    const uid_t inside[PLAN_USER_COUNT] = {
+        [PLAN_USER_NOBODY] = NOBODY, [PLAN_USER_ROOT] = 0, [PLAN_USER_SELF] = geteuid(), [PLAN_USER_NUMBER] = plan->user_number};
     identity->inside = inside[plan->user];
     identity->capabilities = plan->capabilities;
 }
@@ -106,7 +107,8 @@ int identity_become(const struct identity *identity, struct failure *failure)
 {
     if (!identity->as_root)
         return 0; // mapped already; an ordinary user's groups stay, and count for nothing inside
-    if (setgroups(0, NULL) != 0 || setresgid(identity->inside, identity->inside, identity->inside) != 0 || setresuid(identity->inside, identity->inside, identity->inside) != 0)
+    if (setgroups(0, NULL) != 0 || setresgid(identity->inside, identity->inside, identity->inside) != 0 ||
+        setresuid(identity->inside, identity->inside, identity->inside) != 0)
         return fail(failure, NO_RULE, errno, "cannot become user %u of the sandbox", identity->inside);
     return 0;
 }

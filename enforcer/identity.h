@@ -8,7 +8,7 @@
 struct identity {
     uid_t inside, outside_user;
     gid_t outside_group;
-    bool as_root; // sbxrun is root: outside is somebody else, and sbxrun writes the maps
+    bool as_root;          // sbxrun is root: outside is somebody else, and sbxrun writes the maps
     uint64_t capabilities; // bits
     void *prepared;        // an empty cap_t, made before clone: nothing may be allocated after
 };

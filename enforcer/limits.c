@@ -62,12 +62,8 @@ static bool add(struct bounds *bounds, const struct plan *plan, enum limit limit
             return false;
         add_rlimit(bounds, keeping->resource, value < UINT32_MAX ? value + 1 : value, 1); // and the sandbox's init
         return true;
-    case KEEPER_RLIMIT:
-        add_rlimit(bounds, keeping->resource, value, keeping->unit);
-        return true;
-    case KEEPER_TIMER:
-        bounds->lifetime = value;
-        return true;
+    case KEEPER_RLIMIT: add_rlimit(bounds, keeping->resource, value, keeping->unit); return true;
+    case KEEPER_TIMER: bounds->lifetime = value; return true;
     case KEEPER_PIPE:
         bounds->has_output = true;
         bounds->output = value;

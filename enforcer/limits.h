@@ -5,7 +5,7 @@
 
 #include "enforcer/failure.h"
 
-struct bounds { // what the limits of a plan come to on this host
+struct bounds {      // what the limits of a plan come to on this host
     unsigned kept;   // bits of enum limit: those that something keeps
     unsigned cgroup; // of them, those that control groups keep
     struct {

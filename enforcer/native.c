@@ -113,7 +113,8 @@ struct native *native_begin(struct arena *arena, bool shared)
     block_signals(native);
     native->sandbox.view = &native->view;
     native->sandbox.identity = &native->identity;
-    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 && make_pipes(native, failure) == 0 && shared && !native->identity.as_root)
+    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 && make_pipes(native, failure) == 0 && shared &&
+        !native->identity.as_root)
         start(native, failure);
     return native;
 }
@@ -218,7 +219,8 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     enum ended reason = ENDED_NOT_SET_UP;
     *outcome = (struct outcome){.ended = ENDED_NOT_SET_UP};
     if (set_going(native, run, failure) == 0) {
-        struct watched watched = {native->init, &run->claims->bounds, native->cgroup.events, {take_fd(native->streams[0]), take_fd(native->streams[1])}, &native->signals};
+        struct watched watched = {
+            native->init, &run->claims->bounds, native->cgroup.events, {take_fd(native->streams[0]), take_fd(native->streams[1])}, &native->signals};
         if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;
     } else if (native->sandbox.board.failed) {

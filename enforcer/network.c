@@ -37,8 +37,14 @@ static bool allowed(const struct plan *plan, const struct net_point *point)
     return any;
 }
 
-static net_address loopback_v4(void) { return net_prefix_first(&net_loopback_v4) + 1; } // 127.0.0.1
-static net_address loopback_v6(void) { return net_prefix_first(&net_loopback_v6); }
+static net_address loopback_v4(void)
+{
+    return net_prefix_first(&net_loopback_v4) + 1;
+} // 127.0.0.1
+static net_address loopback_v6(void)
+{
+    return net_prefix_first(&net_loopback_v6);
+}
 
 static bool is_loopback(const struct net_box *box)
 {
@@ -53,14 +59,15 @@ static int refuse(const struct plan_net *entry, const char *what, const char *ad
 
 struct port_use { // what is allowed to one verb of one protocol on the loopback
     size_t count;
-    uint16_t first; // where the last range begins
+    uint16_t first;      // where the last range begins
     bool all_from_first; // one range, up to 65535
     uint32_t total;
 };
 
 // Cuts the ports at every border of a rule and asks the policy function about each piece, for both families and every part of
 // 127.0.0.0/8 that some rule treats differently. False when the parts disagree.
-static bool ports_of(const struct plan *plan, unsigned verb, unsigned protocol, struct port_use *ports, void (*each)(void *, uint16_t first, uint16_t last), void *context)
+static bool ports_of(const struct plan *plan, unsigned verb, unsigned protocol, struct port_use *ports, void (*each)(void *, uint16_t first, uint16_t last),
+                     void *context)
 {
     *ports = (struct port_use){0};
     bool open = false;
@@ -169,7 +176,8 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
             continue;
         }
         if (!tcp || (listen.total && listen.total != 65536 && listen.total != bind.total))
-            return refuse(allow, "this set of ports", "all ports from a number up, `loopback:1024..65535`, for both bind and connect can be kept, and of tcp up to 1024 ports", failure);
+            return refuse(allow, "this set of ports",
+                          "all ports from a number up, `loopback:1024..65535`, for both bind and connect can be kept, and of tcp up to 1024 ports", failure);
         if (bind.total + connect.total > NETWORK_PORTS_MOST)
             return refuse(allow, "so many single ports", "name up to 1024 ports, or all from a number up: `loopback:1024..65535`", failure);
         if (host_landlock_abi() < 4)

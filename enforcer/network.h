@@ -10,15 +10,15 @@
 enum { NETWORK_PORTS_MOST = 1024 }; // that one policy may name one by one
 
 struct network {
-    bool loopback;         // bring it up
-    uint16_t port_start;   // the smallest port a program may bind
-    uint64_t tcp_rights;   // Landlock's rights on tcp ports that are handled at all: denied but for the ports below
+    bool loopback;       // bring it up
+    uint16_t port_start; // the smallest port a program may bind
+    uint64_t tcp_rights; // Landlock's rights on tcp ports that are handled at all: denied but for the ports below
     struct network_port {
         uint64_t rights;
         uint16_t port;
     } ports[NETWORK_PORTS_MOST];
     size_t port_count;
-    bool needs_landlock;   // true when the ports or rights are what enforces a rule, not a second layer
+    bool needs_landlock; // true when the ports or rights are what enforces a rule, not a second layer
 };
 
 // Returns 0, or -1 and the failure when something here can't be enforced.

@@ -22,15 +22,18 @@ static int file_system(const char *type, const struct mount_option *options, uin
     for (const struct mount_option *p = options; p->key; p++)
         if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, p->key, p->value, 0) != 0)
             return fail(failure, rule, errno, "cannot make a %s with %s=%s", type, p->key, p->value);
-    int tree = syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0 ? -1 : (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attributes);
+    int tree = syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0
+                   ? -1
+                   : (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attributes);
     if (tree >= 0)
         return tree;
     bool masked = errno == EPERM && strcmp(type, "proc") == 0;
-    return fail_with_advice(failure, rule, errno,
-                            masked ? "the kernel gives a new /proc only where a whole one is visible: a container that masks parts of its own must not (docker: --security-opt "
-                                     "systempaths=unconfined)"
-                                   : NULL,
-                            "cannot mount a %s for the sandbox", type);
+    return fail_with_advice(
+        failure, rule, errno,
+        masked ? "the kernel gives a new /proc only where a whole one is visible: a container that masks parts of its own must not (docker: --security-opt "
+                 "systempaths=unconfined)"
+               : NULL,
+        "cannot mount a %s for the sandbox", type);
 }
 
 int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t rule, struct failure *failure)

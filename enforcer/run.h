@@ -21,7 +21,9 @@ enum ended {
     ENDED_NOT_EXECUTED, // `value` is the errno of execve
     ENDED_EXITED,       // `value` is its status
     ENDED_SIGNALED,     // `value` is the signal
-    ENDED_LIFETIME, ENDED_MEMORY, ENDED_OUTPUT, // the supervisor ended it for that limit
+    ENDED_LIFETIME,
+    ENDED_MEMORY,
+    ENDED_OUTPUT, // the supervisor ended it for that limit
 };
 
 struct outcome {
@@ -32,7 +34,7 @@ struct outcome {
     bool peak_of_all;          // of the whole sandbox, not of its largest process
     bool pids_known;
     uint64_t oom_kills, pids_refused;
-    int outside_user;          // who its processes were on the host
+    int outside_user; // who its processes were on the host
 };
 
 struct native;

@@ -6,8 +6,8 @@
 #include "compiler/json.h"
 
 static const char *const ended_names[] = {
-    [ENDED_NOT_SET_UP] = "not set up", [ENDED_NOT_EXECUTED] = "not executed", [ENDED_EXITED] = "exited", [ENDED_SIGNALED] = "signaled",
-    [ENDED_LIFETIME] = "lifetime limit", [ENDED_MEMORY] = "memory limit", [ENDED_OUTPUT] = "output limit",
+    [ENDED_NOT_SET_UP] = "not set up",   [ENDED_NOT_EXECUTED] = "not executed", [ENDED_EXITED] = "exited",       [ENDED_SIGNALED] = "signaled",
+    [ENDED_LIFETIME] = "lifetime limit", [ENDED_MEMORY] = "memory limit",       [ENDED_OUTPUT] = "output limit",
 };
 
 static void write_rule(struct json_writer *w, const struct plan *plan, uint32_t rule)

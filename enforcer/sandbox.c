@@ -189,7 +189,7 @@ void sandbox_main(struct sandbox *sandbox)
     sigprocmask(SIG_SETMASK, &all, NULL);
     if (set_up(sandbox, &ruleset, failure))
         give_up(sandbox);
-    prctl(PR_SET_DUMPABLE, 0); // neither traced nor seen in /proc by what runs inside
+    prctl(PR_SET_DUMPABLE, 0);                                                  // neither traced nor seen in /proc by what runs inside
     pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL); // fork() takes locks
     if (command == 0)
         run_command(sandbox, ruleset);

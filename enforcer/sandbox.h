@@ -14,10 +14,10 @@
 struct board { // shared between supervisor, init and the command until its exec
     struct failure failure;
     bool failed;
-    int exec_error;      // errno of execve
+    int exec_error; // errno of execve
     bool command_ended;
-    int command_status;  // as waitpid(2) gives it
-    uint64_t ready;      // monotonic nanoseconds, just before exec
+    int command_status; // as waitpid(2) gives it
+    uint64_t ready;     // monotonic nanoseconds, just before exec
 };
 
 struct sandbox { // all that the inside needs; it lies where both sides see it, and the supervisor fills it in before it says go
@@ -26,12 +26,12 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     const struct identity *identity;
     struct sock_fprog filter;
     struct board board;
-    int lifeline;           // read end: a byte when the supervisor has done its part, end of file when it is gone
-    bool opens_view;        // the inside opens the host's files, as an ordinary user's
-    int output[2];          // write ends that may become standard output and standard error
-    bool has_output;        // they do
-    sigset_t caller_mask;   // the command's signal mask
-    cpu_set_t processors;   // that the command may run on
+    int lifeline;         // read end: a byte when the supervisor has done its part, end of file when it is gone
+    bool opens_view;      // the inside opens the host's files, as an ordinary user's
+    int output[2];        // write ends that may become standard output and standard error
+    bool has_output;      // they do
+    sigset_t caller_mask; // the command's signal mask
+    cpu_set_t processors; // that the command may run on
 };
 
 _Noreturn void sandbox_main(struct sandbox *);

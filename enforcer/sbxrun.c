@@ -149,9 +149,11 @@ static int check_command(const struct run *run, struct failure *failure)
         const char *call;
     } needed[] = {{"execve"}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-        uint32_t words[SECCOMP_WORDS] = {[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = (uint32_t)syscall_row((size_t)syscall_find(str_from(needed[i].call)))->number[ARCH_HERE]};
+        uint32_t words[SECCOMP_WORDS] = {
+            [WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = (uint32_t)syscall_row((size_t)syscall_find(str_from(needed[i].call)))->number[ARCH_HERE]};
         if (cbpf_run(&run->plan->filters[ARCH_HERE], words, NULL) != SECCOMP_ALLOW)
-            return fail_with_advice(failure, NO_RULE, 0, "`use std.base;` has the calls that any program needs", "no rule of the policy allows the system call %s, so nothing can be run under it", needed[i].call);
+            return fail_with_advice(failure, NO_RULE, 0, "`use std.base;` has the calls that any program needs",
+                                    "no rule of the policy allows the system call %s, so nothing can be run under it", needed[i].call);
     }
     if (command[0] == '/' && !(plan_verbs(run->plan, str_from(command)) & VERB_EXEC))
         return fail_with_advice(failure, NO_RULE, 0, "allow it, as with `allow read, exec \"/usr\";`", "no rule of the policy allows to exec %s", command);
@@ -164,22 +166,21 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
     switch (outcome->ended) {
     case ENDED_EXITED: return outcome->value;
     case ENDED_SIGNALED: return 128 + outcome->value;
-    case ENDED_NOT_SET_UP:
-        failure_print(stderr, failure, run->plan);
-        return STATUS_NOT_SET_UP;
+    case ENDED_NOT_SET_UP: failure_print(stderr, failure, run->plan); return STATUS_NOT_SET_UP;
     case ENDED_NOT_EXECUTED:
         fprintf(stderr, "sbxrun: cannot execute %s: %s%s\n", run->argv[0], strerror(outcome->value),
-                outcome->value == EACCES ? "; it is no program, or no rule allows to exec it" : outcome->value == ENOENT ? "; the view has no such file (or not the interpreter it names)" : "");
+                outcome->value == EACCES   ? "; it is no program, or no rule allows to exec it"
+                : outcome->value == ENOENT ? "; the view has no such file (or not the interpreter it names)"
+                                           : "");
         return outcome->value == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTED;
     case ENDED_LIFETIME:
         fprintf(stderr, "sbxrun: its lifetime ran out (%.*s)\n", STR_ARGS(rule_named(run->plan, limits[LIMIT_lifetime].rule)));
         return STATUS_LIFETIME;
     case ENDED_MEMORY:
-        fprintf(stderr, "sbxrun: killed for its memory, at a peak of %llu MiB (%.*s)\n", (unsigned long long)(outcome->peak >> 20), STR_ARGS(rule_named(run->plan, limits[LIMIT_memory].rule)));
+        fprintf(stderr, "sbxrun: killed for its memory, at a peak of %llu MiB (%.*s)\n", (unsigned long long)(outcome->peak >> 20),
+                STR_ARGS(rule_named(run->plan, limits[LIMIT_memory].rule)));
         return 128 + 9;
-    case ENDED_OUTPUT:
-        fprintf(stderr, "sbxrun: killed for its output (%.*s)\n", STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule)));
-        return 128 + 9;
+    case ENDED_OUTPUT: fprintf(stderr, "sbxrun: killed for its output (%.*s)\n", STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule))); return 128 + 9;
     }
     return STATUS_NOT_SET_UP;
 }
@@ -192,8 +193,13 @@ static int run_plan(struct plan *plan, const struct options *options, struct nat
     struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
     char *cwd = getcwd(NULL, 0), *home = getenv("HOME");
     *run = (struct run){
-        .plan = plan, .claims = claims, .argv = command_of(plan, options), .environment = environment_of(plan), .started = started,
-        .bases = {str_copy(plan->arena, plan->folder).text, cwd ? str_copy(plan->arena, str_from(cwd)).text : NULL, home ? str_copy(plan->arena, str_from(home)).text : NULL},
+        .plan = plan,
+        .claims = claims,
+        .argv = command_of(plan, options),
+        .environment = environment_of(plan),
+        .started = started,
+        .bases = {str_copy(plan->arena, plan->folder).text, cwd ? str_copy(plan->arena, str_from(cwd)).text : NULL,
+                  home ? str_copy(plan->arena, str_from(home)).text : NULL},
     };
     free(cwd);
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
@@ -220,8 +226,9 @@ static int run_plan(struct plan *plan, const struct options *options, struct nat
 enum { OPTION_POLICY = 256, OPTION_DRIVER, OPTION_STRICT, OPTION_DRY_RUN, OPTION_REPORT, OPTION_VERSION, OPTION_HELP };
 
 static const struct option long_options[] = {
-    {"policy", required_argument, NULL, OPTION_POLICY}, {"driver", required_argument, NULL, OPTION_DRIVER}, {"strict", no_argument, NULL, OPTION_STRICT},
-    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},     {"report", required_argument, NULL, OPTION_REPORT}, {"version", no_argument, NULL, OPTION_VERSION},
+    {"policy", required_argument, NULL, OPTION_POLICY}, {"driver", required_argument, NULL, OPTION_DRIVER},
+    {"strict", no_argument, NULL, OPTION_STRICT},       {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"report", required_argument, NULL, OPTION_REPORT}, {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
 };
 

@@ -13,7 +13,7 @@
 #include "enforcer/sandbox.h"
 #include "enforcer/scoped.h"
 
-#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 int supervisor_add(struct supervisor *s, struct watch *source, uint32_t events)
 {
@@ -84,8 +84,8 @@ struct output { // what both streams together may still write
 struct stream {
     struct watch from, to; // the command's end; sbxrun's own standard output or error
     struct output *output;
-    bool pollable; // a regular file as `to` is always ready and can't be waited for
-    char data[4096];  // at most what a ready pipe takes without blocking
+    bool pollable;   // a regular file as `to` is always ready and can't be waited for
+    char data[4096]; // at most what a ready pipe takes without blocking
     size_t used, sent;
 };
 
@@ -172,7 +172,8 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
     closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
     closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
     struct supervisor s = {.loop = loop, .init = watched->init, .reason = ENDED_EXITED};
-    struct watch init = {watched->init, init_ended}, signal = {signals, signal_came}, lifetime = {-1, lifetime_over}, memory = {watched->memory_events, memory_ran_out};
+    struct watch init = {watched->init, init_ended}, signal = {signals, signal_came}, lifetime = {-1, lifetime_over},
+                 memory = {watched->memory_events, memory_ran_out};
     struct output output = {watched->bounds->output};
     if (loop < 0 || signals < 0 || supervisor_add(&s, &init, EPOLLIN) || supervisor_add(&s, &signal, EPOLLIN))
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox");

@@ -10,10 +10,10 @@
 #include "enforcer/run.h"
 
 struct supervisor {
-    int loop, init;       // epoll; a pidfd of the sandbox's first process
-    bool over;            // the sandbox's processes are dead
-    enum ended reason;    // why the supervisor killed it; ENDED_EXITED while it did not
-    size_t streams_open;  // outputs not yet drained
+    int loop, init;      // epoll; a pidfd of the sandbox's first process
+    bool over;           // the sandbox's processes are dead
+    enum ended reason;   // why the supervisor killed it; ENDED_EXITED while it did not
+    size_t streams_open; // outputs not yet drained
 };
 
 struct watch {
@@ -25,10 +25,10 @@ int supervisor_add(struct supervisor *, struct watch *, uint32_t events);
 void supervisor_kill(struct supervisor *, enum ended reason);
 
 struct watched {
-    int init;            // pidfd
+    int init; // pidfd
     const struct bounds *bounds;
-    int memory_events;   // cgroup.h; -1
-    int streams[2];      // read ends of the command's output, or -1; supervise closes them
+    int memory_events;       // cgroup.h; -1
+    int streams[2];          // read ends of the command's output, or -1; supervise closes them
     const sigset_t *signals; // blocked; passed on to the command
 };
 

@@ -23,7 +23,8 @@ static const char *host_path(const struct plan *plan, const struct plan_view *pl
 {
     const char *base = place->base == PLAN_POLICY ? bases->policy : place->base == PLAN_CWD ? bases->cwd : place->base == PLAN_HOME ? bases->home : "";
     if (!base || (place->base != PLAN_ABSOLUTE && base[0] != '/')) {
-        fail(failure, place->rule, 0, "cannot tell where %s is on the host: %s", place->host.text, place->base == PLAN_HOME ? "HOME is not set" : "there is no such folder");
+        fail(failure, place->rule, 0, "cannot tell where %s is on the host: %s", place->host.text,
+             place->base == PLAN_HOME ? "HOME is not set" : "there is no such folder");
         return NULL;
     }
     if (place->base == PLAN_ABSOLUTE)
@@ -77,7 +78,8 @@ static enum plan_from content_kind(const struct view *view, int place)
 
 static uint64_t attributes_of(const struct view *view, size_t i)
 {
-    unsigned verbs = view->plan->view[i].verbs, writes = content_kind(view, (int)i) == PLAN_DEV ? VERB_CREATE | VERB_DELETE : VERB_WRITE; // devices can be written all the same
+    unsigned verbs = view->plan->view[i].verbs,
+             writes = content_kind(view, (int)i) == PLAN_DEV ? VERB_CREATE | VERB_DELETE : VERB_WRITE; // devices can be written all the same
     return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (verbs & writes ? 0 : MOUNT_ATTR_RDONLY) | (verbs & VERB_EXEC ? 0 : MOUNT_ATTR_NOEXEC);
 }
 
@@ -106,9 +108,11 @@ static int missing(struct view *view, size_t i, const char *what, int error, str
     if (error == ELOOP)
         return fail_with_advice(failure, p->rule, 0, "name what it points to", "%s is, or passes, a symbolic link that the sandbox could have made", what);
     if (error == ENOENT && p->from == PLAN_INHERIT)
-        return fail_with_advice(failure, p->rule, 0, "a path is kept apart from the folder it lies in by a mount, which needs it to be there: make it, or leave the rule away",
+        return fail_with_advice(failure, p->rule, 0,
+                                "a path is kept apart from the folder it lies in by a mount, which needs it to be there: make it, or leave the rule away",
                                 "%s does not exist on the host, so its rule can't be enforced", what);
-    return fail_with_advice(failure, p->rule, error, error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL, "cannot open %s on the host", what);
+    return fail_with_advice(failure, p->rule, error, error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL, "cannot open %s on the host",
+                            what);
 }
 
 static int open_place(struct view *view, size_t i, int identities, struct failure *failure)
@@ -143,7 +147,8 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
     if (place->tree < 0)
         return fail(failure, p->rule, errno, "cannot bind %s", what);
     if (identities >= 0 && !mapped && p->verbs & VERB_WRITE && status.st_uid == 0)
-        return fail_with_advice(failure, p->rule, 0, "run sbxrun as the user who owns the folder, or keep it on a file system that has idmapped mounts, such as ext4, xfs or tmpfs",
+        return fail_with_advice(failure, p->rule, 0,
+                                "run sbxrun as the user who owns the folder, or keep it on a file system that has idmapped mounts, such as ext4, xfs or tmpfs",
                                 "%s belongs to root and can't be presented to the sandbox as its own, since its file system has no idmapped mounts", what);
     return 0;
 }
@@ -226,7 +231,8 @@ static int make_target(const struct view *view, size_t i, bool folder, struct fa
     if (target >= 0 || errno != ENOENT)
         return target >= 0 ? target : fail(failure, rule, errno, "cannot reach %s in the view", place->path);
     if (!own_ground(view, i))
-        return fail_with_advice(failure, rule, 0, "make it there: sbxrun leaves nothing on the host", "there is no %s in the host folder that %s shows", place->path, view->places[place->above].path);
+        return fail_with_advice(failure, rule, 0, "make it there: sbxrun leaves nothing on the host", "there is no %s in the host folder that %s shows",
+                                place->path, view->places[place->above].path);
     const char *name;
     closing_fd int parent = make_parents(view->root, place->path + 1, &name);
     if (parent < 0)
@@ -270,7 +276,8 @@ static int change_rights(struct view *view, size_t i, int target, struct failure
 {
     uint64_t wanted = attributes_of(view, i), ours = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
     struct statvfs now;
-    if (is_mount(target) && fstatvfs(target, &now) == 0 && !(now.f_flag & ST_RDONLY) == !(wanted & MOUNT_ATTR_RDONLY) && !(now.f_flag & ST_NOEXEC) == !(wanted & MOUNT_ATTR_NOEXEC))
+    if (is_mount(target) && fstatvfs(target, &now) == 0 && !(now.f_flag & ST_RDONLY) == !(wanted & MOUNT_ATTR_RDONLY) &&
+        !(now.f_flag & ST_NOEXEC) == !(wanted & MOUNT_ATTR_NOEXEC))
         return 0;
     closing_fd int tree = sys_open_tree(target, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     struct mount_attr change = {.attr_set = wanted & ours, .attr_clr = ours & ~wanted};
@@ -292,7 +299,8 @@ static int attach_mask(struct view *view, size_t i, const struct masks *masks, s
         place->tree = tmpfs_mount(OWN_FOLDERS, "0111", MOUNT_ATTR_NOEXEC, view->plan->view[i].rule, failure);
     } else {
         bool mapped;
-        place->tree = tree_clone(folder ? masks->folder : masks->file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
+        place->tree =
+            tree_clone(folder ? masks->folder : masks->file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
     }
     if (place->tree < 0 || sys_move_mount(place->tree, target) != 0)
         return fail(failure, view->plan->view[i].rule, errno, "cannot hide %s", place->path);
@@ -303,7 +311,9 @@ static int attach_link(const struct view *view, size_t i, struct failure *failur
 {
     const char *name;
     closing_fd int parent = make_parents(view->root, view->places[i].path + 1, &name);
-    return parent < 0 || symlinkat(view->places[i].link, parent, name) != 0 ? fail(failure, view->plan->view[i].rule, errno, "cannot make the link %s", view->places[i].path) : 0;
+    return parent < 0 || symlinkat(view->places[i].link, parent, name) != 0
+               ? fail(failure, view->plan->view[i].rule, errno, "cannot make the link %s", view->places[i].path)
+               : 0;
 }
 
 static int make_content(const struct view *view, size_t i, struct failure *failure)

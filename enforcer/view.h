@@ -12,15 +12,15 @@ struct view_bases { // absolute paths on the host that a plan's relative ones st
     const char *policy, *cwd, *home;
 };
 
-struct view_place { // one of plan->view
+struct view_place {          // one of plan->view
     const char *path, *host; // NUL-terminated; host is NULL unless from the host
     int above;               // the place that this one lies in; -1: none
     int content;             // the place whose `from` provides what is here: itself, or one above; -1: nothing does
     bool has_below;          // places lie in it
     bool skipped;            // `if exists`, and it does not; or content above is skipped
     bool is_folder;
-    char *link;              // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
-    int source, tree;        // O_PATH on the host's side, kept for places below; the mount, not attached yet
+    char *link;       // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
+    int source, tree; // O_PATH on the host's side, kept for places below; the mount, not attached yet
 };
 
 struct view {

@@ -110,7 +110,8 @@ bool link_instead(const struct view *view, size_t place)
         return false;
     text[n] = '\0';
     const char *slash = strrchr(at->path, '/');
-    int length = text[0] == '/' ? snprintf(target, sizeof target, "%s", text) : snprintf(target, sizeof target, "%.*s/%s", (int)(slash - at->path), at->path, text);
+    int length =
+        text[0] == '/' ? snprintf(target, sizeof target, "%s", text) : snprintf(target, sizeof target, "%.*s/%s", (int)(slash - at->path), at->path, text);
     if (length < 2 || length >= (int)sizeof target || target[length - 1] == '/')
         return false;
     struct str goal = {target, (size_t)length};

@@ -14,8 +14,8 @@ struct arena;
 struct arena *arena_new(void);
 struct arena *arena_new_shared(void); // whose memory a process forked from this one sees change; NULL where there is no such memory
 void arena_free(struct arena *);
-void *arena_alloc(struct arena *, size_t bytes);                                    // zeroed, aligned for any type
-void *arena_grow(struct arena *, void *old, size_t old_bytes, size_t new_bytes);    // a larger copy; `old` stays valid
+void *arena_alloc(struct arena *, size_t bytes);                                 // zeroed, aligned for any type
+void *arena_grow(struct arena *, void *old, size_t old_bytes, size_t new_bytes); // a larger copy; `old` stays valid
 
 #define NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define NEW_ARRAY(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (size_t)(count)))
@@ -57,8 +57,8 @@ struct map {
     size_t count, capacity;
 };
 
-void *map_get(const struct map *, struct str key);                 // NULL when absent
-void *map_put(struct map *, struct str key, void *value);          // the value already there, which stays; else NULL
+void *map_get(const struct map *, struct str key);        // NULL when absent
+void *map_put(struct map *, struct str key, void *value); // the value already there, which stays; else NULL
 
 // The name nearest to `wrong` by edit distance among those offered, for "did you mean"; keeps the best in *best.
 struct nearest {

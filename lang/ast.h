@@ -7,10 +7,16 @@
 #include "lang/source.h"
 
 enum verb { // of files and of the network; bits of one mask
-    VERB_READ = 1, VERB_MODIFY = 2, VERB_CREATE = 4, VERB_DELETE = 8, VERB_EXEC = 16,
+    VERB_READ = 1,
+    VERB_MODIFY = 2,
+    VERB_CREATE = 4,
+    VERB_DELETE = 8,
+    VERB_EXEC = 16,
     VERB_WRITE = VERB_MODIFY | VERB_CREATE | VERB_DELETE,
     VERB_FILES = VERB_READ | VERB_WRITE | VERB_EXEC,
-    VERB_CONNECT = 32, VERB_BIND = 64, VERB_LISTEN = 128,
+    VERB_CONNECT = 32,
+    VERB_BIND = 64,
+    VERB_LISTEN = 128,
     VERB_NET = VERB_CONNECT | VERB_BIND | VERB_LISTEN,
 };
 
@@ -20,7 +26,16 @@ enum arch { ARCH_X86_64, ARCH_AARCH64, ARCH_COUNT };
 enum { ARCH_ALL_MASK = (1 << ARCH_COUNT) - 1 };
 
 enum type { // of parameters and values
-    TYPE_NONE, TYPE_PATH, TYPE_SIZE, TYPE_DURATION, TYPE_INT, TYPE_BOOL, TYPE_STRING, TYPE_HOST, TYPE_CIDR, TYPE_PORT,
+    TYPE_NONE,
+    TYPE_PATH,
+    TYPE_SIZE,
+    TYPE_DURATION,
+    TYPE_INT,
+    TYPE_BOOL,
+    TYPE_STRING,
+    TYPE_HOST,
+    TYPE_CIDR,
+    TYPE_PORT,
     TYPE_ENDPOINT,
     TYPE_DECIMAL, // what `cpu` takes; no parameter has it
 };
@@ -41,8 +56,17 @@ struct prefix { // addresses as IPv6; IPv4 lies at ::ffff:0:0/96 (RFC 4291 §2.5
 };
 
 enum expr_kind {
-    EXPR_STRING, EXPR_INT, EXPR_DECIMAL, EXPR_SIZE, EXPR_DURATION, EXPR_BOOL, EXPR_PREFIX, EXPR_LOOPBACK,
-    EXPR_HOST_LOOPBACK, EXPR_REFERENCE, EXPR_ENDPOINT,
+    EXPR_STRING,
+    EXPR_INT,
+    EXPR_DECIMAL,
+    EXPR_SIZE,
+    EXPR_DURATION,
+    EXPR_BOOL,
+    EXPR_PREFIX,
+    EXPR_LOOPBACK,
+    EXPR_HOST_LOOPBACK,
+    EXPR_REFERENCE,
+    EXPR_ENDPOINT,
 };
 
 struct expr {
@@ -84,10 +108,10 @@ struct condition { // on the arguments of a call
     enum condition_kind kind;
     struct span span;
     struct name argument;
-    enum comparison comparison;      // COMPARE; MASK: EQ or NE
-    struct constant *mask, *value;   // COMPARE, MASK
-    struct constant_range *ranges;   // IN
-    struct condition *left, *right;  // AND, OR; NOT: left
+    enum comparison comparison;     // COMPARE; MASK: EQ or NE
+    struct constant *mask, *value;  // COMPARE, MASK
+    struct constant_range *ranges;  // IN
+    struct condition *left, *right; // AND, OR; NOT: left
 };
 
 struct call { // a system call or a group, as named in a rule
@@ -97,8 +121,16 @@ struct call { // a system call or a group, as named in a rule
 };
 
 enum source_kind {
-    FROM_SAME, FROM_POLICY, FROM_CWD, FROM_HOME, // a host path: the same one; beside the policy; under the caller's …
-    FROM_TMPFS, FROM_OVERLAY, FROM_IMAGE, FROM_PROC, FROM_DEV, FROM_SECRET,
+    FROM_SAME,
+    FROM_POLICY,
+    FROM_CWD,
+    FROM_HOME, // a host path: the same one; beside the policy; under the caller's …
+    FROM_TMPFS,
+    FROM_OVERLAY,
+    FROM_IMAGE,
+    FROM_PROC,
+    FROM_DEV,
+    FROM_SECRET,
 };
 
 struct content { // what `from` says
@@ -116,12 +148,12 @@ enum domain { DOMAIN_FILES, DOMAIN_NET, DOMAIN_CALLS, DOMAIN_CAPABILITIES };
 struct operation { // a set of operations of one domain; what a rule, an expectation or a question is about
     enum domain domain;
     struct span span;
-    unsigned verbs;               // FILES, NET
-    struct expr *paths;           // FILES
-    unsigned protocols;           // NET
-    struct expr *targets;         // NET
-    struct call *calls;           // CALLS
-    struct condition *condition;  // CALLS, may be NULL
+    unsigned verbs;                 // FILES, NET
+    struct expr *paths;             // FILES
+    unsigned protocols;             // NET
+    struct expr *targets;           // NET
+    struct call *calls;             // CALLS
+    struct condition *condition;    // CALLS, may be NULL
     struct name_list *capabilities; // CAPABILITIES; NULL stands for all of them
 };
 
@@ -129,17 +161,24 @@ struct rule_decl {
     enum effect effect;
     struct span span;
     struct operation operation;
-    struct operation *except;  // same domain and verbs; NULL when the deny has no exception
-    struct content *content;   // FILES, may be NULL
+    struct operation *except; // same domain and verbs; NULL when the deny has no exception
+    struct content *content;  // FILES, may be NULL
     bool if_exists;
-    struct name deny_with;     // CALLS: an errno's name or `kill`; empty when not said
-    unsigned architectures;    // CALLS: bits of enum arch
+    struct name deny_with;  // CALLS: an errno's name or `kill`; empty when not said
+    unsigned architectures; // CALLS: bits of enum arch
     struct str because;
     struct rule_decl *next;
 };
 
 enum setting_kind {
-    SETTING_COMMAND, SETTING_SUMMARY, SETTING_DEFAULT, SETTING_LIMIT, SETTING_USER, SETTING_CWD, SETTING_ENV_KEEP, SETTING_ENV_SET,
+    SETTING_COMMAND,
+    SETTING_SUMMARY,
+    SETTING_DEFAULT,
+    SETTING_LIMIT,
+    SETTING_USER,
+    SETTING_CWD,
+    SETTING_ENV_KEEP,
+    SETTING_ENV_SET,
 };
 
 struct setting {
@@ -170,13 +209,13 @@ struct require_decl {
     struct require_decl *next;
 };
 
-struct argument { // of a `use`
+struct argument {     // of a `use`
     struct name name; // empty when by position
     struct expr *value;
     struct argument *next;
 };
 
-struct use_decl { // also `within`
+struct use_decl {           // also `within`
     struct name_list *path; // a.b.c
     struct argument *arguments;
     struct span span;
@@ -227,7 +266,7 @@ struct import_decl {
     struct name file;       // "…"
     struct name alias;      // may be empty
     struct span span;
-    struct module *module;  // set by module.c; NULL when it could not be read
+    struct module *module; // set by module.c; NULL when it could not be read
     struct import_decl *next;
 };
 
@@ -246,8 +285,36 @@ struct module {
 };
 
 // Lists are built as rings: the pointer is the last item, whose `next` is the first, so that adding at the end costs nothing.
-#define RING_ADD(ring, item) ({ __auto_type r_ = (ring); __auto_type i_ = (item); \
-    if (r_) { i_->next = r_->next; r_->next = i_; } else { i_->next = i_; } i_; })
-#define RING_LIST(ring) ({ __auto_type r_ = (ring); __auto_type f_ = r_; if (r_) { f_ = r_->next; r_->next = NULL; } f_; })
-#define RING_JOIN(a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); \
-    if (a_ && b_) { __auto_type f_ = a_->next; a_->next = b_->next; b_->next = f_; } b_ ? b_ : a_; })
+#define RING_ADD(ring, item)                                                                                                                                   \
+    ({                                                                                                                                                         \
+        __auto_type r_ = (ring);                                                                                                                               \
+        __auto_type i_ = (item);                                                                                                                               \
+        if (r_) {                                                                                                                                              \
+            i_->next = r_->next;                                                                                                                               \
+            r_->next = i_;                                                                                                                                     \
+        } else {                                                                                                                                               \
+            i_->next = i_;                                                                                                                                     \
+        }                                                                                                                                                      \
+        i_;                                                                                                                                                    \
+    })
+#define RING_LIST(ring)                                                                                                                                        \
+    ({                                                                                                                                                         \
+        __auto_type r_ = (ring);                                                                                                                               \
+        __auto_type f_ = r_;                                                                                                                                   \
+        if (r_) {                                                                                                                                              \
+            f_ = r_->next;                                                                                                                                     \
+            r_->next = NULL;                                                                                                                                   \
+        }                                                                                                                                                      \
+        f_;                                                                                                                                                    \
+    })
+#define RING_JOIN(a, b)                                                                                                                                        \
+    ({                                                                                                                                                         \
+        __auto_type a_ = (a);                                                                                                                                  \
+        __auto_type b_ = (b);                                                                                                                                  \
+        if (a_ && b_) {                                                                                                                                        \
+            __auto_type f_ = a_->next;                                                                                                                         \
+            a_->next = b_->next;                                                                                                                               \
+            b_->next = f_;                                                                                                                                     \
+        }                                                                                                                                                      \
+        b_ ? b_ : a_;                                                                                                                                          \
+    })

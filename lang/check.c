@@ -19,8 +19,7 @@ static bool check_operation(struct scope *scope, const struct operation *operati
         for (const struct expr *target = operation->targets; target; target = target->next)
             good = scope_check_target(scope, target, operation->protocols) && good;
         return good;
-    case DOMAIN_CALLS:
-        return scope_check_calls(scope, operation);
+    case DOMAIN_CALLS: return scope_check_calls(scope, operation);
     case DOMAIN_CAPABILITIES:
         for (const struct name_list *name = operation->capabilities; name; name = name->next) {
             if (capability_find(name->name.text) >= 0)
@@ -84,8 +83,8 @@ static void check_content(struct scope *scope, const struct rule_decl *rule)
         for (const struct secret_decl *secret = scope->policy->secrets; secret; secret = secret->next)
             if (str_equal(secret->name.text, content->secret.text))
                 return;
-        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0412, content->secret.span, STR_ARGS(content->secret.text)),
-                         content->secret.span, "the policy's `secrets` block has none with this name");
+        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0412, content->secret.span, STR_ARGS(content->secret.text)), content->secret.span,
+                         "the policy's `secrets` block has none with this name");
     }
 }
 
@@ -99,7 +98,8 @@ static void check_rule(struct scope *scope, const struct rule_decl *rule)
                              "to allow less, name less, or deny the rest");
     }
     if (rule->deny_with.text.length && rule->effect != EFFECT_DENY)
-        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0414, rule->deny_with.span), rule->deny_with.span, "only a deny answers with an error");
+        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0414, rule->deny_with.span), rule->deny_with.span,
+                         "only a deny answers with an error");
     check_errno(scope, rule->deny_with);
     check_content(scope, rule);
 }
@@ -108,19 +108,20 @@ static void check_user(struct scope *scope, const struct setting *setting)
 {
     if (setting->values) {
         if (scope_check_value(scope, setting->values, TYPE_INT) && setting->values->kind == EXPR_INT && setting->values->number > 65535)
-            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0602, setting->values->span), setting->values->span, "a user's number here is at most 65535");
+            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0602, setting->values->span), setting->values->span,
+                             "a user's number here is at most 65535");
         return;
     }
     struct str name = setting->name.text;
     if (!str_is(name, "root") && !str_is(name, "nobody") && !str_is(name, "self"))
-        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0602, setting->name.span), setting->name.span, "it is `root`, `nobody`, `self` or a number");
+        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0602, setting->name.span), setting->name.span,
+                         "it is `root`, `nobody`, `self` or a number");
 }
 
 static void check_setting(struct scope *scope, const struct setting *setting)
 {
     switch (setting->kind) {
-    case SETTING_SUMMARY:
-        break;
+    case SETTING_SUMMARY: break;
     case SETTING_COMMAND:
         for (const struct expr *value = setting->values; value; value = value->next) {
             enum type have;
@@ -132,9 +133,7 @@ static void check_setting(struct scope *scope, const struct setting *setting)
                 report_type(scope->diagnostics, value, TYPE_STRING, expr_kind_name(literal->kind));
         }
         break;
-    case SETTING_DEFAULT:
-        check_errno(scope, setting->name);
-        break;
+    case SETTING_DEFAULT: check_errno(scope, setting->name); break;
     case SETTING_LIMIT: {
         int limit = limit_find(setting->name.text);
         if (limit >= 0) {
@@ -154,9 +153,7 @@ static void check_setting(struct scope *scope, const struct setting *setting)
             diagnostic_label(scope->diagnostics, d, setting->name.span, "the limits are %.*s", STR_ARGS(text_str(&all)));
         break;
     }
-    case SETTING_USER:
-        check_user(scope, setting);
-        break;
+    case SETTING_USER: check_user(scope, setting); break;
     case SETTING_CWD: {
         enum type have;
         bool typed = scope_check_value(scope, setting->values, TYPE_PATH);
@@ -165,8 +162,7 @@ static void check_setting(struct scope *scope, const struct setting *setting)
             check_view_path(scope->compilation, literal);
         break;
     }
-    case SETTING_ENV_KEEP:
-        break;
+    case SETTING_ENV_KEEP: break;
     case SETTING_ENV_SET: {
         enum type have;
         unsigned before = scope->diagnostics->errors;
@@ -222,7 +218,8 @@ static void check_policy(struct compilation *compilation, struct module *module,
             else
                 diagnostic_label(scope.diagnostics, d, require->feature.span, "a host can be asked for %.*s", STR_ARGS(text_str(&all)));
         } else if (require->version && !feature_versions[feature]) {
-            diagnostic_label(scope.diagnostics, diagnose(scope.diagnostics, SBX0605, require->span, feature_names[feature]), require->span, "a host has it or has it not");
+            diagnostic_label(scope.diagnostics, diagnose(scope.diagnostics, SBX0605, require->span, feature_names[feature]), require->span,
+                             "a host has it or has it not");
         }
     }
 }

@@ -82,7 +82,8 @@ static void resolve_group(struct compilation *compilation, struct group_decl *gr
         return;
     struct scope scope = {compilation, &compilation->diagnostics, group->module, NULL};
     if (group->resolving) {
-        diagnostic_label(scope.diagnostics, diagnose(scope.diagnostics, SBX0504, group->name.span, STR_ARGS(group->name.text)), group->name.span, "it contains itself");
+        diagnostic_label(scope.diagnostics, diagnose(scope.diagnostics, SBX0504, group->name.span, STR_ARGS(group->name.text)), group->name.span,
+                         "it contains itself");
         return;
     }
     group->resolving = true;
@@ -114,8 +115,7 @@ static bool check_constant(struct scope *scope, const struct constant *constant,
     enum argument_type type = row->arguments[argument].type;
     unsigned bits = argument_bits(type);
     switch (constant->kind) {
-    case CONSTANT_OR:
-        return check_constant(scope, constant->left, row, argument) && check_constant(scope, constant->right, row, argument);
+    case CONSTANT_OR: return check_constant(scope, constant->left, row, argument) && check_constant(scope, constant->right, row, argument);
     case CONSTANT_REFERENCE: {
         struct expr expr = {.kind = EXPR_REFERENCE, .span = constant->span, .text = constant->name};
         return scope_check_value(scope, &expr, TYPE_INT);
@@ -149,14 +149,13 @@ static bool check_constant(struct scope *scope, const struct constant *constant,
 static bool check_condition_for(struct scope *scope, const struct condition *condition, const struct syscall_row *row)
 {
     switch (condition->kind) {
-    case CONDITION_AND: case CONDITION_OR: {
+    case CONDITION_AND:
+    case CONDITION_OR: {
         bool left = check_condition_for(scope, condition->left, row);
         return check_condition_for(scope, condition->right, row) && left;
     }
-    case CONDITION_NOT:
-        return check_condition_for(scope, condition->left, row);
-    default:
-        break;
+    case CONDITION_NOT: return check_condition_for(scope, condition->left, row);
+    default: break;
     }
     struct name name = condition->argument;
     int argument = syscall_argument(row, name.text);
@@ -176,7 +175,8 @@ static bool check_condition_for(struct scope *scope, const struct condition *con
                      (condition->comparison == COMPARE_EQ || condition->comparison == COMPARE_NE);
     if (argument_is_pointer(type) && !null_test) {
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0508, condition->span, row->name, row->arguments[argument].name);
-        diagnostic_label(scope->diagnostics, d, condition->span, "a filter sees the address, never what lies there, and another thread may change it after the check");
+        diagnostic_label(scope->diagnostics, d, condition->span,
+                         "a filter sees the address, never what lies there, and another thread may change it after the check");
         return false;
     }
     bool ordered = condition->kind == CONDITION_COMPARE && condition->comparison != COMPARE_EQ && condition->comparison != COMPARE_NE;

@@ -78,12 +78,14 @@ static void check_arguments(struct scope *scope, struct use_decl *use)
         if (!parameter) {
             struct span span = argument->name.text.length ? argument->name.span : argument->value->span;
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0311, span, STR_ARGS(target->name.text));
-            diagnostic_label(scope->diagnostics, d, span, argument->name.text.length ? "none of its parameters is called so" : "one value more than it has parameters");
+            diagnostic_label(scope->diagnostics, d, span,
+                             argument->name.text.length ? "none of its parameters is called so" : "one value more than it has parameters");
             diagnostic_label(scope->diagnostics, d, target->name.span, "the policy is here");
             continue;
         }
         if (map_put(&seen, parameter->name.text, parameter)) {
-            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0312, argument->value->span, STR_ARGS(parameter->name.text)), argument->value->span, "it has a value already");
+            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0312, argument->value->span, STR_ARGS(parameter->name.text)),
+                             argument->value->span, "it has a value already");
             continue;
         }
         if (parameter->type != TYPE_NONE)
@@ -92,7 +94,8 @@ static void check_arguments(struct scope *scope, struct use_decl *use)
     for (struct parameter *parameter = target->parameters; parameter; parameter = parameter->next)
         if (!parameter->value && !map_get(&seen, parameter->name.text)) {
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0313, use->span, STR_ARGS(parameter->name.text), STR_ARGS(target->name.text));
-            diagnostic_label(scope->diagnostics, d, use->span, "write `%.*s(%.*s = %s)`", STR_ARGS(target->name.text), STR_ARGS(parameter->name.text), type_example(parameter->type));
+            diagnostic_label(scope->diagnostics, d, use->span, "write `%.*s(%.*s = %s)`", STR_ARGS(target->name.text), STR_ARGS(parameter->name.text),
+                             type_example(parameter->type));
             diagnostic_label(scope->diagnostics, d, parameter->name.span, "it has no default");
         }
 }

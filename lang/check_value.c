@@ -98,9 +98,10 @@ bool check_port(struct compilation *compilation, const struct expr *expr)
 const char *expr_kind_name(enum expr_kind kind)
 {
     static const char *const names[] = {
-        [EXPR_STRING] = "a string", [EXPR_INT] = "a number", [EXPR_DECIMAL] = "a number with a point", [EXPR_SIZE] = "a size",
-        [EXPR_DURATION] = "a duration", [EXPR_BOOL] = "true or false", [EXPR_PREFIX] = "an address", [EXPR_LOOPBACK] = "`loopback`",
-        [EXPR_HOST_LOOPBACK] = "`host-loopback`", [EXPR_REFERENCE] = "a parameter", [EXPR_ENDPOINT] = "an endpoint",
+        [EXPR_STRING] = "a string",       [EXPR_INT] = "a number",         [EXPR_DECIMAL] = "a number with a point",
+        [EXPR_SIZE] = "a size",           [EXPR_DURATION] = "a duration",  [EXPR_BOOL] = "true or false",
+        [EXPR_PREFIX] = "an address",     [EXPR_LOOPBACK] = "`loopback`",  [EXPR_HOST_LOOPBACK] = "`host-loopback`",
+        [EXPR_REFERENCE] = "a parameter", [EXPR_ENDPOINT] = "an endpoint",
     };
     return names[kind];
 }
@@ -108,11 +109,13 @@ const char *expr_kind_name(enum expr_kind kind)
 static bool kind_fits(enum expr_kind kind, enum type type)
 {
     switch (type) {
-    case TYPE_PATH: case TYPE_STRING: return kind == EXPR_STRING;
+    case TYPE_PATH:
+    case TYPE_STRING: return kind == EXPR_STRING;
     case TYPE_HOST: return kind == EXPR_STRING;
     case TYPE_SIZE: return kind == EXPR_SIZE;
     case TYPE_DURATION: return kind == EXPR_DURATION;
-    case TYPE_INT: case TYPE_PORT: return kind == EXPR_INT;
+    case TYPE_INT:
+    case TYPE_PORT: return kind == EXPR_INT;
     case TYPE_BOOL: return kind == EXPR_BOOL;
     case TYPE_CIDR: return kind == EXPR_PREFIX;
     case TYPE_ENDPOINT: return kind == EXPR_ENDPOINT;
@@ -152,7 +155,8 @@ bool check_type(struct compilation *compilation, const struct expr *expr, enum t
     if (!kind_fits(expr->kind, type))
         return report_type(&compilation->diagnostics, expr, type, expr_kind_name(expr->kind));
     if (expr->kind == EXPR_INT && expr->prefix.length) {
-        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0408, expr->span), expr->span, "only a condition on an argument can compare with one");
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0408, expr->span), expr->span,
+                         "only a condition on an argument can compare with one");
         return false;
     }
     if (type == TYPE_HOST)
@@ -244,7 +248,8 @@ bool scope_check_target(struct scope *scope, const struct expr *expr, unsigned p
     if (!literal) {
         if (have == TYPE_NONE || have == TYPE_HOST || have == TYPE_CIDR || have == TYPE_ENDPOINT || (have == TYPE_PATH && protocols == PROTOCOL_UNIX))
             return scope->diagnostics->errors == before;
-        return report_type(scope->diagnostics, expr, TYPE_ENDPOINT, str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
+        return report_type(scope->diagnostics, expr, TYPE_ENDPOINT,
+                           str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
     }
     if (literal->kind == EXPR_ENDPOINT) {
         bool ports = check_ports(scope, literal);
@@ -261,9 +266,8 @@ bool scope_check_target(struct scope *scope, const struct expr *expr, unsigned p
         return ports;
     }
     if (literal->kind == EXPR_STRING)
-        return protocols == PROTOCOL_UNIX || (literal->text.length && literal->text.text[0] == '/')
-                   ? check_view_path(scope->compilation, literal)
-                   : check_host_name(scope->compilation, literal);
+        return protocols == PROTOCOL_UNIX || (literal->text.length && literal->text.text[0] == '/') ? check_view_path(scope->compilation, literal)
+                                                                                                    : check_host_name(scope->compilation, literal);
     if (literal->kind != EXPR_PREFIX && literal->kind != EXPR_LOOPBACK && literal->kind != EXPR_HOST_LOOPBACK)
         return report_type(scope->diagnostics, expr, TYPE_ENDPOINT, expr_kind_name(literal->kind));
     return true;

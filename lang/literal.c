@@ -9,18 +9,18 @@ static const struct unit {
     enum expr_kind kind;
     uint64_t factor; // bytes, or milliseconds
 } units[] = {
-    {"B", EXPR_SIZE, 1}, {"KiB", EXPR_SIZE, 1ull << 10}, {"MiB", EXPR_SIZE, 1ull << 20}, {"GiB", EXPR_SIZE, 1ull << 30},
-    {"ms", EXPR_DURATION, 1}, {"s", EXPR_DURATION, 1000}, {"min", EXPR_DURATION, 60 * 1000}, {"h", EXPR_DURATION, 3600 * 1000},
+    {"B", EXPR_SIZE, 1},      {"KiB", EXPR_SIZE, 1ull << 10}, {"MiB", EXPR_SIZE, 1ull << 20},    {"GiB", EXPR_SIZE, 1ull << 30},
+    {"ms", EXPR_DURATION, 1}, {"s", EXPR_DURATION, 1000},     {"min", EXPR_DURATION, 60 * 1000}, {"h", EXPR_DURATION, 3600 * 1000},
 };
 
 // What people write for a unit that is not one.
 static const struct {
     const char *wrong, *right;
 } unit_habits[] = {
-    {"K", "KiB"}, {"k", "KiB"}, {"KB", "KiB"}, {"kB", "KiB"}, {"kb", "KiB"}, {"Kb", "KiB"}, {"Ki", "KiB"}, {"M", "MiB"}, {"m", "MiB"},
-    {"MB", "MiB"}, {"mb", "MiB"}, {"Mb", "MiB"}, {"Mi", "MiB"}, {"G", "GiB"}, {"g", "GiB"}, {"GB", "GiB"}, {"gb", "GiB"},
-    {"Gb", "GiB"}, {"Gi", "GiB"}, {"sec", "s"}, {"secs", "s"}, {"second", "s"}, {"seconds", "s"}, {"minute", "min"}, {"minutes", "min"},
-    {"mins", "min"}, {"hr", "h"}, {"hour", "h"}, {"hours", "h"}, {"b", "B"}, {"bytes", "B"}, {"kib", "KiB"}, {"mib", "MiB"}, {"gib", "GiB"},
+    {"K", "KiB"},  {"k", "KiB"},   {"KB", "KiB"}, {"kB", "KiB"},   {"kb", "KiB"},    {"Kb", "KiB"},     {"Ki", "KiB"},      {"M", "MiB"},    {"m", "MiB"},
+    {"MB", "MiB"}, {"mb", "MiB"},  {"Mb", "MiB"}, {"Mi", "MiB"},   {"G", "GiB"},     {"g", "GiB"},      {"GB", "GiB"},      {"gb", "GiB"},   {"Gb", "GiB"},
+    {"Gi", "GiB"}, {"sec", "s"},   {"secs", "s"}, {"second", "s"}, {"seconds", "s"}, {"minute", "min"}, {"minutes", "min"}, {"mins", "min"}, {"hr", "h"},
+    {"hour", "h"}, {"hours", "h"}, {"b", "B"},    {"bytes", "B"},  {"kib", "KiB"},   {"mib", "MiB"},    {"gib", "GiB"},
 };
 
 static void report_unit(struct parse *parse, struct span span, struct str unit, const char *digits, size_t digit_count)
@@ -85,8 +85,7 @@ struct expr *literal_number(struct parse *parse, struct span span, const char *t
             size_t fraction = count_of(text + used + 1, length - used - 1, "0123456789");
             uint64_t part;
             expr->kind = EXPR_DECIMAL;
-            if (fraction > 3 || !read_digits(text + used + 1, fraction, 10, &part) ||
-                __builtin_mul_overflow(expr->number, 1000u, &expr->number)) {
+            if (fraction > 3 || !read_digits(text + used + 1, fraction, 10, &part) || __builtin_mul_overflow(expr->number, 1000u, &expr->number)) {
                 diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0108, span, (int)length, text), span,
                                  "at most three digits after the point");
                 return expr;
@@ -96,8 +95,8 @@ struct expr *literal_number(struct parse *parse, struct span span, const char *t
             expr->number += part;
             used += 1 + fraction;
         } else if (length > 1 && text[0] == '0' && used == length && digits > 1) {
-            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0109, span, (int)length, text), span,
-                             "octal is written `0o%.*s`", (int)length - 1, text + 1);
+            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0109, span, (int)length, text), span, "octal is written `0o%.*s`",
+                             (int)length - 1, text + 1);
         }
         if (used < length) {
             const struct unit *unit = NULL;
@@ -192,8 +191,7 @@ struct str literal_string(struct parse *parse, struct span span, const char *tex
             value[used++] = byte;
             i += 2;
         } else {
-            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0113, escape, c), escape,
-                             "the escapes are \\\\, \\\", \\n, \\t and \\xNN");
+            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0113, escape, c), escape, "the escapes are \\\\, \\\", \\n, \\t and \\xNN");
         }
     }
     return (struct str){value, used};

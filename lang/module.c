@@ -299,8 +299,8 @@ static struct module *import_file(struct compilation *compilation, struct module
         return NULL;
     }
     if (module->source->is_library) {
-        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0302, import->file.span, STR_ARGS(file)),
-                         import->file.span, "the standard library imports itself by name");
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0302, import->file.span, STR_ARGS(file)), import->file.span,
+                         "the standard library imports itself by name");
         return NULL;
     }
     struct str path = str_format(arena, "%.*s/%.*s", STR_ARGS(module->source->folder), STR_ARGS(file));

@@ -38,4 +38,4 @@ const struct library_file *library_find(struct str name); // NULL when absent
 const struct library_file *library_at(size_t index);      // NULL past the end
 
 struct str name_list_text(struct arena *, const struct name_list *, const char *separator); // "a.b.c"
-struct str path_stem(struct str path);                                                       // "/a/python.sbx": "python"
+struct str path_stem(struct str path);                                                      // "/a/python.sbx": "python"

@@ -20,8 +20,8 @@ const struct expr *scope_follow(struct scope *, const struct expr *, enum type *
 bool scope_check_value(struct scope *, const struct expr *, enum type want);
 bool scope_check_target(struct scope *, const struct expr *, unsigned protocols); // of a net rule
 bool scope_check_calls(struct scope *, const struct operation *);
-void scope_check_group(struct scope *, struct group_decl *);                      // and its members
-void scope_check_uses(struct scope *);                                            // of the policy: their targets and arguments
+void scope_check_group(struct scope *, struct group_decl *); // and its members
+void scope_check_uses(struct scope *);                       // of the policy: their targets and arguments
 void scope_check_use_circles(struct compilation *, struct policy_decl *);
 
 bool report_type(struct diagnostics *, const struct expr *, enum type wanted, const char *got); // false

@@ -5,8 +5,7 @@ struct source *source_add(struct sources *sources, struct str name, struct str f
 {
     if (sources->count == sources->capacity) {
         uint32_t capacity = sources->capacity ? sources->capacity * 2 : 8;
-        sources->list = arena_grow(sources->arena, sources->list, sources->count * sizeof *sources->list,
-                                   capacity * sizeof *sources->list);
+        sources->list = arena_grow(sources->arena, sources->list, sources->count * sizeof *sources->list, capacity * sizeof *sources->list);
         sources->capacity = capacity;
     }
     struct source *source = NEW(sources->arena, struct source);
@@ -56,7 +55,8 @@ static uint32_t points_before(const struct source *source, uint32_t offset)
         return 0;
     if (offset > source->text.length)
         offset = (uint32_t)source->text.length;
-    uint32_t stride = offset < source->text.length ? offset / SOURCE_STRIDE : ((uint32_t)source->text.length - 1) / SOURCE_STRIDE, count = source->points[stride];
+    uint32_t stride = offset < source->text.length ? offset / SOURCE_STRIDE : ((uint32_t)source->text.length - 1) / SOURCE_STRIDE,
+             count = source->points[stride];
     for (uint32_t i = stride * SOURCE_STRIDE; i < offset; i++)
         count += starts_character(source->text.text[i]);
     return count;

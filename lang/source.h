@@ -8,13 +8,13 @@ struct span { // bytes [start, end) of a source; source 0 is no place at all
 };
 
 struct source {
-    uint32_t number;     // from 1
-    struct str name;     // as messages show it
-    struct str folder;   // where its relative paths start: absolute, no trailing slash; "" for the caller's working directory
+    uint32_t number;   // from 1
+    struct str name;   // as messages show it
+    struct str folder; // where its relative paths start: absolute, no trailing slash; "" for the caller's working directory
     struct str text;
-    bool is_library;     // part of the standard library
-    uint32_t *lines;     // where each line starts
-    uint32_t *points;    // how many code points stand before every SOURCE_STRIDE-th byte
+    bool is_library;  // part of the standard library
+    uint32_t *lines;  // where each line starts
+    uint32_t *points; // how many code points stand before every SOURCE_STRIDE-th byte
     uint32_t line_count;
 };
 

@@ -67,8 +67,12 @@ int syscall_argument(const struct syscall_row *row, struct str name)
 unsigned argument_bits(enum argument_type type)
 {
     switch (type) {
-    case ARGUMENT_U16: case ARGUMENT_MASK16: return 16;
-    case ARGUMENT_S32: case ARGUMENT_U32: case ARGUMENT_MASK32: case ARGUMENT_ENUM32: return 32;
+    case ARGUMENT_U16:
+    case ARGUMENT_MASK16: return 16;
+    case ARGUMENT_S32:
+    case ARGUMENT_U32:
+    case ARGUMENT_MASK32:
+    case ARGUMENT_ENUM32: return 32;
     default: return 64;
     }
 }
@@ -131,8 +135,8 @@ const char *errno_name(int number)
     static const char *const synonyms[] = {"EWOULDBLOCK", "EDEADLOCK"};
     for (size_t i = 0; i < COUNT(constant_rows); i++) {
         const char *name = constant_rows[i].name;
-        if (name[0] == 'E' && constant_rows[i].value[0] == number && errno_find(str_from(name)) == number &&
-            strcmp(name, synonyms[0]) != 0 && strcmp(name, synonyms[1]) != 0)
+        if (name[0] == 'E' && constant_rows[i].value[0] == number && errno_find(str_from(name)) == number && strcmp(name, synonyms[0]) != 0 &&
+            strcmp(name, synonyms[1]) != 0)
             return name;
     }
     return NULL;

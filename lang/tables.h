@@ -6,8 +6,17 @@
 #include "lang/ast.h"
 
 enum argument_type { // width and sign as the kernel compares them
-    ARGUMENT_S32, ARGUMENT_U32, ARGUMENT_S64, ARGUMENT_U64, ARGUMENT_U16, ARGUMENT_PTR,
-    ARGUMENT_MASK16, ARGUMENT_MASK32, ARGUMENT_MASK64, ARGUMENT_ENUM32, ARGUMENT_ENUM64,
+    ARGUMENT_S32,
+    ARGUMENT_U32,
+    ARGUMENT_S64,
+    ARGUMENT_U64,
+    ARGUMENT_U16,
+    ARGUMENT_PTR,
+    ARGUMENT_MASK16,
+    ARGUMENT_MASK32,
+    ARGUMENT_MASK64,
+    ARGUMENT_ENUM32,
+    ARGUMENT_ENUM64,
 };
 
 enum { SYSCALL_ARGUMENTS = 6 };
@@ -30,22 +39,22 @@ struct constant_row {
 
 size_t syscall_count(void);
 const struct syscall_row *syscall_row(size_t index);
-int syscall_find(struct str name);                    // index, or -1
-int syscall_by_number(enum arch, unsigned number);    // index, or -1
-unsigned syscall_numbers_end(enum arch);              // one more than the largest number the edition knows
+int syscall_find(struct str name);                                 // index, or -1
+int syscall_by_number(enum arch, unsigned number);                 // index, or -1
+unsigned syscall_numbers_end(enum arch);                           // one more than the largest number the edition knows
 int syscall_argument(const struct syscall_row *, struct str name); // position, or -1
 
-unsigned argument_bits(enum argument_type);      // 16, 32 or 64
+unsigned argument_bits(enum argument_type); // 16, 32 or 64
 bool argument_is_signed(enum argument_type);
-bool argument_is_ordered(enum argument_type);    // false for masks, enums and pointers: `<` means nothing there
+bool argument_is_ordered(enum argument_type); // false for masks, enums and pointers: `<` means nothing there
 bool argument_is_pointer(enum argument_type);
 
-const struct constant_row *constant_find(struct str name); // NULL when unknown
-const struct constant_row *constant_row(size_t index);     // NULL past the end
+const struct constant_row *constant_find(struct str name);                  // NULL when unknown
+const struct constant_row *constant_row(size_t index);                      // NULL past the end
 const char *constant_name_of(const char *prefix, int64_t value, enum arch); // the first with that prefix and value, or NULL
-int errno_find(struct str name);                           // its number, or -1
-int capability_find(struct str name);                      // its number, or -1
-const char *errno_name(int number);                        // "EPERM"; NULL when unknown
+int errno_find(struct str name);                                            // its number, or -1
+int capability_find(struct str name);                                       // its number, or -1
+const char *errno_name(int number);                                         // "EPERM"; NULL when unknown
 
 enum limit {
 #define LIMIT(name, type) LIMIT_##name,

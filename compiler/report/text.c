@@ -17,10 +17,12 @@ static const struct style colored = {"\033[1m", "\033[1;31m", "\033[1;33m", "\03
 // whole blocks).
 static int cells_of(uint32_t c)
 {
-    if ((c >= 0x300 && c <= 0x36F) || (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE00 && c <= 0xFE0F) || c == 0x200D || c == 0x200B)
+    if ((c >= 0x300 && c <= 0x36F) || (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE00 && c <= 0xFE0F) || c == 0x200D ||
+        c == 0x200B)
         return 0;
-    if ((c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFE30 && c <= 0xFE6F) ||
-        (c >= 0xFF00 && c <= 0xFF60) || (c >= 0xFFE0 && c <= 0xFFE6) || (c >= 0x1F300 && c <= 0x1F64F) || (c >= 0x1F900 && c <= 0x1F9FF) || (c >= 0x20000 && c <= 0x3FFFD))
+    if ((c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) ||
+        (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) || (c >= 0xFFE0 && c <= 0xFFE6) || (c >= 0x1F300 && c <= 0x1F64F) ||
+        (c >= 0x1F900 && c <= 0x1F9FF) || (c >= 0x20000 && c <= 0x3FFFD))
         return 2;
     return 1;
 }
@@ -84,7 +86,8 @@ static void print_line(FILE *out, const struct source *source, const struct mark
         start = column;
     if (end <= start)
         end = start + 1;
-    fprintf(out, "%s\n%s%*s |%s %*s%s", line.length > begin + EXCERPT_MOST ? "…" : "", style->blue, gutter, "", style->reset, start, "", mark->primary ? accent : style->blue);
+    fprintf(out, "%s\n%s%*s |%s %*s%s", line.length > begin + EXCERPT_MOST ? "…" : "", style->blue, gutter, "", style->reset, start, "",
+            mark->primary ? accent : style->blue);
     for (int i = start; i < end; i++)
         fputc(mark->primary ? '^' : '-', out);
     if (mark->text.length)
@@ -95,8 +98,8 @@ static void print_line(FILE *out, const struct source *source, const struct mark
 static void print_diagnostic(FILE *out, const struct compilation *compilation, const struct diagnostic *d, const struct style *style)
 {
     const char *accent = d->severity == SEVERITY_ERROR ? style->error : style->warning;
-    fprintf(out, "%s%s[%s]%s%s: %.*s%s\n", accent, d->severity == SEVERITY_ERROR ? "error" : "warning", diagnostic_code(d->code), style->reset, style->bold, STR_ARGS(d->message),
-            style->reset);
+    fprintf(out, "%s%s[%s]%s%s: %.*s%s\n", accent, d->severity == SEVERITY_ERROR ? "error" : "warning", diagnostic_code(d->code), style->reset, style->bold,
+            STR_ARGS(d->message), style->reset);
     struct mark marks[16];
     size_t count = 0;
     marks[count++] = (struct mark){d->span, d->label, true, 0};
@@ -116,8 +119,8 @@ static void print_diagnostic(FILE *out, const struct compilation *compilation, c
             continue;
         if (source != shown) {
             struct position at = source_position(source, marks[i].span.start);
-            fprintf(out, "%s%*s%s %.*s:%u:%u\n%s%*s |%s\n", style->blue, gutter + 3, i ? "::: " : "--> ", style->reset, STR_ARGS(source->name), at.line, at.column, style->blue, gutter, "",
-                    style->reset);
+            fprintf(out, "%s%*s%s %.*s:%u:%u\n%s%*s |%s\n", style->blue, gutter + 3, i ? "::: " : "--> ", style->reset, STR_ARGS(source->name), at.line,
+                    at.column, style->blue, gutter, "", style->reset);
             shown = source;
         } else if (marks[i].line != marks[i - 1].line) {
             fprintf(out, "%s%*s ⋮%s\n", style->blue, gutter, "", style->reset);

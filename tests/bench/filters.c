@@ -67,7 +67,8 @@ static void report(const char *name, const struct oracle *oracle)
         abort();
     struct bpf_program mine = oracle_filter(policy), one = oracle_libseccomp(policy->arena, oracle, 1), two = oracle_libseccomp(policy->arena, oracle, 2);
     struct executed a = executed_of(&mine, oracle), b = executed_of(&one, oracle), c = executed_of(&two, oracle);
-    printf("%s\t%zu\t%zu\t%zu\t%.2f\t%.1f/%u\t%.1f/%u\t%.1f/%u\n", name, mine.length, one.length, two.length, (double)mine.length / (double)one.length, a.mean, a.worst, b.mean, b.worst, c.mean, c.worst);
+    printf("%s\t%zu\t%zu\t%zu\t%.2f\t%.1f/%u\t%.1f/%u\t%.1f/%u\n", name, mine.length, one.length, two.length, (double)mine.length / (double)one.length, a.mean,
+           a.worst, b.mean, b.worst, c.mean, c.worst);
     compilation_free(compilation);
 }
 
@@ -77,7 +78,8 @@ int main(void)
     struct compilation *groups;
     if (!policy_from_text(&groups, "sbx 1; policy p { summary \"only for its groups\"; }"))
         return 1;
-    static const char *const common[] = {"default", "file-system", "file-modes", "io-event", "ipc", "process", "timer", "scheduling", "sync", "network-io", "chown"};
+    static const char *const common[] = {"default", "file-system", "file-modes", "io-event",   "ipc",  "process",
+                                         "timer",   "scheduling",  "sync",       "network-io", "chown"};
     for (size_t i = 0; i < sizeof common / sizeof *common; i++)
         add_group(&oracle, groups, common[i]);
     report("the library's groups, whatever the arguments", &oracle);
@@ -85,9 +87,18 @@ int main(void)
         const char *call, *argument;
         uint64_t mask, value;
     } conditions[] = {
-        {"clone", "flags", 0x7E020000, 0}, {"personality", "persona", UINT64_MAX, 0}, {"personality", "persona", UINT64_MAX, 8}, {"personality", "persona", UINT64_MAX, 0x20000},
-        {"personality", "persona", UINT64_MAX, 0x20008}, {"personality", "persona", UINT64_MAX, 0xFFFFFFFF}, {"memfd_create", "flags", 8, 8}, {"ioctl", "request", UINT64_MAX, 0x5401},
-        {"ioctl", "request", UINT64_MAX, 0x5413}, {"ioctl", "request", UINT64_MAX, 0x541B}, {"prctl", "option", UINT64_MAX, 15}, {"prctl", "option", UINT64_MAX, 38},
+        {"clone", "flags", 0x7E020000, 0},
+        {"personality", "persona", UINT64_MAX, 0},
+        {"personality", "persona", UINT64_MAX, 8},
+        {"personality", "persona", UINT64_MAX, 0x20000},
+        {"personality", "persona", UINT64_MAX, 0x20008},
+        {"personality", "persona", UINT64_MAX, 0xFFFFFFFF},
+        {"memfd_create", "flags", 8, 8},
+        {"ioctl", "request", UINT64_MAX, 0x5401},
+        {"ioctl", "request", UINT64_MAX, 0x5413},
+        {"ioctl", "request", UINT64_MAX, 0x541B},
+        {"prctl", "option", UINT64_MAX, 15},
+        {"prctl", "option", UINT64_MAX, 38},
     };
     for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
         add_if(&oracle, conditions[i].call, conditions[i].argument, conditions[i].mask, conditions[i].value);

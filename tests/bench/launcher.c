@@ -23,7 +23,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(call) ({ long r_ = (long)(call); if (r_ < 0) err(125, "%s", #call); r_; })
+#define CHECK(call)                                                                                                                                            \
+    ({                                                                                                                                                         \
+        long r_ = (long)(call);                                                                                                                                \
+        if (r_ < 0)                                                                                                                                            \
+            err(125, "%s", #call);                                                                                                                             \
+        r_;                                                                                                                                                    \
+    })
 
 static void write_file(const char *path, const char *text)
 {
@@ -88,7 +94,8 @@ static void enter_view(void)
         close((int)CHECK(openat(dev, devices[i], O_CREAT | O_RDONLY | O_CLOEXEC, 0666)));
         attach(bind_tree(path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), dev, devices[i]);
     }
-    static const char *const names[][2] = {{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"}};
+    static const char *const names[][2] = {
+        {"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"}};
     for (int i = 0; i < 5; i++)
         CHECK(symlinkat(names[i][0], dev, names[i][1]));
     CHECK(mkdirat(dev, "pts", 0755));
@@ -106,9 +113,14 @@ static void enter_view(void)
 
 static int make_ruleset(void)
 {
-    struct { uint64_t fs, net, scoped; } attributes = {0xFFFF, 3, 3};
+    struct {
+        uint64_t fs, net, scoped;
+    } attributes = {0xFFFF, 3, 3};
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
-    static const struct { const char *path; uint64_t rights; } rules[] = {
+    static const struct {
+        const char *path;
+        uint64_t rights;
+    } rules[] = {
         {"/usr", 0xD}, {"/etc/alternatives", 0xC}, {"/etc/ld.so.cache", 0x4}, {"/proc", 0xC}, {"/dev", 0xC00E}, {"/dev/shm", 0x7FBE}, {"/tmp", 0x7FBE},
     };
     for (size_t i = 0; ruleset >= 0 && i < sizeof rules / sizeof *rules; i++) {
@@ -127,7 +139,10 @@ static void run_command(struct sock_fprog *filter, int ruleset, char **argv)
     CHECK(setrlimit(RLIMIT_CORE, &none));
     for (int c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
         prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
-    struct { uint32_t version; int pid; } header = {0x20080522, 0};
+    struct {
+        uint32_t version;
+        int pid;
+    } header = {0x20080522, 0};
     uint32_t no_capabilities[6] = {0};
     CHECK(syscall(SYS_capset, &header, no_capabilities));
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
@@ -147,7 +162,8 @@ int main(int argc, char **argv)
     int file = (int)CHECK(open(argv[1], O_RDONLY | O_CLOEXEC));
     struct sock_fprog filter = {.filter = code, .len = (unsigned short)(CHECK(read(file, code, sizeof code)) / (long)sizeof *code)};
     char users[64], groups[64];
-    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP, .exit_signal = SIGCHLD};
+    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
+                              .exit_signal = SIGCHLD};
     snprintf(users, sizeof users, "65534 %u 1\n", geteuid());
     snprintf(groups, sizeof groups, "65534 %u 1\n", getegid());
     long init = CHECK(syscall(SYS_clone3, &args, sizeof args));

@@ -47,7 +47,8 @@ struct tally {
     bool quiet;
 };
 
-static void compare(const struct policy *policy, const struct bpf_program *program, enum arch arch, uint32_t audit, uint32_t number, const uint64_t arguments[6], struct tally *tally)
+static void compare(const struct policy *policy, const struct bpf_program *program, enum arch arch, uint32_t audit, uint32_t number,
+                    const uint64_t arguments[6], struct tally *tally)
 {
     struct operation_point point = {.domain = DOMAIN_CALLS, .arch = arch, .number = number};
     memcpy(point.arguments, arguments, sizeof point.arguments);
@@ -58,8 +59,8 @@ static void compare(const struct policy *policy, const struct bpf_program *progr
     tally->inputs++;
     tally->longest = steps > tally->longest ? steps : tally->longest;
     if (got != want && tally->wrong++ < 3 && !tally->quiet)
-        printf("# %s call %u (%llx, %llx, %llx): filter 0x%x, policy 0x%x\n", arch_names[arch], number, (unsigned long long)arguments[0], (unsigned long long)arguments[1], (unsigned long long)arguments[2],
-               got, want);
+        printf("# %s call %u (%llx, %llx, %llx): filter 0x%x, policy 0x%x\n", arch_names[arch], number, (unsigned long long)arguments[0],
+               (unsigned long long)arguments[1], (unsigned long long)arguments[2], got, want);
 }
 
 static void compare_all(struct policy *policy, const struct bpf_program *program, enum arch arch, int rounds, struct tally *tally)
@@ -104,7 +105,8 @@ static void check_policy(struct policy *policy, const char *name)
         struct bpf_program program;
         bool acceptable;
         struct tally tally = check_filter(policy, (enum arch)arch, &program, &acceptable);
-        ok(acceptable && tally.wrong == 0, "%s, %s: %zu instructions, at most %u executed; %lu inputs, %lu differ", name, arch_names[arch], program.length, tally.longest, tally.inputs, tally.wrong);
+        ok(acceptable && tally.wrong == 0, "%s, %s: %zu instructions, at most %u executed; %lu inputs, %lu differ", name, arch_names[arch], program.length,
+           tally.longest, tally.inputs, tally.wrong);
     }
     if (!policy)
         ok(false, "%s can be compiled", name);
@@ -122,7 +124,8 @@ static void check_long(void)
 {
     static char text[1 << 20];
     char *at = text + sprintf(text, "sbx 1; policy p { syscalls {\n");
-    static const char *const calls[] = {"lseek where offset", "mmap where length", "pread64 where pos", "ftruncate where length", "read where count", "write where count"};
+    static const char *const calls[] = {"lseek where offset",     "mmap where length", "pread64 where pos",
+                                        "ftruncate where length", "read where count",  "write where count"};
     for (int c = 0; c < 6; c++) {
         at += sprintf(at, "allow %s in { ", calls[c]);
         for (int i = 0; i < 100; i++)
@@ -157,7 +160,11 @@ static void random_oracle(struct oracle *oracle)
             bool masked = ways == 1 && random_below(2); // several masks of one word at once: tests/bench/filters.c counts those
             uint64_t mask = masked ? (uint64_t)(1 + random_below(255)) << random_below(56) : UINT64_MAX;
             rule.test_count = 1;
-            rule.tests[0] = (struct oracle_test){(uint8_t)wide, mask, (masked ? random_bits() : random_below(2) ? random_below(1000) : random_bits() >> 1) & mask};
+            rule.tests[0] = (struct oracle_test){(uint8_t)wide, mask,
+                                                 (masked            ? random_bits()
+                                                  : random_below(2) ? random_below(1000)
+                                                                    : random_bits() >> 1) &
+                                                     mask};
             oracle->rules[oracle->count++] = rule;
         }
         if (!ways)
@@ -192,7 +199,8 @@ static void compare_with_libseccomp(void)
                 words_of(words, arch_audit[ARCH_X86_64], number, arguments);
                 bool same = cbpf_run(&mine, words, NULL) == cbpf_run(&other, words, NULL);
                 if (!same && differ++ < 3)
-                    printf("# policy %d: call %u (%llx, %llx, %llx)\n", i, number, (unsigned long long)arguments[0], (unsigned long long)arguments[1], (unsigned long long)arguments[2]);
+                    printf("# policy %d: call %u (%llx, %llx, %llx)\n", i, number, (unsigned long long)arguments[0], (unsigned long long)arguments[1],
+                           (unsigned long long)arguments[2]);
                 inputs++;
             }
         }
@@ -250,9 +258,12 @@ int main(int argc, char **argv)
     }
     check_text("sbx 1; policy p { summary \"nothing\"; }", "a policy without rules");
     check_text("sbx 1; policy p { syscalls { default deny with kill; allow @default; } }", "kill by default");
-    check_text("sbx 1; policy p { syscalls { allow ioctl where request in { TCGETS, FIONREAD } and not fd == 3; deny ioctl where argp == 0 with EFAULT; allow mmap where prot & 7 == 3 or flags & 0xf00000000 == 0x300000000;"
-               " allow lseek where offset in -5..5; allow kill where pid < 0; allow fchmod where mode & 0o6000 == 0; allow prctl where option == 5 and arg2 > 0xfffffffff; } }",
-               "conditions of every width");
+    check_text(
+        "sbx 1; policy p { syscalls { allow ioctl where request in { TCGETS, FIONREAD } and not fd == 3; deny ioctl where argp == 0 with EFAULT; allow "
+        "mmap where prot & 7 == 3 or flags & 0xf00000000 == 0x300000000;"
+        " allow lseek where offset in -5..5; allow kill where pid < 0; allow fchmod where mode & 0o6000 == 0; allow prctl where option == 5 and arg2 > "
+        "0xfffffffff; } }",
+        "conditions of every width");
     check_long();
     compare_with_libseccomp();
     check_that_mistakes_show();

@@ -14,7 +14,7 @@ struct oracle_test {
 };
 
 struct oracle_rule { // one way to be allowed: all of the tests hold
-    uint16_t call;       // index into the table of system calls
+    uint16_t call;   // index into the table of system calls
     uint8_t test_count;
     struct oracle_test tests[3];
 };
@@ -33,14 +33,17 @@ static inline uint64_t oracle_width(const struct oracle_rule *rule, int test)
 static inline struct policy *oracle_policy(struct compilation **compilation, const struct oracle *oracle)
 {
     static char text[1 << 20];
-    char *at = text + sprintf(text, "sbx 1; policy p { net { allow connect, bind, listen tcp loopback; allow connect udp loopback; allow connect unix \"/\"; } syscalls {\n");
+    char *at =
+        text +
+        sprintf(text, "sbx 1; policy p { net { allow connect, bind, listen tcp loopback; allow connect udp loopback; allow connect unix \"/\"; } syscalls {\n");
     for (size_t i = 0; i < oracle->count; i++) {
         const struct oracle_rule *rule = &oracle->rules[i];
         at += sprintf(at, "allow %s", syscall_row(rule->call)->name);
         for (int t = 0; t < rule->test_count; t++)
             at += sprintf(at, rule->tests[t].mask == oracle_width(rule, t) ? "%s%s == 0x%llx" : "%s%s & 0x%llx == 0x%llx", t ? " and " : " where ",
                           syscall_row(rule->call)->arguments[rule->tests[t].argument].name,
-                          (unsigned long long)(rule->tests[t].mask == oracle_width(rule, t) ? rule->tests[t].value : rule->tests[t].mask), (unsigned long long)rule->tests[t].value);
+                          (unsigned long long)(rule->tests[t].mask == oracle_width(rule, t) ? rule->tests[t].value : rule->tests[t].mask),
+                          (unsigned long long)rule->tests[t].value);
         at += sprintf(at, ";\n");
     }
     strcpy(at, "} }");
@@ -56,7 +59,8 @@ static inline uint32_t without_enosys(uint32_t action, uint32_t unused)
 // Our filter of it, with the answer to calls that are unknown or unseen made the default's, which is all that libseccomp can say.
 static inline struct bpf_program oracle_filter(struct policy *policy)
 {
-    return cbpf_emit(policy->arena, policy->graph, graph_apply(policy->graph, without_enosys, policy_filter(policy, ARCH_X86_64), graph_leaf(policy->graph, 0)));
+    return cbpf_emit(policy->arena, policy->graph,
+                     graph_apply(policy->graph, without_enosys, policy_filter(policy, ARCH_X86_64), graph_leaf(policy->graph, 0)));
 }
 
 // The filter that libseccomp makes, at its optimisation level. An empty program when it refuses.

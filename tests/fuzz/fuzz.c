@@ -89,17 +89,35 @@ static void mutate(void)
     memcpy(current, from->data, from->size);
     current_size = from->size;
     for (unsigned i = 0, n = 1 + below(6); i < n; i++) {
-        size_t at = current_size ? below((unsigned)current_size) : 0, length = current_size ? 1 + below((unsigned)(current_size - at < 32 ? current_size - at : 32)) : 0;
+        size_t at = current_size ? below((unsigned)current_size) : 0,
+               length = current_size ? 1 + below((unsigned)(current_size - at < 32 ? current_size - at : 32)) : 0;
         const struct input *other = &corpus[below((unsigned)corpus_count)];
-        size_t there = other->size ? below((unsigned)other->size) : 0, piece = other->size ? 1 + below((unsigned)(other->size - there < 64 ? other->size - there : 64)) : 0;
-        static const char *const words[] = {"{", "}", "(", ")", ";", ",", "\"", "..", "0", "-1", "18446744073709551615", "$a", "@default", " where ", " except ", " from ", "use ", "not ", "\xff", "/*"};
+        size_t there = other->size ? below((unsigned)other->size) : 0,
+               piece = other->size ? 1 + below((unsigned)(other->size - there < 64 ? other->size - there : 64)) : 0;
+        static const char *const words[] = {"{",  "}",        "(",       ")",        ";",      ",",    "\"",   "..",   "0", "-1", "18446744073709551615",
+                                            "$a", "@default", " where ", " except ", " from ", "use ", "not ", "\xff", "/*"};
         switch (below(7)) {
-        case 0: if (current_size) current[at] ^= (uint8_t)(1u << below(8)); break;
-        case 1: if (current_size) current[at] = (uint8_t)below(256); break;
+        case 0:
+            if (current_size)
+                current[at] ^= (uint8_t)(1u << below(8));
+            break;
+        case 1:
+            if (current_size)
+                current[at] = (uint8_t)below(256);
+            break;
         case 2: memmove(current + at, current + at + length, current_size - at - length), current_size -= length; break;
         case 3: insert(at, other->data + there, piece); break;
-        case 4: { uint8_t copy[32]; memcpy(copy, current + at, length); insert(at, copy, length); break; }
-        case 5: { const char *word = words[below(20)]; insert(at, (const uint8_t *)word, strlen(word)); break; }
+        case 4: {
+            uint8_t copy[32];
+            memcpy(copy, current + at, length);
+            insert(at, copy, length);
+            break;
+        }
+        case 5: {
+            const char *word = words[below(20)];
+            insert(at, (const uint8_t *)word, strlen(word));
+            break;
+        }
         default: current_size = at; break;
         }
     }

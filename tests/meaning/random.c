@@ -268,7 +268,8 @@ static unsigned wrong_net(struct policy *policy, const struct net_rule *rules, i
         uint32_t address = 0x0A000000u | random_below(80);
         uint16_t port = (uint16_t)random_below(18);
         unsigned protocol = random_below(2) ? PROTOCOL_TCP : PROTOCOL_UDP;
-        struct net_point point = {.verb = VERB_CONNECT, .protocol = protocol, .place = NET_ADDRESS, .address = (net_address)0xFFFF << 32 | address, .port = port};
+        struct net_point point = {
+            .verb = VERB_CONNECT, .protocol = protocol, .place = NET_ADDRESS, .address = (net_address)0xFFFF << 32 | address, .port = port};
         wrong += policy_net_allows(policy, &point) != naive_net(rules, count, address, port, protocol);
     }
     // A whole range at once, against asking one by one.
@@ -288,7 +289,23 @@ static unsigned wrong_net(struct policy *policy, const struct net_rule *rules, i
 
 static unsigned wrong_calls(struct policy *policy, const struct call_rule_made *rules, int count)
 {
-    static const uint64_t values[] = {0, 1, 2, 3, 5, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x100000000, 0x100000001, INT64_MAX, (uint64_t)INT64_MIN, (uint64_t)INT64_MIN + 1, UINT64_MAX, UINT64_MAX - 1, 6, 4};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      5,
+                                      0x7FFFFFFF,
+                                      0x80000000,
+                                      0xFFFFFFFF,
+                                      0x100000000,
+                                      0x100000001,
+                                      INT64_MAX,
+                                      (uint64_t)INT64_MIN,
+                                      (uint64_t)INT64_MIN + 1,
+                                      UINT64_MAX,
+                                      UINT64_MAX - 1,
+                                      6,
+                                      4};
     unsigned wrong = 0;
     int lseek = syscall_find(STR("lseek"));
     for (int arch = 0; arch < ARCH_COUNT; arch++)
