@@ -257,6 +257,7 @@ static int watch_memory(struct cgroup *cgroup, struct failure *failure)
     const struct cgroup_group *group = &cgroup->groups[cgroup->first[CONTROLLER_MEMORY]];
     if (group->v2) {
         write_at(group->folder, "memory.oom.group", "1"); // all at once; older kernels kill one by one, and the supervisor the rest
+        cgroup->events_is_file = true;
         cgroup->events = openat(group->folder, "memory.events", O_RDONLY | O_CLOEXEC);
         return cgroup->events < 0 ? fail(failure, NO_RULE, errno, "cannot watch %s/memory.events", group->path) : 0;
     }

@@ -20,7 +20,8 @@ struct cgroup_group {
 struct cgroup {
     struct cgroup_group groups[CONTROLLER_COUNT]; // of one v2 hierarchy the first stands for all
     int first[CONTROLLER_COUNT];                  // which of them has the controller; -1: none
-    int events;                                   // readable (v1: an eventfd) or with priority data (v2) when memory ran out; -1
+    int events;                                   // tells when memory ran out; -1: nothing does
+    bool events_is_file;                          // v2's memory.events, whose changes are priority data; else v1's eventfd
 };
 
 struct cgroup_usage {

@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "enforcer/cgroup.h"
+#include "enforcer/clock.h"
 #include "enforcer/host.h"
 #include "enforcer/sandbox.h"
 #include "enforcer/scoped.h"
@@ -29,13 +29,6 @@ struct native { // what one run holds on this side; it lies where the inside see
     pid_t pid;                   // of init; 0: not started
     int init;                    // its pidfd
 };
-
-static uint64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 // The command gets the three standard descriptors and no others; a folder among them would be a way out of the view.
 static int check_standard(struct failure *failure)
@@ -199,7 +192,7 @@ static uint64_t microseconds(struct timeval time)
 
 static void measure(struct native *native, const struct run *run, const struct rusage *usage, struct outcome *outcome)
 {
-    uint64_t end = now(), ready = native->sandbox.board.ready ? native->sandbox.board.ready : end;
+    uint64_t end = clock_now(), ready = native->sandbox.board.ready ? native->sandbox.board.ready : end;
     struct cgroup_usage group;
     cgroup_read(&native->cgroup, &group);
     outcome->setup = (ready - run->started) / 1000;
@@ -220,7 +213,13 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     *outcome = (struct outcome){.ended = ENDED_NOT_SET_UP};
     if (set_going(native, run, failure) == 0) {
         struct watched watched = {
-            native->init, &run->claims->bounds, native->cgroup.events, {take_fd(native->streams[0]), take_fd(native->streams[1])}, &native->signals};
+            .init = native->init,
+            .bounds = &run->claims->bounds,
+            .memory_events = native->cgroup.events,
+            .memory_is_file = native->cgroup.events_is_file,
+            .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
+            .signals = &native->signals,
+        };
         if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;
     } else if (native->sandbox.board.failed) {

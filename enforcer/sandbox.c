@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "enforcer/clock.h"
 #include "enforcer/host.h"
 #include "enforcer/landlock.h"
 #include "enforcer/scoped.h"
@@ -78,13 +78,6 @@ static int lock_in(struct sandbox *sandbox, int ruleset, struct failure *failure
     return 0;
 }
 
-static uint64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
 {
     struct board *board = &sandbox->board;
@@ -103,7 +96,7 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
         _exit(127);
     }
     sigprocmask(SIG_SETMASK, &sandbox->caller_mask, NULL);
-    board->ready = now();
+    board->ready = clock_now();
     if (lock_in(sandbox, ruleset, &board->failure))
         give_up(sandbox);
     execve(command, sandbox->run->argv, sandbox->run->environment);

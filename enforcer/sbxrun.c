@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "compiler/driver.h"
 #include "compiler/report/report.h"
+#include "enforcer/clock.h"
 #include "enforcer/dry_run.h"
 #include "enforcer/run_report.h"
 #include "enforcer/scoped.h"
@@ -272,8 +272,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
 
 int main(int argc, char **argv)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    uint64_t started = clock_now();
     struct options options = {0};
     struct arena *shared = arena_new_shared();
     struct compilation *compilation = compilation_new(shared ? shared : arena_new());
@@ -283,7 +282,7 @@ int main(int argc, char **argv)
         return usage_error(problem);
     struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared);
     struct plan *plan = is_plan_file(options.policy) ? load_plan(compilation, &options) : compile_plan(compilation, &options);
-    int status = plan ? run_plan(plan, &options, begun, (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec) : STATUS_NOT_SET_UP;
+    int status = plan ? run_plan(plan, &options, begun, started) : STATUS_NOT_SET_UP;
     if (begun)
         options.driver->end(begun);
     compilation_free(compilation);

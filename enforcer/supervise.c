@@ -61,18 +61,24 @@ static void lifetime_over(struct supervisor *s, struct watch *source, uint32_t e
     s->streams_open = 0; // nobody takes what is left of the output
 }
 
-static void memory_ran_out(struct supervisor *s, struct watch *source, uint32_t events)
+// cgroup v2: a change of memory.events is priority data, until it is read.
+static void memory_changed(struct supervisor *s, struct watch *watch, uint32_t events)
 {
+    (void)events;
     char text[1024] = "";
-    if (events & EPOLLPRI) { // v2: the file says of what
-        ssize_t n = pread(source->fd, text, sizeof text - 1, 0);
-        const char *kills = n > 0 ? strstr(text, "oom_kill ") : NULL;
-        if (!kills || kills[9] == '0')
-            return;
-    } else if (read(source->fd, text, 8) != 8) {
-        return;
-    }
-    supervisor_kill(s, ENDED_MEMORY);
+    ssize_t n = pread(watch->fd, text, sizeof text - 1, 0);
+    const char *kills = n > 0 ? strstr(text, "oom_kill ") : NULL;
+    if (kills && kills[9] != '0')
+        supervisor_kill(s, ENDED_MEMORY);
+}
+
+// cgroup v1: the eventfd counts how often memory ran out.
+static void memory_ran_out(struct supervisor *s, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    uint64_t times;
+    if (read(watch->fd, &times, sizeof times) == sizeof times)
+        supervisor_kill(s, ENDED_MEMORY);
 }
 
 // ---- output -----------------------------------------------------------------------------------------------------------------------------
@@ -173,7 +179,7 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
     closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
     struct supervisor s = {.loop = loop, .init = watched->init, .reason = ENDED_EXITED};
     struct watch init = {watched->init, init_ended}, signal = {signals, signal_came}, lifetime = {-1, lifetime_over},
-                 memory = {watched->memory_events, memory_ran_out};
+                 memory = {watched->memory_events, watched->memory_is_file ? memory_changed : memory_ran_out};
     struct output output = {watched->bounds->output};
     if (loop < 0 || signals < 0 || supervisor_add(&s, &init, EPOLLIN) || supervisor_add(&s, &signal, EPOLLIN))
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox");
@@ -184,7 +190,7 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
         if (timer < 0 || timerfd_settime(timer, 0, &when, NULL) != 0 || supervisor_add(&s, &lifetime, EPOLLIN))
             return fail(failure, NO_RULE, errno, "cannot limit the lifetime");
     }
-    if (memory.fd >= 0 && supervisor_add(&s, &memory, EPOLLPRI | EPOLLIN))
+    if (memory.fd >= 0 && supervisor_add(&s, &memory, watched->memory_is_file ? EPOLLPRI : EPOLLIN))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's memory");
     // Both outputs may be one open file, which a loop takes once: the second has a descriptor of its own.
     error_copy = watched->streams[1] >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;

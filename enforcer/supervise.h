@@ -28,6 +28,7 @@ struct watched {
     int init; // pidfd
     const struct bounds *bounds;
     int memory_events;       // cgroup.h; -1
+    bool memory_is_file;     // memory.events of cgroup v2, else an eventfd
     int streams[2];          // read ends of the command's output, or -1; supervise closes them
     const sigset_t *signals; // blocked; passed on to the command
 };
