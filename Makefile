@@ -3,12 +3,14 @@
 #   make demo       a real program under a policy, and what it was refused      make test    the whole suite, under 10 minutes
 #   make            build/sbxc and build/sbxrun                                 make bench   figures, as ratios
 #   make install PREFIX=/usr/local DESTDIR=                                     make fuzz    SECONDS=60 a target
+#   make test-vm SUITE=bookworm    the live tests under that Debian suite's kernel, in QEMU
 #   make SANITIZE=1 with address and undefined-behaviour sanitizers             make deps    install what all of it needs (Debian)
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 BUILD   ?= build
 SECONDS ?= 60
+SUITE   ?= bookworm
 VERSION := 0.1.0
 ifeq ($(origin CC),default)
 CC := gcc
@@ -45,6 +47,7 @@ BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl libseccomp-dev
 BENCH_PACKAGES := bubblewrap procps
+VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
 all: $(BUILD)/sbxc $(BUILD)/sbxrun
 	@:
@@ -61,6 +64,8 @@ demo-deps:
 	@tools/deps.sh $(BUILD_PACKAGES) $(DEMO_PACKAGES)
 test-deps:
 	@tools/deps.sh $(TEST_PACKAGES)
+vm-deps:
+	@tools/deps.sh $(TEST_PACKAGES) $(VM_PACKAGES)
 bench-deps:
 	@tools/deps.sh $(TEST_PACKAGES) $(BENCH_PACKAGES)
 deps: bench-deps
@@ -121,6 +126,10 @@ fuzz: | test-deps
 	@$(MAKE) --no-print-directory SANITIZE=1 $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%) >/dev/null
 	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
 
+test-vm: | vm-deps
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe >/dev/null
+	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
+
 bench: | bench-deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS) >/dev/null
 	@tests/bench/run.sh $(abspath $(BUILD))
@@ -143,7 +152,7 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo test test-programs fuzz bench install uninstall clean deps build-deps demo-deps test-deps bench-deps
+.PHONY: all demo test test-vm test-programs fuzz bench install uninstall clean deps build-deps demo-deps test-deps vm-deps bench-deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

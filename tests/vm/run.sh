@@ -1,0 +1,98 @@
+#!/bin/sh
+# `make test-vm [SUITE=bookworm]`: the live tests once more, in a virtual machine with a kernel of that Debian suite and cgroup v2 with every
+# controller. No KVM: QEMU emulates. Everything comes from Debian through apt, and nothing of it is installed: the guest's root is made by
+# debootstrap, the kernel is unpacked. Both are kept in BUILD/vm. As root.
+#
+#   tests/vm/run.sh BUILD SUITE [TEST...]
+set -eu
+build=$1 suite=$2
+shift 2
+cd "$(dirname "$0")/../.."
+root=$(pwd)
+[ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/limits.t tests/live/net.t tests/live/hosts.t tests/live/processes.t
+vm=$build/vm
+mkdir -p "$vm"
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | awk '$2 == "main" && !/security/ { print $1; exit }')
+[ -n "$mirror" ] || { echo "make test-vm needs a Debian mirror among apt's sources (after apt-get update)" >&2; exit 1; }
+
+# The guest's root: what the tests need, no kernel.
+if [ ! -e "$vm/root/.complete" ]; then
+    echo "making the guest's root" >&2
+    rm -rf "$vm/root"
+    debootstrap --variant=minbase --include=perl,python3-minimal,libpython3-stdlib bookworm "$vm/root" "$mirror" > "$vm/debootstrap.log" 2>&1 || { tail "$vm/debootstrap.log" >&2; exit 1; }
+    rm -rf "$vm/root/var/cache/apt/archives" "$vm/root/var/lib/apt/lists"
+    chroot "$vm/root" useradd --system --no-create-home --shell /bin/sh sbx-test
+    touch "$vm/root/.complete"
+fi
+
+# The kernel, from a private apt configuration that knows that suite only.
+kernel=$vm/kernel-$suite
+if [ ! -e "$kernel/.complete" ]; then
+    echo "fetching the kernel of $suite" >&2
+    rm -rf "$kernel" && mkdir -p "$kernel/apt/lists/partial" "$kernel/apt/cache/archives/partial"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$kernel/apt/sources.list"
+    apt() { command apt-get -qq -o Dir::Etc::SourceList="$kernel/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$kernel/apt/lists" -o Dir::Cache="$kernel/apt/cache" -o APT::Sandbox::User=root "$@"; }
+    apt update
+    image=$(apt-cache -o Dir::Etc::SourceList="$kernel/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$kernel/apt/lists" -o Dir::Cache="$kernel/apt/cache" \
+        depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ { print $2; exit }')
+    (cd "$kernel" && apt download "$image" && dpkg-deb -x "$image"*.deb . && rm -rf "$image"*.deb apt)
+    touch "$kernel/.complete"
+fi
+modules=$kernel/lib/modules
+[ -d "$modules" ] || modules=$kernel/usr/lib/modules
+version=$(ls "$modules")
+
+# An initial ramdisk that finds the disk.
+init=$vm/init-$suite
+rm -rf "$init" && mkdir -p "$init/bin" "$init/mods" "$init/proc" "$init/sys" "$init/dev" "$init/new" "$init/base/lib"
+cp /bin/busybox "$init/bin/busybox"
+cp -r "$modules" "$init/base/lib/modules"
+depmod -b "$init/base" "$version"
+number=10
+for module in virtio_pci virtio_blk ext4; do modprobe -S "$version" -d "$init/base" --show-depends "$module"; done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r file; do
+    cp "$file" "$init/mods/$number-$(basename "$file")"
+    case $file in *.xz) xz -d "$init/mods/$number-$(basename "$file")" ;; *.zst) zstd -q -d --rm "$init/mods/$number-$(basename "$file")" ;; esac
+    number=$((number + 1))
+done
+rm -rf "$init/base"
+cat > "$init/init" <<'X'
+#!/bin/busybox sh
+b=/bin/busybox
+$b mount -t proc proc /proc; $b mount -t devtmpfs dev /dev; $b mount -t sysfs sys /sys
+for m in /mods/*; do $b insmod $m; done
+$b mount -t ext4 /dev/vda /new || exec $b poweroff -f
+$b mount --move /dev /new/dev; $b umount /proc /sys
+exec $b switch_root /new /vm-init
+X
+chmod +x "$init/init"
+(cd "$init" && find . | cpio -o -H newc --quiet | gzip -1) > "$vm/init-$suite.gz"
+
+# The disk: the root, the programs, the tests.
+guest=$vm/root/srv/sbx
+rm -rf "$guest" && mkdir -p "$guest/build/tests/live"
+cp -r "$root/tests" "$root/lang" "$root/examples" "$root/stdlib-policies" "$guest/"
+cp "$build/sbxc" "$build/sbxrun" "$guest/build/"
+cp "$build/tests/live/probe" "$guest/build/tests/live/"
+cat > "$vm/root/vm-init" <<X
+#!/bin/sh
+export TMPDIR=/var/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t securityfs sec /sys/kernel/security
+mkdir -p /dev/pts /dev/shm; mount -t devpts devpts /dev/pts; mount -t tmpfs shm /dev/shm
+mount -t cgroup2 none /sys/fs/cgroup && echo "+memory +cpu +pids" > /sys/fs/cgroup/cgroup.subtree_control
+echo "# kernel \$(uname -r), \$(cat /sys/kernel/security/lsm), cgroup v2: \$(cat /sys/fs/cgroup/cgroup.controllers)"
+cd /srv/sbx && SBX_BUILD=/srv/sbx/build SBX_SLOW=1 prove --nocolor $*
+echo "VM-STATUS \$?"
+sync
+mount -o remount,ro /
+echo o > /proc/sysrq-trigger
+sleep 10
+X
+chmod +x "$vm/root/vm-init"
+rm -f "$vm/disk.img"
+truncate -s 2G "$vm/disk.img"
+mke2fs -q -t ext4 -d "$vm/root" "$vm/disk.img"
+timeout "${VM_SECONDS:-1200}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -kernel "$kernel"/boot/vmlinuz-* -initrd "$vm/init-$suite.gz" \
+    -append 'console=ttyS0 panic=-1 quiet' -drive "file=$vm/disk.img,if=virtio,format=raw" -nographic -no-reboot < /dev/null > "$vm/log-$suite" 2>&1 || true
+rm -f "$vm/disk.img"
+tr -d '\r' < "$vm/log-$suite" | sed 's/\x1b\[[0-9;?]*[a-zA-Z]//g' | grep -aE '^(# |#  |tests/|All tests|Files=|Result|  Failed)' | sed 's/^tests.*\(tests\/live\/[a-z]*\.t\) [.]* *\(ok\|Dubious\|skipped\)/\1 \2/' || true
+grep -aq 'VM-STATUS 0' "$vm/log-$suite" || { echo "not all held in the virtual machine ($suite): $vm/log-$suite" >&2; exit 1; }
