@@ -155,4 +155,4 @@ clean:
 .PHONY: all demo test test-vm test-programs fuzz bench install uninstall clean deps build-deps demo-deps test-deps vm-deps bench-deps
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -type f -print 2>/dev/null)

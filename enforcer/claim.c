@@ -105,6 +105,7 @@ static void claim_places(const struct plan *plan, const struct claims *claims, s
 int claim_plan(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
 {
     *claims = (struct claims){.landlock = host_landlock_abi() > 0};
+    getrlimit(RLIMIT_NOFILE, &claims->bounds.caller_files);
     // All of them, also after a refusal: --dry-run shows the whole.
     if (plan->secret_count)
         fail(failure, plan->secrets[0].rule, 0, "nothing here hands out secrets yet, so the command is not run");

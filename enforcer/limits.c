@@ -84,6 +84,8 @@ int bounds_apply(const struct bounds *bounds, struct failure *failure)
     struct rlimit no_core = {0, 0}; // a core dump would be handed to a program of the host
     if (setrlimit(RLIMIT_CORE, &no_core) != 0)
         return fail(failure, NO_RULE, errno, "cannot forbid core dumps");
+    if (setrlimit(RLIMIT_NOFILE, &bounds->caller_files) != 0)
+        return fail(failure, NO_RULE, errno, "cannot give the command the caller's limit of open files");
     for (size_t i = 0; i < bounds->rlimit_count; i++) {
         struct rlimit have, want = {bounds->rlimits[i].value, bounds->rlimits[i].value};
         if (getrlimit(bounds->rlimits[i].resource, &have) == 0 && have.rlim_max < want.rlim_max)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -144,6 +145,12 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
         return 0;
     bool mapped;
     place->tree = tree_clone(place->source, attributes_of(view, i), identities, &mapped);
+    int error = errno;
+    if (!place->has_below) { // a policy may have thousands of places
+        close(place->source);
+        place->source = -1;
+    }
+    errno = error;
     if (place->tree < 0)
         return fail(failure, p->rule, errno, "cannot bind %s", what);
     if (identities >= 0 && !mapped && p->verbs & VERB_WRITE && status.st_uid == 0)
@@ -153,8 +160,23 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
     return 0;
 }
 
+// Every place of the host takes a descriptor until it is attached. bounds_apply gives the command the caller's limit back.
+static int make_room(const struct view *view, struct failure *failure)
+{
+    struct rlimit files;
+    rlim_t wanted = 2 * view->plan->view_count + 64;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted)
+        return 0;
+    if (files.rlim_max < wanted)
+        return fail(failure, NO_RULE, EMFILE, "cannot open the %zu places of the view at once", view->plan->view_count);
+    files.rlim_cur = files.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &files) != 0 ? fail(failure, NO_RULE, errno, "cannot raise the number of open files") : 0;
+}
+
 int view_open(struct view *view, int identities, struct failure *failure)
 {
+    if (make_room(view, failure))
+        return -1;
     for (size_t i = 0; i < view->plan->view_count; i++) {
         struct view_place *place = &view->places[i];
         if (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped)
@@ -171,6 +193,15 @@ void view_close(const struct view *view)
         close_scoped(&view->places[i].source);
         close_scoped(&view->places[i].tree);
     }
+}
+
+// Room for the folders that lead to every place: a page and an inode each.
+static uint64_t own_size(const struct view *view)
+{
+    uint64_t folders = 0;
+    for (size_t i = 0; i < view->plan->view_count; i++)
+        folders += view->plan->view[i].path.length / 2 + 1;
+    return OWN_FOLDERS + folders * 4096;
 }
 
 // ---- building ---------------------------------------------------------------------------------------------------------------------------
@@ -296,7 +327,7 @@ static int attach_mask(struct view *view, size_t i, const struct masks *masks, s
     struct stat status;
     folder = fstat(target, &status) == 0 && S_ISDIR(status.st_mode);
     if (place->has_below) { // the way to what a deny spares, and nothing else
-        place->tree = tmpfs_mount(OWN_FOLDERS, "0111", MOUNT_ATTR_NOEXEC, view->plan->view[i].rule, failure);
+        place->tree = tmpfs_mount(own_size(view), "0111", MOUNT_ATTR_NOEXEC, view->plan->view[i].rule, failure);
     } else {
         bool mapped;
         place->tree =
@@ -409,7 +440,7 @@ int view_enter(struct view *view, struct failure *failure)
     bool own_root = first->path[0] == '\0' || first->path[1] != '\0';
     if (!own_root && first->tree < 0)
         first->tree = make_content(view, 0, failure);
-    closing_fd int own = own_root ? tmpfs_mount(OWN_FOLDERS, "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure) : -1;
+    closing_fd int own = own_root ? tmpfs_mount(own_size(view), "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure) : -1;
     view->root = own_root ? own : first->tree;
     if (view->root < 0)
         return -1;

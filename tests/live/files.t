@@ -119,6 +119,14 @@ for my $user (users()) {
         is $run->{out}, '', "$name: and runs nothing";
     }
 
+    # A thousand places, with an ordinary limit of open files.
+    my $many = sandbox($user, 'fs { ' . join('', map { "allow read \"/many/$_\" from \"./many/$_\"; deny read \"/many/$_/no\"; " } 1 .. 500) . ' }');
+    mkdir "$many/many";
+    for (1 .. 500) { mkdir "$many/many/$_"; spew("$many/many/$_/yes", $_); spew("$many/many/$_/no", $_) }
+    my $thousand = in_sandbox($user, $many, 'sh', '-c', 'cd /many; seq -f %.0f/yes 500 | xargs cat | wc -c; seq -f %.0f/no 500 | xargs cat 2>/dev/null | wc -c; ulimit -n');
+    my ($files) = slurp('/proc/self/limits') =~ /^Max open files +(\d+)/m;
+    is $thousand->{out}, "1392\n0\n" . "$files\n", "$name: a thousand places" or diag $thousand->{err};
+
     # Symbolic links in host paths: those of the host's own folders are followed once, those that the sandbox could have made are not.
     my $d = sandbox($user, 'fs { allow read, write "/w" from "./w"; allow read "/x" from "./w/link"; }');
     symlink '/etc', "$d/w/link";
