@@ -4,7 +4,7 @@
 #   make            build/sbxc and build/sbxrun                                 make bench   figures, as ratios
 #   make install PREFIX=/usr/local DESTDIR=                                     make fuzz    SECONDS=60 a target
 #   make test-vm SUITE=bookworm    the live tests under that Debian suite's kernel, in QEMU
-#   make SANITIZE=1 with address and undefined-behaviour sanitizers             make deps    install what all of it needs (Debian)
+#   make V=1 shows the commands; make SANITIZE=1 with address and undefined-behaviour sanitizers             make deps    install what all of it needs (Debian)
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -30,6 +30,7 @@ OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-saniti
 HARDEN   := -fstack-protector-strong
 STATIC   := -pie
 endif
+Q        := $(if $(V),,@)
 CPPFLAGS := -D_GNU_SOURCE -DSBX_VERSION='"$(VERSION)"' -I. -I$(BUILD)
 CFLAGS   := -std=gnu17 -g $(OPTIMIZE) -fPIE $(HARDEN) $(WARNINGS)
 
@@ -71,34 +72,42 @@ bench-deps:
 deps: bench-deps
 
 $(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(BUILD)/compiler/sbxc.o
-	$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a
 
 # The enforcer is static: it starts sooner, and nothing beside it can change what it loads.
 $(BUILD)/sbxrun: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o
-	$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ -l:libcap.a -l:libmd.a
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ -l:libcap.a -l:libmd.a
 
 $(BUILD)/%.o: %.c $(GENERATED)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/sbx.tab.c $(BUILD)/sbx.tab.h &: grammar/sbx.y
 	@mkdir -p $(BUILD)
-	bison -Wall -Werror -o $(BUILD)/sbx.tab.c --header=$(BUILD)/sbx.tab.h $<
+	@echo "  BISON $<"
+	$(Q)bison -Wall -Werror -o $(BUILD)/sbx.tab.c --header=$(BUILD)/sbx.tab.h $<
 
 $(BUILD)/sbx.lex.c $(BUILD)/sbx.lex.h &: grammar/sbx.l
 	@mkdir -p $(BUILD)
-	flex -o $(BUILD)/sbx.lex.c --header-file=$(BUILD)/sbx.lex.h $<
+	@echo "  FLEX  $<"
+	$(Q)flex -o $(BUILD)/sbx.lex.c --header-file=$(BUILD)/sbx.lex.h $<
 
 $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o: $(BUILD)/%.o: $(BUILD)/%.c $(GENERATED)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-conversion -Wno-shadow -Wno-unused-but-set-variable -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-conversion -Wno-shadow -Wno-unused-but-set-variable -MMD -MP -c -o $@ $<
 
 $(BUILD)/tables.inc: lang/data/tables.awk lang/data/syscalls.tsv lang/data/constants.tsv
 	@mkdir -p $(BUILD)
-	awk -f $^ > $@
+	@echo "  AWK   $@"
+	$(Q)awk -f $^ > $@
 
 $(BUILD)/library.inc: lang/data/library.awk $(LIBRARY)
 	@mkdir -p $(BUILD)
-	awk -f $^ > $@
+	@echo "  AWK   $@"
+	$(Q)awk -f $^ > $@
 
 # ---- demo, tests, bench ------------------------------------------------------------------------------------------------------
 
@@ -108,13 +117,15 @@ demo: | demo-deps
 
 $(BUILD)/tests/codegen/%: LIBRARIES := -lseccomp
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
-	$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(LIBRARIES)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(LIBRARIES)
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/fuzz.o
 
 # Probers run inside sandboxes, so they need nothing from them.
 $(BUILD)/tests/live/%: tests/live/%.c
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -O1 -Wall -Wextra -static -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) -D_GNU_SOURCE -O1 -Wall -Wextra -static -o $@ $<
 
 test: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
@@ -136,9 +147,11 @@ bench: | bench-deps
 
 $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -static-pie -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -static-pie -o $@ $<
 $(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
-	$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
 
 install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun
