@@ -23,6 +23,9 @@ if ($> == 0) { # the ordinary user may not reach a checkout of root's
 sub slurp { my ($path) = @_; open my $f, '<', $path or die "$path: $!"; local $/; my $text = <$f>; $text // '' }
 sub spew { my ($path, $text) = @_; open my $f, '>', $path or die "$path: $!"; print {$f} $text; close $f or die "$path: $!"; $path }
 
+# A shell that starts the tests in the background ignores some signals, which every program started here would inherit.
+$SIG{$_} = 'DEFAULT' for 'INT', 'QUIT', 'HUP', 'PIPE';
+
 # A folder that everybody may enter, and that goes with the test.
 sub folder { my $dir = tempdir('sbx-test-XXXXXX', TMPDIR => 1, CLEANUP => 1); chmod 0755, $dir; $dir }
 

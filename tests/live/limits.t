@@ -74,7 +74,7 @@ for my $user (users()) {
         }
         like $run->{err}, qr/killed for its memory, at a peak of 6\d MiB \(p\.sbx:6:/, "$name: says so, with the rule";
         $run = $try->('cpu 0.25; lifetime 20s;', "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass");
-        cmp_ok $run->{report}{cpu_us}, '<', 800_000, "$name: a quarter of a core";
+        cmp_ok $run->{report}{cpu_us} / 1e6, '<', 0.4 * $run->{seconds}, "$name: a quarter of a core";
     }
     is_deeply leftovers(), $before, "$name: no group is left";
 
@@ -85,10 +85,13 @@ for my $user (users()) {
         if (!$pid) { chdir $dir; exec $sbxrun, 'p.sbx', '--', 'sh', '-c', 'echo up > /w/up; sleep 30' }
         for (1 .. 200) { last if -s "$dir/w/up"; select undef, undef, undef, 0.02 }
         kill KILL => $pid; waitpid $pid, 0;
-        select undef, undef, undef, 0.3;
         isnt leftovers()->{groups}, '', "$name: SIGKILL leaves a group";
-        in_sandbox($user, $dir, 'true');
-        is leftovers()->{groups}, '', "$name: the next run removes it";
+        for (1 .. 20) { # its processes take a moment to die
+            in_sandbox($user, $dir, 'true');
+            last if leftovers()->{groups} eq '';
+            select undef, undef, undef, 0.2;
+        }
+        is leftovers()->{groups}, '', "$name: a later run removes it";
     }
 }
 done_testing;
