@@ -66,7 +66,7 @@ static struct verdict denied(uint32_t action, const struct rule *rule)
 
 // Among several denies of a call: kill, then the one that covers less, then the first. A rule covers less when it names fewer calls,
 // or as many but under a condition.
-static bool deny_precedes(const struct call_rule *a, const struct call_rule *b, enum arch arch)
+bool deny_precedes(const struct call_rule *a, const struct call_rule *b, enum arch arch)
 {
     bool kill_a = a->rule->action == SECCOMP_KILL, kill_b = b->rule->action == SECCOMP_KILL;
     if (kill_a != kill_b)
@@ -81,7 +81,7 @@ static bool deny_precedes(const struct call_rule *a, const struct call_rule *b, 
 
 // What a call gets that no rule speaks of. No filter can see what clone3 and its kind are asked for, so no policy allows them lightly; C
 // libraries take ENOSYS, and nothing else, as the word to use the older call.
-static uint32_t fallback_of(const struct policy *policy, size_t call)
+uint32_t policy_fallback(const struct policy *policy, size_t call)
 {
     for (size_t i = 0; i < policy->unseen->call_count; i++)
         if (policy->unseen->calls[i] == call)
@@ -108,7 +108,7 @@ static struct verdict call_verdict(const struct policy *policy, const struct ope
         return denied(deny->rule->action, deny->rule);
     if (allow)
         return (struct verdict){.allowed = true, .rule = allow};
-    return denied(fallback_of(policy, (size_t)call), NULL);
+    return denied(policy_fallback(policy, (size_t)call), NULL);
 }
 
 struct verdict policy_verdict(const struct policy *policy, const struct operation_point *point)
@@ -193,7 +193,21 @@ static graph_node match_graph(struct graph *graph, const struct call_rule *entry
 static int by_precedence(const void *a, const void *b, void *arch)
 {
     const struct call_rule *x = *(const struct call_rule *const *)a, *y = *(const struct call_rule *const *)b;
-    return deny_precedes(x, y, *(const enum arch *)arch) ? 1 : deny_precedes(y, x, *(const enum arch *)arch) ? -1 : 0;
+    return deny_precedes(x, y, *(const enum arch *)arch) ? -1 : deny_precedes(y, x, *(const enum arch *)arch) ? 1 : 0;
+}
+
+static uint32_t first_answer(uint32_t a, uint32_t b)
+{
+    return a ? a : b;
+}
+
+// The first of several functions that has an answer (a leaf that is not 0); by halves, so that many rules on one call cost little more
+// than their sum.
+static graph_node first_of(struct graph *graph, const graph_node *nodes, size_t count)
+{
+    if (count == 1)
+        return nodes[0];
+    return graph_apply(graph, first_answer, first_of(graph, nodes, count / 2), first_of(graph, nodes + count / 2, count - count / 2));
 }
 
 graph_node policy_call(struct policy *policy, enum arch arch, size_t call)
@@ -205,32 +219,27 @@ graph_node policy_call(struct policy *policy, enum arch arch, size_t call)
     }
     if (policy->verdicts[arch][call] != NO_NODE)
         return policy->verdicts[arch][call];
-    graph_node node = graph_leaf(graph, fallback_of(policy, call)), allow = graph_leaf(graph, SECCOMP_ALLOW);
-    size_t denies = 0;
-    for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next) {
-        if (!(entry->match->architectures >> arch & 1))
-            continue;
-        denies += entry->rule->effect == EFFECT_DENY;
-        if (entry->rule->effect == EFFECT_ALLOW && node != allow)
-            node = graph_select(graph, match_graph(graph, entry, arch), allow, node);
-    }
-    if (denies) { // weakest first, so that the one that decides is asked last and wins
-        const struct call_rule **list = NEW_ARRAY(policy->arena, const struct call_rule *, denies);
-        size_t count = 0;
+    size_t most = 0;
+    for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
+        most++;
+    // In the order in which they decide: denies, allows, what no rule speaks of.
+    const struct call_rule **list = NEW_ARRAY(policy->arena, const struct call_rule *, most + 1);
+    graph_node *answers = NEW_ARRAY(policy->arena, graph_node, most + 1);
+    size_t count = 0;
+    for (int allows = 0; allows < 2; allows++) {
         for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
-            if (entry->rule->effect == EFFECT_DENY && entry->match->architectures >> arch & 1)
+            if ((entry->rule->effect == EFFECT_ALLOW) == allows && entry->match->architectures >> arch & 1)
                 list[count++] = entry;
-        qsort_r(list, count, sizeof *list, by_precedence, &arch);
-        for (size_t i = 0; i < count; i++)
-            node = graph_select(graph, match_graph(graph, list[i], arch), graph_leaf(graph, list[i]->rule->action), node);
+        if (!allows)
+            qsort_r(list, count, sizeof *list, by_precedence, &arch);
     }
-    return policy->verdicts[arch][call] = node;
+    for (size_t i = 0; i < count; i++) {
+        graph_node answer = graph_leaf(graph, list[i]->rule->effect == EFFECT_ALLOW ? SECCOMP_ALLOW : list[i]->rule->action);
+        answers[i] = graph_select(graph, match_graph(graph, list[i], arch), answer, graph_leaf(graph, 0));
+    }
+    answers[count++] = graph_leaf(graph, policy_fallback(policy, call));
+    return policy->verdicts[arch][call] = first_of(graph, answers, count);
 }
-
-struct numbered {
-    uint32_t number;
-    graph_node node;
-};
 
 graph_node policy_filter(struct policy *policy, enum arch arch)
 {
