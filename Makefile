@@ -36,6 +36,7 @@ CFLAGS   := -std=gnu17 -g $(OPTIMIZE) -fPIE $(HARDEN) $(WARNINGS)
 
 LANG_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lang/*.c)) $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o
 COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out compiler/sbxc.c,$(wildcard compiler/*.c compiler/report/*.c)))
+PROVE_OBJECTS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/prove/*.c))
 ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
@@ -44,7 +45,7 @@ FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,policy plan question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters)
 
-BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev
+BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl libseccomp-dev
 BENCH_PACKAGES := bubblewrap procps
@@ -55,7 +56,7 @@ all: $(BUILD)/sbxc $(BUILD)/sbxrun
 
 # Where something to build with is missing, it is installed before anything else.
 PRESENT := $(shell command -v gcc >/dev/null && command -v flex >/dev/null && command -v bison >/dev/null && \
-                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && echo yes)
+                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && echo yes)
 ifneq ($(PRESENT),yes)
 $(GENERATED): | build-deps
 endif
@@ -71,7 +72,7 @@ bench-deps:
 	@tools/deps.sh $(TEST_PACKAGES) $(BENCH_PACKAGES)
 deps: bench-deps
 
-$(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(BUILD)/compiler/sbxc.o
+$(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(BUILD)/compiler/sbxc.o
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a
 
@@ -115,7 +116,8 @@ demo: | demo-deps
 	@$(MAKE) --no-print-directory all >/dev/null
 	@tools/demo.sh $(BUILD)/sbxc $(BUILD)/sbxrun
 
-$(BUILD)/tests/codegen/%: LIBRARIES := -lseccomp
+$(BUILD)/tests/codegen/filters: LIBRARIES := -lseccomp
+$(BUILD)/tests/codegen/prove: $(PROVE_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(LIBRARIES)

@@ -150,8 +150,8 @@ struct verdict {
 
 struct verdict policy_verdict(const struct policy *, const struct operation_point *);
 bool rule_matches(const struct policy *, const struct rule *, const struct operation_point *); // whatever other rules say
-bool deny_precedes(const struct call_rule *, const struct call_rule *, enum arch); // of two denies of a call, the first decides
-uint32_t policy_fallback(const struct policy *, size_t call);                      // what it gets where no rule speaks of it
+bool deny_precedes(const struct call_rule *, const struct call_rule *, enum arch);             // of two denies of a call, the first decides
+uint32_t policy_fallback(const struct policy *, size_t call);                                  // what it gets where no rule speaks of it
 
 // The sets behind it.
 const struct path_set *policy_paths(struct policy *);            // what may be done to which path

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "compiler/driver.h"
+#include "compiler/prove/prove.h"
 #include "compiler/report/report.h"
 #include "compiler/search.h"
 #include "compiler/why.h"
@@ -15,7 +16,7 @@ enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE };
 enum action { ACTION_NONE, ACTION_CHECK, ACTION_TEST, ACTION_WHY, ACTION_EMIT };
 
 static const char help[] =
-    "usage: sbxc --check FILE...                     errors, warnings, obligations, expectations\n"
+    "usage: sbxc --check FILE...                     errors, warnings, proofs, expectations\n"
     "       sbxc --test FILE...                      the expectations, as TAP\n"
     "       sbxc --why 'OPERATION' FILE              the verdict and the rules behind it, as for\n"
     "                                                'write \"/etc\"' or 'syscall ioctl where request == TIOCSTI'\n"
@@ -27,6 +28,7 @@ static const char help[] =
     "  --target ARCH          x86_64 or aarch64, for --emit=seccomp and seccomp-asm\n"
     "  --format=text|json     how findings are printed\n"
     "  --deny-warnings        warnings count as errors\n"
+    "  --no-proof             does not prove that the filters mean what the policy says\n"
     "  --color=auto|always|never\n"
     "  --version, --help\n"
     "\n"
@@ -37,7 +39,7 @@ struct options {
     const char *question, *emit, *output;
     struct driver_options driver;
     enum arch target;
-    bool json, deny_warnings, color;
+    bool json, deny_warnings, color, no_proof;
 };
 
 static int usage_error(const char *message)
@@ -69,13 +71,22 @@ static bool can_be_built(const struct policy_decl *decl)
     return true;
 }
 
+// The plan of a policy, with its filters proved. NULL, and diagnostics, when one can't be made or is not proved.
+static struct plan *make_plan(const struct options *options, struct policy *policy)
+{
+    struct plan *plan = policy_lower(policy, ARCH_ALL_MASK);
+    bool proved = true;
+    for (int arch = 0; plan && !options->no_proof && arch < ARCH_COUNT; arch++)
+        proved = prove_filter(policy, (enum arch)arch, &plan->filters[arch]) && proved;
+    return proved ? plan : NULL;
+}
+
 // Checks one policy: its meaning, its obligations, the filters it would give.
-static struct policy *check_policy(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
+static void check_policy(const struct options *options, struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
 {
     struct policy *policy = policy_build(compilation, decl, values);
     if (policy && policy_check(policy, true))
-        policy_lower(policy, ARCH_ALL_MASK);
-    return policy;
+        make_plan(options, policy);
 }
 
 static int check_file(const struct options *options, const char *path)
@@ -87,10 +98,10 @@ static int check_file(const struct options *options, const char *path)
         struct policy_decl *chosen = options->driver.policy || options->driver.value_count ? driver_select(compilation, module, &options->driver) : NULL;
         struct expr **values = chosen ? driver_values(compilation, chosen, &options->driver, &problem) : NULL;
         if (chosen && values)
-            check_policy(compilation, chosen, values);
+            check_policy(options, compilation, chosen, values);
         for (struct policy_decl *decl = module->policies; decl && !chosen; decl = decl->next)
             if (can_be_built(decl) && !(options->driver.policy || options->driver.value_count))
-                check_policy(compilation, decl, NULL);
+                check_policy(options, compilation, decl, NULL);
         for (struct group_decl *group = module->groups; group; group = group->next)
             group_find(compilation, module, group->name.text);
     }
@@ -200,7 +211,7 @@ static int emit(const struct options *options, char **files)
     struct compilation *compilation = compilation_new(arena_new());
     int status = STATUS_CLEAN;
     struct policy *policy = load_policy(options, compilation, files[0], &status);
-    struct plan *plan = policy ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
+    struct plan *plan = policy ? make_plan(options, policy) : NULL;
     if (policy && !plan) {
         print_findings(options, compilation);
         status = status_of(options, compilation);
@@ -231,16 +242,26 @@ enum {
     OPTION_TARGET,
     OPTION_FORMAT,
     OPTION_DENY,
+    OPTION_NO_PROOF,
     OPTION_COLOR,
     OPTION_VERSION,
     OPTION_HELP
 };
 
 static const struct option long_options[] = {
-    {"check", no_argument, NULL, OPTION_CHECK},         {"test", no_argument, NULL, OPTION_TEST},           {"why", required_argument, NULL, OPTION_WHY},
-    {"emit", required_argument, NULL, OPTION_EMIT},     {"policy", required_argument, NULL, OPTION_POLICY}, {"target", required_argument, NULL, OPTION_TARGET},
-    {"format", required_argument, NULL, OPTION_FORMAT}, {"deny-warnings", no_argument, NULL, OPTION_DENY},  {"color", required_argument, NULL, OPTION_COLOR},
-    {"version", no_argument, NULL, OPTION_VERSION},     {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"test", no_argument, NULL, OPTION_TEST},
+    {"why", required_argument, NULL, OPTION_WHY},
+    {"emit", required_argument, NULL, OPTION_EMIT},
+    {"policy", required_argument, NULL, OPTION_POLICY},
+    {"target", required_argument, NULL, OPTION_TARGET},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"deny-warnings", no_argument, NULL, OPTION_DENY},
+    {"color", required_argument, NULL, OPTION_COLOR},
+    {"no-proof", no_argument, NULL, OPTION_NO_PROOF},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
 };
 
 // NULL when the options make sense, else what is wrong with them.
@@ -281,6 +302,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             options->json = strcmp(optarg, "json") == 0;
             break;
         case OPTION_DENY: options->deny_warnings = true; break;
+        case OPTION_NO_PROOF: options->no_proof = true; break;
         case OPTION_COLOR:
             color = optarg;
             if (strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 && strcmp(color, "never") != 0)

@@ -84,7 +84,7 @@ static struct plan *load_plan(struct compilation *compilation, const struct opti
     struct str text = read_plan_file(compilation->arena, options->policy, &problem), why;
     struct plan *plan = problem ? NULL : plan_read(compilation->arena, text, &why);
     if (!plan) {
-        fprintf(stderr, "sbxrun: %s is not a plan: %s\n", options->policy, problem ? problem : why.text);
+        fprintf(stderr, problem ? "sbxrun: cannot read %s: %s\n" : "sbxrun: %s is not a plan: %s\n", options->policy, problem ? problem : why.text);
         return NULL;
     }
     char *real = realpath(options->policy, NULL), *slash = real ? strrchr(real, '/') : NULL;

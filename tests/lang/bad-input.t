@@ -47,6 +47,19 @@ for my $file (@files) {
     cmp_ok $run->{seconds}, '<', 10, sprintf '%s: %.2f s', $name, $run->{seconds};
 }
 
+# A prover that is not there proves nothing.
+{
+    my $path = spew("$dir/small.sbx", "sbx 1; policy p { syscalls { allow read; } }");
+    mkdir "$dir/lib";
+    spew("$dir/lib/libz3.so.4", 'this is no library');
+    my $run = run({ env => { LD_LIBRARY_PATH => "$dir/lib" } }, $sbxc, '--check', '--color=never', $path);
+    is $run->{status}, 1, 'without Z3: exit 1';
+    like $run->{err}, qr/SBX0516.*x86_64.*install libz3-4.*SBX0516.*aarch64/s, 'without Z3: what is said';
+    is run({ env => { LD_LIBRARY_PATH => "$dir/lib" } }, $sbxc, '--check', '--no-proof', $path)->{status}, 0, 'without Z3: --no-proof';
+    is run({ env => { LD_LIBRARY_PATH => "$dir/lib" } }, $sbxc, '--emit=plan', '-o', "$dir/none.json", $path)->{status}, 1, 'without Z3: nothing is emitted';
+    ok !-e "$dir/none.json", 'without Z3: no file';
+}
+
 # Not a regular file, or not there.
 POSIX::mkfifo("$dir/fifo.sbx", 0644);
 for my $case (['/dev/zero', qr/not a regular file/], ["$dir/fifo.sbx", qr/not a regular file/], [$dir, qr/is a folder/], ["$dir/none.sbx", qr/No such file/], ['/dev/tty', qr/SBX0301/]) {

@@ -12,17 +12,19 @@ root=$(pwd)
 [ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/limits.t tests/live/net.t tests/live/hosts.t tests/live/processes.t
 vm=$build/vm
 mkdir -p "$vm"
+exec 9> "$vm/lock" && flock 9 # one at a time
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | awk '$2 == "main" && !/security/ { print $1; exit }')
 [ -n "$mirror" ] || { echo "make test-vm needs a Debian mirror among apt's sources (after apt-get update)" >&2; exit 1; }
 
 # The guest's root: what the tests need, no kernel.
-if [ ! -e "$vm/root/.complete" ]; then
+packages=perl,python3-minimal,libpython3-stdlib,libz3-4
+if [ "$(cat "$vm/root/.complete" 2>/dev/null)" != $packages ]; then
     echo "making the guest's root" >&2
     rm -rf "$vm/root"
-    debootstrap --variant=minbase --include=perl,python3-minimal,libpython3-stdlib bookworm "$vm/root" "$mirror" > "$vm/debootstrap.log" 2>&1 || { tail "$vm/debootstrap.log" >&2; exit 1; }
+    debootstrap --variant=minbase --include=$packages bookworm "$vm/root" "$mirror" > "$vm/debootstrap.log" 2>&1 || { tail "$vm/debootstrap.log" >&2; exit 1; }
     rm -rf "$vm/root/var/cache/apt/archives" "$vm/root/var/lib/apt/lists"
     chroot "$vm/root" useradd --system --no-create-home --shell /bin/sh sbx-test
-    touch "$vm/root/.complete"
+    echo $packages > "$vm/root/.complete"
 fi
 
 # The kernel, from a private apt configuration that knows that suite only.

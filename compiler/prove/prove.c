@@ -1,0 +1,361 @@
+#include "compiler/prove/prove.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/prove/z3.h"
+#include "compiler/search.h"
+
+enum { BITS = 32, SECCOMP_DATA = 64 }; // bytes of struct seccomp_data
+
+struct prover {
+    struct z3 z3;
+    Z3_context context;
+    const struct policy *policy;
+    enum arch arch;
+    Z3_sort word, argument;
+    Z3_ast data[SECCOMP_DATA / 4];       // struct seccomp_data as a filter loads it
+    Z3_ast arguments[SYSCALL_ARGUMENTS]; // and as a policy sees it
+    Z3_ast answer;                       // the policy's
+    const char *failure;                 // to make the formula; NULL when it is whole
+};
+
+static void note_failure(Z3_context context, Z3_error_code code)
+{
+    (void)context, (void)code; // asked for with get_error_code, after each run
+}
+
+static Z3_ast word_value(struct prover *p, uint32_t value)
+{
+    return p->z3.mk_unsigned_int64(p->context, value, p->word);
+}
+
+// ---- the policy ---------------------------------------------------------------------------------------------------------------------------
+
+static Z3_ast both(struct prover *p, Z3_ast a, Z3_ast b)
+{
+    return p->z3.mk_and(p->context, 2, (Z3_ast[]){a, b});
+}
+
+static Z3_ast either(struct prover *p, Z3_ast a, Z3_ast b)
+{
+    return p->z3.mk_or(p->context, 2, (Z3_ast[]){a, b});
+}
+
+static Z3_ast negation(struct prover *p, Z3_ast a)
+{
+    return p->z3.mk_not(p->context, a);
+}
+
+static Z3_ast test_formula(struct prover *p, const struct test *test) // as test_holds
+{
+    if (!test)
+        return p->z3.mk_true(p->context);
+    switch (test->kind) {
+    case CONDITION_AND: return both(p, test_formula(p, test->left), test_formula(p, test->right));
+    case CONDITION_OR: return either(p, test_formula(p, test->left), test_formula(p, test->right));
+    case CONDITION_NOT: return negation(p, test_formula(p, test->left));
+    default: break;
+    }
+    Z3_ast mask = p->z3.mk_unsigned_int64(p->context, test->mask, p->argument);
+    Z3_ast value = test->mask == UINT64_MAX ? p->arguments[test->argument] : p->z3.mk_bvand(p->context, p->arguments[test->argument], mask);
+    Z3_ast *parts = calloc(test->interval_count + 1, sizeof *parts);
+    for (size_t i = 0; parts && i < test->interval_count; i++) {
+        Z3_ast first = p->z3.mk_unsigned_int64(p->context, test->intervals[i].first, p->argument);
+        Z3_ast last = p->z3.mk_unsigned_int64(p->context, test->intervals[i].last, p->argument);
+        bool one = test->intervals[i].first == test->intervals[i].last;
+        parts[i] = one ? p->z3.mk_eq(p->context, value, first) : both(p, p->z3.mk_bvule(p->context, first, value), p->z3.mk_bvule(p->context, value, last));
+    }
+    Z3_ast holds = parts ? p->z3.mk_or(p->context, (unsigned)test->interval_count, parts) : p->z3.mk_false(p->context);
+    if (!parts)
+        p->failure = "memory ran out";
+    free(parts);
+    return holds;
+}
+
+static bool applies(const struct call_match *match, enum arch arch)
+{
+    return match && match->architectures >> arch & 1;
+}
+
+static Z3_ast entry_formula(struct prover *p, const struct call_rule *entry)
+{
+    Z3_ast holds = test_formula(p, entry->match->tests[p->arch]);
+    return applies(entry->except, p->arch) ? both(p, holds, negation(p, test_formula(p, entry->except->tests[p->arch]))) : holds;
+}
+
+static uint32_t answer_to(const struct prover *p, uint32_t audit, const struct operation_point *point)
+{
+    if (audit != arch_audit[p->arch])
+        return SECCOMP_KILL;
+    struct verdict verdict = policy_verdict(p->policy, point);
+    return verdict.allowed ? SECCOMP_ALLOW : verdict.killed ? SECCOMP_KILL : SECCOMP_ERRNO | (uint32_t)verdict.error;
+}
+
+static bool is_conditional(const struct prover *p, int call)
+{
+    for (const struct call_rule *entry = call < 0 ? NULL : p->policy->calls[call]; entry; entry = entry->next)
+        if (applies(entry->match, p->arch) && (entry->match->tests[p->arch] || applies(entry->except, p->arch)))
+            return true;
+    return false;
+}
+
+static int by_precedence(const void *a, const void *b, void *arch)
+{
+    const struct call_rule *x = *(const struct call_rule *const *)a, *y = *(const struct call_rule *const *)b;
+    return deny_precedes(x, y, *(const enum arch *)arch) ? 1 : deny_precedes(y, x, *(const enum arch *)arch) ? -1 : 0;
+}
+
+// What a call gets under its conditions: the first deny in the language's order that holds, else what the allows say, else the rest.
+static Z3_ast call_formula(struct prover *p, int call)
+{
+    size_t count = 0;
+    for (const struct call_rule *entry = p->policy->calls[call]; entry; entry = entry->next)
+        count++;
+    const struct call_rule **denies = calloc(count + 1, sizeof *denies);
+    Z3_ast *allows = calloc(count + 1, sizeof *allows);
+    size_t deny_count = 0, allow_count = 0;
+    for (const struct call_rule *entry = denies && allows ? p->policy->calls[call] : NULL; entry; entry = entry->next) {
+        if (!applies(entry->match, p->arch))
+            continue;
+        if (entry->rule->effect == EFFECT_DENY)
+            denies[deny_count++] = entry;
+        else
+            allows[allow_count++] = entry_formula(p, entry);
+    }
+    Z3_ast answer = word_value(p, policy_fallback(p->policy, (size_t)call));
+    if (denies && allows)
+        answer = p->z3.mk_ite(p->context, p->z3.mk_or(p->context, (unsigned)allow_count, allows), word_value(p, SECCOMP_ALLOW), answer);
+    else
+        p->failure = "memory ran out";
+    if (denies)
+        qsort_r(denies, deny_count, sizeof(struct call_rule *), by_precedence, &p->arch);
+    for (size_t i = 0; i < deny_count; i++) // the first is asked last
+        answer = p->z3.mk_ite(p->context, entry_formula(p, denies[i]), word_value(p, denies[i]->rule->action), answer);
+    free(denies);
+    free(allows);
+    return answer;
+}
+
+// Numbers first..last, which are all of those that a call can have on this architecture, and what lies around them.
+static Z3_ast numbers_formula(struct prover *p)
+{
+    Z3_ast number = p->data[0];
+    struct operation_point point = {.domain = DOMAIN_CALLS, .arch = p->arch, .number = UINT32_MAX};
+    uint32_t later = p->arch == ARCH_X86_64 ? 0x3FFFFFFF : UINT32_MAX; // beyond it, x32
+    Z3_ast formula = word_value(p, answer_to(p, arch_audit[p->arch], &point));
+    point.number = later;
+    uint32_t constant = answer_to(p, arch_audit[p->arch], &point);
+    Z3_ast answer = word_value(p, constant);
+    uint32_t last = later; // of the numbers that get `answer`
+    for (uint32_t at = syscall_numbers_end(p->arch) + 1; at-- > 0;) {
+        point.number = at;
+        int call = syscall_by_number(p->arch, at);
+        bool conditional = is_conditional(p, call);
+        uint32_t here = conditional ? 0 : answer_to(p, arch_audit[p->arch], &point); // no answer is 0, which is SECCOMP_RET_KILL_THREAD
+        if (!conditional && here == constant)
+            continue;
+        formula = p->z3.mk_ite(p->context, p->z3.mk_bvule(p->context, number, word_value(p, last)), answer, formula);
+        answer = conditional ? call_formula(p, call) : word_value(p, here);
+        constant = here;
+        last = at;
+    }
+    return p->z3.mk_ite(p->context, p->z3.mk_bvule(p->context, number, word_value(p, last)), answer, formula);
+}
+
+static Z3_ast policy_formula(struct prover *p)
+{
+    Z3_ast own = p->z3.mk_eq(p->context, p->data[1], word_value(p, arch_audit[p->arch]));
+    return p->z3.mk_ite(p->context, own, numbers_formula(p), word_value(p, SECCOMP_KILL));
+}
+
+// ---- the filter ---------------------------------------------------------------------------------------------------------------------------
+
+struct arrival { // at one instruction: under which condition, with what in the accumulator
+    Z3_ast condition, accumulator;
+};
+
+static void arrive(struct prover *p, struct arrival *at, Z3_ast condition, Z3_ast accumulator)
+{
+    if (!at->condition) {
+        *at = (struct arrival){condition, accumulator};
+        return;
+    }
+    if (at->accumulator != accumulator)
+        at->accumulator = p->z3.mk_ite(p->context, condition, accumulator, at->accumulator);
+    at->condition = either(p, at->condition, condition);
+}
+
+// Classic BPF as the kernel runs it (Documentation/networking/filter.rst): jumps go forward only, so one pass sees every path.
+static Z3_ast filter_formula(struct prover *p, const struct bpf_program *program)
+{
+    struct arrival *arrivals = calloc(program->length, sizeof *arrivals);
+    if (!arrivals)
+        return NULL;
+    Z3_ast result = word_value(p, SECCOMP_KILL), zero = word_value(p, 0);
+    arrivals[0] = (struct arrival){p->z3.mk_true(p->context), zero};
+    for (size_t i = 0; i < program->length; i++) {
+        const struct bpf_instruction *in = &program->code[i];
+        struct arrival here = arrivals[i];
+        if (!here.condition)
+            continue; // nothing leads here
+        Z3_ast k = word_value(p, in->k), a = here.accumulator, test;
+        switch (in->code) {
+        case 0x20: arrive(p, &arrivals[i + 1], here.condition, p->data[in->k / 4]); continue;                  // BPF_LD | BPF_W | BPF_ABS
+        case 0x54: arrive(p, &arrivals[i + 1], here.condition, p->z3.mk_bvand(p->context, a, k)); continue;    // BPF_ALU | BPF_AND | BPF_K
+        case 0x05: arrive(p, &arrivals[i + 1 + in->k], here.condition, a); continue;                           // BPF_JMP | BPF_JA
+        case 0x06: result = p->z3.mk_ite(p->context, here.condition, k, result); continue;                     // BPF_RET | BPF_K
+        case 0x15: test = p->z3.mk_eq(p->context, a, k); break;                                                // BPF_JMP | BPF_JEQ | BPF_K
+        case 0x25: test = negation(p, p->z3.mk_bvule(p->context, a, k)); break;                                // BPF_JGT
+        case 0x35: test = p->z3.mk_bvule(p->context, k, a); break;                                             // BPF_JGE
+        case 0x45: test = negation(p, p->z3.mk_eq(p->context, p->z3.mk_bvand(p->context, a, k), zero)); break; // BPF_JSET
+        default: free(arrivals); return NULL;
+        }
+        arrive(p, &arrivals[i + 1 + in->jt], both(p, here.condition, test), a);
+        arrive(p, &arrivals[i + 1 + in->jf], both(p, here.condition, negation(p, test)), a);
+    }
+    free(arrivals);
+    return result;
+}
+
+// ---- the question -------------------------------------------------------------------------------------------------------------------------
+
+struct prover *prover_new(const struct policy *policy, enum arch arch, const char **why)
+{
+    struct prover *p = calloc(1, sizeof *p);
+    if (!p || !z3_load(&p->z3, why)) {
+        *why = p ? *why : "memory ran out";
+        free(p);
+        return NULL;
+    }
+    p->z3.global_param_set("memory_max_size", "4096"); // MiB; beyond it, a failure
+    Z3_config config = p->z3.mk_config();
+    p->context = p->z3.mk_context(config);
+    p->z3.del_config(config);
+    p->z3.set_error_handler(p->context, note_failure);
+    p->policy = policy;
+    p->arch = arch;
+    p->word = p->z3.mk_bv_sort(p->context, BITS);
+    p->argument = p->z3.mk_bv_sort(p->context, 2 * BITS);
+    for (int i = 0; i < 4; i++) // number, architecture, instruction pointer (low, high)
+        p->data[i] = p->z3.mk_const(p->context, p->z3.mk_int_symbol(p->context, i), p->word);
+    for (int i = 0; i < SYSCALL_ARGUMENTS; i++) {
+        p->arguments[i] = p->z3.mk_const(p->context, p->z3.mk_int_symbol(p->context, 4 + i), p->argument);
+        p->data[4 + 2 * i] = p->z3.mk_extract(p->context, BITS - 1, 0, p->arguments[i]); // both architectures are little-endian
+        p->data[5 + 2 * i] = p->z3.mk_extract(p->context, 2 * BITS - 1, BITS, p->arguments[i]);
+    }
+    p->answer = policy_formula(p);
+    return p;
+}
+
+void prover_free(struct prover *p)
+{
+    if (p)
+        p->z3.del_context(p->context);
+    free(p);
+}
+
+static uint64_t value_in(struct prover *p, Z3_model model, Z3_ast ast)
+{
+    Z3_ast value = NULL;
+    uint64_t number = 0;
+    if (p->z3.model_eval(p->context, model, ast, true, &value))
+        p->z3.get_numeral_uint64(p->context, value, &number);
+    return number;
+}
+
+// Takes the input out of the model, and runs it.
+static enum proof examine(struct prover *p, Z3_model model, const struct bpf_program *program, Z3_ast filter, struct counterexample *example)
+{
+    struct operation_point *point = &example->point;
+    uint32_t words[SECCOMP_WORDS];
+    *point = (struct operation_point){.domain = DOMAIN_CALLS, .arch = p->arch, .number = (uint32_t)value_in(p, model, p->data[0])};
+    example->audit = (uint32_t)value_in(p, model, p->data[1]);
+    example->foreign = example->audit != arch_audit[p->arch];
+    words[WORD_ARCH] = example->audit;
+    words[WORD_NUMBER] = point->number;
+    for (int i = 0; i < SYSCALL_ARGUMENTS; i++) {
+        point->arguments[i] = value_in(p, model, p->arguments[i]);
+        words[WORD_HIGH(i)] = (uint32_t)(point->arguments[i] >> 32);
+        words[WORD_LOW(i)] = (uint32_t)point->arguments[i];
+    }
+    example->filter = (uint32_t)value_in(p, model, filter);
+    example->policy = answer_to(p, example->audit, point);
+    // Our own filters never look at the instruction pointer, and cbpf_run has none but 0.
+    bool same_run = cbpf_run(program, words, NULL) == example->filter || value_in(p, model, p->data[2]) || value_in(p, model, p->data[3]);
+    if (same_run && example->filter != example->policy)
+        return REFUTED;
+    example->why = "the prover's counterexample is none: a fault of sbxc";
+    return NOT_PROVED;
+}
+
+enum proof prover_check(struct prover *p, const struct bpf_program *program, unsigned seconds, struct counterexample *example)
+{
+    Z3_ast filter = filter_formula(p, program);
+    *example = (struct counterexample){.why = p->failure ? p->failure : "the filter has an instruction that is not understood"};
+    if (!filter || p->failure)
+        return NOT_PROVED;
+    Z3_solver solver = p->z3.mk_solver_for_logic(p->context, p->z3.mk_string_symbol(p->context, "QF_BV"));
+    p->z3.solver_inc_ref(p->context, solver);
+    Z3_params params = p->z3.mk_params(p->context);
+    p->z3.params_inc_ref(p->context, params);
+    p->z3.params_set_uint(p->context, params, p->z3.mk_string_symbol(p->context, "timeout"), seconds * 1000);
+    p->z3.solver_set_params(p->context, solver, params);
+    p->z3.params_dec_ref(p->context, params);
+    p->z3.solver_assert(p->context, solver, negation(p, p->z3.mk_eq(p->context, filter, p->answer)));
+    enum proof proof = NOT_PROVED;
+    Z3_lbool satisfiable = p->z3.get_error_code(p->context) == Z3_OK ? p->z3.solver_check(p->context, solver) : Z3_L_UNDEF;
+    if (p->z3.get_error_code(p->context) != Z3_OK)
+        example->why = p->z3.get_error_msg(p->context, p->z3.get_error_code(p->context));
+    else if (satisfiable == Z3_L_FALSE)
+        proof = PROVED;
+    else if (satisfiable == Z3_L_UNDEF) {
+        example->why = p->z3.solver_get_reason_unknown(p->context, solver);
+        if (strcmp(example->why, "timeout") == 0 || strcmp(example->why, "canceled") == 0)
+            example->why = "Z3 was not done in time";
+    } else {
+        Z3_model model = p->z3.solver_get_model(p->context, solver);
+        p->z3.model_inc_ref(p->context, model);
+        proof = examine(p, model, program, filter, example);
+        p->z3.model_dec_ref(p->context, model);
+    }
+    p->z3.solver_dec_ref(p->context, solver);
+    return proof;
+}
+
+// ---- for users ----------------------------------------------------------------------------------------------------------------------------
+
+static const char *answer_text(struct arena *arena, uint32_t answer)
+{
+    const char *name = errno_name((int)(answer & 0xFFFF));
+    if (answer == SECCOMP_ALLOW || answer == SECCOMP_KILL)
+        return answer == SECCOMP_ALLOW ? "allows it" : "kills for it";
+    if ((answer & ~0xFFFFu) == SECCOMP_ERRNO && name)
+        return str_format(arena, "denies it with %s", name).text;
+    return str_format(arena, "answers 0x%x", answer).text;
+}
+
+bool prove_filter(struct policy *policy, enum arch arch, const struct bpf_program *program)
+{
+    enum { SECONDS = 10 };
+    struct diagnostics *diagnostics = &policy->compilation->diagnostics;
+    struct span span = policy->decl->name.span;
+    struct counterexample example = {0};
+    struct prover *prover = prover_new(policy, arch, &example.why);
+    enum proof proof = prover ? prover_check(prover, program, SECONDS, &example) : NOT_PROVED;
+    if (proof == NOT_PROVED) {
+        struct diagnostic *d = diagnose(diagnostics, SBX0516, span, arch_names[arch]);
+        diagnostic_label(diagnostics, d, span, "%s", example.why);
+    } else if (proof == REFUTED) {
+        struct diagnostic *d = diagnose(diagnostics, SBX0515, span, arch_names[arch]);
+        struct str call = example.foreign ? str_format(policy->arena, "call %u of architecture 0x%x", example.point.number, example.audit)
+                                          : operation_text(policy, &example.point);
+        diagnostic_label(diagnostics, d, span, "for `%.*s` the filter %s, and the policy %s", STR_ARGS(call), answer_text(policy->arena, example.filter),
+                         answer_text(policy->arena, example.policy));
+        const struct rule *rule = example.foreign ? NULL : policy_verdict(policy, &example.point).rule;
+        if (rule)
+            diagnostic_label(diagnostics, d, rule->span, "this rule decides");
+    }
+    prover_free(prover);
+    return proof == PROVED;
+}

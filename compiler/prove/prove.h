@@ -1,0 +1,32 @@
+// Translation validation: a finished filter, the very instructions that will be loaded, means what the policy function says.
+//
+// Both become formulas over bit vectors of every input that seccomp can give (struct seccomp_data: architecture, number, instruction
+// pointer, six 64-bit arguments), and Z3 looks for one on which they differ. The policy's formula comes from its rules as
+// policy_verdict reads them and shares nothing with the decision graphs and the code generator that made the filter.
+#pragma once
+
+#include "compiler/cbpf.h"
+#include "compiler/policy.h"
+
+enum proof { PROVED, REFUTED, NOT_PROVED };
+
+struct counterexample {
+    const char *why;              // NOT_PROVED: what kept it from being proved
+    uint32_t audit;               // REFUTED: the architecture as seccomp names it; the operation's own unless `foreign`
+    bool foreign;                 // it is not the architecture that the filter is for
+    struct operation_point point; // the call
+    uint32_t filter, policy;      // what each answers, as seccomp return values
+};
+
+struct prover; // one policy on one architecture, for any number of filters
+
+// Loads Z3 at its first use. NULL when it can't, and *why says so. The policy must live as long.
+struct prover *prover_new(const struct policy *, enum arch, const char **why);
+void prover_free(struct prover *);
+
+// At most `seconds` (10 for users). The program must have passed cbpf_check. A counterexample has been run through cbpf_run and
+// policy_verdict: what it says of both is what they said.
+enum proof prover_check(struct prover *, const struct bpf_program *, unsigned seconds, struct counterexample *);
+
+// Proves one filter of a plan and says so among the diagnostics when it can't. True: proved.
+bool prove_filter(struct policy *, enum arch, const struct bpf_program *);

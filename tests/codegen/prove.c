@@ -1,0 +1,169 @@
+// The prover: proves filters that are right, and finds every mistake that is made in them.
+#include <time.h>
+
+#include "compiler/prove/prove.h"
+#include "tests/policies.h"
+#include "tests/tap.h"
+
+enum { SECONDS = 30, TRIES = 20000, WAYS = 8, FEW_WAYS = 3 };
+
+// Looks for a difference without the prover: inputs near the constants of both programs.
+static bool differ(const struct bpf_program *a, const struct bpf_program *b)
+{
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t words[SECCOMP_WORDS];
+        for (int w = 0; w < SECCOMP_WORDS; w++) {
+            uint32_t near = a->code[random_below((unsigned)a->length)].k;
+            words[w] = random_below(3) ? near + random_below(3) - 1 : random_below(2) ? random_below(500) : (uint32_t)random_bits();
+        }
+        words[WORD_ARCH] = random_below(20) ? a->code[1].k : words[WORD_ARCH];
+        if (cbpf_run(a, words, NULL) != cbpf_run(b, words, NULL))
+            return true;
+    }
+    return false;
+}
+
+struct tally {
+    unsigned changed, refuted, same, undecided, missed; // mutants: of which the prover said so; and proved the same, yet a difference was found
+};
+
+static void try_mutant(struct prover *prover, const struct bpf_program *original, struct bpf_program *mutant, struct tally *tally)
+{
+    const char *why;
+    size_t where;
+    struct counterexample example;
+    if (!cbpf_check(mutant, &why, &where))
+        return;
+    tally->changed++;
+    switch (prover_check(prover, mutant, SECONDS, &example)) {
+    case REFUTED: tally->refuted++; break;
+    case NOT_PROVED: tally->undecided++; break;
+    case PROVED: tally->same++; tally->missed += differ(original, mutant);
+    }
+}
+
+// Every instruction made wrong, in as many ways of those below.
+static void mutate(struct prover *prover, const struct bpf_program *program, unsigned ways, struct tally *tally)
+{
+    struct bpf_instruction *code = malloc(program->length * sizeof *code);
+    struct bpf_program mutant = {code, program->length};
+    for (size_t i = 0; i < program->length; i++) {
+        const struct bpf_instruction in = program->code[i];
+        bool jump = (in.code & 7) == 5;
+        const struct bpf_instruction wrong[] = {
+            {in.code, in.jt, in.jf, in.k ^ 1},
+            {in.code, jump ? in.jf : in.jt, jump ? in.jt : in.jf, in.k},
+            {in.code, in.jt, in.jf, in.code == 0x06 ? (in.k == SECCOMP_ALLOW ? SECCOMP_KILL : SECCOMP_ALLOW) : in.k},
+            {in.code, in.jt, in.jf, in.code == 0x20 ? (in.k + 4) % 64 : in.k + 1},
+            {in.code, in.jt, in.jf, in.k ^ 0x80000000},
+            {in.code, (uint8_t)(in.jt + jump), in.jf, in.k},
+            {in.code, in.jt, (uint8_t)(in.jf + jump), in.k},
+            {in.code == 0x15   ? 0x35
+             : in.code == 0x35 ? 0x25
+             : in.code == 0x25 ? 0x35
+                               : in.code,
+             in.jt, in.jf, in.k},
+        };
+        _Static_assert(sizeof wrong == WAYS * sizeof *wrong, "the ways to be wrong");
+        for (unsigned w = 0; w < ways; w++) {
+            if (memcmp(&wrong[w], &in, sizeof in) == 0)
+                continue;
+            memcpy(code, program->code, program->length * sizeof *code);
+            code[i] = wrong[w];
+            try_mutant(prover, program, &mutant, tally);
+        }
+    }
+    free(code);
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void check(struct policy *policy, const char *name, unsigned mutants) // in how many ways
+{
+    for (int arch = 0; policy && arch < ARCH_COUNT; arch++) {
+        const char *why;
+        struct counterexample example = {0};
+        struct bpf_program program = cbpf_emit(policy->arena, policy->graph, policy_filter(policy, (enum arch)arch));
+        double start = seconds_now();
+        struct prover *prover = prover_new(policy, (enum arch)arch, &why);
+        enum proof proof = prover ? prover_check(prover, &program, SECONDS, &example) : NOT_PROVED;
+        ok(proof == PROVED && program.length <= BPF_MOST, "%s, %s: %zu instructions proved in %.0f ms%s%s", name, arch_names[arch], program.length,
+           (seconds_now() - start) * 1e3, proof == NOT_PROVED ? ": " : "", proof == NOT_PROVED ? (prover ? example.why : why) : "");
+        if (prover && mutants && arch == ARCH_X86_64) {
+            struct tally tally = {0};
+            mutate(prover, &program, mutants, &tally);
+            ok(tally.changed > program.length && tally.refuted > tally.changed / 2 && !tally.missed && !tally.undecided,
+               "%s: of %u mutants %u are refuted by a counterexample, %u proved to mean the same, %u undecided, %u missed", name, tally.changed, tally.refuted,
+               tally.same, tally.undecided, tally.missed);
+        }
+        prover_free(prover);
+    }
+    if (!policy)
+        ok(false, "%s can be compiled", name);
+}
+
+static void check_text(const char *text, const char *name, unsigned mutants)
+{
+    struct compilation *compilation;
+    check(policy_from_text(&compilation, text), name, mutants);
+    compilation_free(compilation);
+}
+
+// Nearly as long as the kernel takes.
+static void check_long(void)
+{
+    static char text[1 << 20];
+    char *at = text + sprintf(text, "sbx 1; policy p { syscalls {\n");
+    static const char *const calls[] = {"lseek where offset", "mmap where length", "pread64 where pos", "ftruncate where length", "read where count"};
+    for (int c = 0; c < 5; c++) {
+        at += sprintf(at, "allow %s in { ", calls[c]);
+        for (int i = 0; i < 130; i++)
+            at += sprintf(at, "%s0x%llx", i ? ", " : "", (unsigned long long)(random_bits() >> 1));
+        at += sprintf(at, " };\n");
+    }
+    strcpy(at, "deny lseek where offset in 5..1000000000000 with EINVAL; deny getpid with kill; allow getppid, exit_group; } }");
+    check_text(text, "a very long filter", 0);
+}
+
+// A diagnostic, not only an enum: the words that a user gets, for a filter made wrong.
+static void check_words(void)
+{
+    struct compilation *compilation;
+    struct policy *policy =
+        policy_from_text(&compilation, "sbx 1; policy p { syscalls { allow read, write; deny lseek where offset == 7 with EINVAL; allow lseek; } }");
+    struct bpf_program program = cbpf_emit(policy->arena, policy->graph, policy_filter(policy, ARCH_X86_64));
+    ok(prove_filter(policy, ARCH_X86_64, &program) && compilation->diagnostics.errors == 0, "a proof says nothing");
+    for (size_t i = 0; i < program.length; i++)
+        if (program.code[i].code == 0x15 && program.code[i].k == 7)
+            program.code[i].k = 8;
+    ok(!prove_filter(policy, ARCH_X86_64, &program) && compilation->diagnostics.errors == 1, "a difference is an error");
+    struct diagnostic *d = compilation->diagnostics.first;
+    const char *words = d ? d->label.text : "";
+    ok(strstr(words, "syscall lseek where") && strstr(words, "EINVAL"), "with a call on which they differ: %s", words);
+    compilation_free(compilation);
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        struct compilation *compilation;
+        check(policy_from_file(&compilation, argv[i], NULL), argv[i], i == 1 ? FEW_WAYS : 0);
+        compilation_free(compilation);
+    }
+    check_text("sbx 1; policy p { summary \"nothing\"; }", "a policy without rules", WAYS);
+    check_text(
+        "sbx 1; policy p { syscalls { default deny with kill; allow read, write, exit_group; "
+        "allow ioctl where request in { TCGETS, FIONREAD } and not fd == 3; deny ioctl where argp == 0 with EFAULT; "
+        "allow mmap where prot & 7 == 3 or flags & 0xf00000000 == 0x300000000; allow lseek where offset in -5..5; "
+        "allow kill where pid < 0; deny kill where sig == 9 with kill; allow fchmod where mode & 0o6000 == 0; "
+        "allow prctl where option == 5 and arg2 > 0xfffffffff; } }",
+        "conditions of every width", WAYS);
+    check_long();
+    check_words();
+    return tap_done();
+}
