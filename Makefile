@@ -4,7 +4,7 @@
 #   make            build/sbxc and build/sbxrun                                 make bench   figures, as ratios
 #   make install PREFIX=/usr/local DESTDIR=                                     make fuzz    SECONDS=60 a target
 #   make test-vm SUITE=bookworm    the live tests under that Debian suite's kernel, in QEMU
-#   make V=1 shows the commands; make SANITIZE=1 with address and undefined-behaviour sanitizers             make deps    install what all of it needs (Debian)
+#   make deps       installs what all of it needs (Debian)                      V=1 shows commands; SANITIZE=1: address, undefined behaviour
 
 PREFIX  ?= /usr/local
 DESTDIR ?=

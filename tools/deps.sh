@@ -10,7 +10,11 @@ for package in "$@"; do
 done
 [ -n "$missing" ] || exit 0
 echo "installing$missing" >&2
-if [ "$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi
+sudo=
+if [ "$(id -u)" != 0 ]; then
+    sudo=sudo
+    command -v sudo > /dev/null || { echo "as root: apt-get install --no-install-recommends$missing" >&2; exit 1; }
+fi
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
 $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends $missing >&2

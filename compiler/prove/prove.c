@@ -118,10 +118,10 @@ static Z3_ast call_formula(struct prover *p, int call)
     for (const struct call_rule *entry = denies && allows ? p->policy->calls[call] : NULL; entry; entry = entry->next) {
         if (!applies(entry->match, p->arch))
             continue;
-        if (entry->rule->effect == EFFECT_DENY)
-            denies[deny_count++] = entry;
-        else
+        if (entry->rule->effect == EFFECT_ALLOW)
             allows[allow_count++] = entry_formula(p, entry);
+        else
+            denies[deny_count++] = entry;
     }
     Z3_ast answer = word_value(p, policy_fallback(p->policy, (size_t)call));
     if (denies && allows)
@@ -291,8 +291,12 @@ static enum proof examine(struct prover *p, Z3_model model, const struct bpf_pro
 
 enum proof prover_check(struct prover *p, const struct bpf_program *program, unsigned seconds, struct counterexample *example)
 {
+    *example = (struct counterexample){0};
+    size_t where;
+    if (!cbpf_check(program, &example->why, &where))
+        return NOT_PROVED;
     Z3_ast filter = filter_formula(p, program);
-    *example = (struct counterexample){.why = p->failure ? p->failure : "the filter has an instruction that is not understood"};
+    example->why = p->failure ? p->failure : "the filter has an instruction that is not understood";
     if (!filter || p->failure)
         return NOT_PROVED;
     Z3_solver solver = p->z3.mk_solver_for_logic(p->context, p->z3.mk_string_symbol(p->context, "QF_BV"));

@@ -24,7 +24,7 @@ struct prover; // one policy on one architecture, for any number of filters
 struct prover *prover_new(const struct policy *, enum arch, const char **why);
 void prover_free(struct prover *);
 
-// At most `seconds` (10 for users). The program must have passed cbpf_check. A counterexample has been run through cbpf_run and
+// At most `seconds` (10 for users). A program that seccomp would not take is not proved. A counterexample has been run through cbpf_run and
 // policy_verdict: what it says of both is what they said.
 enum proof prover_check(struct prover *, const struct bpf_program *, unsigned seconds, struct counterexample *);
 

@@ -33,16 +33,25 @@ if [ ! -e "$kernel/.complete" ]; then
     echo "fetching the kernel of $suite" >&2
     rm -rf "$kernel" && mkdir -p "$kernel/apt/lists/partial" "$kernel/apt/cache/archives/partial"
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$kernel/apt/sources.list"
-    apt() { command apt-get -qq -o Dir::Etc::SourceList="$kernel/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$kernel/apt/lists" -o Dir::Cache="$kernel/apt/cache" -o APT::Sandbox::User=root "$@"; }
-    apt update
-    image=$(apt-cache -o Dir::Etc::SourceList="$kernel/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$kernel/apt/lists" -o Dir::Cache="$kernel/apt/cache" \
-        depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ { print $2; exit }')
-    (cd "$kernel" && apt download "$image" && dpkg-deb -x "$image"*.deb . && rm -rf "$image"*.deb apt)
+    cat > "$kernel/apt/conf" <<X
+Dir::Etc::SourceList "$kernel/apt/sources.list"; Dir::Etc::SourceParts "/dev/null"; Dir::State::Lists "$kernel/apt/lists"; Dir::Cache "$kernel/apt/cache";
+APT::Sandbox::User "root";
+X
+    export APT_CONFIG="$kernel/apt/conf"
+    depends() { apt-cache depends "$1" | awk '/Depends: linux-(image|base|binary|modules)-[0-9]/ { print $2 }'; } # newer suites split the image
+    apt-get -qq update
+    image=$(depends linux-image-cloud-amd64 | head -1)
+    # shellcheck disable=SC2046
+    (cd "$kernel" && apt-get -qq download "$image" $(depends "$image"))
+    unset APT_CONFIG
+    for package in "$kernel"/*.deb; do dpkg-deb -x "$package" "$kernel"; done
+    rm -rf "$kernel"/*.deb "$kernel/apt"
     touch "$kernel/.complete"
 fi
 modules=$kernel/lib/modules
 [ -d "$modules" ] || modules=$kernel/usr/lib/modules
 version=$(ls "$modules")
+image=$(ls "$kernel"/boot/vmlinuz-* "$modules/$version/vmlinuz" 2>/dev/null | head -1)
 
 # An initial ramdisk that finds the disk.
 init=$vm/init-$suite
@@ -95,7 +104,7 @@ chmod +x "$vm/root/vm-init"
 rm -f "$vm/disk.img"
 truncate -s 2G "$vm/disk.img"
 mke2fs -q -t ext4 -d "$vm/root" "$vm/disk.img"
-timeout "${VM_SECONDS:-1200}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -kernel "$kernel"/boot/vmlinuz-* -initrd "$vm/init-$suite.gz" \
+timeout "${VM_SECONDS:-1200}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -kernel "$image" -initrd "$vm/init-$suite.gz" \
     -append 'console=ttyS0 panic=-1 quiet' -drive "file=$vm/disk.img,if=virtio,format=raw" -nographic -no-reboot < /dev/null > "$vm/log-$suite" 2>&1 || true
 rm -f "$vm/disk.img"
 tr -d '\r' < "$vm/log-$suite" | grep -aE '^(# |#  |tests/|All tests|Files=|Result|  Failed)' || true
