@@ -117,7 +117,7 @@ demo: | demo-deps
 	@tools/demo.sh $(BUILD)/sbxc $(BUILD)/sbxrun
 
 $(BUILD)/tests/codegen/filters: LIBRARIES := -lseccomp
-$(BUILD)/tests/codegen/prove: $(PROVE_OBJECTS)
+$(BUILD)/tests/codegen/filters $(BUILD)/tests/codegen/prove: $(PROVE_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(LIBRARIES)

@@ -265,7 +265,8 @@ static uint64_t value_in(struct prover *p, Z3_model model, Z3_ast ast)
 }
 
 // Takes the input out of the model, and runs it.
-static enum proof examine(struct prover *p, Z3_model model, const struct bpf_program *program, Z3_ast filter, struct counterexample *example)
+static enum proof examine(struct prover *p, Z3_model model, const struct bpf_program *program, Z3_ast filter, const struct bpf_program *other,
+                          struct counterexample *example)
 {
     struct operation_point *point = &example->point;
     uint32_t words[SECCOMP_WORDS];
@@ -280,24 +281,24 @@ static enum proof examine(struct prover *p, Z3_model model, const struct bpf_pro
         words[WORD_LOW(i)] = (uint32_t)point->arguments[i];
     }
     example->filter = (uint32_t)value_in(p, model, filter);
-    example->policy = answer_to(p, example->audit, point);
+    example->other = other ? cbpf_run(other, words, NULL) : answer_to(p, example->audit, point);
     // Our own filters never look at the instruction pointer, and cbpf_run has none but 0.
     bool same_run = cbpf_run(program, words, NULL) == example->filter || value_in(p, model, p->data[2]) || value_in(p, model, p->data[3]);
-    if (same_run && example->filter != example->policy)
+    if (same_run && example->filter != example->other)
         return REFUTED;
     example->why = "the prover's counterexample is none: a fault of sbxc";
     return NOT_PROVED;
 }
 
-enum proof prover_check(struct prover *p, const struct bpf_program *program, unsigned seconds, struct counterexample *example)
+enum proof prover_check(struct prover *p, const struct bpf_program *program, const struct bpf_program *other, unsigned seconds, struct counterexample *example)
 {
     *example = (struct counterexample){0};
     size_t where;
-    if (!cbpf_check(program, &example->why, &where))
+    if (!cbpf_check(program, &example->why, &where) || (other && !cbpf_check(other, &example->why, &where)))
         return NOT_PROVED;
-    Z3_ast filter = filter_formula(p, program);
+    Z3_ast filter = filter_formula(p, program), answer = other ? filter_formula(p, other) : p->answer;
     example->why = p->failure ? p->failure : "the filter has an instruction that is not understood";
-    if (!filter || p->failure)
+    if (!filter || !answer || p->failure)
         return NOT_PROVED;
     Z3_solver solver = p->z3.mk_solver_for_logic(p->context, p->z3.mk_string_symbol(p->context, "QF_BV"));
     p->z3.solver_inc_ref(p->context, solver);
@@ -306,7 +307,7 @@ enum proof prover_check(struct prover *p, const struct bpf_program *program, uns
     p->z3.params_set_uint(p->context, params, p->z3.mk_string_symbol(p->context, "timeout"), seconds * 1000);
     p->z3.solver_set_params(p->context, solver, params);
     p->z3.params_dec_ref(p->context, params);
-    p->z3.solver_assert(p->context, solver, negation(p, p->z3.mk_eq(p->context, filter, p->answer)));
+    p->z3.solver_assert(p->context, solver, negation(p, p->z3.mk_eq(p->context, filter, answer)));
     enum proof proof = NOT_PROVED;
     Z3_lbool satisfiable = p->z3.get_error_code(p->context) == Z3_OK ? p->z3.solver_check(p->context, solver) : Z3_L_UNDEF;
     if (p->z3.get_error_code(p->context) != Z3_OK)
@@ -320,7 +321,7 @@ enum proof prover_check(struct prover *p, const struct bpf_program *program, uns
     } else {
         Z3_model model = p->z3.solver_get_model(p->context, solver);
         p->z3.model_inc_ref(p->context, model);
-        proof = examine(p, model, program, filter, example);
+        proof = examine(p, model, program, filter, other, example);
         p->z3.model_dec_ref(p->context, model);
     }
     p->z3.solver_dec_ref(p->context, solver);
@@ -346,7 +347,7 @@ bool prove_filter(struct policy *policy, enum arch arch, const struct bpf_progra
     struct span span = policy->decl->name.span;
     struct counterexample example = {0};
     struct prover *prover = prover_new(policy, arch, &example.why);
-    enum proof proof = prover ? prover_check(prover, program, SECONDS, &example) : NOT_PROVED;
+    enum proof proof = prover ? prover_check(prover, program, NULL, SECONDS, &example) : NOT_PROVED;
     if (proof == NOT_PROVED) {
         struct diagnostic *d = diagnose(diagnostics, SBX0516, span, arch_names[arch]);
         diagnostic_label(diagnostics, d, span, "%s", example.why);
@@ -355,7 +356,7 @@ bool prove_filter(struct policy *policy, enum arch arch, const struct bpf_progra
         struct str call = example.foreign ? str_format(policy->arena, "call %u of architecture 0x%x", example.point.number, example.audit)
                                           : operation_text(policy, &example.point);
         diagnostic_label(diagnostics, d, span, "for `%.*s` the filter %s, and the policy %s", STR_ARGS(call), answer_text(policy->arena, example.filter),
-                         answer_text(policy->arena, example.policy));
+                         answer_text(policy->arena, example.other));
         const struct rule *rule = example.foreign ? NULL : policy_verdict(policy, &example.point).rule;
         if (rule)
             diagnostic_label(diagnostics, d, rule->span, "this rule decides");

@@ -15,7 +15,7 @@ struct counterexample {
     uint32_t audit;               // REFUTED: the architecture as seccomp names it; the operation's own unless `foreign`
     bool foreign;                 // it is not the architecture that the filter is for
     struct operation_point point; // the call
-    uint32_t filter, policy;      // what each answers, as seccomp return values
+    uint32_t filter, other;       // what the filter answers, and the policy (or the other filter), as seccomp return values
 };
 
 struct prover; // one policy on one architecture, for any number of filters
@@ -24,9 +24,9 @@ struct prover; // one policy on one architecture, for any number of filters
 struct prover *prover_new(const struct policy *, enum arch, const char **why);
 void prover_free(struct prover *);
 
-// At most `seconds` (10 for users). A program that seccomp would not take is not proved. A counterexample has been run through cbpf_run and
-// policy_verdict: what it says of both is what they said.
-enum proof prover_check(struct prover *, const struct bpf_program *, unsigned seconds, struct counterexample *);
+// Does the filter say what the policy says, or what another filter says when one is given? At most `seconds` (10 for users). A program that
+// seccomp would not take is not proved. A counterexample has been run, through cbpf_run and policy_verdict.
+enum proof prover_check(struct prover *, const struct bpf_program *, const struct bpf_program *other, unsigned seconds, struct counterexample *);
 
 // Proves one filter of a plan and says so among the diagnostics when it can't. True: proved.
 bool prove_filter(struct policy *, enum arch, const struct bpf_program *);

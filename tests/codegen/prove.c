@@ -35,7 +35,7 @@ static void try_mutant(struct prover *prover, const struct bpf_program *original
     if (!cbpf_check(mutant, &why, &where))
         return;
     tally->changed++;
-    switch (prover_check(prover, mutant, SECONDS, &example)) {
+    switch (prover_check(prover, mutant, NULL, SECONDS, &example)) {
     case REFUTED: tally->refuted++; break;
     case NOT_PROVED: tally->undecided++; break;
     case PROVED: tally->same++; tally->missed += differ(original, mutant);
@@ -91,7 +91,7 @@ static void check(struct policy *policy, const char *name, unsigned mutants) // 
         struct bpf_program program = cbpf_emit(policy->arena, policy->graph, policy_filter(policy, (enum arch)arch));
         double start = seconds_now();
         struct prover *prover = prover_new(policy, (enum arch)arch, &why);
-        enum proof proof = prover ? prover_check(prover, &program, SECONDS, &example) : NOT_PROVED;
+        enum proof proof = prover ? prover_check(prover, &program, NULL, SECONDS, &example) : NOT_PROVED;
         ok(proof == PROVED && program.length <= BPF_MOST, "%s, %s: %zu instructions proved in %.0f ms%s%s", name, arch_names[arch], program.length,
            (seconds_now() - start) * 1e3, proof == NOT_PROVED ? ": " : "", proof == NOT_PROVED ? (prover ? example.why : why) : "");
         if (prover && mutants && arch == ARCH_X86_64) {
