@@ -79,7 +79,7 @@ bool host_has(enum feature feature, uint64_t version, const char **found)
     }
 }
 
-const char *host_namespace_advice(int error)
+static const char *namespace_advice(int error)
 {
     if (error == ENOSPC || number_in("/proc/sys/user/max_user_namespaces") == 0)
         return "this host allows no more user namespaces: raise sysctl user.max_user_namespaces";
@@ -92,6 +92,12 @@ const char *host_namespace_advice(int error)
         return "something around sbxrun forbids namespaces, as containers do by default: allow clone3 with CLONE_NEWUSER in its seccomp profile, "
                "and run sbxrun outside of any chroot";
     if (error == ENOSYS || error == EINVAL)
-        return "sbxrun needs Linux 5.12 or newer, with user, pid, network, ipc, uts and cgroup namespaces";
+        return "sbxrun needs Linux 5.14 or newer, with user, pid, network, ipc, uts and cgroup namespaces, and outside of any "
+               "seccomp filter that hides clone3, as another sandbox's does";
     return "";
+}
+
+int fail_for_namespaces(struct failure *failure, int error, const char *what)
+{
+    return fail_with_advice(failure, NO_RULE, error, namespace_advice(error), "%s", what);
 }

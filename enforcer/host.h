@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "compiler/plan.h"
+#include "enforcer/failure.h"
 
 int host_landlock_abi(void); // 0 when there is none; landlock(7)
 
@@ -15,5 +15,5 @@ bool host_can_change_identity(void); // CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN
 // True if the host has a feature in at least that version (0: any). *found says what it has, for the report.
 bool host_has(enum feature, uint64_t version, const char **found);
 
-// Why clone3 with the sandbox's namespaces failed, as a sentence that says what to do.
-const char *host_namespace_advice(int error);
+// Records that namespaces could not be made, and why this host may be so, with what to do about it. Returns -1.
+int fail_for_namespaces(struct failure *, int error, const char *what);

@@ -90,7 +90,7 @@ int identity_namespace(const struct identity *identity, struct failure *failure)
             pause();
     }
     if (holder < 0)
-        return fail_with_advice(failure, NO_RULE, errno, host_namespace_advice(errno), "cannot make a user namespace");
+        return fail_for_namespaces(failure, errno, "cannot make a user namespace");
     char process[16], path[64];
     snprintf(process, sizeof process, "%d", (int)holder);
     snprintf(path, sizeof path, "/proc/%s/ns/user", process);

@@ -92,7 +92,7 @@ static int start(struct native *native, struct failure *failure)
         sandbox_main(&native->sandbox);
     }
     if (pid < 0)
-        return fail_with_advice(failure, NO_RULE, errno, host_namespace_advice(errno), "cannot make the sandbox's namespaces");
+        return fail_for_namespaces(failure, errno, "cannot make the sandbox's namespaces");
     native->pid = (pid_t)pid;
     place_elsewhere(native, native->pid);
     return 0;

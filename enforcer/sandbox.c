@@ -146,7 +146,7 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     char go;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (unshare(SANDBOX_NAMESPACES) != 0)
-        return fail_with_advice(failure, NO_RULE, errno, host_namespace_advice(errno), "cannot make the sandbox's namespaces");
+        return fail_for_namespaces(failure, errno, "cannot make the sandbox's namespaces");
     if (read(sandbox->lifeline, &go, 1) != 1)
         _exit(125); // the supervisor is gone, or has no use for a sandbox
     sched_setaffinity(0, sizeof sandbox->processors, &sandbox->processors);

@@ -5,7 +5,7 @@ use warnings;
 use Exporter 'import';
 use Sbx;
 
-our @EXPORT = qw(sandbox in_sandbox owned $probe leftovers landlock);
+our @EXPORT = qw(sandbox in_sandbox owned $probe leftovers left_since landlock);
 our $probe = "$build/tests/live/probe";
 
 # A folder with p.sbx in it: the standard library's base and what is given. Beside it lie `w` (writable to the user) and `probe`.
@@ -40,7 +40,18 @@ sub landlock {
 sub leftovers {
     my @groups = grep { -d } glob '/sys/fs/cgroup/*/sbx-* /sys/fs/cgroup/sbx-* /sys/fs/cgroup/*/*/sbx-* /sys/fs/cgroup/*/*/*/sbx-*';
     my $mounts = () = slurp('/proc/self/mountinfo') =~ /^/mg;
-    return { groups => join(' ', @groups), mounts => $mounts };
+    return { groups => { map { $_ => 1 } @groups }, mounts => $mounts };
+}
+
+# What is there now and was not before: '' for nothing. Groups of others, who run sandboxes at the same time, may come, and get time to go.
+sub left_since {
+    my ($before, $seconds) = @_;
+    for (my $left = $seconds // 3;; $left -= 0.2) {
+        my $now = leftovers();
+        my $new = join ' ', (grep { !$before->{groups}{$_} } sort keys %{ $now->{groups} }), $now->{mounts} != $before->{mounts} ? 'mounts' : ();
+        return $new if $new eq '' || $left <= 0;
+        select undef, undef, undef, 0.2;
+    }
 }
 
 1;
