@@ -1,3 +1,4 @@
+// Translation validation: a policy and a filter as formulas, and what Z3 says of their difference.
 #include "compiler/prove/prove.h"
 
 #include <stdlib.h>
@@ -22,7 +23,7 @@ struct prover {
 
 static void note_failure(Z3_context context, Z3_error_code code)
 {
-    (void)context, (void)code; // asked for with get_error_code, after each run
+    (void)context, (void)code; // what failed is NULL, and so is all that is made of it; the last call's code is asked for
 }
 
 static Z3_ast word_value(struct prover *p, uint32_t value)

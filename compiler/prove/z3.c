@@ -1,3 +1,4 @@
+// Z3, loaded by name.
 #include "compiler/prove/z3.h"
 
 #include <dlfcn.h>
