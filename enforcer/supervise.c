@@ -95,14 +95,6 @@ struct stream {
     size_t used, sent;
 };
 
-static void stream_turn(struct supervisor *s, struct stream *stream, bool reading)
-{
-    struct epoll_event in = {.events = reading ? EPOLLIN : 0, .data.ptr = &stream->from}, out = {.events = reading ? 0 : EPOLLOUT, .data.ptr = &stream->to};
-    epoll_ctl(s->loop, EPOLL_CTL_MOD, stream->from.fd, &in);
-    if (stream->pollable)
-        epoll_ctl(s->loop, EPOLL_CTL_MOD, stream->to.fd, &out);
-}
-
 static void stream_end(struct supervisor *s, struct stream *stream)
 {
     epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->from.fd, NULL);
@@ -112,6 +104,16 @@ static void stream_end(struct supervisor *s, struct stream *stream)
     stream->from.fd = -1;
     if (s->streams_open)
         s->streams_open--;
+}
+
+// One end is waited for at a time: of the other an epoll loop would report that it hung up, whatever it is asked for.
+static void stream_turn(struct supervisor *s, struct stream *stream, bool reading)
+{
+    if (!stream->pollable)
+        return;
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, reading ? stream->to.fd : stream->from.fd, NULL);
+    if (supervisor_add(s, reading ? &stream->from : &stream->to, reading ? EPOLLIN : EPOLLOUT))
+        stream_end(s, stream);
 }
 
 static void stream_write(struct supervisor *s, struct stream *stream)
@@ -167,8 +169,11 @@ static int add_stream(struct supervisor *s, struct stream *stream, int from, int
     if (supervisor_add(s, &stream->from, EPOLLIN))
         return -1;
     stream->pollable = supervisor_add(s, &stream->to, 0) == 0;
+    if (!stream->pollable && errno != EPERM)
+        return -1;
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, to, NULL);
     s->streams_open++;
-    return stream->pollable || errno == EPERM ? 0 : -1;
+    return 0;
 }
 
 // ---- the loop ---------------------------------------------------------------------------------------------------------------------------
