@@ -1,6 +1,7 @@
 // Claims: which layer enforces which part of a plan on this host.
 #include "enforcer/claim.h"
 
+#include "compiler/path_set.h"
 #include "enforcer/cgroup.h"
 #include "enforcer/host.h"
 
@@ -21,9 +22,11 @@ static const struct {
 
 static const struct plan_require *may_degrade(const struct plan *plan, enum feature feature)
 {
-    for (size_t i = 0; i < plan->require_count; i++)
-        if (plan->requires[i].feature == feature && plan->requires[i].degrade)
-    return &plan->requires[i];
+    for (size_t i = 0; i < plan->require_count; i++) {
+        const struct plan_require *require = &plan->requires[i];
+        if (require->feature == feature && require->degrade)
+            return require;
+    }
     return NULL;
 }
 
@@ -88,7 +91,7 @@ static void claim_places(const struct plan *plan, const struct claims *claims, s
         if (writes == 0 || writes == VERB_WRITE || devices)
             continue;
         for (size_t k = i; k-- > 0 && place->from == PLAN_INHERIT;)
-            if (str_starts(place->path, plan->view[k].path) && (plan->view[k].path.length == 1 || place->path.text[plan->view[k].path.length] == '/')) {
+            if (path_covers(plan->view[k].path, place->path)) {
                 above = plan->view[k].verbs & VERB_WRITE;
                 break;
             }

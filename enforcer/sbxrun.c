@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "compiler/driver.h"
@@ -75,6 +76,8 @@ static struct str read_plan_file(struct arena *arena, const char *path, const ch
     size_t used = 0;
     for (ssize_t n; used < (size_t)status.st_size && (n = read(fd, data + used, (size_t)status.st_size - used)) > 0;)
         used += (size_t)n;
+    if (used < (size_t)status.st_size)
+        *problem = "it can't be read to its end";
     return (struct str){data, used};
 }
 
@@ -145,16 +148,10 @@ static char *const *command_of(const struct plan *plan, const struct options *op
 static int check_command(const struct run *run, struct failure *failure)
 {
     const char *command = run->argv[0];
-    static const struct {
-        const char *call;
-    } needed[] = {{"execve"}};
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-        uint32_t words[SECCOMP_WORDS] = {
-            [WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = (uint32_t)syscall_row((size_t)syscall_find(str_from(needed[i].call)))->number[ARCH_HERE]};
-        if (cbpf_run(&run->plan->filters[ARCH_HERE], words, NULL) != SECCOMP_ALLOW)
-            return fail_with_advice(failure, NO_RULE, 0, "`use std.base;` has the calls that any program needs",
-                                    "no rule of the policy allows the system call %s, so nothing can be run under it", needed[i].call);
-    }
+    uint32_t words[SECCOMP_WORDS] = {[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = SYS_execve};
+    if (cbpf_run(&run->plan->filters[ARCH_HERE], words, NULL) != SECCOMP_ALLOW)
+        return fail_with_advice(failure, NO_RULE, 0, "`use std.base;` has the calls that any program needs",
+                                "no rule of the policy allows the system call execve, so nothing can be run under it");
     if (command[0] == '/' && !(plan_verbs(run->plan, str_from(command)) & VERB_EXEC))
         return fail_with_advice(failure, NO_RULE, 0, "allow it, as with `allow read, exec \"/usr\";`", "no rule of the policy allows to exec %s", command);
     return 0;
