@@ -150,8 +150,10 @@ struct verdict {
 
 struct verdict policy_verdict(const struct policy *, const struct operation_point *);
 bool rule_matches(const struct policy *, const struct rule *, const struct operation_point *); // whatever other rules say
-bool deny_precedes(const struct call_rule *, const struct call_rule *, enum arch);             // of two denies of a call, the first decides
-uint32_t policy_fallback(const struct policy *, size_t call);                                  // what it gets where no rule speaks of it
+
+// Of several denies of one call the first decides: for qsort_r over struct call_rule *, with an enum arch *.
+int deny_order(const void *, const void *, void *arch);
+uint32_t policy_fallback(const struct policy *, size_t call); // what a call gets where no rule speaks of it, as seccomp returns it
 
 // The sets behind it.
 const struct path_set *policy_paths(struct policy *);            // what may be done to which path

@@ -66,7 +66,7 @@ static struct verdict denied(uint32_t action, const struct rule *rule)
 
 // Among several denies of a call: kill, then the one that covers less, then the first. A rule covers less when it names fewer calls,
 // or as many but under a condition.
-bool deny_precedes(const struct call_rule *a, const struct call_rule *b, enum arch arch)
+static bool deny_precedes(const struct call_rule *a, const struct call_rule *b, enum arch arch)
 {
     bool kill_a = a->rule->action == SECCOMP_KILL, kill_b = b->rule->action == SECCOMP_KILL;
     if (kill_a != kill_b)
@@ -190,7 +190,7 @@ static graph_node match_graph(struct graph *graph, const struct call_rule *entry
     return node;
 }
 
-static int by_precedence(const void *a, const void *b, void *arch)
+int deny_order(const void *a, const void *b, void *arch)
 {
     const struct call_rule *x = *(const struct call_rule *const *)a, *y = *(const struct call_rule *const *)b;
     return deny_precedes(x, y, *(const enum arch *)arch) ? -1 : deny_precedes(y, x, *(const enum arch *)arch) ? 1 : 0;
@@ -231,7 +231,7 @@ graph_node policy_call(struct policy *policy, enum arch arch, size_t call)
             if ((entry->rule->effect == EFFECT_ALLOW) == allows && entry->match->architectures >> arch & 1)
                 list[count++] = entry;
         if (!allows)
-            qsort_r(list, count, sizeof *list, by_precedence, &arch);
+            qsort_r(list, count, sizeof *list, deny_order, &arch);
     }
     for (size_t i = 0; i < count; i++) {
         graph_node answer = graph_leaf(graph, list[i]->rule->effect == EFFECT_ALLOW ? SECCOMP_ALLOW : list[i]->rule->action);

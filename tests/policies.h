@@ -49,6 +49,23 @@ static inline struct policy *policy_from_text(struct compilation **compilation, 
     return policy;
 }
 
+// The text of a policy whose filter has thousands of instructions: so many calls (at most 6), each with so many constants of 64 bits.
+static inline const char *long_policy(int calls, int constants)
+{
+    static const char *const conditions[] = {"lseek where offset",     "mmap where length", "pread64 where pos",
+                                             "ftruncate where length", "read where count",  "write where count"};
+    static char text[1 << 16];
+    char *at = text + sprintf(text, "sbx 1; policy p { syscalls {\n");
+    for (int c = 0; c < calls; c++) {
+        at += sprintf(at, "allow %s in { ", conditions[c]);
+        for (int i = 0; i < constants; i++)
+            at += sprintf(at, "%s0x%llx", i ? ", " : "", (unsigned long long)(random_bits() >> 1));
+        at += sprintf(at, " };\n");
+    }
+    strcpy(at, "deny lseek where offset in 5..1000000000000 with EINVAL; deny getpid with kill; allow getppid, exit_group; } }");
+    return text;
+}
+
 // The words of the decision graph for one call (compiler/cbpf.h).
 static inline void words_of(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint32_t number, const uint64_t arguments[6])
 {

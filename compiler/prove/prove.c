@@ -101,12 +101,6 @@ static bool is_conditional(const struct prover *p, int call)
     return false;
 }
 
-static int by_precedence(const void *a, const void *b, void *arch)
-{
-    const struct call_rule *x = *(const struct call_rule *const *)a, *y = *(const struct call_rule *const *)b;
-    return deny_precedes(x, y, *(const enum arch *)arch) ? 1 : deny_precedes(y, x, *(const enum arch *)arch) ? -1 : 0;
-}
-
 // What a call gets under its conditions: the first deny in the language's order that holds, else what the allows say, else the rest.
 static Z3_ast call_formula(struct prover *p, int call)
 {
@@ -130,8 +124,8 @@ static Z3_ast call_formula(struct prover *p, int call)
     else
         p->failure = "memory ran out";
     if (denies)
-        qsort_r(denies, deny_count, sizeof(struct call_rule *), by_precedence, &p->arch);
-    for (size_t i = 0; i < deny_count; i++) // the first is asked last
+        qsort_r(denies, deny_count, sizeof(struct call_rule *), deny_order, &p->arch);
+    for (size_t i = deny_count; i-- > 0;) // the first is asked last, and so wins
         answer = p->z3.mk_ite(p->context, entry_formula(p, denies[i]), word_value(p, denies[i]->rule->action), answer);
     free(denies);
     free(allows);

@@ -120,23 +120,6 @@ static void check_text(const char *text, const char *name)
     compilation_free(compilation);
 }
 
-// Thousands of instructions, so that jumps over more than 255 of them are needed, in every direction.
-static void check_long(void)
-{
-    static char text[1 << 20];
-    char *at = text + sprintf(text, "sbx 1; policy p { syscalls {\n");
-    static const char *const calls[] = {"lseek where offset",     "mmap where length", "pread64 where pos",
-                                        "ftruncate where length", "read where count",  "write where count"};
-    for (int c = 0; c < 6; c++) {
-        at += sprintf(at, "allow %s in { ", calls[c]);
-        for (int i = 0; i < 100; i++)
-            at += sprintf(at, "%s0x%llx", i ? ", " : "", (unsigned long long)(random_bits() >> 1));
-        at += sprintf(at, " };\n");
-    }
-    strcpy(at, "deny lseek where offset in 5..1000000000000 with EINVAL; deny getpid with kill; allow getppid, exit_group; } }");
-    check_text(text, "a very long filter");
-}
-
 static void random_oracle(struct oracle *oracle)
 {
     oracle->count = 0;
@@ -295,7 +278,7 @@ int main(int argc, char **argv)
         " allow lseek where offset in -5..5; allow kill where pid < 0; allow fchmod where mode & 0o6000 == 0; allow prctl where option == 5 and arg2 > "
         "0xfffffffff; } }",
         "conditions of every width");
-    check_long();
+    check_text(long_policy(6, 100), "a very long filter"); // with jumps over more than 255 instructions, in every direction
     compare_with_libseccomp();
     check_that_mistakes_show();
     return tap_done();
