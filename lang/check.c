@@ -31,10 +31,7 @@ static bool check_operation(struct scope *scope, const struct operation *operati
                 if (capability_find(str_from(constant_row(i)->name)) >= 0)
                     nearest_offer(&nearest, str_from(constant_row(i)->name));
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0601, name->name.span, STR_ARGS(name->name.text));
-            if (nearest.best.length)
-                diagnostic_label(scope->diagnostics, d, name->name.span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-            else
-                diagnostic_label(scope->diagnostics, d, name->name.span, "capabilities(7) lists them, as CAP_KILL");
+            diagnostic_suggest(scope->diagnostics, d, name->name.span, "", &nearest, "capabilities(7) lists them, as CAP_KILL");
             good = false;
         }
         return good;
@@ -57,10 +54,7 @@ static void check_errno(struct scope *scope, struct name name)
         if (errno_find(str_from(constant_row(i)->name)) >= 0)
             nearest_offer(&nearest, str_from(constant_row(i)->name));
     struct diagnostic *d = diagnose(scope->diagnostics, SBX0510, name.span, STR_ARGS(name.text));
-    if (nearest.best.length)
-        diagnostic_label(scope->diagnostics, d, name.span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-    else
-        diagnostic_label(scope->diagnostics, d, name.span, "an error as errno(3) names it, or `kill`, stands here");
+    diagnostic_suggest(scope->diagnostics, d, name.span, "", &nearest, "an error as errno(3) names it, or `kill`, stands here");
 }
 
 static void check_content(struct scope *scope, const struct rule_decl *rule)
@@ -147,10 +141,7 @@ static void check_setting(struct scope *scope, const struct setting *setting)
             text_addf(&all, "%s%s", i ? ", " : "", limit_names[i]);
         }
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0603, setting->name.span, STR_ARGS(setting->name.text));
-        if (nearest.best.length)
-            diagnostic_label(scope->diagnostics, d, setting->name.span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-        else
-            diagnostic_label(scope->diagnostics, d, setting->name.span, "the limits are %.*s", STR_ARGS(text_str(&all)));
+        diagnostic_suggest(scope->diagnostics, d, setting->name.span, "", &nearest, "the limits are %.*s", STR_ARGS(text_str(&all)));
         break;
     }
     case SETTING_USER: check_user(scope, setting); break;
@@ -213,10 +204,7 @@ static void check_policy(struct compilation *compilation, struct module *module,
                 text_addf(&all, "%s%s", i ? ", " : "", feature_names[i]);
             }
             struct diagnostic *d = diagnose(scope.diagnostics, SBX0604, require->feature.span, STR_ARGS(require->feature.text));
-            if (nearest.best.length)
-                diagnostic_label(scope.diagnostics, d, require->feature.span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-            else
-                diagnostic_label(scope.diagnostics, d, require->feature.span, "a host can be asked for %.*s", STR_ARGS(text_str(&all)));
+            diagnostic_suggest(scope.diagnostics, d, require->feature.span, "", &nearest, "a host can be asked for %.*s", STR_ARGS(text_str(&all)));
         } else if (require->version && !feature_versions[feature]) {
             diagnostic_label(scope.diagnostics, diagnose(scope.diagnostics, SBX0605, require->span, feature_names[feature]), require->span,
                              "a host has it or has it not");

@@ -10,10 +10,7 @@ static void report_call(struct scope *scope, struct name name)
     for (size_t i = 0; i < syscall_count(); i++)
         nearest_offer(&nearest, str_from(syscall_row(i)->name));
     struct diagnostic *d = diagnose(scope->diagnostics, SBX0501, name.span, STR_ARGS(name.text));
-    if (nearest.best.length)
-        diagnostic_label(scope->diagnostics, d, name.span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-    else
-        diagnostic_label(scope->diagnostics, d, name.span, "Linux 6.18 has none with this name, on any architecture");
+    diagnostic_suggest(scope->diagnostics, d, name.span, "", &nearest, "Linux 6.18 has none with this name, on any architecture");
 }
 
 static int compare_index(const void *a, const void *b)
@@ -66,10 +63,7 @@ static struct group_decl *check_group(struct scope *scope, struct name name)
         for (struct group_decl *g = prelude ? prelude->groups : NULL; g; g = g->next)
             nearest_offer(&nearest, g->name.text);
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0503, name.span, STR_ARGS(name.text));
-        if (nearest.best.length)
-            diagnostic_label(scope->diagnostics, d, name.span, "did you mean `@%.*s`?", STR_ARGS(nearest.best));
-        else
-            diagnostic_label(scope->diagnostics, d, name.span, "neither of this file, of an import, nor of the edition");
+        diagnostic_suggest(scope->diagnostics, d, name.span, "@", &nearest, "neither of this file, of an import, nor of the edition");
         return NULL;
     }
     resolve_group(scope->compilation, group);
@@ -127,10 +121,7 @@ static bool check_constant(struct scope *scope, const struct constant *constant,
         for (size_t i = 0; constant_row(i); i++)
             nearest_offer(&nearest, str_from(constant_row(i)->name));
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0505, constant->span, STR_ARGS(constant->name));
-        if (nearest.best.length)
-            diagnostic_label(scope->diagnostics, d, constant->span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-        else
-            diagnostic_label(scope->diagnostics, d, constant->span, "a constant of Linux's headers, a number or a parameter stands here");
+        diagnostic_suggest(scope->diagnostics, d, constant->span, "", &nearest, "a constant of Linux's headers, a number or a parameter stands here");
         return false;
     }
     case CONSTANT_NUMBER: {

@@ -39,10 +39,7 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
                 for (struct policy_decl *p = import->module->policies; p; p = p->next)
                     nearest_offer(&nearest, p->name.text);
                 struct diagnostic *d = diagnose(diagnostics, SBX0309, span, STR_ARGS(front), STR_ARGS(last));
-                if (nearest.best.length)
-                    diagnostic_label(diagnostics, d, span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-                else
-                    diagnostic_label(diagnostics, d, span, "no policy there is called so");
+                diagnostic_suggest(diagnostics, d, span, "", &nearest, "no policy there is called so");
             }
             return policy;
         }

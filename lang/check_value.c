@@ -183,10 +183,7 @@ const struct expr *scope_follow(struct scope *scope, const struct expr *expr, en
             for (struct let_decl *let = scope->module->lets; let; let = let->next)
                 nearest_offer(&nearest, let->name.text);
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0406, expr->span, STR_ARGS(expr->text));
-            if (nearest.best.length)
-                diagnostic_label(scope->diagnostics, d, expr->span, "did you mean `$%.*s`?", STR_ARGS(nearest.best));
-            else
-                diagnostic_label(scope->diagnostics, d, expr->span, "neither a parameter of this policy nor a `let` of this file");
+            diagnostic_suggest(scope->diagnostics, d, expr->span, "$", &nearest, "neither a parameter of this policy nor a `let` of this file");
             return NULL;
         }
         if (depth > 64) {

@@ -68,6 +68,19 @@ void diagnostic_label(struct diagnostics *diagnostics, struct diagnostic *diagno
     **end = (struct label){span, text, NULL};
 }
 
+void diagnostic_suggest(struct diagnostics *diagnostics, struct diagnostic *diagnostic, struct span span, const char *sigil, const struct nearest *nearest,
+                        const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct str otherwise = str_vformat(diagnostics->arena, format, args);
+    va_end(args);
+    if (nearest->best.length)
+        diagnostic_label(diagnostics, diagnostic, span, "did you mean `%s%.*s`?", sigil, STR_ARGS(nearest->best));
+    else
+        diagnostic_label(diagnostics, diagnostic, span, "%.*s", STR_ARGS(otherwise));
+}
+
 void diagnostic_help(struct diagnostics *diagnostics, struct diagnostic *diagnostic, const char *format, ...)
 {
     va_list args;

@@ -48,4 +48,7 @@ void diagnostics_init(struct diagnostics *, struct arena *);
 struct diagnostic *diagnose(struct diagnostics *, enum code, struct span, ...);
 void diagnostic_label(struct diagnostics *, struct diagnostic *, struct span, const char *format, ...)
     __attribute__((format(printf, 4, 5))); // the primary place when it has the primary span, else another
+// A label that says "did you mean `<sigil>name`?" where a name is near; else what the format says.
+void diagnostic_suggest(struct diagnostics *, struct diagnostic *, struct span, const char *sigil, const struct nearest *, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
 void diagnostic_help(struct diagnostics *, struct diagnostic *, const char *format, ...) __attribute__((format(printf, 3, 4)));

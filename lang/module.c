@@ -265,10 +265,7 @@ static struct module *import_library(struct compilation *compilation, struct mod
     struct nearest nearest = {.wrong = name};
     for (const struct library_file *file = library_files; file->name; file++)
         nearest_offer(&nearest, str_from(file->name));
-    if (nearest.best.length)
-        diagnostic_label(&compilation->diagnostics, d, import->span, "did you mean `std.%.*s`?", STR_ARGS(nearest.best));
-    else
-        diagnostic_label(&compilation->diagnostics, d, import->span, "not in the standard library");
+    diagnostic_suggest(&compilation->diagnostics, d, import->span, "std.", &nearest, "not in the standard library");
     return NULL;
 }
 
