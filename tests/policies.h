@@ -25,28 +25,38 @@ static inline unsigned random_below(unsigned end)
     return (unsigned)((random_bits() >> 33) % end);
 }
 
-// The policy called `name` (NULL: the one that is meant) of a file. NULL, with the findings printed, when it has errors.
-static inline struct policy *policy_from_file(struct compilation **compilation, const char *path, const char *name)
+// The policy called `name` (NULL: the one that is meant) of a file. NULL, with the findings printed unless `quiet`, when it has errors.
+static inline struct policy *policy_load(struct compilation **compilation, const char *path, const char *name, bool quiet)
 {
     *compilation = compilation_new(arena_new());
     struct driver_options options = {.policy = name};
     struct module *module = module_load(*compilation, path);
     struct policy_decl *decl = module && !(*compilation)->diagnostics.errors ? driver_select(*compilation, module, &options) : NULL;
     struct policy *policy = decl ? policy_build(*compilation, decl, NULL) : NULL;
-    if (!policy)
+    if (!policy && !quiet)
         report_text(stderr, *compilation, false);
     return policy;
 }
 
-static inline struct policy *policy_from_text(struct compilation **compilation, const char *text)
+static inline struct policy *policy_from_file(struct compilation **compilation, const char *path, const char *name)
+{
+    return policy_load(compilation, path, name, false);
+}
+
+static inline struct policy *policy_load_text(struct compilation **compilation, const char *text, bool quiet)
 {
     char path[] = "/tmp/sbx-test-XXXXXX.sbx";
     int fd = mkstemps(path, 4);
     if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || close(fd) != 0)
         abort();
-    struct policy *policy = policy_from_file(compilation, path, NULL);
+    struct policy *policy = policy_load(compilation, path, NULL, quiet);
     unlink(path);
     return policy;
+}
+
+static inline struct policy *policy_from_text(struct compilation **compilation, const char *text)
+{
+    return policy_load_text(compilation, text, false);
 }
 
 // The text of a policy whose filter has thousands of instructions: so many calls (at most 6), each with so many constants of 64 bits.
