@@ -13,7 +13,9 @@ plan skip_all => 'script(1) is not installed' unless grep { -x "$_/script" } spl
 sub typed { # runs a command on a new terminal, with keys typed into it, each after a pause
     my ($user, $dir, $command, @keys) = @_;
     my $keys = join ' ', map { "sleep 0.4; printf '$_';" } @keys;
-    return run({ %$user, cwd => $dir, seconds => 15 }, 'sh', '-c', "{ $keys sleep 0.3; } | script -qec \"$command\" /dev/null");
+    # script(1) runs the command by $SHELL. The trap is for a shell that would itself end at control-C, as dash does and bash doesn't.
+    return run({ %$user, cwd => $dir, seconds => 15, env => { SHELL => '/bin/sh' } },
+               'sh', '-c', "{ $keys sleep 0.3; } | script -qec \"trap : INT; $command\" /dev/null");
 }
 
 for my $user (users()) {
