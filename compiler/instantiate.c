@@ -180,8 +180,6 @@ static void add_secret(struct builder *b, const struct secret_decl *decl, size_t
     b->policy->secret_count++;
 }
 
-static struct policy *build_in(struct compilation *, struct policy_decl *, struct expr *const *, struct graph *);
-
 static void add_instance_items(struct builder *b)
 {
     const struct policy_decl *decl = b->instance->decl;
@@ -210,7 +208,7 @@ static void add_instance_items(struct builder *b)
         struct expr **values = argument_values(b, use);
         if (use->within) {
             default_values(use->target, values);
-            struct policy *ceiling = build_in(b->compilation, use->target, values, policy->graph);
+            struct policy *ceiling = policy_build_beside(policy, use->target, values);
             if (!ceiling)
                 continue;
             policy->withins =
@@ -320,4 +318,9 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
 struct policy *policy_build(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
 {
     return build_in(compilation, decl, values, graph_new(compilation->arena));
+}
+
+struct policy *policy_build_beside(struct policy *policy, struct policy_decl *decl, struct expr *const *values)
+{
+    return build_in(policy->compilation, decl, values, policy->graph);
 }

@@ -2,6 +2,7 @@
 #include "compiler/net_set.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/path_set.h"
@@ -141,6 +142,24 @@ static bool each_address(struct cells *cells, struct net_point *point)
     }
 }
 
+// A name beneath the wildcard that no rule mentions and that lies beneath no deeper one.
+static struct str unmentioned(struct arena *arena, const struct cells *cells, struct str wildcard)
+{
+    for (unsigned attempt = 0;; attempt++) {
+        struct str name = attempt ? str_format(arena, "any%u.%.*s", attempt, STR_ARGS(wildcard)) : str_format(arena, "any.%.*s", STR_ARGS(wildcard));
+        struct net_box beneath = {.place = NET_WILDCARD, .name = name};
+        bool mentioned = false;
+        for (size_t s = 0; s < cells->set_count; s++)
+            for (size_t i = 0; i < cells->sets[s]->count && !mentioned; i++) {
+                const struct net_box *other = &cells->sets[s]->boxes[i];
+                if (other->place == NET_NAME || other->place == NET_WILDCARD)
+                    mentioned = str_equal(other->name, name) || name_matches(other->name, &beneath);
+            }
+        if (!mentioned)
+            return name;
+    }
+}
+
 static bool each_name(struct arena *arena, struct cells *cells, struct net_point *point)
 {
     const struct net_box *box = cells->box;
@@ -149,7 +168,7 @@ static bool each_name(struct arena *arena, struct cells *cells, struct net_point
         return each_verb(cells, point);
     }
     // A name under the wildcard that no rule mentions, then each that one does, then one under each deeper wildcard.
-    point->name = str_format(arena, "any.%.*s", STR_ARGS(box->name));
+    point->name = unmentioned(arena, cells, box->name);
     if (!each_verb(cells, point))
         return false;
     for (size_t s = 0; s < cells->set_count; s++)
@@ -157,8 +176,10 @@ static bool each_name(struct arena *arena, struct cells *cells, struct net_point
             const struct net_box *other = &cells->sets[s]->boxes[i];
             if (other->place != NET_NAME && other->place != NET_WILDCARD)
                 continue;
-            struct str names[2] = {other->name, str_format(arena, "any.%.*s", STR_ARGS(other->name))};
-            for (int n = 0; n < 2; n++) {
+            struct str names[2] = {other->name, {0}};
+            if (other->place == NET_WILDCARD)
+                names[1] = unmentioned(arena, cells, other->name);
+            for (int n = 0; n < 2 && names[n].text; n++) {
                 if (!name_matches(names[n], box))
                     continue;
                 point->name = names[n];
@@ -211,6 +232,190 @@ bool net_set_each(struct arena *arena, const struct net_set *set, const struct n
     return true;
 }
 
+// ---- the cells that someone wants ---------------------------------------------------------------------------------------------------
+
+struct selection {
+    struct arena *arena;
+    const struct net_set *const *sets;
+    size_t set_count;
+    bool (*wanted)(const struct net_point *, void *);
+    void *context;
+    struct net_part *parts;
+    size_t count, capacity;
+    struct net_box *left_out; // names that were not wanted
+    size_t left_out_count, left_out_capacity;
+};
+
+// Where the cell that starts at `point` ends: before the next border of any box.
+static void cell_end(const struct selection *selection, const struct net_point *point, struct net_box *box)
+{
+    box->last = ~(net_address)0;
+    box->port_last = 65535;
+    for (size_t s = 0; s < selection->set_count; s++)
+        for (size_t i = 0; i < selection->sets[s]->count; i++) {
+            const struct net_box *other = &selection->sets[s]->boxes[i];
+            uint32_t ports[2] = {other->port_first, other->port_last + 1u};
+            for (int b = 0; b < 2; b++)
+                if (ports[b] > point->port && ports[b] - 1 < box->port_last)
+                    box->port_last = (uint16_t)(ports[b] - 1);
+            if (other->place != NET_ADDRESS)
+                continue;
+            if (other->first > point->address && other->first - 1 < box->last)
+                box->last = other->first - 1;
+            if (other->last >= point->address && other->last < box->last)
+                box->last = other->last;
+        }
+}
+
+// The wildcard that a point stands for; NULL when it stands for itself.
+static const struct net_box *wildcard_of(const struct selection *selection, const struct net_point *point)
+{
+    const struct net_box *found = NULL;
+    for (size_t s = 0; s < selection->set_count && point->place == NET_NAME; s++)
+        for (size_t i = 0; i < selection->sets[s]->count; i++) {
+            const struct net_box *box = &selection->sets[s]->boxes[i];
+            if (box->place == NET_NAME && str_equal(box->name, point->name))
+                return NULL;
+            if (box->place == NET_WILDCARD && str_equal(box->name, point->name))
+                return NULL;
+            if (box->place == NET_WILDCARD && name_matches(point->name, box) && (!found || box->name.length > found->name.length))
+                found = box;
+        }
+    return found;
+}
+
+static void *room_for_one(struct arena *arena, void *list, size_t count, size_t *capacity, size_t bytes)
+{
+    if (count < *capacity)
+        return list;
+    *capacity = *capacity ? 2 * *capacity : 32;
+    return arena_grow(arena, list, count * bytes, *capacity * bytes);
+}
+
+static bool collect(const struct net_point *point, void *context)
+{
+    struct selection *selection = context;
+    bool wanted = selection->wanted(point, selection->context);
+    if (!wanted && point->place != NET_NAME)
+        return true;
+    struct net_box box = {.verbs = point->verb, .protocols = point->protocol, .place = point->place, .name = point->name, .port_first = point->port};
+    if (point->place == NET_ADDRESS)
+        box.first = point->address;
+    cell_end(selection, point, &box);
+    if (point->place != NET_ADDRESS)
+        box.last = 0;
+    const struct net_box *wildcard = wildcard_of(selection, point);
+    if (wildcard) {
+        box.place = NET_WILDCARD;
+        box.name = wildcard->name;
+    }
+    if (wanted) {
+        selection->parts = room_for_one(selection->arena, selection->parts, selection->count, &selection->capacity, sizeof *selection->parts);
+        selection->parts[selection->count++] = (struct net_part){.box = box};
+    } else {
+        selection->left_out = room_for_one(selection->arena, selection->left_out, selection->left_out_count, &selection->left_out_capacity, sizeof box);
+        selection->left_out[selection->left_out_count++] = box;
+    }
+    return true;
+}
+
+static int compare_numbers(unsigned __int128 a, unsigned __int128 b)
+{
+    return (a > b) - (a < b);
+}
+
+// In each order, boxes that may become one stand side by side: they differ in the last of these only.
+enum merge { MERGE_PORTS, MERGE_ADDRESSES, MERGE_PROTOCOLS, MERGE_VERBS, MERGES };
+
+static int compare_parts(const void *a, const void *b, void *merge)
+{
+    const struct net_box *x = &((const struct net_part *)a)->box, *y = &((const struct net_part *)b)->box;
+    const enum merge how = *(const enum merge *)merge;
+    int keys[7] = {
+        compare_numbers(x->place, y->place),
+        str_compare(x->name, y->name),
+        compare_numbers(x->verbs, y->verbs),
+        compare_numbers(x->protocols, y->protocols),
+        compare_numbers(x->first, y->first),
+        compare_numbers(x->last, y->last),
+        compare_numbers((uint32_t)x->port_first << 16 | x->port_last, (uint32_t)y->port_first << 16 | y->port_last),
+    };
+    static const int orders[MERGES][7] = {{0, 1, 2, 3, 4, 5, 6}, {0, 1, 2, 3, 6, 4, 5}, {0, 1, 2, 4, 5, 6, 3}, {0, 1, 3, 4, 5, 6, 2}};
+    for (int i = 0; i < 7; i++)
+        if (keys[orders[how][i]])
+            return keys[orders[how][i]];
+    return 0;
+}
+
+static bool merge_into(struct net_box *box, const struct net_box *next, enum merge how)
+{
+    bool same_place = box->place == next->place && str_equal(box->name, next->name), same_verbs = box->verbs == next->verbs;
+    bool same_protocols = box->protocols == next->protocols, same_addresses = box->first == next->first && box->last == next->last;
+    bool same_ports = box->port_first == next->port_first && box->port_last == next->port_last;
+    switch (how) {
+    case MERGE_PORTS:
+        if (!same_place || !same_verbs || !same_protocols || !same_addresses || next->port_first > box->port_last + 1u)
+            return false;
+        box->port_last = next->port_last > box->port_last ? next->port_last : box->port_last;
+        return true;
+    case MERGE_ADDRESSES:
+        if (!same_place || !same_verbs || !same_protocols || !same_ports || box->place != NET_ADDRESS ||
+            (box->last != ~(net_address)0 && next->first > box->last + 1))
+            return false;
+        box->last = next->last > box->last ? next->last : box->last;
+        return true;
+    case MERGE_PROTOCOLS:
+        if (!same_place || !same_verbs || !same_addresses || !same_ports)
+            return false;
+        box->protocols |= next->protocols;
+        return true;
+    default:
+        if (!same_place || !same_protocols || !same_addresses || !same_ports)
+            return false;
+        box->verbs |= next->verbs;
+        return true;
+    }
+}
+
+struct net_part *net_set_select(struct arena *arena, const struct net_set *set, const struct net_set *const *others, size_t other_count,
+                                bool (*wanted)(const struct net_point *, void *), void *context)
+{
+    const struct net_set **sets = NEW_ARRAY(arena, const struct net_set *, other_count + 1);
+    for (size_t i = 0; i < other_count; i++)
+        sets[i] = others[i];
+    sets[other_count] = set;
+    struct selection selection = {.arena = arena, .sets = sets, .set_count = other_count + 1, .wanted = wanted, .context = context};
+    net_set_each(arena, set, others, other_count, collect, &selection);
+    for (enum merge how = MERGE_PORTS; how < MERGES; how++) {
+        qsort_r(selection.parts, selection.count, sizeof *selection.parts, compare_parts, &how);
+        size_t used = 0;
+        for (size_t i = 0; i < selection.count; i++)
+            if (used == 0 || !merge_into(&selection.parts[used - 1].box, &selection.parts[i].box, how))
+                selection.parts[used++] = selection.parts[i];
+        selection.count = used;
+    }
+    for (size_t i = 0; i < selection.count; i++) {
+        struct net_part *part = &selection.parts[i];
+        part->next = i + 1 < selection.count ? part + 1 : NULL;
+        if (part->box.place != NET_WILDCARD)
+            continue;
+        part->excepts = NEW_ARRAY(arena, struct str, selection.left_out_count + 1);
+        for (size_t k = 0; k < selection.left_out_count; k++) {
+            const struct net_box *out = &selection.left_out[k];
+            if (!(out->verbs & part->box.verbs) || !(out->protocols & part->box.protocols) || out->port_first > part->box.port_last ||
+                out->port_last < part->box.port_first || !name_matches(out->name, &part->box))
+                continue;
+            struct str name = out->place == NET_WILDCARD ? str_format(arena, "*.%.*s", STR_ARGS(out->name)) : out->name;
+            bool known = false;
+            for (size_t e = 0; e < part->except_count && !known; e++)
+                known = str_equal(part->excepts[e], name);
+            if (!known)
+                part->excepts[part->except_count++] = name;
+        }
+    }
+    return selection.count ? selection.parts : NULL;
+}
+
 // ---- printing -------------------------------------------------------------------------------------------------------------------
 
 static void print_address(struct text *text, net_address address)
@@ -252,13 +457,17 @@ void net_point_print(struct text *text, const struct net_point *point)
         text_addf(text, ":%u", point->port);
 }
 
-void net_box_print(struct text *text, const struct net_box *box)
+static void print_box(struct text *text, const struct net_box *box, const char *name)
 {
     path_verbs_print(text, box->verbs);
     print_protocols(text, box->protocols);
     text_addf(text, " ");
     switch (box->place) {
     case NET_ADDRESS: {
+        if (name) {
+            text_addf(text, "%s", name);
+            break;
+        }
         print_address(text, box->first);
         net_address host = box->first ^ box->last;
         int bits = 0;
@@ -278,4 +487,45 @@ void net_box_print(struct text *text, const struct net_box *box)
         if (box->port_last != box->port_first)
             text_addf(text, "..%u", box->port_last);
     }
+}
+
+void net_box_print(struct text *text, const struct net_box *box)
+{
+    print_box(text, box, NULL);
+}
+
+// The largest prefix that starts at `first` and ends no later than `last`.
+static net_address prefix_end(net_address first, net_address last)
+{
+    net_address host = 0;
+    while (host != ~(net_address)0) {
+        net_address wider = host << 1 | 1;
+        if (first & wider || (first | wider) > last)
+            break;
+        host = wider;
+    }
+    return first | host;
+}
+
+void net_part_print(struct text *text, const struct net_part *part, const char *name)
+{
+    struct net_box box = part->box;
+    bool prefixes = box.place == NET_ADDRESS && !name;
+    for (net_address at = box.first;;) {
+        box.first = at;
+        box.last = prefixes ? prefix_end(at, part->box.last) : part->box.last;
+        struct text one = {.arena = text->arena};
+        print_box(&one, &box, name);
+        size_t words = 0; // verbs and protocols are said once
+        if (at != part->box.first)
+            for (size_t i = 0; i < one.length; i++)
+                if (one.data[i] == ' ')
+                    words = i + 1;
+        text_addf(text, "%s%.*s", at != part->box.first ? ", " : "", (int)(one.length - words), one.data + words);
+        if (box.last >= part->box.last)
+            break;
+        at = box.last + 1;
+    }
+    for (size_t i = 0; i < part->except_count; i++)
+        text_addf(text, "%s\"%.*s\"", i ? ", " : " except ", STR_ARGS(part->excepts[i]));
 }

@@ -37,9 +37,20 @@ bool net_set_contains(const struct net_set *, const struct net_point *);
 bool net_set_each(struct arena *, const struct net_set *set, const struct net_set *const *others, size_t other_count,
                   bool (*visit)(const struct net_point *, void *), void *context);
 
+// The part of `set` that `wanted` takes, which must answer alike within each such cell; in as few parts as merging neighbours gives.
+struct net_part {
+    struct net_box box;  // of addresses: any interval, not always a prefix
+    struct str *excepts; // of a wildcard: names beneath it that are not meant
+    size_t except_count;
+    struct net_part *next;
+};
+struct net_part *net_set_select(struct arena *, const struct net_set *set, const struct net_set *const *others, size_t other_count,
+                                bool (*wanted)(const struct net_point *, void *), void *context);
+
 // "connect tcp 10.0.0.1:80", as the language writes it.
 void net_point_print(struct text *, const struct net_point *);
-void net_box_print(struct text *, const struct net_box *);
+void net_box_print(struct text *, const struct net_box *);                     // a box whose addresses are a prefix
+void net_part_print(struct text *, const struct net_part *, const char *name); // any part: several targets, exceptions; `name` stands for its addresses
 
 struct str net_canonical_name(struct arena *, struct str); // lower case, no last dot
 net_address net_prefix_first(const struct prefix *);

@@ -130,6 +130,8 @@ struct policy {
 // Gives `decl` its meaning. `values` are its arguments in order, NULL for defaults. Returns NULL when it has errors, which are
 // among the compilation's diagnostics.
 struct policy *policy_build(struct compilation *, struct policy_decl *, struct expr *const *values);
+// The same, in the graph of another policy of the compilation, so that the two can be compared.
+struct policy *policy_build_beside(struct policy *, struct policy_decl *, struct expr *const *values);
 
 struct operation_point { // one operation
     enum domain domain;

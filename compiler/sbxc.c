@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/diff.h"
 #include "compiler/driver.h"
 #include "compiler/prove/prove.h"
 #include "compiler/report/report.h"
@@ -13,13 +14,14 @@
 #include "compiler/why.h"
 
 enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE };
-enum action { ACTION_NONE, ACTION_CHECK, ACTION_TEST, ACTION_WHY, ACTION_EMIT };
+enum action { ACTION_NONE, ACTION_CHECK, ACTION_TEST, ACTION_WHY, ACTION_EMIT, ACTION_DIFF };
 
 static const char help[] =
     "usage: sbxc --check FILE...                     errors, warnings, proofs, expectations\n"
     "       sbxc --test FILE...                      the expectations, as TAP\n"
     "       sbxc --why 'OPERATION' FILE              the verdict and the rules behind it, as for\n"
     "                                                'write \"/etc\"' or 'syscall ioctl where request == TIOCSTI'\n"
+    "       sbxc --diff OLD NEW                      what becomes allowed (+), denied (-) or otherwise (~); exit 1 when wider\n"
     "       sbxc --emit=WHAT [-o OUT] FILE           plan, seccomp (struct sock_filter bytes) or seccomp-asm\n"
     "\n"
     "  -I DIR                 files may import from DIR too\n"
@@ -233,11 +235,42 @@ static int emit(const struct options *options, char **files)
     return status;
 }
 
+static int diff(const struct options *options, char **files)
+{
+    struct compilation *compilation = compilation_new(arena_new());
+    const char *problem = driver_roots(compilation, &options->driver);
+    struct policy *policies[2] = {NULL};
+    for (int i = 0; i < 2 && !problem && (i == 0 || policies[0]); i++) {
+        struct module *module = module_load(compilation, files[i]);
+        struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options->driver) : NULL;
+        struct expr **values = decl ? driver_values(compilation, decl, &options->driver, &problem) : NULL;
+        if (values)
+            policies[i] = i == 0 ? policy_build(compilation, decl, values) : policy_build_beside(policies[0], decl, values);
+    }
+    const struct policy_diff *found = policies[0] && policies[1] ? policy_diff(policies[0], policies[1]) : NULL;
+    int status = STATUS_CLEAN;
+    if (found) {
+        struct text out = {.arena = compilation->arena};
+        if (options->json)
+            diff_json(&out, found);
+        else
+            diff_text(&out, found);
+        fwrite(out.data, 1, out.length, stdout);
+        status = found->wider ? STATUS_ERRORS : STATUS_CLEAN;
+    } else {
+        print_findings(options, compilation);
+        status = problem ? usage_error(problem) : status_of(options, compilation);
+    }
+    compilation_free(compilation);
+    return status;
+}
+
 enum {
     OPTION_CHECK = 256,
     OPTION_TEST,
     OPTION_WHY,
     OPTION_EMIT,
+    OPTION_DIFF,
     OPTION_POLICY,
     OPTION_TARGET,
     OPTION_FORMAT,
@@ -249,19 +282,13 @@ enum {
 };
 
 static const struct option long_options[] = {
-    {"check", no_argument, NULL, OPTION_CHECK},
-    {"test", no_argument, NULL, OPTION_TEST},
-    {"why", required_argument, NULL, OPTION_WHY},
-    {"emit", required_argument, NULL, OPTION_EMIT},
-    {"policy", required_argument, NULL, OPTION_POLICY},
-    {"target", required_argument, NULL, OPTION_TARGET},
-    {"format", required_argument, NULL, OPTION_FORMAT},
-    {"deny-warnings", no_argument, NULL, OPTION_DENY},
-    {"color", required_argument, NULL, OPTION_COLOR},
-    {"no-proof", no_argument, NULL, OPTION_NO_PROOF},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
+    {"check", no_argument, NULL, OPTION_CHECK},         {"test", no_argument, NULL, OPTION_TEST},
+    {"why", required_argument, NULL, OPTION_WHY},       {"emit", required_argument, NULL, OPTION_EMIT},
+    {"diff", no_argument, NULL, OPTION_DIFF},           {"policy", required_argument, NULL, OPTION_POLICY},
+    {"target", required_argument, NULL, OPTION_TARGET}, {"format", required_argument, NULL, OPTION_FORMAT},
+    {"deny-warnings", no_argument, NULL, OPTION_DENY},  {"color", required_argument, NULL, OPTION_COLOR},
+    {"no-proof", no_argument, NULL, OPTION_NO_PROOF},   {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
 };
 
 // NULL when the options make sense, else what is wrong with them.
@@ -288,6 +315,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             if (strcmp(optarg, "plan") != 0 && strcmp(optarg, "seccomp") != 0 && strcmp(optarg, "seccomp-asm") != 0)
                 return "--emit gives plan, seccomp or seccomp-asm";
             break;
+        case OPTION_DIFF: action = ACTION_DIFF; break;
         case OPTION_POLICY: options->driver.policy = optarg; break;
         case OPTION_TARGET: {
             int arch = arch_from_name(str_from(optarg));
@@ -313,18 +341,20 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         default: return "that option is not known, or lacks its value";
         }
         if (action != ACTION_NONE && options->action != ACTION_NONE)
-            return "one of --check, --test, --why and --emit at a time";
+            return "one thing to do at a time";
         options->action = action != ACTION_NONE ? action : options->action;
     }
     options->color = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (options->action == ACTION_NONE)
-        return "say what to do: --check, --test, --why or --emit";
+        return "say what to do: --check, --test, --why, --diff or --emit";
     if (optind == argc)
         return "a policy file is missing";
     if (options->output && options->action != ACTION_EMIT)
         return "-o belongs to --emit";
     if ((options->action == ACTION_WHY || options->action == ACTION_EMIT) && argc - optind != 1)
         return "one policy file at a time";
+    if (options->action == ACTION_DIFF && argc - optind != 2)
+        return "--diff compares two files: OLD NEW";
     return NULL;
 }
 
@@ -344,6 +374,8 @@ int main(int argc, char **argv)
         status = test_files(&options, argv + optind);
     else if (options.action == ACTION_WHY)
         status = why(&options, argv + optind);
+    else if (options.action == ACTION_DIFF)
+        status = diff(&options, argv + optind);
     else
         status = emit(&options, argv + optind);
     free(roots);

@@ -50,7 +50,7 @@ static bool visit_net(const struct net_point *point, void *context)
     return false;
 }
 
-static size_t net_borders(const struct policy *policy, const struct net_set **sets)
+size_t policy_net_sets(const struct policy *policy, const struct net_set **sets)
 {
     size_t count = 0;
     for (size_t i = 0; policy && i < policy->rule_count; i++)
@@ -65,8 +65,8 @@ static bool search_net(struct arena *arena, const struct net_set *set, struct ne
 {
     size_t most = 1 + 2 * ((search->inner ? search->inner->rule_count : 0) + (search->outer ? search->outer->rule_count : 0));
     const struct net_set **borders = NEW_ARRAY(arena, const struct net_set *, most);
-    size_t count = net_borders(search->inner, borders);
-    count += net_borders(search->outer, borders + count);
+    size_t count = policy_net_sets(search->inner, borders);
+    count += policy_net_sets(search->outer, borders + count);
     if (search->except)
         borders[count++] = search->except;
     net_set_each(arena, set, borders, count, visit_net, search);

@@ -12,3 +12,7 @@ int operation_exceeds(struct policy *, struct policy *ceiling, struct operation_
 
 // The operation in the language's own words.
 struct str operation_text(struct policy *, const struct operation_point *);
+
+// The sets of a policy's network rules, whose borders cut out the cells that a question must look at. Returns how many were written to
+// `sets`, at most two a rule.
+size_t policy_net_sets(const struct policy *, const struct net_set **sets);

@@ -1,9 +1,8 @@
 // `sbxrun --dry-run`: a plan as a person wants to read it.
 #include "enforcer/dry_run.h"
 
-#include <inttypes.h>
-
 #include "compiler/path_set.h"
+#include "compiler/quantity.h"
 
 static const char *place_of(const struct plan *plan, uint32_t rule)
 {
@@ -11,15 +10,6 @@ static const char *place_of(const struct plan *plan, uint32_t rule)
         return "";
     const struct plan_rule *r = &plan->rules[rule];
     return str_format(plan->arena, "  %.*s:%u", STR_ARGS(r->file), r->line).text;
-}
-
-static struct str size_text(struct arena *arena, uint64_t bytes)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
-    int unit = 0;
-    for (; unit < 3 && bytes && bytes % 1024 == 0; unit++)
-        bytes /= 1024;
-    return str_format(arena, "%" PRIu64 " %s", bytes, units[unit]);
 }
 
 static struct str content_text(const struct plan *plan, const struct plan_view *place, const struct view_bases *bases)
@@ -85,11 +75,7 @@ static void print_limits(FILE *out, const struct run *run)
         if (!plan->limits[i].set)
             continue;
         uint64_t value = plan->limits[i].value;
-        struct str text = limit_types[i] == TYPE_SIZE ? size_text(plan->arena, value)
-                          : limit_types[i] == TYPE_DURATION
-                              ? str_format(plan->arena, value % 1000 ? "%" PRIu64 " ms" : "%" PRIu64 " s", value % 1000 ? value : value / 1000)
-                          : limit_types[i] == TYPE_DECIMAL ? str_format(plan->arena, "%" PRIu64 ".%03" PRIu64 " cores", value / 1000, value % 1000)
-                                                           : str_format(plan->arena, "%" PRIu64, value);
+        struct str text = limit_text(plan->arena, (enum limit)i, value);
         const char *keeper = limit_keeper(&run->claims->bounds, (enum limit)i);
         fprintf(out, "limit %-12s %.*s: %s%s\n", limit_names[i], STR_ARGS(text), keeper ? keeper : "NOT KEPT here", place_of(plan, plan->limits[i].rule));
     }
@@ -109,7 +95,7 @@ void dry_run_print(FILE *out, const struct run *run)
         fprintf(out, " %s", *variable);
     fprintf(out, "\ncapabilities       ");
     for (unsigned c = 0, any = 0; c < 64; c++) {
-        const char *name = plan->capabilities >> c & 1 ? constant_name_of("CAP_", c, ARCH_HERE) : NULL;
+        const char *name = plan->capabilities >> c & 1 ? constant_name_of("CAP_", NULL, c, ARCH_HERE) : NULL;
         if (name)
             fprintf(out, "%s%s", any++ ? ", " : "", name);
         else if (c == 63 && !any)

@@ -113,11 +113,16 @@ const struct constant_row *constant_row(size_t index)
     return index < COUNT(constant_rows) ? &constant_rows[index] : NULL;
 }
 
-const char *constant_name_of(const char *prefix, int64_t value, enum arch arch)
+static bool has_prefix(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+const char *constant_name_of(const char *prefix, const char *other_than, int64_t value, enum arch arch)
 {
     for (size_t i = 0; i < COUNT(constant_rows); i++)
-        if (strncmp(constant_rows[i].name, prefix, strlen(prefix)) == 0 && (constant_rows[i].architectures & 1u << arch) &&
-            constant_rows[i].value[arch] == value)
+        if ((constant_rows[i].architectures & 1u << arch) && constant_rows[i].value[arch] == value && has_prefix(constant_rows[i].name, prefix) &&
+            !(other_than && has_prefix(constant_rows[i].name, other_than)))
             return constant_rows[i].name;
     return NULL;
 }

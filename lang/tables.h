@@ -49,12 +49,13 @@ bool argument_is_signed(enum argument_type);
 bool argument_is_ordered(enum argument_type); // false for masks, enums and pointers: `<` means nothing there
 bool argument_is_pointer(enum argument_type);
 
-const struct constant_row *constant_find(struct str name);                  // NULL when unknown
-const struct constant_row *constant_row(size_t index);                      // NULL past the end
-const char *constant_name_of(const char *prefix, int64_t value, enum arch); // the first with that prefix and value, or NULL
-int errno_find(struct str name);                                            // its number, or -1
-int capability_find(struct str name);                                       // its number, or -1
-const char *errno_name(int number);                                         // "EPERM"; NULL when unknown
+const struct constant_row *constant_find(struct str name); // NULL when unknown
+const struct constant_row *constant_row(size_t index);     // NULL past the end
+// The first with that value and prefix, and not with the prefix `other_than` (NULL: none); NULL when there is none.
+const char *constant_name_of(const char *prefix, const char *other_than, int64_t value, enum arch);
+int errno_find(struct str name);      // its number, or -1
+int capability_find(struct str name); // its number, or -1
+const char *errno_name(int number);   // "EPERM"; NULL when unknown
 
 enum limit {
 #define LIMIT(name, type) LIMIT_##name,

@@ -43,15 +43,30 @@ static inline struct policy *policy_from_file(struct compilation **compilation, 
     return policy_load(compilation, path, name, false);
 }
 
-static inline struct policy *policy_load_text(struct compilation **compilation, const char *text, bool quiet)
+static inline void text_to_file(char *path, const char *text) // path: a template that ends in .sbx
 {
-    char path[] = "/tmp/sbx-test-XXXXXX.sbx";
     int fd = mkstemps(path, 4);
     if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || close(fd) != 0)
         abort();
+}
+
+static inline struct policy *policy_load_text(struct compilation **compilation, const char *text, bool quiet)
+{
+    char path[] = "/tmp/sbx-test-XXXXXX.sbx";
+    text_to_file(path, text);
     struct policy *policy = policy_load(compilation, path, NULL, quiet);
     unlink(path);
     return policy;
+}
+
+// One more module of a compilation; its errors are among the findings.
+static inline struct module *module_from_text(struct compilation *compilation, const char *text)
+{
+    char path[] = "/tmp/sbx-test-XXXXXX.sbx";
+    text_to_file(path, text);
+    struct module *module = module_load(compilation, path);
+    unlink(path);
+    return module;
 }
 
 static inline struct policy *policy_from_text(struct compilation **compilation, const char *text)
