@@ -37,17 +37,18 @@ CFLAGS   := -std=gnu17 -g $(OPTIMIZE) -fPIE $(HARDEN) $(WARNINGS)
 LANG_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lang/*.c)) $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o
 COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out compiler/sbxc.c,$(wildcard compiler/*.c compiler/report/*.c)))
 PROVE_OBJECTS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/prove/*.c))
+IMPORT_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/import/*.c))
 ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
 TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c))
-FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,policy plan question)
+FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,policy plan profile question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters)
 
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
-TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl libseccomp-dev
+TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl libseccomp-dev systemd
 BENCH_PACKAGES := bubblewrap procps
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
@@ -72,7 +73,7 @@ bench-deps:
 	@tools/deps.sh $(TEST_PACKAGES) $(BENCH_PACKAGES)
 deps: bench-deps
 
-$(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(BUILD)/compiler/sbxc.o
+$(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(IMPORT_OBJECTS) $(BUILD)/compiler/sbxc.o
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a
 
@@ -100,7 +101,7 @@ $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o: $(BUILD)/%.o: $(BUILD)/%.c $(GENERATED)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-conversion -Wno-shadow -Wno-unused-but-set-variable -MMD -MP -c -o $@ $<
 
-$(BUILD)/tables.inc: lang/data/tables.awk lang/data/syscalls.tsv lang/data/constants.tsv
+$(BUILD)/tables.inc: lang/data/tables.awk lang/data/syscalls.tsv lang/data/foreign-calls.tsv lang/data/constants.tsv
 	@mkdir -p $(BUILD)
 	@echo "  AWK   $@"
 	$(Q)awk -f $^ > $@
@@ -116,12 +117,14 @@ demo: | demo-deps
 	@$(MAKE) --no-print-directory all >/dev/null
 	@tools/demo.sh $(BUILD)/sbxc $(BUILD)/sbxrun
 
-$(BUILD)/tests/codegen/filters: LIBRARIES := -lseccomp
-$(BUILD)/tests/codegen/filters $(BUILD)/tests/codegen/prove: $(PROVE_OBJECTS)
+$(BUILD)/tests/codegen/filters $(BUILD)/tests/codegen/import: LIBRARIES := -lseccomp
+$(BUILD)/tests/codegen/filters $(BUILD)/tests/codegen/prove $(BUILD)/tests/codegen/import: $(PROVE_OBJECTS)
+$(BUILD)/tests/codegen/import: $(IMPORT_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(LIBRARIES)
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/fuzz.o
+$(BUILD)/tests/fuzz/profile: $(IMPORT_OBJECTS) $(PROVE_OBJECTS)
 
 # Probers run inside sandboxes, so they need nothing from them.
 $(BUILD)/tests/live/%: tests/live/%.c
@@ -131,6 +134,7 @@ $(BUILD)/tests/live/%: tests/live/%.c
 
 test: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
+	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles: those tests are skipped" >&2
 	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) tests/lang tests/meaning tests/codegen tests/live tests/fuzz
 
 test-programs: all $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)

@@ -232,6 +232,13 @@ static void print_intervals(const struct printer *p, unsigned argument, const st
         print_value(p, argument, parts->first);
         return;
     }
+    enum argument_type type = p->row->arguments[argument].type;
+    uint64_t width = width_of(p, argument), least = argument_is_signed(type) ? width / 2 + 1 : 0, most = argument_is_signed(type) ? width / 2 : width;
+    if (count == 1 && argument_is_ordered(type) && (parts->first == least || parts->last == most)) {
+        text_addf(p->text, "%s %s ", name, parts->first == least ? "<=" : ">=");
+        print_value(p, argument, parts->first == least ? parts->last : parts->first);
+        return;
+    }
     text_addf(p->text, "%s in ", name);
     bool single = count == 1; // one range needs no braces
     text_addf(p->text, single ? "" : "{ ");
@@ -367,54 +374,71 @@ static void print_complement(const struct printer *p, unsigned argument, const s
     text_addf(p->text, ")");
 }
 
+// The values in one list of parts, by what they are or by what they are not.
+static void print_values(const struct printer *p, unsigned argument, const struct part *list, size_t count, const struct part *others, size_t other_count,
+                         bool inside_and)
+{
+    struct extent said = extent_of(p, argument, list, count), unsaid = extent_of(p, argument, others, other_count);
+    if (other_count != 1 || (!others->pattern && others->first != others->last))
+        unsaid.length += sizeof "not ()" - 1;
+    if (unsaid.pieces < said.pieces || (unsaid.pieces == said.pieces && unsaid.length < said.length)) {
+        print_complement(p, argument, others, other_count);
+        return;
+    }
+    bool brackets = said.pieces > 1 && inside_and;
+    text_addf(p->text, brackets ? "(" : "");
+    print_parts(p, argument, list, count);
+    text_addf(p->text, brackets ? ")" : "");
+}
+
 static void print_node(const struct printer *p, graph_node node, bool inside_and)
 {
     const struct graph_vertex *vertex = graph_at(p->graph, node);
     unsigned argument = (vertex->word - WORD_ARGUMENTS) / 2;
     struct parts parts = {.arena = p->arena};
     find_parts(p, vertex, argument, &parts);
-    // One alternative per sequel, in the order in which they first appear.
-    size_t alternatives = 0, sequels = 0;
-    struct part *same = NEW_ARRAY(p->arena, struct part, parts.count), *no = NEW_ARRAY(p->arena, struct part, parts.count);
-    size_t no_count = 0;
-    bool *done = NEW_ARRAY(p->arena, bool, parts.count);
-    for (size_t i = 0; i < parts.count; i++) {
-        bool first = true;
-        for (size_t k = 0; k < i && first; k++)
-            first = parts.list[k].next != parts.list[i].next;
-        sequels += first && !is_no(p, parts.list[i].next);
-        if (is_no(p, parts.list[i].next))
-            no[no_count++] = parts.list[i];
-    }
-    bool parenthesise = sequels > 1 && inside_and;
-    text_addf(p->text, parenthesise ? "(" : "");
+    graph_node *sequels = NEW_ARRAY(p->arena, graph_node, parts.count); // in the order in which they first appear, but what just holds first
+    size_t count = 0;
+    bool all = true;    // no value is left out
+    bool holds = false; // some values need nothing more
     for (size_t i = 0; i < parts.count; i++) {
         graph_node next = parts.list[i].next;
-        if (done[i] || is_no(p, next))
+        bool known = is_no(p, next), leaf = graph_at(p->graph, next)->run_count == 0;
+        all &= !known;
+        for (size_t k = 0; k < count && !known; k++)
+            known = sequels[k] == next;
+        if (known)
             continue;
-        size_t count = 0;
-        for (size_t k = i; k < parts.count; k++)
-            if (parts.list[k].next == next) {
-                done[k] = true;
-                same[count++] = parts.list[k];
-            }
-        text_addf(p->text, alternatives++ ? " or " : "");
-        bool leaf = graph_at(p->graph, next)->run_count == 0;
-        struct extent said = extent_of(p, argument, same, count), unsaid = extent_of(p, argument, no, no_count);
-        if (sequels == 1 && no_count && (unsaid.pieces < said.pieces || (unsaid.pieces == said.pieces && unsaid.length < said.length))) {
-            print_complement(p, argument, no, no_count);
-        } else {
-            bool brackets = said.pieces > 1 && (!leaf || inside_and);
-            text_addf(p->text, brackets ? "(" : "");
-            print_parts(p, argument, same, count);
-            text_addf(p->text, brackets ? ")" : "");
-        }
-        if (!leaf) {
-            text_addf(p->text, " and ");
-            print_node(p, next, true);
+        sequels[count++] = next;
+        if (leaf) {
+            sequels[count - 1] = sequels[0];
+            sequels[0] = next;
+            holds = true;
         }
     }
-    text_addf(p->text, parenthesise ? ")" : "");
+    bool brackets = count > 1 && inside_and;
+    text_addf(p->text, brackets ? "(" : "");
+    struct part *same = NEW_ARRAY(p->arena, struct part, parts.count), *others = NEW_ARRAY(p->arena, struct part, parts.count);
+    for (size_t i = 0; i < count; i++) {
+        bool leaf = graph_at(p->graph, sequels[i])->run_count == 0;
+        size_t same_count = 0, other_count = 0;
+        for (size_t k = 0; k < parts.count; k++)
+            if (parts.list[k].next == sequels[i])
+                same[same_count++] = parts.list[k];
+            else
+                others[other_count++] = parts.list[k];
+        text_addf(p->text, i ? " or " : "");
+        if (count == 2 && all && holds && i == 1) { // "A or not A and B" is "A or B"
+            print_node(p, sequels[i], false);
+            continue;
+        }
+        print_values(p, argument, same, same_count, others, other_count, !leaf || (inside_and && count == 1));
+        if (!leaf) {
+            text_addf(p->text, " and ");
+            print_node(p, sequels[i], true);
+        }
+    }
+    text_addf(p->text, brackets ? ")" : "");
 }
 
 void condition_print(struct text *text, const struct graph *graph, graph_node node, const struct syscall_row *row, enum arch arch)

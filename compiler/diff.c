@@ -266,13 +266,6 @@ static void compare_net_way(struct comparing *c, struct policy *allows, struct p
 
 // ---- system calls -----------------------------------------------------------------------------------------------------------------
 
-struct call_change { // of one call, alike on some architectures
-    unsigned architectures;
-    struct str condition; // empty: whatever its arguments
-    struct operation_point point;
-    bool undecided;
-};
-
 static uint32_t newly_allowed(uint32_t before, uint32_t after)
 {
     return before != SECCOMP_ALLOW && after == SECCOMP_ALLOW;
@@ -296,94 +289,66 @@ static struct str answer_text(struct arena *arena, const struct policy *policy, 
     return verdict.killed ? STR("kill") : str_format(arena, "%s", verdict.error ? errno_name(verdict.error) : "allow");
 }
 
-// How one call changes on one architecture; false when it does not.
-static bool call_change(struct comparing *c, enum arch arch, size_t call, enum difference_kind kind, struct call_change *change)
+// Looks for a change of one call on one architecture: 1, 0 or -1 as graph_find says; fills *node and *point.
+static int call_change(struct comparing *c, enum arch arch, size_t call, enum difference_kind kind, graph_node *node, struct operation_point *point)
 {
     struct graph *graph = c->after->graph;
     graph_node before = policy_call(c->before, arch, call), after = policy_call(c->after, arch, call);
     if (before == after)
-        return false;
-    graph_node node = graph_apply(graph, call_operations[kind], before, after);
+        return 0;
+    *node = graph_apply(graph, call_operations[kind], before, after);
     uint32_t words[SECCOMP_WORDS];
-    int found = graph_find(graph, node, 1, words, SECCOMP_WORDS);
-    if (!found)
-        return false;
-    const struct syscall_row *row = syscall_row(call);
-    *change = (struct call_change){.architectures = 1u << arch, .undecided = found < 0};
-    change->point = (struct operation_point){.domain = DOMAIN_CALLS, .arch = arch, .number = (uint32_t)row->number[arch]};
+    int found = graph_find(graph, *node, 1, words, SECCOMP_WORDS);
+    *point = (struct operation_point){.domain = DOMAIN_CALLS, .arch = arch, .number = (uint32_t)syscall_row(call)->number[arch]};
     for (int i = 0; found > 0 && i < SYSCALL_ARGUMENTS; i++)
-        change->point.arguments[i] = (uint64_t)words[WORD_HIGH(i)] << 32 | words[WORD_LOW(i)];
-    struct text text = {.arena = c->arena};
-    if (found < 0)
-        text_addf(&text, "its conditions are too entangled to be compared");
-    else if (kind == OTHERWISE) // which of its calls is of no interest: all were denied and are
-        text_addf(&text, "%.*s, was %.*s", STR_ARGS(answer_text(c->arena, c->after, &change->point)),
-                  STR_ARGS(answer_text(c->arena, c->before, &change->point)));
-    else if (graph_at(graph, node)->run_count)
-        condition_print(&text, graph, node, row, arch);
-    change->condition = text_str(&text);
-    return true;
+        point->arguments[i] = (uint64_t)words[WORD_HIGH(i)] << 32 | words[WORD_LOW(i)];
+    return found;
 }
 
-static unsigned own_architectures(size_t call)
+static struct str change_text(struct comparing *c, enum arch arch, size_t call, enum difference_kind kind)
 {
-    unsigned own = 0;
-    for (int arch = 0; arch < ARCH_COUNT; arch++)
-        own |= syscall_row(call)->number[arch] >= 0 ? 1u << arch : 0;
-    return own;
+    graph_node node;
+    struct operation_point point;
+    int found = call_change(c, arch, call, kind, &node, &point);
+    if (!found)
+        return (struct str){0};
+    if (found < 0)
+        return STR(": its conditions are too entangled to be compared");
+    struct text text = {.arena = c->arena};
+    if (kind == OTHERWISE) { // which of its calls is of no interest: all were denied and are
+        text_addf(&text, ": denied with %.*s, was %.*s", STR_ARGS(answer_text(c->arena, c->after, &point)), STR_ARGS(answer_text(c->arena, c->before, &point)));
+    } else if (graph_at(c->after->graph, node)->run_count) {
+        text_addf(&text, " where ");
+        condition_print(&text, c->after->graph, node, syscall_row(call), arch);
+    }
+    return text.length ? text_str(&text) : STR("");
 }
-
-struct call_line {          // calls that change alike
-    unsigned architectures; // ARCH_ALL_MASK: wherever they exist
-    struct str condition;
-    bool *member;
-    size_t members;
-    struct call_change first;
-};
 
 static void compare_calls_of(struct comparing *c, enum difference_kind kind)
 {
-    struct call_line *lines = NEW_ARRAY(c->arena, struct call_line, syscall_count() * ARCH_COUNT);
-    size_t line_count = 0;
+    struct call_lines lines = {.arena = c->arena};
     for (size_t call = 0; call < syscall_count(); call++) {
-        struct call_change changes[ARCH_COUNT];
-        size_t count = 0;
+        struct str texts[ARCH_COUNT] = {{0}};
         for (int arch = 0; arch < ARCH_COUNT; arch++)
-            if (syscall_row(call)->number[arch] >= 0 && call_change(c, (enum arch)arch, call, kind, &changes[count])) {
-                if (count && str_equal(changes[0].condition, changes[count].condition))
-                    changes[0].architectures |= changes[count].architectures;
-                else
-                    count++;
-            }
-        for (size_t i = 0; i < count; i++) {
-            unsigned architectures = changes[i].architectures == own_architectures(call) ? ARCH_ALL_MASK : changes[i].architectures;
-            bool shared = kind == OTHERWISE || changes[i].condition.length == 0; // a condition names arguments of its own call
-            struct call_line *line = NULL;
-            for (size_t k = 0; k < line_count && shared && !line; k++)
-                if (lines[k].architectures == architectures && str_equal(lines[k].condition, changes[i].condition))
-                    line = &lines[k];
-            if (!line) {
-                line = &lines[line_count++];
-                *line = (struct call_line){architectures, changes[i].condition, NEW_ARRAY(c->arena, bool, syscall_count()), 0, changes[i]};
-            }
-            line->member[call] = true;
-            line->members++;
-        }
+            if (syscall_row(call)->number[arch] >= 0)
+                texts[arch] = change_text(c, (enum arch)arch, call, kind);
+        call_lines_add(&lines, call, texts, kind == OTHERWISE);
     }
-    for (size_t i = 0; i < line_count; i++) {
-        const struct call_line *line = &lines[i];
+    for (const struct call_line *line = lines.first; line; line = line->next) {
         struct text text = {.arena = c->arena};
         if (line->architectures != ARCH_ALL_MASK)
-            text_addf(&text, "on %s ", arch_names[__builtin_ctz(line->architectures)]);
+            text_addf(&text, "on %s ", arch_names[line->arch]);
         if (kind != OTHERWISE)
             text_addf(&text, "%s ", effect_of(kind));
-        calls_print(&text, c->after->compilation, line->member, line->architectures);
-        if (line->condition.length)
-            text_addf(&text, "%s%.*s", kind == OTHERWISE ? ": denied with " : line->first.undecided ? ": " : " where ", STR_ARGS(line->condition));
+        calls_print(&text, c->after->compilation, line->member, line->architectures, NULL, NULL);
+        text_addf(&text, "%.*s", STR_ARGS(line->condition));
         struct difference *d = add(c, "system calls", kind, text_str(&text));
-        c->diff->wider |= line->first.undecided;
-        if (!line->first.undecided && kind != OTHERWISE)
-            explain(c, d, &line->first.point);
+        graph_node node;
+        struct operation_point point;
+        int found = call_change(c, line->arch, line->call, kind, &node, &point);
+        c->diff->wider |= found < 0;
+        if (found > 0 && kind != OTHERWISE)
+            explain(c, d, &point);
     }
 }
 

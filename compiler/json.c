@@ -220,11 +220,10 @@ static bool read_members(struct reader *r, struct json *value, int depth)
     }
 }
 
-static bool read_value(struct reader *r, struct json *value, int depth)
+static bool read_any(struct reader *r, struct json *value, int depth)
 {
     if (depth > DEPTH_MOST)
         return fail(r, "too deeply nested");
-    skip_space(r);
     char c = r->at < r->length ? r->text[r->at] : '\0';
     if (c == '{' || c == '[')
         return read_members(r, value, depth);
@@ -247,6 +246,15 @@ static bool read_value(struct reader *r, struct json *value, int depth)
     if (value->kind == JSON_NULL && !take(r, "null"))
         return fail(r, "a value is wanted");
     return true;
+}
+
+static bool read_value(struct reader *r, struct json *value, int depth)
+{
+    skip_space(r);
+    value->start = (uint32_t)r->at;
+    bool good = read_any(r, value, depth);
+    value->end = (uint32_t)r->at;
+    return good;
 }
 
 struct json *json_parse(struct arena *arena, struct str text, const char **why, size_t *where)

@@ -33,6 +33,7 @@ struct json {
     uint64_t number;
     struct json *first, *next; // elements or members
     size_t count;
+    uint32_t start, end; // where its text stands, in bytes
 };
 
 // NULL when the text is not such JSON; then *why says what is wrong at byte *where.

@@ -8,13 +8,14 @@
 
 #include "compiler/diff.h"
 #include "compiler/driver.h"
+#include "compiler/import/seccomp.h"
 #include "compiler/prove/prove.h"
 #include "compiler/report/report.h"
 #include "compiler/search.h"
 #include "compiler/why.h"
 
 enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE };
-enum action { ACTION_NONE, ACTION_CHECK, ACTION_TEST, ACTION_WHY, ACTION_EMIT, ACTION_DIFF };
+enum action { ACTION_NONE, ACTION_CHECK, ACTION_TEST, ACTION_WHY, ACTION_EMIT, ACTION_DIFF, ACTION_IMPORT };
 
 static const char help[] =
     "usage: sbxc --check FILE...                     errors, warnings, proofs, expectations\n"
@@ -23,11 +24,14 @@ static const char help[] =
     "                                                'write \"/etc\"' or 'syscall ioctl where request == TIOCSTI'\n"
     "       sbxc --diff OLD NEW                      what becomes allowed (+), denied (-) or otherwise (~); exit 1 when wider\n"
     "       sbxc --emit=WHAT [-o OUT] FILE           plan, seccomp (struct sock_filter bytes) or seccomp-asm\n"
+    "       sbxc --import=docker-seccomp [-o OUT] PROFILE.json    a seccomp profile as a policy, proved equivalent\n"
     "\n"
     "  -I DIR                 files may import from DIR too\n"
     "  -D NAME=VALUE          sets a parameter of the policy\n"
     "  --policy NAME          which policy of the file\n"
     "  --target ARCH          x86_64 or aarch64, for --emit=seccomp and seccomp-asm\n"
+    "  --capabilities A,B     for --import: what the profile's conditions on capabilities are decided for; none unless told\n"
+    "  --kernel 6.18          for --import: what its conditions on the kernel are decided for\n"
     "  --format=text|json     how findings are printed\n"
     "  --deny-warnings        warnings count as errors\n"
     "  --no-proof             does not prove that the filters mean what the policy says\n"
@@ -41,6 +45,7 @@ struct options {
     const char *question, *emit, *output;
     struct driver_options driver;
     enum arch target;
+    struct import_options import;
     bool json, deny_warnings, color, no_proof;
 };
 
@@ -265,12 +270,29 @@ static int diff(const struct options *options, char **files)
     return status;
 }
 
+static int import(const struct options *options, char **files)
+{
+    struct compilation *compilation = compilation_new(arena_new());
+    struct source *source = source_load(compilation, files[0]);
+    struct text out = {.arena = compilation->arena};
+    bool good = source && import_seccomp(compilation, source, &options->import, &out);
+    print_findings(options, compilation);
+    int status = status_of(options, compilation);
+    if (good && write_output(options->output, text_str(&out)) != STATUS_CLEAN)
+        status = STATUS_USAGE;
+    compilation_free(compilation);
+    return status;
+}
+
 enum {
     OPTION_CHECK = 256,
     OPTION_TEST,
     OPTION_WHY,
     OPTION_EMIT,
     OPTION_DIFF,
+    OPTION_IMPORT,
+    OPTION_CAPABILITIES,
+    OPTION_KERNEL,
     OPTION_POLICY,
     OPTION_TARGET,
     OPTION_FORMAT,
@@ -282,21 +304,57 @@ enum {
 };
 
 static const struct option long_options[] = {
-    {"check", no_argument, NULL, OPTION_CHECK},         {"test", no_argument, NULL, OPTION_TEST},
-    {"why", required_argument, NULL, OPTION_WHY},       {"emit", required_argument, NULL, OPTION_EMIT},
-    {"diff", no_argument, NULL, OPTION_DIFF},           {"policy", required_argument, NULL, OPTION_POLICY},
-    {"target", required_argument, NULL, OPTION_TARGET}, {"format", required_argument, NULL, OPTION_FORMAT},
-    {"deny-warnings", no_argument, NULL, OPTION_DENY},  {"color", required_argument, NULL, OPTION_COLOR},
-    {"no-proof", no_argument, NULL, OPTION_NO_PROOF},   {"version", no_argument, NULL, OPTION_VERSION},
-    {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"test", no_argument, NULL, OPTION_TEST},
+    {"why", required_argument, NULL, OPTION_WHY},
+    {"emit", required_argument, NULL, OPTION_EMIT},
+    {"diff", no_argument, NULL, OPTION_DIFF},
+    {"import", required_argument, NULL, OPTION_IMPORT},
+    {"capabilities", required_argument, NULL, OPTION_CAPABILITIES},
+    {"kernel", required_argument, NULL, OPTION_KERNEL},
+    {"policy", required_argument, NULL, OPTION_POLICY},
+    {"target", required_argument, NULL, OPTION_TARGET},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"deny-warnings", no_argument, NULL, OPTION_DENY},
+    {"color", required_argument, NULL, OPTION_COLOR},
+    {"no-proof", no_argument, NULL, OPTION_NO_PROOF},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
 };
+
+static const char *read_capabilities(const char *list, uint64_t *capabilities)
+{
+    *capabilities = 0;
+    for (const char *at = list; *at && strcmp(list, "none") != 0;) {
+        size_t length = strcspn(at, ",");
+        int number = capability_find((struct str){at, length});
+        if (number < 0)
+            return "--capabilities takes a list like CAP_CHOWN,CAP_KILL, or none";
+        *capabilities |= 1ull << number;
+        at += length + (at[length] == ',');
+    }
+    return NULL;
+}
+
+static const char *read_kernel(const char *version, unsigned *kernel)
+{
+    unsigned major, minor;
+    int used = 0;
+    if (sscanf(version, "%3u.%3u%n", &major, &minor, &used) != 2 || version[used] || minor > 255)
+        return "--kernel takes a version like 6.1";
+    *kernel = major << 8 | minor;
+    return NULL;
+}
 
 // NULL when the options make sense, else what is wrong with them.
 static const char *read_options(int argc, char **argv, struct options *options, const char **roots, const char **values)
 {
     options->driver.roots = roots;
     options->driver.values = values;
+    options->import.kernel = IMPORT_KERNEL;
     const char *color = "auto";
+    bool import_only = false;
     for (int option; (option = getopt_long(argc, argv, "I:D:o:", long_options, NULL)) != -1;) {
         enum action action = ACTION_NONE;
         switch (option) {
@@ -316,6 +374,20 @@ static const char *read_options(int argc, char **argv, struct options *options, 
                 return "--emit gives plan, seccomp or seccomp-asm";
             break;
         case OPTION_DIFF: action = ACTION_DIFF; break;
+        case OPTION_IMPORT:
+            action = ACTION_IMPORT;
+            if (strcmp(optarg, "docker-seccomp") != 0)
+                return "--import takes docker-seccomp";
+            break;
+        case OPTION_CAPABILITIES:
+        case OPTION_KERNEL: {
+            const char *wrong =
+                option == OPTION_KERNEL ? read_kernel(optarg, &options->import.kernel) : read_capabilities(optarg, &options->import.capabilities);
+            if (wrong)
+                return wrong;
+            import_only = true;
+            break;
+        }
         case OPTION_POLICY: options->driver.policy = optarg; break;
         case OPTION_TARGET: {
             int arch = arch_from_name(str_from(optarg));
@@ -330,7 +402,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             options->json = strcmp(optarg, "json") == 0;
             break;
         case OPTION_DENY: options->deny_warnings = true; break;
-        case OPTION_NO_PROOF: options->no_proof = true; break;
+        case OPTION_NO_PROOF: options->no_proof = options->import.no_proof = true; break;
         case OPTION_COLOR:
             color = optarg;
             if (strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 && strcmp(color, "never") != 0)
@@ -346,13 +418,15 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     }
     options->color = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (options->action == ACTION_NONE)
-        return "say what to do: --check, --test, --why, --diff or --emit";
+        return "say what to do: --check, --test, --why, --diff, --emit or --import";
     if (optind == argc)
-        return "a policy file is missing";
-    if (options->output && options->action != ACTION_EMIT)
-        return "-o belongs to --emit";
-    if ((options->action == ACTION_WHY || options->action == ACTION_EMIT) && argc - optind != 1)
-        return "one policy file at a time";
+        return "a file is missing";
+    if (options->output && options->action != ACTION_EMIT && options->action != ACTION_IMPORT)
+        return "-o belongs to --emit and --import";
+    if (import_only && options->action != ACTION_IMPORT)
+        return "--capabilities and --kernel belong to --import";
+    if ((options->action == ACTION_WHY || options->action == ACTION_EMIT || options->action == ACTION_IMPORT) && argc - optind != 1)
+        return "one file at a time";
     if (options->action == ACTION_DIFF && argc - optind != 2)
         return "--diff compares two files: OLD NEW";
     return NULL;
@@ -374,6 +448,8 @@ int main(int argc, char **argv)
         status = test_files(&options, argv + optind);
     else if (options.action == ACTION_WHY)
         status = why(&options, argv + optind);
+    else if (options.action == ACTION_IMPORT)
+        status = import(&options, argv + optind);
     else if (options.action == ACTION_DIFF)
         status = diff(&options, argv + optind);
     else

@@ -241,23 +241,30 @@ graph_node policy_call(struct policy *policy, enum arch arch, size_t call)
     return policy->verdicts[arch][call] = first_of(graph, answers, count);
 }
 
-graph_node policy_filter(struct policy *policy, enum arch arch)
+graph_node calls_filter(struct graph *graph, struct arena *arena, enum arch arch, const graph_node *calls)
 {
-    struct graph *graph = policy->graph;
     unsigned end = syscall_numbers_end(arch);
-    struct graph_run *runs = NEW_ARRAY(policy->arena, struct graph_run, end + 2);
+    struct graph_run *runs = NEW_ARRAY(arena, struct graph_run, end + 2);
     graph_node unknown = graph_leaf(graph, errno_action("ENOSYS")), killed = graph_leaf(graph, SECCOMP_KILL);
     for (unsigned number = 0; number <= end; number++)
         runs[number] = (struct graph_run){number, unknown};
     for (size_t call = 0; call < syscall_count(); call++)
         if (syscall_row(call)->number[arch] >= 0)
-            runs[syscall_row(call)->number[arch]].node = policy_call(policy, arch, call);
+            runs[syscall_row(call)->number[arch]].node = calls[call];
     size_t count = end + 1;
     if (arch == ARCH_X86_64)
         runs[count++] = (struct graph_run){0x40000000u, killed}; // x32 (__X32_SYSCALL_BIT)
     graph_node numbers = graph_runs(graph, WORD_NUMBER, UINT32_MAX, runs, count);
     struct graph_interval own = {arch_audit[arch], arch_audit[arch]};
     return graph_test(graph, WORD_ARCH, UINT32_MAX, &own, 1, numbers, killed);
+}
+
+graph_node policy_filter(struct policy *policy, enum arch arch)
+{
+    for (size_t call = 0; call < syscall_count(); call++)
+        if (syscall_row(call)->number[arch] >= 0)
+            policy_call(policy, arch, call);
+    return calls_filter(policy->graph, policy->arena, arch, policy->verdicts[arch]);
 }
 
 // ---- rules as text ------------------------------------------------------------------------------------------------------------------

@@ -214,13 +214,18 @@ static struct module *load_resolved(struct compilation *compilation, struct str 
     return parse_module(compilation, source, resolved, importer);
 }
 
+static void report_unread(struct diagnostics *diagnostics, struct str shown, const char *problem, struct span span)
+{
+    diagnostic_label(diagnostics, diagnose(diagnostics, SBX0301, span, STR_ARGS(shown), problem), span, "asked for here");
+}
+
 // A file that the user or an import names. `shown` is how messages call it.
 static struct module *load_file(struct compilation *compilation, struct str path, struct str shown, struct module *importer, struct span span)
 {
     struct diagnostics *diagnostics = &compilation->diagnostics;
     char resolved[PATH_MAX];
     if (!realpath(path.text, resolved)) {
-        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0301, span, STR_ARGS(shown), strerror(errno)), span, "asked for here");
+        report_unread(diagnostics, shown, strerror(errno), span);
         return NULL;
     }
     struct str target = str_copy(compilation->arena, str_from(resolved));
@@ -233,18 +238,43 @@ static struct module *load_file(struct compilation *compilation, struct str path
     const char *problem = NULL;
     struct module *module = load_resolved(compilation, shown, target, importer, &problem);
     if (problem)
-        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0301, span, STR_ARGS(shown), problem), span, "asked for here");
+        report_unread(diagnostics, shown, problem, span);
     return module;
+}
+
+void compilation_prelude(struct compilation *compilation)
+{
+    if (!compilation->prelude)
+        compilation->prelude = load_library(compilation, STR("groups"), NULL);
 }
 
 struct module *module_load(struct compilation *compilation, const char *path)
 {
-    if (!compilation->prelude)
-        compilation->prelude = load_library(compilation, STR("groups"), NULL);
+    compilation_prelude(compilation);
     struct module *module = load_file(compilation, str_from(path), str_copy(compilation->arena, str_from(path)), NULL, (struct span){0});
     if (!module)
         compilation->unreadable = true;
     return module;
+}
+
+struct source *source_load(struct compilation *compilation, const char *path)
+{
+    struct str shown = str_copy(compilation->arena, str_from(path)), text;
+    const char *problem = read_file(compilation->arena, path, &text);
+    if (problem) {
+        report_unread(&compilation->diagnostics, shown, problem, (struct span){0});
+        compilation->unreadable = true;
+        return NULL;
+    }
+    struct source *source = source_add(&compilation->sources, shown, STR(""), text);
+    source_index(&compilation->sources, source);
+    return source;
+}
+
+struct module *module_parse(struct compilation *compilation, struct str name, struct str text)
+{
+    compilation_prelude(compilation);
+    return parse_module(compilation, source_add(&compilation->sources, name, STR(""), text), name, NULL);
 }
 
 struct str name_list_text(struct arena *arena, const struct name_list *path, const char *separator)

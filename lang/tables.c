@@ -39,6 +39,14 @@ int syscall_find(struct str name)
     return -1;
 }
 
+bool syscall_is_foreign(struct str name)
+{
+    for (size_t i = 0; i < COUNT(foreign_calls); i++)
+        if (str_is(name, foreign_calls[i]))
+            return true;
+    return false;
+}
+
 int syscall_by_number(enum arch arch, unsigned number)
 {
     for (size_t i = 0; i < COUNT(syscall_rows) && number <= INT16_MAX; i++) // beyond lies -1, which stands for no number

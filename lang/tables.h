@@ -40,6 +40,7 @@ struct constant_row {
 size_t syscall_count(void);
 const struct syscall_row *syscall_row(size_t index);
 int syscall_find(struct str name);                                 // index, or -1
+bool syscall_is_foreign(struct str name);                          // exists on architectures that this edition does not compile for
 int syscall_by_number(enum arch, unsigned number);                 // index, or -1
 unsigned syscall_numbers_end(enum arch);                           // one more than the largest number the edition knows
 int syscall_argument(const struct syscall_row *, struct str name); // position, or -1

@@ -337,12 +337,11 @@ static const char *answer_text(struct arena *arena, uint32_t answer)
 
 bool prove_filter(struct policy *policy, enum arch arch, const struct bpf_program *program)
 {
-    enum { SECONDS = 10 };
     struct diagnostics *diagnostics = &policy->compilation->diagnostics;
     struct span span = policy->decl->name.span;
     struct counterexample example = {0};
     struct prover *prover = prover_new(policy, arch, &example.why);
-    enum proof proof = prover ? prover_check(prover, program, NULL, SECONDS, &example) : NOT_PROVED;
+    enum proof proof = prover ? prover_check(prover, program, NULL, PROVE_SECONDS, &example) : NOT_PROVED;
     if (proof == NOT_PROVED) {
         struct diagnostic *d = diagnose(diagnostics, SBX0516, span, arch_names[arch]);
         diagnostic_label(diagnostics, d, span, "%s", example.why);

@@ -8,6 +8,8 @@
 #include "compiler/cbpf.h"
 #include "compiler/policy.h"
 
+enum { PROVE_SECONDS = 10 }; // for users
+
 enum proof { PROVED, REFUTED, NOT_PROVED };
 
 struct counterexample {
@@ -24,7 +26,7 @@ struct prover; // one policy on one architecture, for any number of filters
 struct prover *prover_new(const struct policy *, enum arch, const char **why);
 void prover_free(struct prover *);
 
-// Does the filter say what the policy says, or what another filter says when one is given? At most `seconds` (10 for users). A program that
+// Does the filter say what the policy says, or what another filter says when one is given? At most `seconds`. A program that
 // seccomp would not take is not proved. A counterexample has been run, through cbpf_run and policy_verdict.
 enum proof prover_check(struct prover *, const struct bpf_program *, const struct bpf_program *other, unsigned seconds, struct counterexample *);
 

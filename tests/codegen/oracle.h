@@ -63,10 +63,26 @@ static inline struct bpf_program oracle_filter(struct policy *policy)
                      graph_apply(policy->graph, without_enosys, policy_filter(policy, ARCH_X86_64), graph_leaf(policy->graph, 0)));
 }
 
+// What a libseccomp filter would load; empty when it can't be had. Releases the filter.
+static inline struct bpf_program oracle_export(struct arena *arena, scmp_filter_ctx context)
+{
+    struct bpf_program program = {0};
+    int fd = memfd_create("filter", MFD_CLOEXEC);
+    if (seccomp_export_bpf(context, fd) == 0) {
+        off_t size = lseek(fd, 0, SEEK_END);
+        program.length = (size_t)size / sizeof *program.code;
+        program.code = NEW_ARRAY(arena, struct bpf_instruction, program.length);
+        if (pread(fd, program.code, (size_t)size, 0) != size)
+            program.length = 0;
+    }
+    close(fd);
+    seccomp_release(context);
+    return program;
+}
+
 // The filter that libseccomp makes, at its optimisation level. An empty program when it refuses.
 static inline struct bpf_program oracle_libseccomp(struct arena *arena, const struct oracle *oracle, int level)
 {
-    struct bpf_program program = {0};
     scmp_filter_ctx context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, (uint32_t)level);
@@ -81,18 +97,8 @@ static inline struct bpf_program oracle_libseccomp(struct arena *arena, const st
         if (error && error != -EEXIST) {
             fprintf(stderr, "libseccomp refuses %s: %s\n", syscall_row(rule->call)->name, strerror(-error));
             seccomp_release(context);
-            return program;
+            return (struct bpf_program){0};
         }
     }
-    int fd = memfd_create("filter", MFD_CLOEXEC);
-    if (seccomp_export_bpf(context, fd) == 0) {
-        off_t size = lseek(fd, 0, SEEK_END);
-        program.length = (size_t)size / sizeof *program.code;
-        program.code = NEW_ARRAY(arena, struct bpf_instruction, program.length);
-        if (pread(fd, program.code, (size_t)size, 0) != size)
-            program.length = 0;
-    }
-    close(fd);
-    seccomp_release(context);
-    return program;
+    return oracle_export(arena, context);
 }
