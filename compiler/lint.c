@@ -1,4 +1,4 @@
-// Lints: rules that can't mean what they say.
+// Lints: conditions without effect, a command that can't be executed, and the order of them all.
 #include "compiler/lint.h"
 
 #include "compiler/cbpf.h"
@@ -98,7 +98,19 @@ void lint_command(struct policy *policy)
     }
     if (!problem)
         return;
-    struct diagnostic *d = diagnose(&policy->compilation->diagnostics, SBX0705, policy->command.span);
+    struct diagnostic *d = lint_finding(policy, SBX0705, policy->command.span);
+    if (!d)
+        return;
     diagnostic_label(&policy->compilation->diagnostics, d, policy->command.span, "%s", problem);
     diagnostic_help(&policy->compilation->diagnostics, d, "`use std.base;` has the calls and the view that any program needs");
+}
+
+void lint_policy(struct policy *policy)
+{
+    lint_comments(policy);
+    lint_command(policy);
+    lint_allows(policy);
+    lint_denies(policy);
+    lint_pairs(policy);
+    lint_dangers(policy);
 }

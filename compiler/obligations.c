@@ -98,6 +98,5 @@ bool policy_check(struct policy *policy, bool expectations)
     good = lint_effects(policy) && good;
     for (size_t i = 0; i < policy->within_count; i++)
         good = check_within(policy, &policy->withins[i]) && good;
-    lint_command(policy);
     return good;
 }

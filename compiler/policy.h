@@ -161,6 +161,8 @@ uint32_t policy_fallback(const struct policy *, size_t call); // what a call get
 const struct path_set *policy_paths(struct policy *);            // what may be done to which path
 uint64_t policy_capabilities(const struct policy *);             // bits
 graph_node policy_call(struct policy *, enum arch, size_t call); // seccomp return values, over the arguments
+// The same as if one of its rules were not there.
+graph_node policy_call_without(struct policy *, enum arch, size_t call, const struct rule *);
 graph_node policy_filter(struct policy *, enum arch);            // the whole filter: architecture, number, arguments
 // The same of any calls: a node for each row of the table. What the edition does not know, it answers as every policy does.
 graph_node calls_filter(struct graph *, struct arena *, enum arch, const graph_node *calls);

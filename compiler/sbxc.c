@@ -9,6 +9,7 @@
 #include "compiler/diff.h"
 #include "compiler/driver.h"
 #include "compiler/import/seccomp.h"
+#include "compiler/lint.h"
 #include "compiler/prove/prove.h"
 #include "compiler/report/report.h"
 #include "compiler/search.h"
@@ -92,6 +93,8 @@ static struct plan *make_plan(const struct options *options, struct policy *poli
 static void check_policy(const struct options *options, struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
 {
     struct policy *policy = policy_build(compilation, decl, values);
+    if (policy)
+        lint_policy(policy);
     if (policy && policy_check(policy, true))
         make_plan(options, policy);
 }

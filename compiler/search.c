@@ -3,7 +3,7 @@
 
 #include "compiler/cbpf.h"
 
-static const struct path_set *paths_of(struct arena *arena, const struct rule *set)
+const struct path_set *rule_paths(struct arena *arena, const struct rule *set)
 {
     size_t count = 0;
     struct path_entry *entries = NEW_ARRAY(arena, struct path_entry, set->path_count + set->except_count);
@@ -21,7 +21,7 @@ static void file_point(const struct path_witness *witness, struct operation_poin
 
 static int find_file(struct policy *policy, const struct rule *set, bool allowed, struct operation_point *point)
 {
-    const struct path_set *asked = paths_of(policy->arena, set), *missing = path_set_minus(policy->arena, asked, policy_paths(policy));
+    const struct path_set *asked = rule_paths(policy->arena, set), *missing = path_set_minus(policy->arena, asked, policy_paths(policy));
     struct path_witness witness;
     if (!path_set_first(allowed ? path_set_minus(policy->arena, asked, missing) : missing, &witness))
         return 0;

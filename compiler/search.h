@@ -7,6 +7,8 @@
 // 1: found, in *point; 0: there is none; -1: undecided (entangled conditions).
 int operation_find(struct policy *, const struct rule *set, bool allowed, struct operation_point *point);
 
+const struct path_set *rule_paths(struct arena *, const struct rule *); // of files, its exceptions taken out
+
 // Looks for an operation that a policy allows and its ceiling, which shares its graph, does not. As above.
 int operation_exceeds(struct policy *, struct policy *ceiling, struct operation_point *point);
 

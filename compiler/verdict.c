@@ -210,15 +210,9 @@ static graph_node first_of(struct graph *graph, const graph_node *nodes, size_t 
     return graph_apply(graph, first_answer, first_of(graph, nodes, count / 2), first_of(graph, nodes + count / 2, count - count / 2));
 }
 
-graph_node policy_call(struct policy *policy, enum arch arch, size_t call)
+graph_node policy_call_without(struct policy *policy, enum arch arch, size_t call, const struct rule *absent)
 {
     struct graph *graph = policy->graph;
-    if (!policy->verdicts[arch]) {
-        policy->verdicts[arch] = NEW_ARRAY(policy->arena, graph_node, syscall_count());
-        memset(policy->verdicts[arch], 0xFF, syscall_count() * sizeof(graph_node));
-    }
-    if (policy->verdicts[arch][call] != NO_NODE)
-        return policy->verdicts[arch][call];
     size_t most = 0;
     for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
         most++;
@@ -228,7 +222,7 @@ graph_node policy_call(struct policy *policy, enum arch arch, size_t call)
     size_t count = 0;
     for (int allows = 0; allows < 2; allows++) {
         for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
-            if ((entry->rule->effect == EFFECT_ALLOW) == allows && entry->match->architectures >> arch & 1)
+            if (entry->rule != absent && (entry->rule->effect == EFFECT_ALLOW) == allows && entry->match->architectures >> arch & 1)
                 list[count++] = entry;
         if (!allows)
             qsort_r(list, count, sizeof *list, deny_order, &arch);
@@ -238,7 +232,19 @@ graph_node policy_call(struct policy *policy, enum arch arch, size_t call)
         answers[i] = graph_select(graph, match_graph(graph, list[i], arch), answer, graph_leaf(graph, 0));
     }
     answers[count++] = graph_leaf(graph, policy_fallback(policy, call));
-    return policy->verdicts[arch][call] = first_of(graph, answers, count);
+    return first_of(graph, answers, count);
+}
+
+graph_node policy_call(struct policy *policy, enum arch arch, size_t call)
+{
+    if (!policy->verdicts[arch]) {
+        policy->verdicts[arch] = NEW_ARRAY(policy->arena, graph_node, syscall_count());
+        memset(policy->verdicts[arch], 0xFF, syscall_count() * sizeof(graph_node));
+    }
+    graph_node *verdict = &policy->verdicts[arch][call];
+    if (*verdict == NO_NODE)
+        *verdict = policy_call_without(policy, arch, call, NULL);
+    return *verdict;
 }
 
 graph_node calls_filter(struct graph *graph, struct arena *arena, enum arch arch, const graph_node *calls)

@@ -11,6 +11,7 @@ enum code {
 #define DIAGNOSTIC(number, severity, title) SBX##number,
 #include "lang/diagnostics.def"
 #undef DIAGNOSTIC
+    CODE_COUNT
 };
 
 struct label {

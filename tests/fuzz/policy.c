@@ -2,6 +2,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "compiler/cbpf.h"
+#include "compiler/lint.h"
 #include "compiler/lower.h"
 #include "compiler/obligations.h"
 #include "lang/check.h"
@@ -29,6 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (module && compilation->diagnostics.errors == 0)
         for (struct policy_decl *decl = module->policies; decl; decl = decl->next) {
             struct policy *policy = policy_build(compilation, decl, NULL);
+            if (policy)
+                lint_policy(policy);
             struct plan *plan = policy && policy_check(policy, true) ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
             for (int arch = 0; plan && arch < ARCH_COUNT; arch++) {
                 const char *why;
