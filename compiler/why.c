@@ -14,7 +14,7 @@ static void print_rule(struct policy *policy, struct text *out, const char *how,
     }
 }
 
-static void print_verdict(struct policy *policy, struct text *out, const struct operation_point *point)
+static void print_verdict(struct policy *policy, struct text *out, const struct operation_point *point, struct str layers)
 {
     struct verdict verdict = policy_verdict(policy, point);
     const char *error = verdict.error ? errno_name(verdict.error) : NULL;
@@ -32,29 +32,35 @@ static void print_verdict(struct policy *policy, struct text *out, const struct 
         if (rule != verdict.rule && (rule->effect == EFFECT_ALLOW || rule->effect == EFFECT_DENY) && rule_matches(policy, rule, point))
             print_rule(policy, out, rule->effect == EFFECT_ALLOW ? "also allowed by" : "also denied by", rule);
     }
+    if (layers.length)
+        text_addf(out, "  on this host: %.*s\n", STR_ARGS(layers));
 }
 
-bool policy_why(struct policy *policy, const char *question, struct text *out)
+bool why_points(struct policy *policy, const char *question, struct operation_point points[WHY_PARTS], int found[WHY_PARTS])
 {
     struct operation *operation = operation_parse(policy->compilation, policy->decl->module, question);
     struct rule set;
     if (!operation || !operation_resolve(policy, policy->decl->module, operation, &set))
         return false;
-    struct operation_point allowed, denied;
-    int some_allowed = operation_find(policy, &set, true, &allowed), some_denied = operation_find(policy, &set, false, &denied);
-    if (some_allowed < 0 || some_denied < 0) {
+    found[WHY_ALLOWED] = operation_find(policy, &set, true, &points[WHY_ALLOWED]);
+    found[WHY_DENIED] = operation_find(policy, &set, false, &points[WHY_DENIED]);
+    return true;
+}
+
+bool policy_why(struct policy *policy, const char *question, const struct str layers[WHY_PARTS], struct text *out)
+{
+    struct operation_point points[WHY_PARTS];
+    int found[WHY_PARTS];
+    if (!why_points(policy, question, points, found))
+        return false;
+    if (found[WHY_ALLOWED] < 0 || found[WHY_DENIED] < 0)
         text_addf(out, "%s: undecided, its conditions are too entangled\n", question);
-        return true;
-    }
-    if (!some_allowed && !some_denied) {
+    else if (!found[WHY_ALLOWED] && !found[WHY_DENIED])
         text_addf(out, "%s: there is no such operation on the architectures of this edition\n", question);
-        return true;
-    }
-    if (some_allowed && some_denied)
+    else if (found[WHY_ALLOWED] && found[WHY_DENIED])
         text_addf(out, "%s: partly allowed\n", question);
-    if (some_allowed)
-        print_verdict(policy, out, &allowed);
-    if (some_denied)
-        print_verdict(policy, out, &denied);
+    for (int part = 0; part < WHY_PARTS; part++)
+        if (found[part] > 0)
+            print_verdict(policy, out, &points[part], layers[part]);
     return true;
 }

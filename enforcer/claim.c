@@ -133,3 +133,28 @@ struct str claim_place(const struct plan *plan, const struct claims *claims, con
     return str_format(plan->arena, "%s%s%s, nosuid, nodev%s", layer, writable ? "" : ", read-only", place->verbs & VERB_EXEC ? "" : ", noexec",
                       claims->landlock ? "; Landlock" : "");
 }
+
+static struct str claim_path(const struct plan *plan, const struct claims *claims, struct str path)
+{
+    const struct plan_view *place = NULL; // the deepest, which stands last
+    for (size_t i = 0; i < plan->view_count; i++)
+        if (path_covers(plan->view[i].path, path))
+            place = &plan->view[i];
+    if (place)
+        return str_format(plan->arena, "%.*s: %.*s", STR_ARGS(place->path), STR_ARGS(claim_place(plan, claims, place)));
+    return str_format(plan->arena, "nothing of it is in the view%s", claims->landlock ? "; Landlock" : "");
+}
+
+struct str claim_operation(const struct plan *plan, const struct claims *claims, const struct operation_point *point)
+{
+    switch (point->domain) {
+    case DOMAIN_FILES: return claim_path(plan, claims, point->path);
+    case DOMAIN_NET:
+        return str_format(plan->arena, "%s; seccomp, which sockets there may be%s",
+                          claims->network.loopback ? "a network namespace with a loopback of its own" : "an empty network namespace",
+                          claims->network.needs_landlock ? "; Landlock, which tcp ports" : "");
+    case DOMAIN_CALLS: return str_format(plan->arena, "seccomp, a filter of %zu instructions", plan->filters[ARCH_HERE].length);
+    case DOMAIN_CAPABILITIES: return STR("capability sets, in a user namespace of its own");
+    }
+    return STR("");
+}

@@ -3,6 +3,7 @@
 // This is what --dry-run and the report print, and where a driver that can do less would say so.
 #pragma once
 
+#include "compiler/policy.h"
 #include "enforcer/limits.h"
 #include "enforcer/network.h"
 
@@ -26,3 +27,6 @@ int claim_plan(const struct plan *, bool strict, struct claims *, struct failure
 
 // Which layers enforce a place of the view, for people: "mount, Landlock".
 struct str claim_place(const struct plan *, const struct claims *, const struct plan_view *);
+
+// The same of one operation, allowed or denied.
+struct str claim_operation(const struct plan *, const struct claims *, const struct operation_point *);

@@ -5,15 +5,17 @@
 #pragma once
 
 #include "enforcer/claim.h"
+#include "enforcer/probe.h"
 #include "enforcer/view.h"
 
 struct run {
     const struct plan *plan;
     const struct claims *claims;
     struct view_bases bases;
-    char *const *argv;        // the command; argv[0] is looked for in the view's PATH when it has no slash
-    char *const *environment; // its whole environment
-    uint64_t started;         // monotonic nanoseconds, when sbxrun started
+    char *const *argv;           // the command; argv[0] is looked for in the view's PATH when it has no slash
+    char *const *environment;    // its whole environment
+    uint64_t started;            // monotonic nanoseconds, when sbxrun started
+    const struct probes *probes; // tried in place of the command; NULL: the command runs
 };
 
 enum ended {

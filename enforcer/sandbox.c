@@ -62,7 +62,7 @@ static int enter_folder(const struct plan *plan, struct failure *failure)
     return 0;
 }
 
-static int lock_in(struct sandbox *sandbox, int ruleset, struct failure *failure)
+int sandbox_lock_in(struct sandbox *sandbox, int ruleset, bool filter, struct failure *failure)
 {
     if (bounds_apply(&sandbox->run->claims->bounds, failure) || identity_drop(sandbox->identity, failure))
         return -1;
@@ -73,7 +73,7 @@ static int lock_in(struct sandbox *sandbox, int ruleset, struct failure *failure
     // Everything but standard input, output and error ends with exec, also what sbxrun's caller left open.
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
         return fail(failure, NO_RULE, errno, "cannot close the descriptors that are not the command's");
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) != 0)
+    if (filter && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) != 0)
         return fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
     return 0;
 }
@@ -90,6 +90,8 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
         }
     if (enter_folder(sandbox->run->plan, &board->failure))
         give_up(sandbox);
+    if (sandbox->run->probes)
+        probe_all(sandbox, ruleset);
     const char *command = find_command(sandbox->run->argv[0], sandbox->run->environment, path);
     if (!command) {
         board->exec_error = ENOENT;
@@ -97,7 +99,7 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
     }
     sigprocmask(SIG_SETMASK, &sandbox->caller_mask, NULL);
     board->ready = clock_now();
-    if (lock_in(sandbox, ruleset, &board->failure))
+    if (sandbox_lock_in(sandbox, ruleset, true, &board->failure))
         give_up(sandbox);
     execve(command, sandbox->run->argv, sandbox->run->environment);
     board->exec_error = errno;

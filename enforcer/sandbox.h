@@ -36,6 +36,10 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
 
 _Noreturn void sandbox_main(struct sandbox *);
 
+// Puts this process where the command will be: limits, identity, no new privileges, Landlock, and last, if asked for, the filter of system
+// calls. `ruleset`: landlock.h, or -1. Returns 0, or -1 and the failure.
+int sandbox_lock_in(struct sandbox *, int ruleset, bool filter, struct failure *);
+
 enum { SANDBOX_NAMESPACES = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS }; // made inside; user and pid are by clone
 
 // Tells init to pass a signal on. `group`: to the command's whole group, as a terminal does.

@@ -10,8 +10,10 @@
 
 #include "compiler/driver.h"
 #include "compiler/report/report.h"
+#include "compiler/why.h"
 #include "enforcer/clock.h"
 #include "enforcer/dry_run.h"
+#include "enforcer/live.h"
 #include "enforcer/run_report.h"
 #include "enforcer/scoped.h"
 
@@ -29,6 +31,8 @@ static const char help[] =
     "  --driver NAME      what builds the sandbox: native\n"
     "  --strict           refuses to run with less than the policy asks for, also where it permits that\n"
     "  --dry-run          shows what would be done and what enforces it here, and runs nothing\n"
+    "  --live             tries what POLICY says in its sandbox, instead of running a command: for sbxc --test --live\n"
+    "  --layers OPERATION what enforces it here: for sbxc --why\n"
     "  --report FILE      writes how the run ended and what it used, as JSON\n"
     "  --version, --help\n"
     "\n"
@@ -47,8 +51,8 @@ static const struct driver {
 struct options {
     struct driver_options compile;
     const struct driver *driver;
-    const char *policy, *report;
-    bool strict, dry_run;
+    const char *policy, *report, *layers;
+    bool strict, dry_run, live;
     char **command; // NULL: the policy's own
 };
 
@@ -97,7 +101,7 @@ static struct plan *load_plan(struct compilation *compilation, const struct opti
     return plan;
 }
 
-static struct plan *compile_plan(struct compilation *compilation, const struct options *options)
+static struct plan *compile_plan(struct compilation *compilation, const struct options *options, struct policy **compiled)
 {
     const char *problem = driver_roots(compilation, &options->compile);
     struct module *module = problem ? NULL : module_load(compilation, options->policy);
@@ -106,6 +110,7 @@ static struct plan *compile_plan(struct compilation *compilation, const struct o
     struct policy *policy = values ? policy_build(compilation, decl, values) : NULL;
     // A plan is written, and so named by its hash, with the filters of all architectures; a run needs its own.
     struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, options->report ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
+    *compiled = policy;
     if (!plan)
         report_text(stderr, compilation, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (problem)
@@ -182,7 +187,7 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
     return STATUS_NOT_SET_UP;
 }
 
-static int run_plan(struct plan *plan, const struct options *options, struct native *begun, uint64_t started)
+static int run_plan(struct plan *plan, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
 {
     struct claims *claims = NEW(plan->arena, struct claims);
     struct run *run = NEW(plan->arena, struct run);
@@ -195,19 +200,22 @@ static int run_plan(struct plan *plan, const struct options *options, struct nat
         .argv = command_of(plan, options),
         .environment = environment_of(plan),
         .started = started,
+        .probes = live ? live_probes(live) : NULL,
         .bases = {str_copy(plan->arena, plan->folder).text, cwd ? str_copy(plan->arena, str_from(cwd)).text : NULL,
                   home ? str_copy(plan->arena, str_from(home)).text : NULL},
     };
     free(cwd);
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
-    if (!run->argv[0])
+    if (!run->argv[0] && !live)
         fail_with_advice(&failure, NO_RULE, 0, "give one after `--`", "the policy has no command");
     else if (options->report && !report)
         fail(&failure, NO_RULE, errno, "cannot write the report %s", options->report);
-    else if (claim_plan(plan, options->strict, claims, &failure) == 0 && check_command(run, &failure) == 0 && begun)
+    else if (claim_plan(plan, options->strict, claims, &failure) == 0 && (live || check_command(run, &failure) == 0) && begun)
         options->driver->run(begun, run, &outcome, &failure);
     if (options->dry_run && run->argv[0])
         dry_run_print(stdout, run);
+    if (live && outcome.ended == ENDED_EXITED)
+        outcome.value = !live_report(stdout, live);
     int status = options->dry_run && !failure.what[0] ? 0 : status_of(run, &outcome, &failure);
     if (report) {
         struct str hash = plan_hash(plan->arena, plan_write(plan->arena, plan));
@@ -218,13 +226,36 @@ static int run_plan(struct plan *plan, const struct options *options, struct nat
     return status;
 }
 
+// What enforces the operations of a question here, a line each: "allowed" or "denied", a tab, the layers. Or "refused" and why.
+static int print_layers(struct compilation *compilation, const struct options *options)
+{
+    struct policy *policy = NULL;
+    struct plan *plan = compile_plan(compilation, options, &policy);
+    struct operation_point points[WHY_PARTS];
+    int found[WHY_PARTS];
+    struct claims *claims = NEW(compilation->arena, struct claims);
+    struct failure failure = {0};
+    if (!plan || !why_points(policy, options->layers, points, found))
+        return STATUS_NOT_SET_UP;
+    if (claim_plan(plan, options->strict, claims, &failure) != 0) {
+        printf("refused\t%s%s%.*s%s\n", failure.what, failure.rule == NO_RULE ? "" : " (", STR_ARGS(rule_named(plan, failure.rule)),
+               failure.rule == NO_RULE ? "" : ")");
+        return 0;
+    }
+    for (int part = 0; part < WHY_PARTS; part++)
+        if (found[part] > 0)
+            printf("%s\t%.*s\n", part == WHY_ALLOWED ? "allowed" : "denied", STR_ARGS(claim_operation(plan, claims, &points[part])));
+    return 0;
+}
+
 // ---- options ----------------------------------------------------------------------------------------------------------------------------
 
-enum { OPTION_POLICY = 256, OPTION_DRIVER, OPTION_STRICT, OPTION_DRY_RUN, OPTION_REPORT, OPTION_VERSION, OPTION_HELP };
+enum { OPTION_POLICY = 256, OPTION_DRIVER, OPTION_STRICT, OPTION_DRY_RUN, OPTION_LIVE, OPTION_LAYERS, OPTION_REPORT, OPTION_VERSION, OPTION_HELP };
 
 static const struct option long_options[] = {
     {"policy", required_argument, NULL, OPTION_POLICY}, {"driver", required_argument, NULL, OPTION_DRIVER},
     {"strict", no_argument, NULL, OPTION_STRICT},       {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"layers", required_argument, NULL, OPTION_LAYERS}, {"live", no_argument, NULL, OPTION_LIVE},
     {"report", required_argument, NULL, OPTION_REPORT}, {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
 };
@@ -250,6 +281,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             break;
         case OPTION_STRICT: options->strict = true; break;
         case OPTION_DRY_RUN: options->dry_run = true; break;
+        case OPTION_LIVE: options->live = true; break;
+        case OPTION_LAYERS: options->layers = optarg; break;
         case OPTION_REPORT: options->report = optarg; break;
         case OPTION_VERSION: puts("sbxrun " SBX_VERSION ", edition 1"); exit(0);
         case OPTION_HELP: fputs(help, stdout); exit(0);
@@ -260,6 +293,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     options->policy = argv[optind];
     if (optind + 1 < argc && strcmp(argv[optind + 1], "--") != 0)
         return "the command stands after `--`";
+    if ((options->live || options->layers) && (options->dry_run || is_plan_file(options->policy) || optind + 1 < argc))
+        return "--live and --layers take a .sbx file, and neither --dry-run nor a command";
     if (optind + 2 < argc)
         options->command = argv + optind + 2;
     else if (optind + 1 < argc)
@@ -277,9 +312,16 @@ int main(int argc, char **argv)
     const char *problem = read_options(argc, argv, &options, roots, values);
     if (problem)
         return usage_error(problem);
+    if (options.layers) {
+        int answered = print_layers(compilation, &options);
+        compilation_free(compilation);
+        return answered;
+    }
     struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared);
-    struct plan *plan = is_plan_file(options.policy) ? load_plan(compilation, &options) : compile_plan(compilation, &options);
-    int status = plan ? run_plan(plan, &options, begun, started) : STATUS_NOT_SET_UP;
+    struct policy *policy = NULL;
+    struct plan *plan = is_plan_file(options.policy) ? load_plan(compilation, &options) : compile_plan(compilation, &options, &policy);
+    const struct live *live = plan && options.live ? live_choose(policy) : NULL;
+    int status = plan ? run_plan(plan, live, &options, begun, started) : STATUS_NOT_SET_UP;
     if (begun)
         options.driver->end(begun);
     compilation_free(compilation);

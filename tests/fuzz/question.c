@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text out = {.arena = compilation->arena};
     char *text = arena_alloc(compilation->arena, size + 1);
     memcpy(text, data, size);
-    policy_why(policy, text, &out);
+    policy_why(policy, text, (const struct str[WHY_PARTS]){{0}}, &out);
     compilation_free(compilation);
     return 0;
 }

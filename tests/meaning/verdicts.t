@@ -25,4 +25,16 @@ for my $file (sort glob "$FindBin::Bin/cases/*.sbx") {
     }
     cmp_ok $asked, '>', 0, "$name asks something";
 }
+# Which layer holds it on this host, where sbxrun is there to say.
+my $python = "$root/examples/python.sbx";
+for (['read "/workspace/main.py"', 'on this host: /workspace: bind mount, read-only, noexec, nosuid, nodev'], ['read "/etc/shadow"', 'on this host: nothing of it is in the view'],
+     ['read "/workspace/prices.key"', 'on this host: /workspace/prices.key: hidden by a mount'], ['syscall ptrace', 'on this host: seccomp, a filter of \d+ instructions'],
+     ['connect tcp 10.0.0.1:80', 'on this host: an empty network namespace; seccomp'], ['capability CAP_KILL', 'on this host: capability sets']) {
+    like run($sbxc, '--why', $_->[0], $python)->{out}, qr/^  $_->[1]/m, "$_->[0]: its layers";
+}
+my $out = spew(folder() . '/p.sbx', 'sbx 1; policy p { net { allow connect tcp "a.example.com":443; } }');
+like run($sbxc, '--why', 'connect tcp "a.example.com":443', $out)->{out}, qr/^  on this host: not run, for nothing here enforces connections.*\(.*p\.sbx:1:/m, 'a policy that is not run';
+my $alone = folder();
+system('cp', $sbxc, "$alone/");
+unlike run({ env => { PATH => '/nonexistent' } }, "$alone/sbxc", '--why', 'syscall ptrace', $python)->{out}, qr/on this host/, 'without sbxrun nobody knows';
 done_testing;

@@ -9,7 +9,7 @@ build=$1 suite=$2
 shift 2
 cd "$(dirname "$0")/../.."
 root=$(pwd)
-[ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/limits.t tests/live/net.t tests/live/hosts.t tests/live/processes.t
+[ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/limits.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/live.t
 vm=$build/vm
 mkdir -p "$vm"
 exec 9> "$vm/lock" && flock 9 # one at a time

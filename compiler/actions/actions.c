@@ -1,0 +1,72 @@
+// What the actions of sbxc share: loading one policy, its proved plan, findings, output.
+#include "compiler/actions/actions.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "compiler/prove/prove.h"
+#include "compiler/report/report.h"
+
+int usage_error(const char *message)
+{
+    fprintf(stderr, "sbxc: %s\nsbxc --help shows what there is\n", message);
+    return STATUS_USAGE;
+}
+
+void print_findings(const struct options *options, struct compilation *compilation)
+{
+    if (options->json)
+        report_json(stdout, compilation->arena, compilation);
+    else
+        report_text(stderr, compilation, options->color);
+}
+
+int status_of(const struct options *options, const struct compilation *compilation)
+{
+    if (compilation->unreadable)
+        return STATUS_USAGE;
+    return compilation->diagnostics.errors || (options->deny_warnings && compilation->diagnostics.warnings) ? STATUS_ERRORS : STATUS_CLEAN;
+}
+
+bool can_be_built(const struct policy_decl *decl)
+{
+    for (const struct parameter *p = decl->parameters; p; p = p->next)
+        if (!p->value)
+            return false; // whoever uses it gives the value; names and types are checked all the same
+    return true;
+}
+
+struct plan *make_plan(const struct options *options, struct policy *policy)
+{
+    struct plan *plan = policy_lower(policy, ARCH_ALL_MASK);
+    bool proved = true;
+    for (int arch = 0; plan && !options->no_proof && arch < ARCH_COUNT; arch++)
+        proved = prove_filter(policy, (enum arch)arch, &plan->filters[arch]) && proved;
+    return proved ? plan : NULL;
+}
+
+struct policy *load_policy(const struct options *options, struct compilation *compilation, const char *path, int *status)
+{
+    const char *problem = driver_roots(compilation, &options->driver);
+    struct module *module = problem ? NULL : module_load(compilation, path);
+    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options->driver) : NULL;
+    struct expr **values = decl ? driver_values(compilation, decl, &options->driver, &problem) : NULL;
+    struct policy *policy = values ? policy_build(compilation, decl, values) : NULL;
+    if (policy && !policy_check(policy, true))
+        policy = NULL;
+    if (!policy) {
+        print_findings(options, compilation);
+        *status = problem ? usage_error(problem) : status_of(options, compilation);
+    }
+    return policy;
+}
+
+int write_output(const char *path, struct str data)
+{
+    FILE *out = path ? fopen(path, "we") : stdout;
+    if (!out || fwrite(data.text, 1, data.length, out) != data.length || fflush(out) != 0 || (path && fclose(out) != 0)) {
+        fprintf(stderr, "sbxc: cannot write %s: %s\n", path ? path : "to standard output", strerror(errno));
+        return STATUS_USAGE;
+    }
+    return STATUS_CLEAN;
+}

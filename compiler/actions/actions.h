@@ -1,0 +1,39 @@
+// What sbxc does: one function for each of its actions, each with the files it is given and the status it exits with.
+#pragma once
+
+#include <stdio.h>
+
+#include "compiler/driver.h"
+#include "compiler/import/seccomp.h"
+
+enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE };
+
+struct options {
+    const char *question, *emit, *output;
+    struct driver_options driver;
+    enum arch target;
+    struct import_options import;
+    bool json, deny_warnings, color, no_proof, live;
+};
+
+int check_files(const struct options *, char **files);
+int test_files(const struct options *, char **files);
+int why(const struct options *, char **files);
+int diff(const struct options *, char **files);
+int emit(const struct options *, char **files);
+int import(const struct options *, char **files);
+
+// ---- what they share (actions.c) ----
+
+int usage_error(const char *message); // says it; STATUS_USAGE
+void print_findings(const struct options *, struct compilation *);
+int status_of(const struct options *, const struct compilation *);
+bool can_be_built(const struct policy_decl *); // all its parameters have values
+
+// The plan of a policy, with its filters proved. NULL, and diagnostics, when one can't be made or is not proved.
+struct plan *make_plan(const struct options *, struct policy *);
+
+// Loads the one policy that an action is about. NULL when it has errors, which are printed; *status says which.
+struct policy *load_policy(const struct options *, struct compilation *, const char *path, int *status);
+
+int write_output(const char *path, struct str data); // NULL: standard output
