@@ -150,13 +150,14 @@ test-vm: | vm-deps
 
 bench: | bench-deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS) >/dev/null
+	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles" >&2
 	@tests/bench/run.sh $(abspath $(BUILD))
 
 $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -static-pie -o $@ $<
-$(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
+$(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(IMPORT_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
 

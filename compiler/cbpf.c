@@ -19,6 +19,8 @@ enum { // include/uapi/linux/bpf_common.h
     RETURN = 0x06,
 };
 
+enum { JUMP_MOST = 255 }; // instructions that a conditional jump can skip
+enum { LIST = 64 };       // all but the longest runs are asked value by value
 enum { CHAIN_FIRST = 4 }; // this many values are asked one by one; more are halved first
 
 typedef uint32_t place;
@@ -32,7 +34,12 @@ struct emitter {
     place *entries; // per node: where its code starts
     place *loaded;  // per node: where it starts for one who has its word in the accumulator, unmasked
     uint32_t chain; // how many values are asked one by one in the node at hand,
-    uint32_t few;   // and how many in a row are asked so, instead of by their borders: 1 or 2
+    uint32_t few;   // and how many in a row are asked so, instead of by their borders: 1, 2 or LIST
+    struct shape {  // per node: both, as the first pass found them best
+        uint32_t chain, few;
+    } * shapes;
+    size_t spare; // cbpf.h
+    bool nested;  // the second pass: what a test leads to stands right behind it, not behind all tests of its node
 };
 
 static uint32_t word_offset(uint32_t word) // in struct seccomp_data
@@ -78,9 +85,9 @@ static place branch(struct emitter *e, uint16_t code, uint32_t k, place yes, pla
         return yes;
     for (;;) {
         size_t to_yes = e->count - yes - 1, to_no = e->count - no - 1;
-        if (to_yes > 255)
+        if (to_yes > JUMP_MOST)
             yes = bring_near(e, yes);
-        else if (to_no > 255)
+        else if (to_no > JUMP_MOST)
             no = bring_near(e, no);
         else
             return push(e, code, (uint8_t)to_yes, (uint8_t)to_no, k);
@@ -184,22 +191,36 @@ static uint64_t list_length(const struct graph_vertex *v)
 }
 
 // The tests of one node: balanced, unless scattered values make that longer than a plain list; then with longer chains at its ends.
-static place emit_tests(struct emitter *e, const struct graph_vertex *v, bool masked)
+static place emit_tests(struct emitter *e, graph_node node, bool masked)
 {
+    const struct graph_vertex *v = graph_at(e->graph, node);
     struct piece whole = {v, 0, v->run_count - 1, masked};
+    if (e->nested) {
+        uint32_t chain = e->chain, few = e->few; // of the node around this one
+        e->chain = e->shapes[node].chain;
+        e->few = e->shapes[node].few;
+        place start = emit_piece(e, whole);
+        e->chain = chain;
+        e->few = few;
+        return start;
+    }
     size_t before = e->count, sizes[2];
     for (e->few = 1, e->chain = CHAIN_FIRST; e->few <= 2; e->few++) { // both, to see which is shorter
         emit_piece(e, whole);
         sizes[e->few - 1] = e->count - before;
         e->count = before; // what the tests lead to is there already, so nothing else refers to them
     }
-    uint64_t list = list_length(v);
+    uint64_t list = list_length(v) + (v->word == WORD_NUMBER ? e->spare : 0);
     bool fits = sizes[0] <= list || sizes[1] <= list;
     e->few = fits && sizes[0] <= sizes[1] ? 1 : 2;
     for (;; e->chain *= 2) {
         place start = emit_piece(e, whole);
-        if (fits || e->count - before <= list || e->chain >= v->run_count)
+        if (!fits && e->count - before > list && e->chain >= v->run_count && e->few < LIST) {
+            e->few = LIST;
+        } else if (fits || e->count - before <= list || e->chain >= v->run_count) {
+            e->shapes[node] = (struct shape){e->chain, e->few};
             return start;
+        }
         e->count = before;
     }
 }
@@ -215,14 +236,14 @@ static place emit_node(struct emitter *e, graph_node node)
     } else {
         bool masked = v->mask != UINT32_MAX;
         // Code for later questions first, so that what follows a load directly is this node's own first test.
-        for (uint32_t run = v->run_count; run-- > 0;)
+        for (uint32_t run = v->run_count; run-- > 0 && !e->nested;)
             emit_node(e, v->runs[run].node);
         place start;
         if (masked && v->run_count == 2 && v->runs[1].start == 1) { // any bit of the mask
             place set = enter(e, v->runs[1].node, v->word, false), clear = enter(e, v->runs[0].node, v->word, false);
             start = branch(e, JUMP_SET, v->mask, set, clear);
         } else {
-            start = emit_tests(e, v, masked);
+            start = emit_tests(e, node, masked);
             if (masked) {
                 if (start != e->count - 1)
                     start = push(e, JUMP, 0, 0, (uint32_t)e->count - start - 1);
@@ -244,19 +265,27 @@ static void reset(place *places, size_t count)
         places[i] = NOWHERE;
 }
 
-struct bpf_program cbpf_emit(struct arena *arena, const struct graph *graph, graph_node node)
+struct bpf_program cbpf_emit(struct arena *arena, const struct graph *graph, graph_node node, size_t spare)
 {
-    struct emitter e = {.arena = arena, .graph = graph};
+    struct emitter e = {.arena = arena, .graph = graph, .spare = spare};
     size_t count = (size_t)node + 1; // a node's children were made before it
     e.entries = NEW_ARRAY(arena, place, count);
     e.loaded = NEW_ARRAY(arena, place, count);
-    reset(e.entries, count);
-    reset(e.loaded, count);
-    place start = emit_node(&e, node);
-    struct bpf_program program = {NEW_ARRAY(arena, struct bpf_instruction, start + 1), start + 1};
-    for (size_t i = 0; i <= start; i++)
-        program.code[i] = e.code[start - i];
-    return program;
+    e.shapes = NEW_ARRAY(arena, struct shape, count);
+    struct bpf_program best = {NULL, SIZE_MAX};
+    for (int pass = 0; pass < 2 && best.length > JUMP_MOST; pass++) { // two layouts: in a long program they need different long jumps
+        reset(e.entries, count);
+        reset(e.loaded, count);
+        e.count = 0;
+        e.nested = pass == 1;
+        place start = emit_node(&e, node);
+        if (start + 1 >= best.length)
+            continue;
+        best = (struct bpf_program){NEW_ARRAY(arena, struct bpf_instruction, start + 1), start + 1};
+        for (size_t i = 0; i <= start; i++)
+            best.code[i] = e.code[start - i];
+    }
+    return best;
 }
 
 bool cbpf_check(const struct bpf_program *program, const char **why, size_t *where)

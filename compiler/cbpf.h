@@ -29,8 +29,9 @@ struct bpf_program {
     size_t length;
 };
 
-// Never fails; a program longer than BPF_MOST is for the caller to refuse. The code lives in the arena.
-struct bpf_program cbpf_emit(struct arena *, const struct graph *, graph_node);
+// Never fails; a program longer than BPF_MOST is for the caller to refuse. The code lives in the arena. Values are asked by halves; where that
+// is longer than asking them one by one, a node is mended until it is not, but the numbers of calls may be `spare` instructions longer.
+struct bpf_program cbpf_emit(struct arena *, const struct graph *, graph_node, size_t spare);
 
 // True if a program is one that seccomp would take: known instructions, loads inside seccomp_data, jumps forward and in range, every
 // path ends in a return. On false, *why and *where (an index) say what is wrong.

@@ -118,38 +118,6 @@ static uint32_t run_last(const struct graph_vertex *vertex, uint32_t run)
     return run + 1 < vertex->run_count ? vertex->runs[run + 1].start - 1 : vertex->mask;
 }
 
-// The least masked word after `word`; 0 when there is none.
-static uint32_t next_masked(uint32_t mask, uint32_t word)
-{
-    return ((word | ~mask) + 1) & mask;
-}
-
-// Masked words from `first` to `last`, as patterns: each time the largest aligned block that fits.
-static void each_pattern(uint32_t mask, uint32_t first, uint32_t last, void (*visit)(uint32_t mask, uint32_t value, void *), void *context)
-{
-    uint32_t at = first;
-    if (first & ~mask) { // not a masked word itself
-        uint32_t below = UINT32_MAX >> __builtin_clz(first & ~mask);
-        at = next_masked(mask, first | below);
-        if (at < first)
-            return;
-    }
-    while (at <= last) {
-        uint32_t block = 0; // bits of the mask that are free in it
-        for (uint32_t rest = mask; rest; rest &= rest - 1) {
-            uint32_t wider = block | (rest & -rest);
-            if (at & wider || (at | wider) > last)
-                break;
-            block = wider;
-        }
-        visit(mask & ~block, at, context);
-        uint32_t next = next_masked(mask, at | block);
-        if (next <= at)
-            return;
-        at = next;
-    }
-}
-
 enum { FEW = 16 };
 
 struct pattern_context {
@@ -193,7 +161,7 @@ static void find_parts(const struct printer *p, const struct graph_vertex *verte
         graph_node next = vertex->runs[i].node;
         const struct graph_vertex *low = graph_at(p->graph, next);
         if (!whole) {
-            each_pattern(vertex->mask, first, last, visit_pattern, &(struct pattern_context){.parts = parts, .next = next, .shift = high ? 32 : 0});
+            graph_patterns(vertex->mask, first, last, visit_pattern, &(struct pattern_context){.parts = parts, .next = next, .shift = high ? 32 : 0});
         } else if (!high) {
             add_part(parts, (struct part){false, first, last, next});
         } else if (!joins || !low->run_count || low->word != WORD_LOW(argument)) {
@@ -274,18 +242,18 @@ static void spell_out(struct parts *parts, const struct part *part, uint64_t wid
     struct pattern_context low = {.parts = parts, .next = part->next, .high_mask = width & ~(uint64_t)UINT32_MAX, .high_value = (uint64_t)high_first << 32};
     struct pattern_context high = {.parts = parts, .next = part->next, .shift = 32};
     if (high_first == high_last) {
-        each_pattern((uint32_t)width, low_first, low_last, visit_pattern, &low);
+        graph_patterns((uint32_t)width, low_first, low_last, visit_pattern, &low);
         return;
     }
     // The end of the first block of 2^32, whole blocks, the start of the last.
     if (low_first)
-        each_pattern(UINT32_MAX, low_first, UINT32_MAX, visit_pattern, &low);
+        graph_patterns(UINT32_MAX, low_first, UINT32_MAX, visit_pattern, &low);
     uint32_t from = low_first ? high_first + 1 : high_first, to = low_last == UINT32_MAX ? high_last : high_last - 1;
     if (from <= to)
-        each_pattern(UINT32_MAX, from, to, visit_pattern, &high);
+        graph_patterns(UINT32_MAX, from, to, visit_pattern, &high);
     low.high_value = (uint64_t)high_last << 32;
     if (low_last != UINT32_MAX)
-        each_pattern(UINT32_MAX, 0, low_last, visit_pattern, &low);
+        graph_patterns(UINT32_MAX, 0, low_last, visit_pattern, &low);
 }
 
 // Splits what crosses from the positive to the negative numbers, and spells out ranges of values that have no order.

@@ -387,3 +387,37 @@ int graph_find(struct graph *graph, graph_node node, uint32_t value, uint32_t *w
         found = solve(search, (uint32_t)i, &words[i]);
     return found ? 1 : search->budget < 0 ? -1 : 0;
 }
+
+// ---- patterns ----------------------------------------------------------------------------------------------------------------------------
+
+// The least masked word after `word`; 0 when there is none.
+static uint32_t next_masked(uint32_t mask, uint32_t word)
+{
+    return ((word | ~mask) + 1) & mask;
+}
+
+// Each time the largest aligned block that fits.
+void graph_patterns(uint32_t mask, uint32_t first, uint32_t last, void (*visit)(uint32_t mask, uint32_t value, void *), void *context)
+{
+    uint32_t at = first;
+    if (first & ~mask) { // not a masked word itself
+        uint32_t below = UINT32_MAX >> __builtin_clz(first & ~mask);
+        at = next_masked(mask, first | below);
+        if (at < first)
+            return;
+    }
+    while (at <= last) {
+        uint32_t block = 0; // bits of the mask that are free in it
+        for (uint32_t rest = mask; rest; rest &= rest - 1) {
+            uint32_t wider = block | (rest & -rest);
+            if (at & wider || (at | wider) > last)
+                break;
+            block = wider;
+        }
+        visit(mask & ~block, at, context);
+        uint32_t next = next_masked(mask, at | block);
+        if (next <= at)
+            return;
+        at = next;
+    }
+}

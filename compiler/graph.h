@@ -54,3 +54,6 @@ uint32_t graph_evaluate(const struct graph *, graph_node, const uint32_t *words)
 // Looks for words on which the graph's leaf is `value`; fills words[0..word_count) and returns 1, or returns 0 when there are none,
 // or -1 when the search was given up (entangled masks beyond any real policy).
 int graph_find(struct graph *, graph_node, uint32_t value, uint32_t *words, size_t word_count);
+
+// Says the masked words from `first` to `last` as patterns, (word & mask) == value, as few as there are.
+void graph_patterns(uint32_t mask, uint32_t first, uint32_t last, void (*visit)(uint32_t mask, uint32_t value, void *), void *context);

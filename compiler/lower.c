@@ -1,6 +1,8 @@
 // Lowering: from a policy to a plan.
 #include "compiler/lower.h"
 
+#include "compiler/call_code.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,7 +205,9 @@ struct plan *policy_lower(struct policy *policy, unsigned architectures)
     for (int arch = 0; arch < ARCH_COUNT; arch++) {
         if (!(architectures >> arch & 1))
             continue;
-        plan->filters[arch] = cbpf_emit(plan->arena, policy->graph, policy_filter(policy, (enum arch)arch));
+        size_t spare;
+        graph_node filter = policy_code(policy, (enum arch)arch, &spare);
+        plan->filters[arch] = cbpf_emit(plan->arena, policy->graph, filter, spare);
         if (plan->filters[arch].length > BPF_MOST) {
             struct diagnostics *diagnostics = &policy->compilation->diagnostics;
             struct diagnostic *d = diagnose(diagnostics, SBX0513, policy->decl->name.span, arch_names[arch], plan->filters[arch].length);

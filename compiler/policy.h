@@ -161,12 +161,14 @@ uint32_t policy_fallback(const struct policy *, size_t call); // what a call get
 const struct path_set *policy_paths(struct policy *);            // what may be done to which path
 uint64_t policy_capabilities(const struct policy *);             // bits
 graph_node policy_call(struct policy *, enum arch, size_t call); // seccomp return values, over the arguments
+// The rules about a call in the order in which they decide: denies, then allows; without one of them. In the policy's arena.
+const struct call_rule **call_rules_in_order(struct policy *, enum arch, size_t call, const struct rule *absent, size_t *count);
 // The same as if one of its rules were not there.
 graph_node policy_call_without(struct policy *, enum arch, size_t call, const struct rule *);
-graph_node policy_filter(struct policy *, enum arch);            // the whole filter: architecture, number, arguments
+graph_node policy_filter(struct policy *, enum arch); // the whole filter: architecture, number, arguments
 // The same of any calls: a node for each row of the table. What the edition does not know, it answers as every policy does.
 graph_node calls_filter(struct graph *, struct arena *, enum arch, const graph_node *calls);
-graph_node test_graph(struct graph *, const struct test *);      // 1 where it holds; NULL: everywhere
+graph_node test_graph(struct graph *, const struct test *); // 1 where it holds; NULL: everywhere
 bool test_holds(const struct test *, const uint64_t arguments[SYSCALL_ARGUMENTS]);
 bool policy_net_allows(const struct policy *, const struct net_point *);
 

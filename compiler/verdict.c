@@ -210,28 +210,34 @@ static graph_node first_of(struct graph *graph, const graph_node *nodes, size_t 
     return graph_apply(graph, first_answer, first_of(graph, nodes, count / 2), first_of(graph, nodes + count / 2, count - count / 2));
 }
 
-graph_node policy_call_without(struct policy *policy, enum arch arch, size_t call, const struct rule *absent)
+const struct call_rule **call_rules_in_order(struct policy *policy, enum arch arch, size_t call, const struct rule *absent, size_t *count)
 {
-    struct graph *graph = policy->graph;
     size_t most = 0;
     for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
         most++;
-    // In the order in which they decide: denies, allows, what no rule speaks of.
     const struct call_rule **list = NEW_ARRAY(policy->arena, const struct call_rule *, most + 1);
-    graph_node *answers = NEW_ARRAY(policy->arena, graph_node, most + 1);
-    size_t count = 0;
+    *count = 0;
     for (int allows = 0; allows < 2; allows++) {
         for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
             if (entry->rule != absent && (entry->rule->effect == EFFECT_ALLOW) == allows && entry->match->architectures >> arch & 1)
-                list[count++] = entry;
+                list[(*count)++] = entry;
         if (!allows)
-            qsort_r(list, count, sizeof *list, deny_order, &arch);
+            qsort_r(list, *count, sizeof *list, deny_order, &arch);
     }
+    return list;
+}
+
+graph_node policy_call_without(struct policy *policy, enum arch arch, size_t call, const struct rule *absent)
+{
+    struct graph *graph = policy->graph;
+    size_t count;
+    const struct call_rule **list = call_rules_in_order(policy, arch, call, absent, &count);
+    graph_node *answers = NEW_ARRAY(policy->arena, graph_node, count + 1);
     for (size_t i = 0; i < count; i++) {
         graph_node answer = graph_leaf(graph, list[i]->rule->effect == EFFECT_ALLOW ? SECCOMP_ALLOW : list[i]->rule->action);
         answers[i] = graph_select(graph, match_graph(graph, list[i], arch), answer, graph_leaf(graph, 0));
     }
-    answers[count++] = graph_leaf(graph, policy_fallback(policy, call));
+    answers[count++] = graph_leaf(graph, policy_fallback(policy, call)); // what no rule speaks of
     return first_of(graph, answers, count);
 }
 

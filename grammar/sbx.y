@@ -362,7 +362,10 @@ condition:
         $$ = MAKE(condition, .kind = CONDITION_IN, .span = @$, .argument = $1, .ranges = MAKE(constant_range, .first = $3, .last = $5));
     }
   ;
-argument_name: word ;
+argument_name:
+    word
+  | FROM                            { $$ = NAME(STR("from"), @1); } /* of ioperm */
+  ;
 comparison:
     EQ { $$ = COMPARE_EQ; } | NE { $$ = COMPARE_NE; } | '<' { $$ = COMPARE_LT; } | LE { $$ = COMPARE_LE; }
   | '>' { $$ = COMPARE_GT; } | GE { $$ = COMPARE_GE; }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/call_code.h"
 #include "compiler/cbpf.h"
 #include "compiler/driver.h"
 #include "compiler/report/report.h"
@@ -106,4 +107,12 @@ static inline void words_of(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint3
 static inline uint32_t action_of(struct verdict verdict)
 {
     return verdict.allowed ? SECCOMP_ALLOW : verdict.killed ? SECCOMP_KILL : SECCOMP_ERRNO | (uint32_t)verdict.error;
+}
+
+// A policy's filter as it is loaded.
+static inline struct bpf_program filter_of(struct policy *policy, enum arch arch)
+{
+    size_t spare;
+    graph_node filter = policy_code(policy, arch, &spare);
+    return cbpf_emit(policy->arena, policy->graph, filter, spare);
 }

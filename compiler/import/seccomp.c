@@ -472,7 +472,7 @@ static void add_derived(struct import *import, const struct policy *policy, enum
 static bool prove(struct import *import, struct policy *policy, enum arch arch)
 {
     add_derived(import, policy, arch);
-    struct bpf_program program = cbpf_emit(import->arena, import->graph, calls_filter(import->graph, import->arena, arch, import->calls[arch]));
+    struct bpf_program program = cbpf_emit(import->arena, import->graph, calls_filter(import->graph, import->arena, arch, import->calls[arch]), 0);
     struct counterexample example = {0};
     struct prover *prover = prover_new(policy, arch, &example.why);
     enum proof proof = prover ? prover_check(prover, &program, NULL, PROVE_SECONDS, &example) : NOT_PROVED;

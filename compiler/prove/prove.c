@@ -166,51 +166,68 @@ static Z3_ast policy_formula(struct prover *p)
 
 // ---- the filter ---------------------------------------------------------------------------------------------------------------------------
 
-struct arrival { // at one instruction: under which condition, with what in the accumulator
-    Z3_ast condition, accumulator;
+// What the program answers from one instruction on, with something in the accumulator. Jumps go forward only, so this ends.
+struct known {
+    uint32_t at;
+    Z3_ast accumulator, answer;
 };
 
-static void arrive(struct prover *p, struct arrival *at, Z3_ast condition, Z3_ast accumulator)
+struct translation {
+    struct prover *p;
+    const struct bpf_program *program;
+    struct known *known; // open addressing; no answer: empty
+    size_t capacity, count;
+    bool failed;
+};
+
+static struct known *find_known(struct translation *t, uint32_t at, Z3_ast accumulator)
 {
-    if (!at->condition) {
-        *at = (struct arrival){condition, accumulator};
-        return;
-    }
-    if (at->accumulator != accumulator)
-        at->accumulator = p->z3.mk_ite(p->context, condition, accumulator, at->accumulator);
-    at->condition = either(p, at->condition, condition);
+    size_t hash = ((uintptr_t)accumulator >> 4) * 0x9E3779B97F4A7C15u ^ at * 0xC2B2AE3D27D4EB4Fu;
+    for (size_t i = hash % t->capacity;; i = (i + 1) % t->capacity)
+        if (!t->known[i].answer || (t->known[i].at == at && t->known[i].accumulator == accumulator))
+            return &t->known[i];
 }
 
-// Classic BPF as the kernel runs it (Documentation/networking/filter.rst): jumps go forward only, so one pass sees every path.
+// Classic BPF as the kernel runs it (Documentation/networking/filter.rst).
+static Z3_ast answer_from(struct translation *t, uint32_t at, Z3_ast a)
+{
+    struct prover *p = t->p;
+    const struct bpf_instruction *in = &t->program->code[at];
+    Z3_ast test = NULL;
+    if (in->code == 0x20 || in->code == 0x06) // what is in the accumulator does not matter
+        a = p->data[0];
+    if (find_known(t, at, a)->answer || t->failed)
+        return find_known(t, at, a)->answer;
+    Z3_ast k = word_value(p, in->k), answer = NULL;
+    switch (in->code) {
+    case 0x20: answer = answer_from(t, at + 1, p->data[in->k / 4]); break;                                 // BPF_LD | BPF_W | BPF_ABS
+    case 0x54: answer = answer_from(t, at + 1, p->z3.mk_bvand(p->context, a, k)); break;                   // BPF_ALU | BPF_AND | BPF_K
+    case 0x05: answer = answer_from(t, at + 1 + in->k, a); break;                                          // BPF_JMP | BPF_JA
+    case 0x06: answer = k; break;                                                                          // BPF_RET | BPF_K
+    case 0x15: test = p->z3.mk_eq(p->context, a, k); break;                                                // BPF_JMP | BPF_JEQ | BPF_K
+    case 0x25: test = negation(p, p->z3.mk_bvule(p->context, a, k)); break;                                // BPF_JGT
+    case 0x35: test = p->z3.mk_bvule(p->context, k, a); break;                                             // BPF_JGE
+    case 0x45: test = negation(p, p->z3.mk_eq(p->context, p->z3.mk_bvand(p->context, a, k), word_value(p, 0))); break; // BPF_JSET
+    default: t->failed = true;
+    }
+    if (!answer && !t->failed) {
+        Z3_ast yes = answer_from(t, at + 1 + in->jt, a), no = answer_from(t, at + 1 + in->jf, a);
+        answer = t->failed ? NULL : yes == no ? yes : p->z3.mk_ite(p->context, test, yes, no);
+    }
+    t->failed |= !answer || ++t->count > t->capacity / 2;
+    if (!t->failed)
+        *find_known(t, at, a) = (struct known){at, a, answer};
+    return answer;
+}
+
 static Z3_ast filter_formula(struct prover *p, const struct bpf_program *program)
 {
-    struct arrival *arrivals = calloc(program->length, sizeof *arrivals);
-    if (!arrivals)
-        return NULL;
-    Z3_ast result = word_value(p, SECCOMP_KILL), zero = word_value(p, 0);
-    arrivals[0] = (struct arrival){p->z3.mk_true(p->context), zero};
-    for (size_t i = 0; i < program->length; i++) {
-        const struct bpf_instruction *in = &program->code[i];
-        struct arrival here = arrivals[i];
-        if (!here.condition)
-            continue; // nothing leads here
-        Z3_ast k = word_value(p, in->k), a = here.accumulator, test;
-        switch (in->code) {
-        case 0x20: arrive(p, &arrivals[i + 1], here.condition, p->data[in->k / 4]); continue;                  // BPF_LD | BPF_W | BPF_ABS
-        case 0x54: arrive(p, &arrivals[i + 1], here.condition, p->z3.mk_bvand(p->context, a, k)); continue;    // BPF_ALU | BPF_AND | BPF_K
-        case 0x05: arrive(p, &arrivals[i + 1 + in->k], here.condition, a); continue;                           // BPF_JMP | BPF_JA
-        case 0x06: result = p->z3.mk_ite(p->context, here.condition, k, result); continue;                     // BPF_RET | BPF_K
-        case 0x15: test = p->z3.mk_eq(p->context, a, k); break;                                                // BPF_JMP | BPF_JEQ | BPF_K
-        case 0x25: test = negation(p, p->z3.mk_bvule(p->context, a, k)); break;                                // BPF_JGT
-        case 0x35: test = p->z3.mk_bvule(p->context, k, a); break;                                             // BPF_JGE
-        case 0x45: test = negation(p, p->z3.mk_eq(p->context, p->z3.mk_bvand(p->context, a, k), zero)); break; // BPF_JSET
-        default: free(arrivals); return NULL;
-        }
-        arrive(p, &arrivals[i + 1 + in->jt], both(p, here.condition, test), a);
-        arrive(p, &arrivals[i + 1 + in->jf], both(p, here.condition, negation(p, test)), a);
-    }
-    free(arrivals);
-    return result;
+    struct translation t = {.p = p, .program = program, .capacity = 64 * program->length + 64};
+    t.known = calloc(t.capacity, sizeof *t.known);
+    t.failed = !t.known;
+    Z3_ast answer = t.failed ? NULL : answer_from(&t, 0, word_value(p, 0));
+    free(t.known);
+    return t.failed ? NULL : answer;
 }
 
 // ---- the question -------------------------------------------------------------------------------------------------------------------------

@@ -16,11 +16,11 @@ struct oracle_test {
 struct oracle_rule { // one way to be allowed: all of the tests hold
     uint16_t call;   // index into the table of system calls
     uint8_t test_count;
-    struct oracle_test tests[3];
+    struct oracle_test tests[SYSCALL_ARGUMENTS];
 };
 
 struct oracle {
-    struct oracle_rule rules[2048];
+    struct oracle_rule rules[8192];
     size_t count;
 };
 
@@ -50,17 +50,134 @@ static inline struct policy *oracle_policy(struct compilation **compilation, con
     return policy_from_text(compilation, text);
 }
 
-static inline uint32_t without_enosys(uint32_t action, uint32_t unused)
+static inline uint32_t plain_denial(uint32_t action, uint32_t unused)
 {
     (void)unused;
-    return action == (SECCOMP_ERRNO | ENOSYS) ? SECCOMP_ERRNO | EPERM : action;
+    return (action & ~0xFFFFu) == SECCOMP_ERRNO ? SECCOMP_ERRNO | EPERM : action;
 }
 
-// Our filter of it, with the answer to calls that are unknown or unseen made the default's, which is all that libseccomp can say.
+// ---- any policy, as far as libseccomp can say it -----------------------------------------------------------------------------------------
+
+struct oracle_walk {
+    struct oracle *oracle;
+    const struct graph *graph;
+    struct oracle_rule rule; // so far
+    graph_node next;
+    uint32_t word;
+    bool too_many;
+};
+
+static void oracle_walk_node(struct oracle_walk *walk, graph_node node);
+
+static void oracle_walk_pattern(uint32_t mask, uint32_t value, void *context)
+{
+    struct oracle_walk walk = *(struct oracle_walk *)context;
+    unsigned argument = (walk.word - WORD_ARGUMENTS) / 2, shift = walk.word == WORD_HIGH(argument) ? 32 : 0;
+    uint64_t wide_mask = (uint64_t)mask << shift, wide = (uint64_t)value << shift;
+    struct oracle_test *test = NULL;
+    for (int t = 0; t < walk.rule.test_count; t++)
+        if (walk.rule.tests[t].argument == argument)
+            test = &walk.rule.tests[t];
+    if (test && (test->value ^ wide) & test->mask & wide_mask)
+        return; // the two can't hold together
+    if (!test) {
+        test = &walk.rule.tests[walk.rule.test_count++];
+        *test = (struct oracle_test){(uint8_t)argument, 0, 0};
+    }
+    test->mask |= wide_mask;
+    test->value |= wide;
+    oracle_walk_node(&walk, walk.next);
+    ((struct oracle_walk *)context)->too_many |= walk.too_many;
+}
+
+static void oracle_walk_node(struct oracle_walk *walk, graph_node node)
+{
+    const struct graph_vertex *v = graph_at(walk->graph, node);
+    if (v->run_count == 0) {
+        if (v->value != SECCOMP_ALLOW)
+            return;
+        walk->too_many |= walk->oracle->count == sizeof walk->oracle->rules / sizeof *walk->oracle->rules;
+        if (!walk->too_many)
+            walk->oracle->rules[walk->oracle->count++] = walk->rule;
+        return;
+    }
+    for (uint32_t i = 0; i < v->run_count; i++) {
+        walk->next = v->runs[i].node;
+        walk->word = v->word;
+        const struct graph_vertex *next = graph_at(walk->graph, walk->next);
+        if (next->run_count || next->value == SECCOMP_ALLOW)
+            graph_patterns(v->mask, v->runs[i].start, i + 1 < v->run_count ? v->runs[i + 1].start - 1 : v->mask, oracle_walk_pattern, walk);
+    }
+}
+
+static inline bool oracle_knows(size_t call, enum arch arch) // libseccomp before 2.6 gives the newest calls no number
+{
+    return syscall_row(call)->number[arch] >= 0 && seccomp_syscall_resolve_name(syscall_row(call)->name) == syscall_row(call)->number[arch];
+}
+
+// What a policy allows, as rules that libseccomp takes. False when they are too many.
+static inline bool oracle_of(struct policy *policy, enum arch arch, struct oracle *oracle)
+{
+    struct oracle_walk walk = {.oracle = oracle, .graph = policy->graph};
+    oracle->count = 0;
+    for (size_t call = 0; call < syscall_count(); call++) {
+        walk.rule = (struct oracle_rule){.call = (uint16_t)call};
+        if (oracle_knows(call, arch))
+            oracle_walk_node(&walk, policy_call(policy, arch, call));
+    }
+    return !walk.too_many;
+}
+
+// ---- random policies ----------------------------------------------------------------------------------------------------------------------
+
+static inline void random_test(struct oracle_test *test, uint8_t argument)
+{
+    bool masked = random_below(2);
+    test->argument = argument;
+    test->mask = masked ? (uint64_t)(1 + random_below(255)) << random_below(56) : UINT64_MAX;
+    test->value = (masked ? random_bits() : random_below(2) ? random_below(1000) : random_bits() >> 1) & test->mask;
+}
+
+// A policy that both can say. libseccomp compares all 64 bits, so conditions are on arguments of that width; it allows a call for good once
+// a rule does; newer calls it does not know by number; and sockets get rules of ours besides.
+static inline void random_oracle(struct oracle *oracle)
+{
+    oracle->count = 0;
+    size_t calls = 5 + random_below(150);
+    for (size_t i = 0; i < calls; i++) {
+        struct oracle_rule rule = {.call = (uint16_t)random_below((unsigned)syscall_count())};
+        const struct syscall_row *row = syscall_row(rule.call);
+        if (row->number[ARCH_X86_64] < 0 || row->number[ARCH_X86_64] > 440 || strcmp(row->name, "socket") == 0 || strcmp(row->name, "socketpair") == 0)
+            continue;
+        bool again = false;
+        for (size_t k = 0; k < oracle->count; k++)
+            again |= oracle->rules[k].call == rule.call;
+        if (again)
+            continue;
+        uint8_t wide[6];
+        unsigned count = 0;
+        for (int a = 0; a < row->argument_count; a++)
+            if (argument_bits((enum argument_type)row->arguments[a].type) == 64 && !argument_is_pointer((enum argument_type)row->arguments[a].type))
+                wide[count++] = (uint8_t)a;
+        unsigned ways = count && random_below(2) ? 1 + random_below(4) : 0;
+        for (unsigned w = 0; w < ways; w++) {
+            rule.test_count = 0;
+            for (unsigned a = 0; a < count && rule.test_count < 3; a++)
+                if (a + 1 == count ? rule.test_count == 0 || random_below(2) : random_below(2))
+                    random_test(&rule.tests[rule.test_count++], wide[a]);
+            oracle->rules[oracle->count++] = rule;
+        }
+        if (!ways)
+            oracle->rules[oracle->count++] = rule;
+    }
+}
+
+// Our filter of it, with one answer for all that is denied: libseccomp has no other for the calls that no rule names.
 static inline struct bpf_program oracle_filter(struct policy *policy)
 {
-    return cbpf_emit(policy->arena, policy->graph,
-                     graph_apply(policy->graph, without_enosys, policy_filter(policy, ARCH_X86_64), graph_leaf(policy->graph, 0)));
+    size_t spare;
+    graph_node filter = policy_code(policy, ARCH_X86_64, &spare);
+    return cbpf_emit(policy->arena, policy->graph, graph_apply(policy->graph, plain_denial, filter, graph_leaf(policy->graph, 0)), spare);
 }
 
 // What a libseccomp filter would load; empty when it can't be had. Releases the filter.
@@ -88,7 +205,7 @@ static inline struct bpf_program oracle_libseccomp(struct arena *arena, const st
     seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, (uint32_t)level);
     for (size_t i = 0; i < oracle->count; i++) {
         const struct oracle_rule *rule = &oracle->rules[i];
-        struct scmp_arg_cmp tests[3];
+        struct scmp_arg_cmp tests[SYSCALL_ARGUMENTS];
         for (int t = 0; t < rule->test_count; t++)
             tests[t] = (struct scmp_arg_cmp){rule->tests[t].argument, SCMP_CMP_MASKED_EQ, rule->tests[t].mask, rule->tests[t].value};
         if (syscall_row(rule->call)->number[ARCH_X86_64] < 0)

@@ -88,7 +88,7 @@ static void check(struct policy *policy, const char *name, unsigned mutants) // 
     for (int arch = 0; policy && arch < ARCH_COUNT; arch++) {
         const char *why;
         struct counterexample example = {0};
-        struct bpf_program program = cbpf_emit(policy->arena, policy->graph, policy_filter(policy, (enum arch)arch));
+        struct bpf_program program = filter_of(policy, (enum arch)arch);
         double start = seconds_now();
         struct prover *prover = prover_new(policy, (enum arch)arch, &why);
         enum proof proof = prover ? prover_check(prover, &program, NULL, SECONDS, &example) : NOT_PROVED;
@@ -120,7 +120,7 @@ static void check_words(void)
     struct compilation *compilation;
     struct policy *policy =
         policy_from_text(&compilation, "sbx 1; policy p { syscalls { allow read, write; deny lseek where offset == 7 with EINVAL; allow lseek; } }");
-    struct bpf_program program = cbpf_emit(policy->arena, policy->graph, policy_filter(policy, ARCH_X86_64));
+    struct bpf_program program = filter_of(policy, ARCH_X86_64);
     ok(prove_filter(policy, ARCH_X86_64, &program) && compilation->diagnostics.errors == 0, "a proof says nothing");
     for (size_t i = 0; i < program.length; i++)
         if (program.code[i].code == 0x15 && program.code[i].k == 7)

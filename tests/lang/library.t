@@ -60,4 +60,14 @@ mkdir "$dir/src";
 spew("$dir/report.sbx", $readme);
 $run = run($sbxc, '--check', "$dir/report.sbx");
 is $run->{status}, 0, "so is README's" or diag $run->{err};
+# Every argument of every call can be named in a condition.
+my @conditions;
+for (split /\n/, slurp("$root/lang/data/syscalls.tsv")) {
+    my ($call, $x86, $arm, @arguments) = split /\t/;
+    next if !@arguments || $call =~ /^#/;
+    push @conditions, map { my ($name, $type) = split /:/; "expect deny syscall $call where $name == 0;" } @arguments;
+}
+my $all = spew(folder() . '/arguments.sbx', "sbx 1; policy p { tests { @conditions } }");
+$run = run($sbxc, '--check', '--no-proof', $all);
+is $run->{status}, 0, 'every argument of every call: ' . @conditions or diag $run->{err};
 done_testing;
