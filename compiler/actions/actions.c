@@ -39,10 +39,7 @@ bool can_be_built(const struct policy_decl *decl)
 struct plan *make_plan(const struct options *options, struct policy *policy)
 {
     struct plan *plan = policy_lower(policy, ARCH_ALL_MASK);
-    bool proved = true;
-    for (int arch = 0; plan && !options->no_proof && arch < ARCH_COUNT; arch++)
-        proved = prove_filter(policy, (enum arch)arch, &plan->filters[arch]) && proved;
-    return proved ? plan : NULL;
+    return plan && (options->no_proof || prove_filters(policy, plan->filters)) ? plan : NULL;
 }
 
 struct policy *load_policy(const struct options *options, struct compilation *compilation, const char *path, int *status)

@@ -1,6 +1,7 @@
 // Translation validation: a policy and a filter as formulas, and what Z3 says of their difference.
 #include "compiler/prove/prove.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,13 +201,13 @@ static Z3_ast answer_from(struct translation *t, uint32_t at, Z3_ast a)
         return find_known(t, at, a)->answer;
     Z3_ast k = word_value(p, in->k), answer = NULL;
     switch (in->code) {
-    case 0x20: answer = answer_from(t, at + 1, p->data[in->k / 4]); break;                                 // BPF_LD | BPF_W | BPF_ABS
-    case 0x54: answer = answer_from(t, at + 1, p->z3.mk_bvand(p->context, a, k)); break;                   // BPF_ALU | BPF_AND | BPF_K
-    case 0x05: answer = answer_from(t, at + 1 + in->k, a); break;                                          // BPF_JMP | BPF_JA
-    case 0x06: answer = k; break;                                                                          // BPF_RET | BPF_K
-    case 0x15: test = p->z3.mk_eq(p->context, a, k); break;                                                // BPF_JMP | BPF_JEQ | BPF_K
-    case 0x25: test = negation(p, p->z3.mk_bvule(p->context, a, k)); break;                                // BPF_JGT
-    case 0x35: test = p->z3.mk_bvule(p->context, k, a); break;                                             // BPF_JGE
+    case 0x20: answer = answer_from(t, at + 1, p->data[in->k / 4]); break;                                             // BPF_LD | BPF_W | BPF_ABS
+    case 0x54: answer = answer_from(t, at + 1, p->z3.mk_bvand(p->context, a, k)); break;                               // BPF_ALU | BPF_AND | BPF_K
+    case 0x05: answer = answer_from(t, at + 1 + in->k, a); break;                                                      // BPF_JMP | BPF_JA
+    case 0x06: answer = k; break;                                                                                      // BPF_RET | BPF_K
+    case 0x15: test = p->z3.mk_eq(p->context, a, k); break;                                                            // BPF_JMP | BPF_JEQ | BPF_K
+    case 0x25: test = negation(p, p->z3.mk_bvule(p->context, a, k)); break;                                            // BPF_JGT
+    case 0x35: test = p->z3.mk_bvule(p->context, k, a); break;                                                         // BPF_JGE
     case 0x45: test = negation(p, p->z3.mk_eq(p->context, p->z3.mk_bvand(p->context, a, k), word_value(p, 0))); break; // BPF_JSET
     default: t->failed = true;
     }
@@ -352,26 +353,62 @@ static const char *answer_text(struct arena *arena, uint32_t answer)
     return str_format(arena, "answers 0x%x", answer).text;
 }
 
-bool prove_filter(struct policy *policy, enum arch arch, const struct bpf_program *program)
+struct attempt { // to prove one filter, on a thread of its own
+    const struct policy *policy;
+    enum arch arch;
+    const struct bpf_program *program;
+    struct counterexample example;
+    enum proof proof;
+};
+
+static void *attempt(void *context)
+{
+    struct attempt *a = context;
+    struct prover *prover = prover_new(a->policy, a->arch, &a->example.why);
+    a->proof = prover ? prover_check(prover, a->program, NULL, PROVE_SECONDS, &a->example) : NOT_PROVED;
+    prover_free(prover);
+    return NULL;
+}
+
+static void report(struct policy *policy, const struct attempt *a)
 {
     struct diagnostics *diagnostics = &policy->compilation->diagnostics;
     struct span span = policy->decl->name.span;
-    struct counterexample example = {0};
-    struct prover *prover = prover_new(policy, arch, &example.why);
-    enum proof proof = prover ? prover_check(prover, program, NULL, PROVE_SECONDS, &example) : NOT_PROVED;
-    if (proof == NOT_PROVED) {
-        struct diagnostic *d = diagnose(diagnostics, SBX0516, span, arch_names[arch]);
-        diagnostic_label(diagnostics, d, span, "%s", example.why);
-    } else if (proof == REFUTED) {
-        struct diagnostic *d = diagnose(diagnostics, SBX0515, span, arch_names[arch]);
-        struct str call = example.foreign ? str_format(policy->arena, "call %u of architecture 0x%x", example.point.number, example.audit)
-                                          : operation_text(policy, &example.point);
-        diagnostic_label(diagnostics, d, span, "for `%.*s` the filter %s, and the policy %s", STR_ARGS(call), answer_text(policy->arena, example.filter),
-                         answer_text(policy->arena, example.other));
-        const struct rule *rule = example.foreign ? NULL : policy_verdict(policy, &example.point).rule;
+    const struct counterexample *example = &a->example;
+    if (a->proof == NOT_PROVED) {
+        struct diagnostic *d = diagnose(diagnostics, SBX0516, span, arch_names[a->arch]);
+        diagnostic_label(diagnostics, d, span, "%s", example->why);
+    } else if (a->proof == REFUTED) {
+        struct diagnostic *d = diagnose(diagnostics, SBX0515, span, arch_names[a->arch]);
+        struct str call = example->foreign ? str_format(policy->arena, "call %u of architecture 0x%x", example->point.number, example->audit)
+                                           : operation_text(policy, &example->point);
+        diagnostic_label(diagnostics, d, span, "for `%.*s` the filter %s, and the policy %s", STR_ARGS(call), answer_text(policy->arena, example->filter),
+                         answer_text(policy->arena, example->other));
+        const struct rule *rule = example->foreign ? NULL : policy_verdict(policy, &example->point).rule;
         if (rule)
             diagnostic_label(diagnostics, d, rule->span, "this rule decides");
     }
-    prover_free(prover);
-    return proof == PROVED;
+}
+
+bool prove_filters(struct policy *policy, const struct bpf_program filters[ARCH_COUNT])
+{
+    struct attempt attempts[ARCH_COUNT];
+    pthread_t threads[ARCH_COUNT];
+    bool started[ARCH_COUNT] = {false}, proved = true;
+    for (int arch = 0; arch < ARCH_COUNT; arch++) {
+        attempts[arch] = (struct attempt){.policy = policy, .arch = (enum arch)arch, .program = &filters[arch]};
+        if (filters[arch].length && arch)
+            started[arch] = pthread_create(&threads[arch], NULL, attempt, &attempts[arch]) == 0;
+    }
+    for (int arch = 0; arch < ARCH_COUNT; arch++) {
+        if (!filters[arch].length)
+            continue;
+        if (started[arch])
+            pthread_join(threads[arch], NULL);
+        else
+            attempt(&attempts[arch]);
+        report(policy, &attempts[arch]);
+        proved &= attempts[arch].proof == PROVED;
+    }
+    return proved;
 }

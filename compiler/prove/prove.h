@@ -30,5 +30,5 @@ void prover_free(struct prover *);
 // seccomp would not take is not proved. A counterexample has been run, through cbpf_run and policy_verdict.
 enum proof prover_check(struct prover *, const struct bpf_program *, const struct bpf_program *other, unsigned seconds, struct counterexample *);
 
-// Proves one filter of a plan and says so among the diagnostics when it can't. True: proved.
-bool prove_filter(struct policy *, enum arch, const struct bpf_program *);
+// Proves the filters of a plan (length 0: there is none), all at once, and says so among the diagnostics where it can't. True: all proved.
+bool prove_filters(struct policy *, const struct bpf_program filters[ARCH_COUNT]);

@@ -48,14 +48,25 @@ lines() { # a policy of about that many lines
         for (i = 0; i < n * 0.1; i++) printf "        expect allow read \"/srv/app%d/data%d/x\";\n", i % 97, i
         print "    }\n}" }'
 }
+awk 'BEGIN { srand(7); print "sbx 1;\npolicy long {\n    syscalls {" # filters of about 4,000 instructions
+    split("lseek:offset mmap:length pread64:pos ftruncate:length read:count write:count", calls, " ")
+    for (c = 1; c <= 6; c++) { split(calls[c], part, ":"); printf "        allow %s where %s in { ", part[1], part[2]
+        for (i = 0; i < 128; i++) printf "%s0x%x%07x%07x", i ? ", " : "", 1 + rand() * 6, rand() * 268435455, rand() * 268435455
+        print " };" }
+    print "    }\n}" }' > "$work/long.sbx"
+printf 'sbx 1;\nimport std.python;\npolicy p { use std.python; fs { allow read, write "/srv"; } syscalls { allow @keyring; } limits { pids 9; } }\n' > "$work/wide.sbx"
+printf 'sbx 1;\nimport std.python;\npolicy p { use std.python; fs { allow read "/srv"; } syscalls { deny uname; allow keyctl where option == 5; } limits { pids 8; } }\n' > "$work/narrow.sbx"
 for n in 10 1000 10000; do lines $n > "$work/lines$n.sbx"; done
 printf '%s\t%s\n' none "$work/sbxc --version" usual "$work/sbxc --check --no-proof $root/examples/python.sbx" proved "$work/sbxc --check $root/examples/python.sbx" lines10 "$work/sbxc --check --no-proof $work/lines10.sbx" \
     lines1000 "$work/sbxc --check --no-proof $work/lines1000.sbx" lines10000 "$work/sbxc --check --no-proof $work/lines10000.sbx" > "$work/commands"
+printf '%s\t%s\n' long "$work/sbxc --check $work/long.sbx" diff "$work/sbxc --diff $work/wide.sbx $work/narrow.sbx" >> "$work/commands"
 "$work/time" 30 < "$work/commands" > "$work/times"
 echo
 echo "sbxc --check --no-proof, milliseconds (a process that does nothing: $(ratio "$(field none 2)" 1000))"
 echo "  examples/python.sbx: $(ratio "$(field usual 2)" 1000) (to reach: 5)   10 lines: $(ratio "$(field lines10 2)" 1000)   1,000: $(ratio "$(field lines1000 2)" 1000)   10,000: $(ratio "$(field lines10000 2)" 1000) (to reach: 150)"
 echo "  examples/python.sbx, its filters for both architectures proved: $(ratio "$(field proved 2)" 1000) (to reach: 150)"
+echo "  a filter of $(($("$work/sbxc" --emit=seccomp --no-proof "$work/long.sbx" | wc -c) / 8)) instructions, both architectures proved: $(ratio "$(field long 2)" 1000) (to reach: 1000)"
+echo "  sbxc --diff of two policies: $(ratio "$(field diff 2)" 1000) (to reach: 300)"
 echo "  10,000 lines / 1,000 lines: $(ratio "$(field lines10000 2)" "$(field lines1000 2)")   (linear: 10)"
 
 echo

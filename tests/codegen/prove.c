@@ -120,12 +120,12 @@ static void check_words(void)
     struct compilation *compilation;
     struct policy *policy =
         policy_from_text(&compilation, "sbx 1; policy p { syscalls { allow read, write; deny lseek where offset == 7 with EINVAL; allow lseek; } }");
-    struct bpf_program program = filter_of(policy, ARCH_X86_64);
-    ok(prove_filter(policy, ARCH_X86_64, &program) && compilation->diagnostics.errors == 0, "a proof says nothing");
+    struct bpf_program filters[ARCH_COUNT] = {filter_of(policy, ARCH_X86_64)}, program = filters[0]; // the same code
+    ok(prove_filters(policy, filters) && compilation->diagnostics.errors == 0, "a proof says nothing");
     for (size_t i = 0; i < program.length; i++)
         if (program.code[i].code == 0x15 && program.code[i].k == 7)
             program.code[i].k = 8;
-    ok(!prove_filter(policy, ARCH_X86_64, &program) && compilation->diagnostics.errors == 1, "a difference is an error");
+    ok(!prove_filters(policy, filters) && compilation->diagnostics.errors == 1, "a difference is an error");
     struct diagnostic *d = compilation->diagnostics.first;
     const char *words = d ? d->label.text : "";
     ok(strstr(words, "syscall lseek where") && strstr(words, "EINVAL"), "with a call on which they differ: %s", words);
