@@ -112,6 +112,13 @@ $(BUILD)/library.inc: lang/data/library.awk $(LIBRARY)
 	@echo "  AWK   $@"
 	$(Q)awk -f $^ > $@
 
+PAGES := $(sort $(wildcard docs/diagnostics/*.md))
+$(BUILD)/pages.inc: lang/data/pages.awk $(PAGES)
+	@mkdir -p $(BUILD)
+	@echo "  AWK   $@"
+	$(Q)awk -f $^ > $@
+$(BUILD)/compiler/actions/explain.o: $(BUILD)/pages.inc
+
 # ---- demo, tests, bench ------------------------------------------------------------------------------------------------------
 
 demo: | demo-deps
@@ -165,6 +172,7 @@ install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx/stdlib-policies $(LIBRARY)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sbx README.md LICENSE docs/*.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sbx/diagnostics $(PAGES)
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun

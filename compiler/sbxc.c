@@ -16,6 +16,7 @@ static const char help[] =
     "                                                'write \"/etc\"' or 'syscall ioctl where request == TIOCSTI'\n"
     "       sbxc --diff OLD NEW                      what becomes allowed (+), denied (-) or otherwise (~); exit 1 when wider\n"
     "       sbxc --emit=WHAT [-o OUT] FILE           plan, seccomp (struct sock_filter bytes) or seccomp-asm\n"
+    "       sbxc --explain SBX0421                   what a finding means, with examples\n"
     "       sbxc --import=docker-seccomp [-o OUT] PROFILE.json    a seccomp profile as a policy, proved equivalent\n"
     "\n"
     "  -I DIR                 files may import from DIR too\n"
@@ -39,6 +40,7 @@ enum {
     OPTION_EMIT,
     OPTION_DIFF,
     OPTION_IMPORT,
+    OPTION_EXPLAIN,
     OPTION_LIVE,
     OPTION_CAPABILITIES,
     OPTION_KERNEL,
@@ -53,15 +55,25 @@ enum {
 };
 
 static const struct option long_options[] = {
-    {"check", no_argument, NULL, OPTION_CHECK},         {"test", no_argument, NULL, OPTION_TEST},
-    {"why", required_argument, NULL, OPTION_WHY},       {"emit", required_argument, NULL, OPTION_EMIT},
-    {"diff", no_argument, NULL, OPTION_DIFF},           {"live", no_argument, NULL, OPTION_LIVE},
-    {"import", required_argument, NULL, OPTION_IMPORT}, {"capabilities", required_argument, NULL, OPTION_CAPABILITIES},
-    {"kernel", required_argument, NULL, OPTION_KERNEL}, {"policy", required_argument, NULL, OPTION_POLICY},
-    {"target", required_argument, NULL, OPTION_TARGET}, {"format", required_argument, NULL, OPTION_FORMAT},
-    {"deny-warnings", no_argument, NULL, OPTION_DENY},  {"color", required_argument, NULL, OPTION_COLOR},
-    {"no-proof", no_argument, NULL, OPTION_NO_PROOF},   {"version", no_argument, NULL, OPTION_VERSION},
-    {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"test", no_argument, NULL, OPTION_TEST},
+    {"why", required_argument, NULL, OPTION_WHY},
+    {"emit", required_argument, NULL, OPTION_EMIT},
+    {"diff", no_argument, NULL, OPTION_DIFF},
+    {"live", no_argument, NULL, OPTION_LIVE},
+    {"explain", no_argument, NULL, OPTION_EXPLAIN},
+    {"import", required_argument, NULL, OPTION_IMPORT},
+    {"capabilities", required_argument, NULL, OPTION_CAPABILITIES},
+    {"kernel", required_argument, NULL, OPTION_KERNEL},
+    {"policy", required_argument, NULL, OPTION_POLICY},
+    {"target", required_argument, NULL, OPTION_TARGET},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"deny-warnings", no_argument, NULL, OPTION_DENY},
+    {"color", required_argument, NULL, OPTION_COLOR},
+    {"no-proof", no_argument, NULL, OPTION_NO_PROOF},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
 };
 
 static const char *read_capabilities(const char *list, uint64_t *capabilities)
@@ -115,6 +127,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
                 return "--emit gives plan, seccomp or seccomp-asm";
             break;
         case OPTION_DIFF: action = diff; break;
+        case OPTION_EXPLAIN: action = explain; break;
         case OPTION_IMPORT:
             action = import;
             if (strcmp(optarg, "docker-seccomp") != 0)
@@ -160,17 +173,17 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     }
     options->color = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (!*chosen)
-        return "say what to do: --check, --test, --why, --diff, --emit or --import";
+        return "say what to do: --check, --test, --why, --diff, --emit, --import or --explain";
     if (optind == argc)
-        return "a file is missing";
+        return *chosen == explain ? "the code of a finding is missing, like SBX0421" : "a file is missing";
     if (options->output && *chosen != emit && *chosen != import)
         return "-o belongs to --emit and --import";
     if (options->live && *chosen != test_files)
         return "--live belongs to --test";
     if (import_only && *chosen != import)
         return "--capabilities and --kernel belong to --import";
-    if ((*chosen == why || *chosen == emit || *chosen == import) && argc - optind != 1)
-        return "one file at a time";
+    if ((*chosen == why || *chosen == emit || *chosen == import || *chosen == explain) && argc - optind != 1)
+        return "one at a time";
     if (*chosen == diff && argc - optind != 2)
         return "--diff compares two files: OLD NEW";
     return NULL;

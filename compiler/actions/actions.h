@@ -22,6 +22,7 @@ int why(const struct options *, char **files);
 int diff(const struct options *, char **files);
 int emit(const struct options *, char **files);
 int import(const struct options *, char **files);
+int explain(const struct options *, char **files);
 
 // ---- what they share (actions.c) ----
 

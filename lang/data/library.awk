@@ -6,7 +6,7 @@ FNR == 1 {
     name = FILENAME; sub(/.*\//, "", name); sub(/\.sbx$/, "", name); n++
     printf "static const char library_%d[] =\n", n
 }
-{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); printf "    \"%s\\n\"\n", $0 }
+{ gsub(/\\/, "&&"); gsub(/"/, "\\\""); printf "    \"%s\\n\"\n", $0 }
 END {
     if (name != "") { printf ";\n"; rows = rows sprintf("    {\"%s\", library_%d, sizeof library_%d - 1},\n", name, n, n) }
     printf "static const struct library_file library_files[] = {\n%s    {NULL, NULL, 0},\n};\n", rows
