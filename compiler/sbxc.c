@@ -10,7 +10,7 @@
 typedef int run_action(const struct options *, char **files);
 
 static const char help[] =
-    "usage: sbxc --check FILE...                     errors, warnings, proofs, expectations\n"
+    "usage: sbxc --check FILE|FOLDER|-...            errors, warnings, proofs, expectations\n"
     "       sbxc --test [--live] FILE...             the expectations, as TAP; --live: also what the sandbox does here\n"
     "       sbxc --why 'OPERATION' FILE              the verdict and the rules behind it, as for\n"
     "                                                'write \"/etc\"' or 'syscall ioctl where request == TIOCSTI'\n"
@@ -25,7 +25,8 @@ static const char help[] =
     "  --target ARCH          x86_64 or aarch64, for --emit=seccomp and seccomp-asm\n"
     "  --capabilities A,B     for --import: what the profile's conditions on capabilities are decided for; none unless told\n"
     "  --kernel 6.18          for --import: what its conditions on the kernel are decided for\n"
-    "  --format=text|json     how findings are printed\n"
+    "  --format=text|json|sarif   how findings are printed\n"
+    "  --changed COMMIT       for --check: only files that differ from it (by git), and those that import them\n"
     "  --deny-warnings        warnings count as errors\n"
     "  --no-proof             does not prove that the filters mean what the policy says\n"
     "  --color=auto|always|never\n"
@@ -47,6 +48,7 @@ enum {
     OPTION_POLICY,
     OPTION_TARGET,
     OPTION_FORMAT,
+    OPTION_CHANGED,
     OPTION_DENY,
     OPTION_NO_PROOF,
     OPTION_COLOR,
@@ -67,6 +69,7 @@ static const struct option long_options[] = {
     {"kernel", required_argument, NULL, OPTION_KERNEL},
     {"policy", required_argument, NULL, OPTION_POLICY},
     {"target", required_argument, NULL, OPTION_TARGET},
+    {"changed", required_argument, NULL, OPTION_CHANGED},
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"deny-warnings", no_argument, NULL, OPTION_DENY},
     {"color", required_argument, NULL, OPTION_COLOR},
@@ -151,11 +154,12 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             break;
         }
         case OPTION_FORMAT:
-            if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0)
-                return "--format is text or json";
-            options->json = strcmp(optarg, "json") == 0;
+            options->format = strcmp(optarg, "json") == 0 ? FORMAT_JSON : strcmp(optarg, "sarif") == 0 ? FORMAT_SARIF : FORMAT_TEXT;
+            if (options->format == FORMAT_TEXT && strcmp(optarg, "text") != 0)
+                return "--format is text, json or sarif";
             break;
         case OPTION_LIVE: options->live = true; break;
+        case OPTION_CHANGED: options->changed = optarg; break;
         case OPTION_DENY: options->deny_warnings = true; break;
         case OPTION_NO_PROOF: options->no_proof = options->import.no_proof = true; break;
         case OPTION_COLOR:
@@ -178,6 +182,10 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return *chosen == explain ? "the code of a finding is missing, like SBX0421" : "a file is missing";
     if (options->output && *chosen != emit && *chosen != import)
         return "-o belongs to --emit and --import";
+    if (options->changed && *chosen != check_files)
+        return "--changed belongs to --check";
+    if (options->format == FORMAT_SARIF && *chosen == diff)
+        return "--diff has no findings, and so no SARIF: --format=text or json";
     if (options->live && *chosen != test_files)
         return "--live belongs to --test";
     if (import_only && *chosen != import)

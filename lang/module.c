@@ -273,8 +273,10 @@ struct source *source_load(struct compilation *compilation, const char *path)
 
 struct module *module_parse(struct compilation *compilation, struct str name, struct str text)
 {
+    char here[PATH_MAX];
     compilation_prelude(compilation);
-    return parse_module(compilation, source_add(&compilation->sources, name, STR(""), text), name, NULL);
+    struct str folder = realpath(".", here) ? str_copy(compilation->arena, str_from(here)) : STR("/nowhere"); // imports start in it
+    return parse_module(compilation, source_add(&compilation->sources, name, folder, text), name, NULL);
 }
 
 struct str name_list_text(struct arena *arena, const struct name_list *path, const char *separator)

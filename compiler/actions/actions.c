@@ -15,10 +15,11 @@ int usage_error(const char *message)
 
 void print_findings(const struct options *options, struct compilation *compilation)
 {
-    if (options->json)
-        report_json(stdout, compilation->arena, compilation);
-    else
-        report_text(stderr, compilation, options->color);
+    switch (options->format) {
+    case FORMAT_TEXT: report_text(stderr, compilation, options->color); break;
+    case FORMAT_JSON: report_json(stdout, compilation->arena, compilation); break;
+    case FORMAT_SARIF: report_sarif(stdout, compilation->arena, &compilation, 1); break;
+    }
 }
 
 int status_of(const struct options *options, const struct compilation *compilation)

@@ -7,13 +7,16 @@
 #include "compiler/import/seccomp.h"
 
 enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE };
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SARIF };
 
 struct options {
     const char *question, *emit, *output;
     struct driver_options driver;
     enum arch target;
     struct import_options import;
-    bool json, deny_warnings, color, no_proof, live;
+    enum format format;
+    const char *changed; // a commit: only what differs from it, and what imports that
+    bool deny_warnings, color, no_proof, live;
 };
 
 int check_files(const struct options *, char **files);

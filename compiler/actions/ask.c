@@ -39,7 +39,7 @@ int diff(const struct options *options, char **files)
     int status = STATUS_CLEAN;
     if (found) {
         struct text out = {.arena = compilation->arena};
-        if (options->json)
+        if (options->format == FORMAT_JSON)
             diff_json(&out, found);
         else
             diff_text(&out, found);

@@ -1,6 +1,28 @@
-// `sbxc --check`: warnings, obligations, proofs, for every policy of a file.
+// `sbxc --check`: warnings, obligations, proofs, for every policy of every file.
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "compiler/actions/actions.h"
+#include "compiler/actions/files.h"
 #include "compiler/lint.h"
+#include "compiler/report/report.h"
+
+struct checked { // one file
+    struct compilation *compilation;
+    const char *problem; // with the options
+    bool skipped;        // it neither changed nor imports what did
+};
+
+struct checks {
+    const struct options *options;
+    const struct file_list *files;
+    struct str standard_input;
+    const struct map *changed; // NULL: all are looked at
+    struct checked *checked;
+    size_t next; // to be taken by a thread
+};
 
 // Checks one policy: its meaning, its obligations, the filters it would give.
 static void check_policy(const struct options *options, struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
@@ -12,34 +34,128 @@ static void check_policy(const struct options *options, struct compilation *comp
         make_plan(options, policy);
 }
 
-static int check_file(const struct options *options, const char *path)
+static bool is_changed(const struct compilation *compilation, const struct map *changed)
 {
-    struct compilation *compilation = compilation_new(arena_new());
-    const char *problem = driver_roots(compilation, &options->driver);
-    struct module *module = problem ? NULL : module_load(compilation, path);
-    if (module && compilation->diagnostics.errors == 0) {
-        struct policy_decl *chosen = options->driver.policy || options->driver.value_count ? driver_select(compilation, module, &options->driver) : NULL;
-        struct expr **values = chosen ? driver_values(compilation, chosen, &options->driver, &problem) : NULL;
-        if (chosen && values)
-            check_policy(options, compilation, chosen, values);
-        for (struct policy_decl *decl = module->policies; decl && !chosen; decl = decl->next)
-            if (can_be_built(decl) && !(options->driver.policy || options->driver.value_count))
-                check_policy(options, compilation, decl, NULL);
-        for (struct group_decl *group = module->groups; group; group = group->next)
-            group_find(compilation, module, group->name.text);
-    }
-    print_findings(options, compilation);
-    int status = problem ? usage_error(problem) : status_of(options, compilation);
-    compilation_free(compilation);
-    return status;
+    for (const struct module *module = compilation->modules; module; module = module->next)
+        if (map_get(changed, module->key))
+            return true;
+    return false;
 }
 
-int check_files(const struct options *options, char **files)
+static struct checked check_file(const struct checks *checks, const char *path)
+{
+    const struct options *options = checks->options;
+    struct compilation *compilation = compilation_new(arena_new());
+    struct checked result = {.compilation = compilation, .problem = driver_roots(compilation, &options->driver)};
+    if (result.problem)
+        return result;
+    struct module *module = strcmp(path, "-") == 0 ? module_parse(compilation, STR("<stdin>"), checks->standard_input) : module_load(compilation, path);
+    if (checks->changed && module && !is_changed(compilation, checks->changed)) {
+        result.skipped = true;
+        return result;
+    }
+    if (!module || compilation->diagnostics.errors)
+        return result;
+    bool one = options->driver.policy || options->driver.value_count;
+    struct policy_decl *chosen = one ? driver_select(compilation, module, &options->driver) : NULL;
+    struct expr **values = chosen ? driver_values(compilation, chosen, &options->driver, &result.problem) : NULL;
+    if (values)
+        check_policy(options, compilation, chosen, values);
+    for (struct policy_decl *decl = module->policies; decl && !one; decl = decl->next)
+        if (can_be_built(decl))
+            check_policy(options, compilation, decl, NULL);
+    for (struct group_decl *group = module->groups; group; group = group->next)
+        group_find(compilation, module, group->name.text);
+    return result;
+}
+
+static void *work(void *context)
+{
+    struct checks *checks = context;
+    for (;;) {
+        size_t mine = __atomic_fetch_add(&checks->next, 1, __ATOMIC_RELAXED);
+        if (mine >= checks->files->count)
+            return NULL;
+        checks->checked[mine] = check_file(checks, checks->files->paths[mine]);
+    }
+}
+
+// Compilations share nothing, so files are checked side by side; what is found is printed in their order.
+static void check_all(struct checks *checks)
+{
+    enum { THREADS_MOST = 16, FILES_ALONE = 2 };
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    pthread_t threads[THREADS_MOST];
+    int started = 0;
+    while (checks->files->count > FILES_ALONE && started + 1 < processors && started < THREADS_MOST && (size_t)started + 1 < checks->files->count &&
+           pthread_create(&threads[started], NULL, work, checks) == 0)
+        started++;
+    work(checks);
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static int worse(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static int print_all(const struct options *options, const struct checks *checks, struct arena *arena)
 {
     int worst = STATUS_CLEAN;
-    for (; *files; files++) {
-        int status = check_file(options, *files);
-        worst = status > worst ? status : worst;
+    struct compilation **all = NEW_ARRAY(arena, struct compilation *, checks->files->count);
+    size_t count = 0;
+    for (size_t i = 0; i < checks->files->count; i++) {
+        const struct checked *checked = &checks->checked[i];
+        if (checked->skipped)
+            continue;
+        all[count++] = checked->compilation;
+        if (options->format != FORMAT_SARIF)
+            print_findings(options, checked->compilation);
+        worst = worse(worst, checked->problem ? usage_error(checked->problem) : status_of(options, checked->compilation));
     }
+    if (options->format == FORMAT_SARIF)
+        report_sarif(stdout, arena, all, count);
     return worst;
+}
+
+static const char *read_standard_input(struct arena *arena, struct str *text)
+{
+    struct text read = {.arena = arena};
+    char buffer[16384];
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
+        text_add(&read, buffer, n);
+        if (read.length > SOURCE_LARGEST)
+            return "standard input is larger than 8 MiB, which no policy is";
+    }
+    text_add(&read, "\0\0", 2); // as a scanner wants it
+    *text = (struct str){read.data, read.length - 2};
+    return NULL;
+}
+
+int check_files(const struct options *options, char **paths)
+{
+    struct arena *arena = arena_new();
+    struct file_list files = {.arena = arena};
+    struct map changed;
+    struct checks checks = {.options = options, .files = &files};
+    const char *problem = options->changed ? files_changed(arena, options->changed, &changed) : NULL;
+    checks.changed = options->changed ? &changed : NULL;
+    for (bool read = false; *paths && !problem; paths++) {
+        if (strcmp(*paths, "-") == 0 && !read) {
+            read = true;
+            problem = read_standard_input(arena, &checks.standard_input);
+        }
+        problem = problem ? problem : files_add(&files, *paths);
+    }
+    int status = problem ? usage_error(problem) : STATUS_CLEAN;
+    if (!problem) {
+        checks.checked = NEW_ARRAY(arena, struct checked, files.count);
+        check_all(&checks);
+        status = print_all(options, &checks, arena);
+        for (size_t i = 0; i < files.count; i++)
+            compilation_free(checks.checked[i].compilation);
+    }
+    arena_free(arena);
+    return status;
 }

@@ -1,0 +1,17 @@
+// Which files an action is about: those named, those in folders that are named, and of them maybe only what changed.
+#pragma once
+
+#include "lang/arena.h"
+
+struct file_list {
+    struct arena *arena;
+    const char **paths;
+    size_t count, capacity;
+};
+
+// Adds a file, or every .sbx file beneath a folder, in the order of their names; folders whose name starts with `.` are left out. NULL, or what
+// is wrong.
+const char *files_add(struct file_list *, const char *path);
+
+// The resolved paths of what differs from a commit in the working folder's repository, new files included (git-diff(1)). NULL, or what is wrong.
+const char *files_changed(struct arena *, const char *commit, struct map *changed);
