@@ -14,6 +14,7 @@ static const char help[] =
     "       sbxc --test [--live] FILE...             the expectations, as TAP; --live: also what the sandbox does here\n"
     "       sbxc --why 'OPERATION' FILE              the verdict and the rules behind it, as for\n"
     "                                                'write \"/etc\"' or 'syscall ioctl where request == TIOCSTI'\n"
+    "       sbxc --fmt [--write|--diff] FILE|FOLDER|-...   the canonical layout: printed, written, or shown as a difference\n"
     "       sbxc --diff OLD NEW                      what becomes allowed (+), denied (-) or otherwise (~); exit 1 when wider\n"
     "       sbxc --emit=WHAT [-o OUT] FILE           plan, seccomp (struct sock_filter bytes) or seccomp-asm\n"
     "       sbxc --explain SBX0421                   what a finding means, with examples\n"
@@ -43,6 +44,8 @@ enum {
     OPTION_IMPORT,
     OPTION_EXPLAIN,
     OPTION_LIVE,
+    OPTION_FMT,
+    OPTION_WRITE,
     OPTION_CAPABILITIES,
     OPTION_KERNEL,
     OPTION_POLICY,
@@ -62,6 +65,8 @@ static const struct option long_options[] = {
     {"why", required_argument, NULL, OPTION_WHY},
     {"emit", required_argument, NULL, OPTION_EMIT},
     {"diff", no_argument, NULL, OPTION_DIFF},
+    {"fmt", no_argument, NULL, OPTION_FMT},
+    {"write", no_argument, NULL, OPTION_WRITE},
     {"live", no_argument, NULL, OPTION_LIVE},
     {"explain", no_argument, NULL, OPTION_EXPLAIN},
     {"import", required_argument, NULL, OPTION_IMPORT},
@@ -129,7 +134,10 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             if (strcmp(optarg, "plan") != 0 && strcmp(optarg, "seccomp") != 0 && strcmp(optarg, "seccomp-asm") != 0)
                 return "--emit gives plan, seccomp or seccomp-asm";
             break;
-        case OPTION_DIFF: action = diff; break;
+        case OPTION_DIFF: // of two policies, or with --fmt of a file and its layout
+            action = *chosen == format_files ? NULL : diff;
+            options->fmt_diff = true;
+            break;
         case OPTION_EXPLAIN: action = explain; break;
         case OPTION_IMPORT:
             action = import;
@@ -158,6 +166,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             if (options->format == FORMAT_TEXT && strcmp(optarg, "text") != 0)
                 return "--format is text, json or sarif";
             break;
+        case OPTION_FMT: action = format_files; break;
+        case OPTION_WRITE: options->fmt_write = true; break;
         case OPTION_LIVE: options->live = true; break;
         case OPTION_CHANGED: options->changed = optarg; break;
         case OPTION_DENY: options->deny_warnings = true; break;
@@ -171,6 +181,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_HELP: fputs(help, stdout); exit(STATUS_CLEAN);
         default: return "that option is not known, or lacks its value";
         }
+        if (action == format_files && *chosen == diff)
+            *chosen = NULL; // --diff --fmt
         if (action && *chosen)
             return "one thing to do at a time";
         *chosen = action ? action : *chosen;
@@ -186,6 +198,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return "--changed belongs to --check";
     if (options->format == FORMAT_SARIF && *chosen == diff)
         return "--diff has no findings, and so no SARIF: --format=text or json";
+    if (options->fmt_write && (*chosen != format_files || options->fmt_diff))
+        return "--write belongs to --fmt, without --diff";
     if (options->live && *chosen != test_files)
         return "--live belongs to --test";
     if (import_only && *chosen != import)

@@ -196,3 +196,16 @@ struct str literal_string(struct parse *parse, struct span span, const char *tex
     }
     return (struct str){value, used};
 }
+
+void parse_note_token(struct parse *parse)
+{
+    struct token_list *list = parse->tokens;
+    if (!list)
+        return;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 1024;
+        list->spans = arena_grow(parse->arena, list->spans, list->count * sizeof *list->spans, capacity * sizeof *list->spans);
+        list->capacity = capacity;
+    }
+    list->spans[list->count++] = parse->token;
+}

@@ -12,6 +12,10 @@ struct parse {
     struct span token, previous; // the last two tokens
     bool question;               // read one operation (`--why`), not a module
     bool started;
+    struct token_list { // every token, when someone wants them; NULL otherwise
+        struct span *spans;
+        size_t count, capacity;
+    } * tokens;
     struct module *module;       // result: a module,
     struct operation *operation; // or an operation
 };
@@ -19,6 +23,8 @@ struct parse {
 // Parses parse->source into parse->module or parse->operation. Errors are recorded as diagnostics; what could be read is kept,
 // so that the checker finds more of them in one run.
 void parse_source(struct parse *);
+
+void parse_note_token(struct parse *); // the scanner's: the last token, for the list
 
 // The literals, from the scanner; each records what is wrong with it.
 struct expr *literal_number(struct parse *, struct span, const char *text, size_t length);

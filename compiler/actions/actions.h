@@ -16,7 +16,7 @@ struct options {
     struct import_options import;
     enum format format;
     const char *changed; // a commit: only what differs from it, and what imports that
-    bool deny_warnings, color, no_proof, live;
+    bool deny_warnings, color, no_proof, live, fmt_write, fmt_diff;
 };
 
 int check_files(const struct options *, char **files);
@@ -26,6 +26,7 @@ int diff(const struct options *, char **files);
 int emit(const struct options *, char **files);
 int import(const struct options *, char **files);
 int explain(const struct options *, char **files);
+int format_files(const struct options *, char **files);
 
 // ---- what they share (actions.c) ----
 

@@ -119,20 +119,6 @@ static int print_all(const struct options *options, const struct checks *checks,
     return worst;
 }
 
-static const char *read_standard_input(struct arena *arena, struct str *text)
-{
-    struct text read = {.arena = arena};
-    char buffer[16384];
-    for (size_t n; (n = fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
-        text_add(&read, buffer, n);
-        if (read.length > SOURCE_LARGEST)
-            return "standard input is larger than 8 MiB, which no policy is";
-    }
-    text_add(&read, "\0\0", 2); // as a scanner wants it
-    *text = (struct str){read.data, read.length - 2};
-    return NULL;
-}
-
 int check_files(const struct options *options, char **paths)
 {
     struct arena *arena = arena_new();
@@ -144,7 +130,7 @@ int check_files(const struct options *options, char **paths)
     for (bool read = false; *paths && !problem; paths++) {
         if (strcmp(*paths, "-") == 0 && !read) {
             read = true;
-            problem = read_standard_input(arena, &checks.standard_input);
+            problem = files_read_input(arena, &checks.standard_input);
         }
         problem = problem ? problem : files_add(&files, *paths);
     }

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lang/source.h"
+
 extern char **environ;
 
 static void add(struct file_list *list, const char *path)
@@ -60,6 +62,20 @@ const char *files_add(struct file_list *list, const char *path)
         return add_folder(list, str_copy(list->arena, (struct str){path, length}).text, 0);
     }
     add(list, path);
+    return NULL;
+}
+
+const char *files_read_input(struct arena *arena, struct str *text)
+{
+    struct text read = {.arena = arena};
+    char buffer[16384];
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
+        text_add(&read, buffer, n);
+        if (read.length > SOURCE_LARGEST)
+            return "standard input is larger than 8 MiB, which no policy is";
+    }
+    text_add(&read, "\0\0", 2); // as a scanner wants it
+    *text = (struct str){read.data, read.length - 2};
     return NULL;
 }
 

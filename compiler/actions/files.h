@@ -13,5 +13,8 @@ struct file_list {
 // is wrong.
 const char *files_add(struct file_list *, const char *path);
 
+// All of standard input, with two NULs behind it. NULL, or what is wrong.
+const char *files_read_input(struct arena *, struct str *text);
+
 // The resolved paths of what differs from a commit in the working folder's repository, new files included (git-diff(1)). NULL, or what is wrong.
 const char *files_changed(struct arena *, const char *commit, struct map *changed);

@@ -6,6 +6,7 @@
 #include "compiler/lower.h"
 #include "compiler/obligations.h"
 #include "lang/check.h"
+#include "lang/format.h"
 #include "lang/parse.h"
 
 #include <stdlib.h>
@@ -27,6 +28,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     struct compilation *compilation = compilation_new(arena_new());
     struct module *module = module_load(compilation, path);
+    const struct str *laid_out = module ? format_source(compilation->arena, module->source) : NULL;
+    if (laid_out) { // keeps every word, which it sees to itself, and is the same when done again
+        struct source again = *module->source;
+        again.text = *laid_out;
+        const struct str *twice = format_source(compilation->arena, &again);
+        if (!twice || !str_equal(*twice, *laid_out))
+            abort();
+    }
     if (module && compilation->diagnostics.errors == 0)
         for (struct policy_decl *decl = module->policies; decl; decl = decl->next) {
             struct policy *policy = policy_build(compilation, decl, NULL);

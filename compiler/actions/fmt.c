@@ -1,0 +1,112 @@
+// `sbxc --fmt`: files in their canonical layout.
+#include <errno.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compiler/actions/actions.h"
+#include "compiler/actions/files.h"
+#include "lang/format.h"
+
+extern char **environ;
+
+static int fail(const char *what, const char *path)
+{
+    fprintf(stderr, "sbxc: cannot %s %s: %s\n", what, path, strerror(errno));
+    return STATUS_USAGE;
+}
+
+// Writes beside the file and moves into its place, so that nobody ever reads half of it.
+static int replace(struct arena *arena, const char *path, struct str text)
+{
+    struct stat status;
+    char *real = realpath(path, NULL); // a link stays a link
+    if (!real || stat(real, &status) != 0) {
+        free(real);
+        return fail("look at", path);
+    }
+    char *beside = (char *)str_format(arena, "%s.XXXXXX", real).text;
+    int fd = mkstemp(beside), result = STATUS_CLEAN;
+    if (fd < 0 || write(fd, text.text, text.length) != (ssize_t)text.length || fchmod(fd, status.st_mode & 07777) != 0 || close(fd) != 0 ||
+        rename(beside, real) != 0) {
+        result = fail("write", path);
+        if (fd >= 0)
+            unlink(beside);
+    }
+    free(real);
+    return result;
+}
+
+// Shows what would change, by diff(1).
+static int show(struct arena *arena, const char *path, struct str text)
+{
+    FILE *formatted = tmpfile();
+    if (!formatted || fwrite(text.text, 1, text.length, formatted) != text.length || fflush(formatted) != 0)
+        return fail("write", "a temporary file");
+    rewind(formatted);
+    const char *label = str_format(arena, "%s as sbxc writes it", path).text;
+    const char *arguments[] = {"diff", "-u", "--label", path, "--label", label, "--", path, "-", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status = 0;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, fileno(formatted), STDIN_FILENO);
+    fflush(stdout);
+    errno = posix_spawnp(&pid, "diff", &actions, NULL, (char *const *)arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    int result = errno ? fail("run", "diff") : STATUS_ERRORS;
+    while (result == STATUS_ERRORS && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    fclose(formatted);
+    return result;
+}
+
+static int format_one(const struct options *options, const char *path, struct str standard_input)
+{
+    struct compilation *compilation = compilation_new(arena_new());
+    bool input = strcmp(path, "-") == 0;
+    const char *problem = driver_roots(compilation, &options->driver);
+    struct module *module = problem ? NULL : input ? module_parse(compilation, STR("<stdin>"), standard_input) : module_load(compilation, path);
+    int status = problem ? usage_error(problem) : STATUS_CLEAN;
+    if (!module || compilation->diagnostics.errors) { // left alone
+        if (!problem)
+            print_findings(options, compilation);
+        status = problem ? status : status_of(options, compilation);
+    } else {
+        const struct str *text = format_source(compilation->arena, module->source);
+        bool same = text && str_equal(*text, module->source->text);
+        if (!text)
+            status = STATUS_ERRORS;
+        else if (options->fmt_write && !input)
+            status = same ? STATUS_CLEAN : replace(compilation->arena, path, *text);
+        else if (options->fmt_diff && !input)
+            status = same ? STATUS_CLEAN : show(compilation->arena, path, *text);
+        else
+            status = write_output(NULL, *text);
+    }
+    compilation_free(compilation);
+    return status;
+}
+
+int format_files(const struct options *options, char **paths)
+{
+    struct arena *arena = arena_new();
+    struct file_list files = {.arena = arena};
+    struct str standard_input = STR("");
+    const char *problem = NULL;
+    for (; *paths && !problem; paths++) {
+        if (strcmp(*paths, "-") == 0 && !standard_input.length)
+            problem = files_read_input(arena, &standard_input);
+        problem = problem ? problem : files_add(&files, *paths);
+    }
+    int worst = problem ? usage_error(problem) : STATUS_CLEAN;
+    for (size_t i = 0; i < files.count && !problem; i++) {
+        int status = format_one(options, files.paths[i], standard_input);
+        worst = status > worst ? status : worst;
+    }
+    arena_free(arena);
+    return worst;
+}
