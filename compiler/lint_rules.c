@@ -148,6 +148,23 @@ static void find_covered_capabilities(struct policy *policy, const struct rule *
     }
 }
 
+static struct span whole_statement(const struct policy *policy, struct span span) // with its `;`, and its line where it has one of its own
+{
+    const struct source *source = source_of(&policy->compilation->sources, span);
+    struct str text = source ? source->text : STR("");
+    while (span.end < text.length && (text.text[span.end] == ' ' || text.text[span.end] == ';'))
+        if (text.text[span.end++] == ';')
+            break;
+    uint32_t start = span.start, end = span.end;
+    while (start > 0 && (text.text[start - 1] == ' ' || text.text[start - 1] == '\t'))
+        start--;
+    while (end < text.length && text.text[end] == ' ')
+        end++;
+    if (start > 0 && text.text[start - 1] == '\n' && end < text.length && text.text[end] == '\n')
+        return (struct span){span.source, start, end + 1};
+    return (struct span){span.source, span.start, end};
+}
+
 // A deny that meets the rule, for a label.
 static const struct rule *deny_of(struct policy *policy, const struct rule *rule)
 {
@@ -179,6 +196,7 @@ void lint_allows(struct policy *policy)
             if (d) {
                 diagnostic_label(diagnostics, d, rule->span, "all of this is allowed already");
                 diagnostic_label(diagnostics, d, covered_by[i]->span, "by this");
+                diagnostic_fix(diagnostics, d, true, whole_statement(policy, rule->span), "%s", "");
             }
         } else if (!many && operation_find(policy, rule, true, &allowed) == 0) {
             const struct rule *deny = deny_of(policy, rule);

@@ -14,6 +14,7 @@ static const char help[] =
     "       sbxc --test [--live] FILE...             the expectations, as TAP; --live: also what the sandbox does here\n"
     "       sbxc --why 'OPERATION' FILE              the verdict and the rules behind it, as for\n"
     "                                                'write \"/etc\"' or 'syscall ioctl where request == TIOCSTI'\n"
+    "       sbxc --fix FILE|FOLDER...                applies the fixes that are certain, then checks\n"
     "       sbxc --fmt [--write|--diff] FILE|FOLDER|-...   the canonical layout: printed, written, or shown as a difference\n"
     "       sbxc --diff OLD NEW                      what becomes allowed (+), denied (-) or otherwise (~); exit 1 when wider\n"
     "       sbxc --emit=WHAT [-o OUT] FILE           plan, seccomp (struct sock_filter bytes) or seccomp-asm\n"
@@ -45,6 +46,7 @@ enum {
     OPTION_EXPLAIN,
     OPTION_LIVE,
     OPTION_FMT,
+    OPTION_FIX,
     OPTION_WRITE,
     OPTION_CAPABILITIES,
     OPTION_KERNEL,
@@ -65,6 +67,7 @@ static const struct option long_options[] = {
     {"why", required_argument, NULL, OPTION_WHY},
     {"emit", required_argument, NULL, OPTION_EMIT},
     {"diff", no_argument, NULL, OPTION_DIFF},
+    {"fix", no_argument, NULL, OPTION_FIX},
     {"fmt", no_argument, NULL, OPTION_FMT},
     {"write", no_argument, NULL, OPTION_WRITE},
     {"live", no_argument, NULL, OPTION_LIVE},
@@ -166,6 +169,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             if (options->format == FORMAT_TEXT && strcmp(optarg, "text") != 0)
                 return "--format is text, json or sarif";
             break;
+        case OPTION_FIX: action = fix_files; break;
         case OPTION_FMT: action = format_files; break;
         case OPTION_WRITE: options->fmt_write = true; break;
         case OPTION_LIVE: options->live = true; break;

@@ -154,7 +154,9 @@ edition:
     }
   | %empty {
         struct span first = {@$.source, parse->token.start, parse->token.end};
-        diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0201, first), first, "a policy file starts with `sbx 1;`");
+        struct diagnostic *missing = diagnose(parse->diagnostics, SBX0201, first);
+        diagnostic_label(parse->diagnostics, missing, first, "a policy file starts with `sbx 1;`");
+        diagnostic_fix(parse->diagnostics, missing, true, (struct span){first.source, 0, 0}, "sbx 1;\n");
     }
   ;
 
@@ -536,6 +538,10 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
         struct span gap = {parse->previous.source, parse->previous.end, parse->previous.end};
         struct diagnostic *missing = diagnose(parse->diagnostics, SBX0103, gap, STR_ARGS(token_text(parse, parse->previous)));
         diagnostic_label(parse->diagnostics, missing, gap, "a `;` ends the statement");
+        struct str before = token_text(parse, parse->previous), after = token_text(parse, here);
+        bool closed = before.text[0] != '"' || (before.length > 1 && before.text[before.length - 1] == '"');
+        bool ends = at_end || str_is(after, "}") || memchr(before.text + before.length, '\n', here.start - gap.end); // a line, or a block
+        diagnostic_fix(parse->diagnostics, missing, closed && ends, gap, ";");
         if (!at_end)
             diagnostic_label(parse->diagnostics, missing, here, "`%.*s` can't go on from it", STR_ARGS(token_text(parse, here)));
         return 0;

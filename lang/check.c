@@ -32,6 +32,8 @@ static bool check_operation(struct scope *scope, const struct operation *operati
                     nearest_offer(&nearest, str_from(constant_row(i)->name));
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0601, name->name.span, STR_ARGS(name->name.text));
             diagnostic_suggest(scope->diagnostics, d, name->name.span, "", &nearest, "capabilities(7) lists them, as CAP_KILL");
+            if (capability_find(nearest.wrong) >= 0)
+                diagnostic_fix(scope->diagnostics, d, true, name->name.span, "%.*s", STR_ARGS(nearest.wrong));
             good = false;
         }
         return good;

@@ -33,7 +33,17 @@ bool check_view_path(struct compilation *compilation, const struct expr *expr)
         start = i + 1;
     }
     if (problem) {
-        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0401, expr->span, STR_ARGS(path)), expr->span, "%s", problem);
+        struct diagnostic *d = diagnose(diagnostics, SBX0401, expr->span, STR_ARGS(path));
+        diagnostic_label(diagnostics, d, expr->span, "%s", problem);
+        size_t end = path.length;
+        while (end > 1 && path.text[end - 1] == '/')
+            end--;
+        bool trailing = end < path.length && path.text[0] == '/' && expr->span.end - expr->span.start == path.length + 2;
+        for (size_t i = 0; i < end && trailing; i++) // nothing else is wrong with it
+            trailing = path.text[i] != '"' && path.text[i] != '\\' && (i == 0 || path.text[i] != '/' || path.text[i - 1] != '/') &&
+                       !(path.text[i] == '.' && i && path.text[i - 1] == '/');
+        if (trailing)
+            diagnostic_fix(diagnostics, d, true, expr->span, "\"%.*s\"", (int)end, path.text);
         return false;
     }
     for (size_t i = 0; i < path.length; i++)

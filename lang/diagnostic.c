@@ -75,10 +75,25 @@ void diagnostic_suggest(struct diagnostics *diagnostics, struct diagnostic *diag
     va_start(args, format);
     struct str otherwise = str_vformat(diagnostics->arena, format, args);
     va_end(args);
-    if (nearest->best.length)
+    if (nearest->best.length) {
         diagnostic_label(diagnostics, diagnostic, span, "did you mean `%s%.*s`?", sigil, STR_ARGS(nearest->best));
-    else
+        if (span.end - span.start == nearest->wrong.length + strlen(sigil)) // what was wrong is all that stands there
+            diagnostic_fix(diagnostics, diagnostic, false, span, "%s%.*s", sigil, STR_ARGS(nearest->best));
+    } else
         diagnostic_label(diagnostics, diagnostic, span, "%.*s", STR_ARGS(otherwise));
+}
+
+void diagnostic_fix(struct diagnostics *diagnostics, struct diagnostic *diagnostic, bool certain, struct span span, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct fix **end = &diagnostic->fixes;
+    while (*end)
+        end = &(*end)->next;
+    *end = NEW(diagnostics->arena, struct fix);
+    **end = (struct fix){span, str_vformat(diagnostics->arena, format, args), NULL};
+    diagnostic->fix_is_certain = certain;
+    va_end(args);
 }
 
 void diagnostic_help(struct diagnostics *diagnostics, struct diagnostic *diagnostic, const char *format, ...)

@@ -20,6 +20,12 @@ struct label {
     struct label *next;
 };
 
+struct fix { // replace what stands there; of no length: insert
+    struct span span;
+    struct str text;
+    struct fix *next; // all of them belong together
+};
+
 struct diagnostic {
     enum code code;
     enum severity severity;
@@ -28,6 +34,8 @@ struct diagnostic {
     struct str label;   // what to say under it
     struct label *others;
     struct str help; // may be empty
+    struct fix *fixes;
+    bool fix_is_certain; // it says what was meant, or keeps the meaning: `--fix` applies it; else it is only offered
     struct diagnostic *next;
 };
 
@@ -49,7 +57,9 @@ void diagnostics_init(struct diagnostics *, struct arena *);
 struct diagnostic *diagnose(struct diagnostics *, enum code, struct span, ...);
 void diagnostic_label(struct diagnostics *, struct diagnostic *, struct span, const char *format, ...)
     __attribute__((format(printf, 4, 5))); // the primary place when it has the primary span, else another
-// A label that says "did you mean `<sigil>name`?" where a name is near; else what the format says.
+// A label that says "did you mean `<sigil>name`?" where a name is near, which is offered as a fix; else what the format says.
 void diagnostic_suggest(struct diagnostics *, struct diagnostic *, struct span, const char *sigil, const struct nearest *, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
+// What to write instead. `certain` as above; the last call decides.
+void diagnostic_fix(struct diagnostics *, struct diagnostic *, bool certain, struct span, const char *format, ...) __attribute__((format(printf, 5, 6)));
 void diagnostic_help(struct diagnostics *, struct diagnostic *, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -26,6 +26,7 @@ int diff(const struct options *, char **files);
 int emit(const struct options *, char **files);
 int import(const struct options *, char **files);
 int explain(const struct options *, char **files);
+int fix_files(const struct options *, char **files);
 int format_files(const struct options *, char **files);
 
 // ---- what they share (actions.c) ----

@@ -1,4 +1,5 @@
 // `sbxc --check`: warnings, obligations, proofs, for every policy of every file.
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,4 +145,80 @@ int check_files(const struct options *options, char **paths)
     }
     arena_free(arena);
     return status;
+}
+
+// ---- fixing -------------------------------------------------------------------------------------------------------------------------------
+
+static int by_place(const void *a, const void *b)
+{
+    const struct fix *x = *(const struct fix *const *)a, *y = *(const struct fix *const *)b;
+    return (x->span.start > y->span.start) - (x->span.start < y->span.start);
+}
+
+// Applies what is certain in a file of its own; of two fixes that overlap the first, for the next round looks again. Returns how many findings.
+static unsigned apply_fixes(struct compilation *compilation, const struct source *source, struct str *fixed)
+{
+    size_t most = 0, count = 0;
+    unsigned findings = 0;
+    for (const struct diagnostic *d = compilation->diagnostics.first; d; d = d->next)
+        for (const struct fix *fix = d->fixes; fix; fix = fix->next)
+            most++;
+    const struct fix **fixes = NEW_ARRAY(compilation->arena, const struct fix *, most + 1);
+    for (const struct diagnostic *d = compilation->diagnostics.first; d; d = d->next)
+        for (const struct fix *fix = d->fix_is_certain ? d->fixes : NULL; fix; fix = fix->next)
+            if (fix->span.source == source->number)
+                fixes[count++] = fix;
+    qsort(fixes, count, sizeof *fixes, by_place);
+    struct text text = {.arena = compilation->arena};
+    uint32_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (fixes[i]->span.start < at)
+            continue;
+        text_add(&text, source->text.text + at, fixes[i]->span.start - at);
+        text_add(&text, fixes[i]->text.text, fixes[i]->text.length);
+        at = fixes[i]->span.end;
+        findings++;
+    }
+    text_add(&text, source->text.text + at, source->text.length - at);
+    *fixed = text_str(&text);
+    return findings;
+}
+
+static const struct source *own_source(const struct compilation *compilation, const char *path)
+{
+    for (uint32_t i = 0; i < compilation->sources.count; i++)
+        if (str_is(compilation->sources.list[i]->name, path))
+            return compilation->sources.list[i];
+    return NULL;
+}
+
+int fix_files(const struct options *options, char **paths)
+{
+    enum { ROUNDS_MOST = 10 }; // a fix may show what another finding hid
+    struct arena *arena = arena_new();
+    struct file_list files = {.arena = arena};
+    struct checks checks = {.options = options, .files = &files};
+    const char *problem = NULL;
+    for (char **path = paths; *path && !problem; path++)
+        problem = strcmp(*path, "-") == 0 ? "--fix mends files, and not standard input" : files_add(&files, *path);
+    int status = problem ? usage_error(problem) : STATUS_CLEAN;
+    for (size_t i = 0; i < files.count && status == STATUS_CLEAN; i++) {
+        unsigned total = 0, findings = 1;
+        for (int round = 0; round < ROUNDS_MOST && findings && status == STATUS_CLEAN; round++) {
+            struct checked checked = check_file(&checks, files.paths[i]);
+            const struct source *source = own_source(checked.compilation, files.paths[i]);
+            struct str fixed;
+            findings = source ? apply_fixes(checked.compilation, source, &fixed) : 0;
+            total += findings;
+            if (findings && !files_replace(arena, files.paths[i], fixed)) {
+                fprintf(stderr, "sbxc: cannot write %s: %s\n", files.paths[i], strerror(errno));
+                status = STATUS_USAGE;
+            }
+            compilation_free(checked.compilation);
+        }
+        if (total)
+            fprintf(stderr, "%s: %u fixed\n", files.paths[i], total);
+    }
+    arena_free(arena);
+    return status == STATUS_CLEAN ? check_files(options, paths) : status; // what is left
 }

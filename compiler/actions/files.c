@@ -135,3 +135,24 @@ const char *files_changed(struct arena *arena, const char *commit, struct map *c
         add_changed(arena, top, names, changed);
     return NULL;
 }
+
+// ---- writing ------------------------------------------------------------------------------------------------------------------------------
+
+bool files_replace(struct arena *arena, const char *path, struct str text)
+{
+    struct stat status;
+    char real[PATH_MAX]; // a link stays a link
+    if (!realpath(path, real) || stat(real, &status) != 0)
+        return false;
+    char *beside = (char *)str_format(arena, "%s.XXXXXX", real).text;
+    int fd = mkstemp(beside);
+    if (fd < 0)
+        return false;
+    bool good = write(fd, text.text, text.length) == (ssize_t)text.length && fchmod(fd, status.st_mode & 07777) == 0;
+    good = close(fd) == 0 && good && rename(beside, real) == 0;
+    int error = errno;
+    if (!good)
+        unlink(beside);
+    errno = error;
+    return good;
+}

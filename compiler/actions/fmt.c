@@ -3,7 +3,6 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,27 +16,6 @@ static int fail(const char *what, const char *path)
 {
     fprintf(stderr, "sbxc: cannot %s %s: %s\n", what, path, strerror(errno));
     return STATUS_USAGE;
-}
-
-// Writes beside the file and moves into its place, so that nobody ever reads half of it.
-static int replace(struct arena *arena, const char *path, struct str text)
-{
-    struct stat status;
-    char *real = realpath(path, NULL); // a link stays a link
-    if (!real || stat(real, &status) != 0) {
-        free(real);
-        return fail("look at", path);
-    }
-    char *beside = (char *)str_format(arena, "%s.XXXXXX", real).text;
-    int fd = mkstemp(beside), result = STATUS_CLEAN;
-    if (fd < 0 || write(fd, text.text, text.length) != (ssize_t)text.length || fchmod(fd, status.st_mode & 07777) != 0 || close(fd) != 0 ||
-        rename(beside, real) != 0) {
-        result = fail("write", path);
-        if (fd >= 0)
-            unlink(beside);
-    }
-    free(real);
-    return result;
 }
 
 // Shows what would change, by diff(1).
@@ -81,7 +59,7 @@ static int format_one(const struct options *options, const char *path, struct st
         if (!text)
             status = STATUS_ERRORS;
         else if (options->fmt_write && !input)
-            status = same ? STATUS_CLEAN : replace(compilation->arena, path, *text);
+            status = same || files_replace(compilation->arena, path, *text) ? STATUS_CLEAN : fail("write", path);
         else if (options->fmt_diff && !input)
             status = same ? STATUS_CLEAN : show(compilation->arena, path, *text);
         else

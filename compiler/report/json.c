@@ -43,6 +43,18 @@ void report_json(FILE *out, struct arena *arena, const struct compilation *compi
         json_close(w, ']');
         if (d->help.length)
             json_member(w, "help", d->help);
+        if (d->fixes) {
+            json_key(w, "fix_is_certain");
+            json_bool(w, d->fix_is_certain);
+            json_key(w, "fixes");
+            json_open(w, '[');
+            for (const struct fix *fix = d->fixes; fix; fix = fix->next) {
+                json_open(w, '{');
+                write_place(w, compilation, fix->span, fix->text);
+                json_close(w, '}');
+            }
+            json_close(w, ']');
+        }
         json_close(w, '}');
     }
     json_close(w, ']');

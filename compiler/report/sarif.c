@@ -33,25 +33,35 @@ static void write_message(struct json_writer *w, struct str text)
     json_close(w, '}');
 }
 
+static void write_region(struct json_writer *w, const struct source *source, struct span span)
+{
+    struct position from = source_position(source, span.start), to = source_position(source, span.end);
+    json_open(w, '{');
+    json_member_number(w, "startLine", from.line);
+    json_member_number(w, "startColumn", from.column);
+    json_member_number(w, "endLine", to.line);
+    json_member_number(w, "endColumn", to.column);
+    json_close(w, '}');
+}
+
+static void write_artifact(struct json_writer *w, const struct compilation *compilation, const struct source *source)
+{
+    json_key(w, "artifactLocation");
+    json_open(w, '{');
+    json_member(w, "uri", uri_of(compilation->arena, source->name));
+    json_close(w, '}');
+}
+
 static void write_location(struct json_writer *w, const struct compilation *compilation, struct span span, struct str label)
 {
     const struct source *source = source_of(&compilation->sources, span);
     json_open(w, '{');
     if (source) {
-        struct position from = source_position(source, span.start), to = source_position(source, span.end);
         json_key(w, "physicalLocation");
         json_open(w, '{');
-        json_key(w, "artifactLocation");
-        json_open(w, '{');
-        json_member(w, "uri", uri_of(compilation->arena, source->name));
-        json_close(w, '}');
+        write_artifact(w, compilation, source);
         json_key(w, "region");
-        json_open(w, '{');
-        json_member_number(w, "startLine", from.line);
-        json_member_number(w, "startColumn", from.column);
-        json_member_number(w, "endLine", to.line);
-        json_member_number(w, "endColumn", to.column);
-        json_close(w, '}');
+        write_region(w, source, span);
         json_close(w, '}');
     }
     if (label.length)
@@ -84,6 +94,40 @@ static struct str fingerprint_of(const struct compilation *compilation, const st
     return str_format(compilation->arena, "%016llx:%llu", (unsigned long long)hashes[0], (unsigned long long)hashes[1] + 1);
 }
 
+// A fix is in one file.
+static void write_fix(struct json_writer *w, const struct compilation *compilation, const struct diagnostic *d)
+{
+    const struct source *source = source_of(&compilation->sources, d->fixes->span);
+    json_key(w, "fixes");
+    json_open(w, '[');
+    json_open(w, '{');
+    json_key(w, "description");
+    json_open(w, '{');
+    json_member(w, "text", d->fixes->text.length ? str_format(compilation->arena, "write `%.*s`", STR_ARGS(d->fixes->text)) : STR("remove it"));
+    json_close(w, '}');
+    json_key(w, "artifactChanges");
+    json_open(w, '[');
+    json_open(w, '{');
+    write_artifact(w, compilation, source);
+    json_key(w, "replacements");
+    json_open(w, '[');
+    for (const struct fix *fix = d->fixes; fix; fix = fix->next) {
+        json_open(w, '{');
+        json_key(w, "deletedRegion");
+        write_region(w, source, fix->span);
+        json_key(w, "insertedContent");
+        json_open(w, '{');
+        json_member(w, "text", fix->text);
+        json_close(w, '}');
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_close(w, '}');
+    json_close(w, ']');
+    json_close(w, '}');
+    json_close(w, ']');
+}
+
 static void write_result(struct json_writer *w, const struct compilation *compilation, const struct diagnostic *d, const size_t *rule_index)
 {
     struct text text = {.arena = compilation->arena};
@@ -110,6 +154,8 @@ static void write_result(struct json_writer *w, const struct compilation *compil
                 write_location(w, compilation, label->span, label->text);
         json_close(w, ']');
     }
+    if (d->fixes && source_of(&compilation->sources, d->fixes->span))
+        write_fix(w, compilation, d);
     json_key(w, "partialFingerprints");
     json_open(w, '{');
     json_member(w, "sbxFinding/v1", fingerprint_of(compilation, d));
