@@ -522,6 +522,74 @@ static struct str token_text(const struct parse *parse, struct span span)
     return text;
 }
 
+enum habit_before { ANY, NUMBER_BEFORE, STRING_BEFORE, COMMA_BEFORE, COMPARISON_BEFORE };
+enum habit_place { ANYWHERE, TOP, POLICY_BLOCK };
+
+static const struct habit {
+    const char *word;
+    enum habit_before before;
+    enum habit_place place;
+    const char *help;
+} habits[] = {
+#define HABIT(word, before, place, help) {word, HABIT_BEFORE_##before, HABIT_PLACE_##place, help},
+#define HABIT_BEFORE_ANY ANY
+#define HABIT_BEFORE_NUMBER NUMBER_BEFORE
+#define HABIT_BEFORE_STRING STRING_BEFORE
+#define HABIT_BEFORE_COMMA COMMA_BEFORE
+#define HABIT_BEFORE_COMPARISON COMPARISON_BEFORE
+#define HABIT_PLACE_ANYWHERE ANYWHERE
+#define HABIT_PLACE_TOP TOP
+#define HABIT_PLACE_POLICY POLICY_BLOCK
+#include "lang/habits.def"
+};
+
+// What to say to someone who writes as another tool wants it; NULL when nothing is known.
+static const char *habit_help(struct str word, struct str before, enum habit_place place)
+{
+    bool stands[] = {
+        [ANY] = true,
+        [NUMBER_BEFORE] = before.length && before.text[0] >= '0' && before.text[0] <= '9',
+        [STRING_BEFORE] = before.length && before.text[0] == '"',
+        [COMMA_BEFORE] = str_is(before, ","),
+        [COMPARISON_BEFORE] = str_is(before, "==") || str_is(before, "!="),
+    };
+    for (size_t i = 0; i < sizeof habits / sizeof *habits; i++) {
+        size_t length = strlen(habits[i].word);
+        bool start = habits[i].word[length - 1] == '*';
+        if (start ? word.length < length - 1 || memcmp(word.text, habits[i].word, length - 1) != 0 : !str_is(word, habits[i].word))
+            continue;
+        if (habits[i].place != ANYWHERE && habits[i].place != place)
+            continue;
+        if (stands[habits[i].before])
+            return habits[i].help;
+    }
+    return NULL;
+}
+
+static bool expects(const yysymbol_kind_t *expected, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(yysymbol_name(expected[i]), name) == 0)
+            return true;
+    return false;
+}
+
+// Of the words that could stand there the one that is meant, in other letters or nearly.
+static struct nearest nearest_word(struct parse *parse, const yysymbol_kind_t *expected, int count, struct str word)
+{
+    struct str lower = str_copy(parse->arena, word);
+    for (size_t i = 0; i < lower.length; i++)
+        if (lower.text[i] >= 'A' && lower.text[i] <= 'Z')
+            ((char *)lower.text)[i] = (char)(lower.text[i] | 32);
+    struct nearest nearest = {.wrong = lower};
+    for (int i = 0; i < count; i++) {
+        const char *name = yysymbol_name(expected[i]);
+        if (name[0] >= 'a' && name[0] <= 'z' && !strchr(name, ' '))
+            nearest_offer(&nearest, str_from(name));
+    }
+    return nearest;
+}
+
 // One sentence: what stands there, what could. A missing `;` is by far the most common mistake, so it is said where it is missing.
 static int yyreport_syntax_error(const yypcontext_t *context, struct parse *parse, yyscan_t scanner)
 {
@@ -529,23 +597,36 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
     enum { MOST = 8 };
     yysymbol_kind_t expected[YYNTOKENS];
     int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
-    bool semicolon = false;
-    for (int i = 0; i < count; i++)
-        semicolon |= strcmp(yysymbol_name(expected[i]), "';'") == 0;
+    bool semicolon = expects(expected, count, "';'");
     struct span here = *yypcontext_location(context);
     bool at_end = yypcontext_token(context) == YYSYMBOL_YYEOF;
+    struct str word = token_text(parse, here), before = parse->previous.source ? token_text(parse, parse->previous) : STR("");
+    if (str_is(word, "}") && parse->braces >= 0 && parse->diagnostics->errors)
+        return 0; // the end of a block whose start could not be read: that is said already
+    enum habit_place place = parse->braces_before == 0 ? TOP : parse->braces_before == 1 ? POLICY_BLOCK : ANYWHERE;
+    const char *help = at_end ? NULL : habit_help(word, before, place);
+    bool is_word = word.length && ((word.text[0] | 32) >= 'a' && (word.text[0] | 32) <= 'z');
+    if (parse->garbage > parse->previous.end && !(help && is_word))
+        return 0; // something that is no word stands right before it: that is said already
     if (semicolon && parse->previous.source && !parse->question) {
         struct span gap = {parse->previous.source, parse->previous.end, parse->previous.end};
-        struct diagnostic *missing = diagnose(parse->diagnostics, SBX0103, gap, STR_ARGS(token_text(parse, parse->previous)));
+        struct diagnostic *missing = diagnose(parse->diagnostics, SBX0103, gap, STR_ARGS(before));
         diagnostic_label(parse->diagnostics, missing, gap, "a `;` ends the statement");
-        struct str before = token_text(parse, parse->previous), after = token_text(parse, here);
         bool closed = before.text[0] != '"' || (before.length > 1 && before.text[before.length - 1] == '"');
-        bool ends = at_end || str_is(after, "}") || memchr(before.text + before.length, '\n', here.start - gap.end); // a line, or a block
+        bool ends = at_end || str_is(word, "}") || memchr(before.text + before.length, '\n', here.start - gap.end); // a line, or a block
         diagnostic_fix(parse->diagnostics, missing, closed && ends, gap, ";");
         if (!at_end)
-            diagnostic_label(parse->diagnostics, missing, here, "`%.*s` can't go on from it", STR_ARGS(token_text(parse, here)));
+            diagnostic_label(parse->diagnostics, missing, here, "`%.*s` can't go on from it", STR_ARGS(word));
+        if (help && !ends)
+            diagnostic_help(parse->diagnostics, missing, "%s", help);
         return 0;
     }
+    uint32_t line = parse->said;
+    while (line < here.start && parse->source->text.text[line] != '\n')
+        line++;
+    if (parse->said && line == here.start && !help)
+        return 0; // on the line of another one: it follows from that, as often as not
+    parse->said = here.start + 1;
     struct text wanted = {.arena = parse->arena};
     for (int i = 0; i < count && count <= MOST; i++) {
         const char *name = yysymbol_name(expected[i]);
@@ -554,12 +635,20 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
         text_addf(&wanted, "%s%s%.*s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", plain || quoted ? "`" : "",
                   quoted ? (int)strlen(name) - 2 : (int)strlen(name), quoted ? name + 1 : name, plain || quoted ? "`" : "");
     }
-    struct diagnostic *diagnostic = at_end ? diagnose(parse->diagnostics, SBX0104, here)
-                                           : diagnose(parse->diagnostics, SBX0105, here, STR_ARGS(token_text(parse, here)));
-    if (wanted.length)
+    struct diagnostic *diagnostic = at_end ? diagnose(parse->diagnostics, SBX0104, here) : diagnose(parse->diagnostics, SBX0105, here, STR_ARGS(word));
+    struct nearest nearest = {0};
+    if (is_word && !at_end)
+        nearest = nearest_word(parse, expected, count, word);
+    if (nearest.best.length)
+        diagnostic_suggest(parse->diagnostics, diagnostic, here, "", &nearest, "not here");
+    else if (wanted.length)
         diagnostic_label(parse->diagnostics, diagnostic, here, "here %.*s is possible", STR_ARGS(text_str(&wanted)));
     else
         diagnostic_label(parse->diagnostics, diagnostic, here, at_end ? "something is missing before this end" : "no statement starts or goes on like this here");
+    if (help)
+        diagnostic_help(parse->diagnostics, diagnostic, "%s", help);
+    else if (yypcontext_token(context) == YYSYMBOL_WORD && !nearest.best.length && expects(expected, count, "a string"))
+        diagnostic_help(parse->diagnostics, diagnostic, "paths and names stand in quotes: `\"%.*s\"`", STR_ARGS(word));
     return 0;
 }
 

@@ -72,6 +72,7 @@ enum expr_kind {
 struct expr {
     enum expr_kind kind;
     struct span span;
+    bool flawed;          // what is wrong with it was said: its type is not its author's
     struct str text;      // STRING: the value; REFERENCE: the name without `$`
     uint64_t number;      // INT; SIZE in bytes; DURATION in milliseconds; DECIMAL in thousandths; BOOL
     struct prefix prefix; // PREFIX

@@ -16,7 +16,9 @@ bool check_view_path(struct compilation *compilation, const struct expr *expr)
     struct diagnostics *diagnostics = &compilation->diagnostics;
     struct str path = expr->text;
     const char *problem = NULL;
-    if (path.length == 0 || path.text[0] != '/')
+    if (str_starts(path, STR("~")) || str_starts(path, STR("$HOME")) || str_starts(path, STR("${HOME}")))
+        problem = "the caller's home is `home`: `allow read \"/project\" from home \"project\";`";
+    else if (path.length == 0 || path.text[0] != '/')
         problem = "a path in the sandbox starts with `/`; the host's side stands after `from`";
     else if (path.length > 4000)
         problem = "no system takes a path of more than 4,095 bytes";
@@ -77,7 +79,10 @@ bool check_host_name(struct compilation *compilation, const struct expr *expr)
             char c = name.text[i];
             bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
             if (!letter)
-                problem = c == '*' ? "a wildcard stands alone at the front: `*.example.com`" : "labels have letters, digits and `-` (an IDN in its xn-- form)";
+                problem = c == ':' && i + 2 < name.length && name.text[i + 1] == '/' ? "a host stands without scheme and path: `\"api.example.com\":443`"
+                          : c == ':'                                                 ? "a port stands behind the name: `\"api.example.com\":443`"
+                          : c == '*'                                                 ? "a wildcard stands alone at the front: `*.example.com`"
+                                                                                     : "labels have letters, digits and `-` (an IDN in its xn-- form)";
             continue;
         }
         size_t length = i - start;
@@ -154,6 +159,8 @@ const char *type_example(enum type type)
 
 bool report_type(struct diagnostics *diagnostics, const struct expr *expr, enum type type, const char *got)
 {
+    if (expr->flawed)
+        return false;
     const char *article = type == TYPE_INT || type == TYPE_ENDPOINT ? "an" : "a";
     struct diagnostic *d = diagnose(diagnostics, SBX0405, expr->span, str_format(diagnostics->arena, "%s %s", article, type_name(type)).text, got);
     diagnostic_label(diagnostics, d, expr->span, "%s %s is written like `%s`", article, type_name(type), type_example(type));

@@ -31,7 +31,10 @@ static void report_unit(struct parse *parse, struct span span, struct str unit, 
         if (str_is(unit, unit_habits[i].wrong))
             right = unit_habits[i].right;
     struct diagnostic *d = diagnose(parse->diagnostics, SBX0107, place, STR_ARGS(unit));
-    if (right)
+    if (str_is(unit, "m"))
+        diagnostic_label(parse->diagnostics, d, place, "sizes are counted in B, KiB, MiB, GiB and times in ms, s, min, h: did you mean `%.*sMiB` or `%.*smin`?",
+                         (int)digit_count, digits, (int)digit_count, digits);
+    else if (right)
         diagnostic_label(parse->diagnostics, d, place, "sizes are counted in B, KiB, MiB, GiB and times in ms, s, min, h: did you mean `%.*s%s`?",
                          (int)digit_count, digits, right);
     else
@@ -105,6 +108,7 @@ struct expr *literal_number(struct parse *parse, struct span span, const char *t
                     unit = &units[i];
             if (!unit) {
                 report_unit(parse, span, (struct str){parse->source->text.text + span.start + used, length - used}, text, used);
+                expr->flawed = true;
                 expr->kind = EXPR_SIZE;
                 return expr;
             }
@@ -200,6 +204,9 @@ struct str literal_string(struct parse *parse, struct span span, const char *tex
 void parse_note_token(struct parse *parse)
 {
     struct token_list *list = parse->tokens;
+    char first = parse->source->text.text[parse->token.start];
+    parse->braces_before = parse->braces;
+    parse->braces += first == '{' ? 1 : first == '}' ? -1 : 0;
     if (!list)
         return;
     if (list->count == list->capacity) {

@@ -10,6 +10,9 @@ struct parse {
     struct source *source;
     uint32_t offset;             // where the scanner stands
     struct span token, previous; // the last two tokens
+    uint32_t garbage;            // where what is no word ended last
+    uint32_t said;               // behind the last place that can't stand there
+    int braces, braces_before;   // how many are open, and were before the last token
     bool question;               // read one operation (`--why`), not a module
     bool started;
     struct token_list { // every token, when someone wants them; NULL otherwise
@@ -24,7 +27,7 @@ struct parse {
 // so that the checker finds more of them in one run.
 void parse_source(struct parse *);
 
-void parse_note_token(struct parse *); // the scanner's: the last token, for the list
+void parse_note_token(struct parse *); // the scanner's: counts braces, and keeps the token where a list is wanted
 
 // The literals, from the scanner; each records what is wrong with it.
 struct expr *literal_number(struct parse *, struct span, const char *text, size_t length);

@@ -25,7 +25,7 @@ my @files = (
     ['50,000 rules on one call', $head . 'syscalls { ' . join('', map { "deny lseek where offset == $_; " } 1 .. 50_000) . '} }', undef],
     ['100,000 rules on one call, apart', $head . 'syscalls { allow lseek; ' . join('', map { 'deny lseek where offset == ' . 2 * $_ . ' with EINVAL; ' } 1 .. 100_000) . '} }', qr/SBX0513/],
     ['2,000 net rules', $head . 'net { ' . join('', map { "allow connect tcp 10.0.0.0/8:$_; " } 1 .. 2_000) . '} }', undef],
-    ['10,000 errors', $head . 'fs { ' . 'allow reed "/a"; ' x 10_000 . '} }', qr/there are more/],
+    ['10,000 errors', $head . 'fs { ' . "allow reed \"/a\";\n" x 10_000 . '} }', qr/there are more/],
     ['NUL', "${head}summary \"a\0b\"; }", qr/SBX0115.*NUL/],
     ['invalid UTF-8', "${head}summary \"a\xff\"; }", qr/SBX0115.*UTF-8/],
     ['overlong UTF-8', "${head}summary \"\xc0\xaf\"; }", qr/SBX0115.*UTF-8/],

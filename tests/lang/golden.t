@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Findings read as they should: each cases/NAME.sbx gives cases/NAME.out, and no more; each profiles/NAME.json is imported, and gives
+# Findings read as they should: each cases/NAME.sbx gives cases/NAME.out, and no more; broken/ has files as people
+# break them; each profiles/NAME.json is imported, and gives
 # profiles/NAME.out. UPDATE=1 writes the .out files anew: read each.
 use strict;
 use warnings;
@@ -8,7 +9,7 @@ use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Test::More;
 
-for my $case (sort map { glob "$FindBin::Bin/$_" } 'cases/*.sbx', 'profiles/*.json') {
+for my $case (sort map { glob "$FindBin::Bin/$_" } 'cases/*.sbx', 'broken/*.sbx', 'profiles/*.json') {
     my ($dir, $file) = $case =~ m{(.*)/(.*)};
     next if $file =~ /^part-/; # imported by others
     my ($name) = $case =~ /(.*)\.\w+$/;
