@@ -119,6 +119,14 @@ $(BUILD)/pages.inc: lang/data/pages.awk $(PAGES)
 	$(Q)awk -f $^ > $@
 $(BUILD)/compiler/actions/explain.o: $(BUILD)/pages.inc
 
+# Where each shell looks for the completions of a program.
+COMPLETIONS := $(BUILD)/completions/bash/sbxc $(BUILD)/completions/bash/sbxrun $(BUILD)/completions/zsh/_sbxc $(BUILD)/completions/zsh/_sbxrun \
+               $(BUILD)/completions/fish/sbxc.fish $(BUILD)/completions/fish/sbxrun.fish
+$(BUILD)/completions/%: tools/completions.awk compiler/options.def enforcer/options.def
+	@mkdir -p $(@D)
+	$(Q)program=$$(basename $@ .fish); program=$${program#_}; table=compiler; [ $$program = sbxc ] || table=enforcer; \
+	    awk -v shell=$(notdir $(patsubst %/,%,$(dir $@))) -v program=$$program -f $< $$table/options.def > $@
+
 # ---- demo, tests, bench ------------------------------------------------------------------------------------------------------
 
 demo: | demo-deps
@@ -146,7 +154,7 @@ test: | test-deps
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || echo "without the SARIF validator: its tests are skipped" >&2
 	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) tests/lang tests/meaning tests/codegen tests/live tests/fuzz
 
-test-programs: all $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
+test-programs: all $(COMPLETIONS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
 fuzz: | test-deps
 	@$(MAKE) --no-print-directory SANITIZE=1 $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%) >/dev/null
@@ -169,14 +177,22 @@ $(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(C
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
 
-install: all
+install: all $(COMPLETIONS)
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/sbxc.1 docs/man/sbxrun.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/sbx.5
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(BUILD)/completions/bash/sbxc $(BUILD)/completions/bash/sbxrun
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(BUILD)/completions/zsh/_sbxc $(BUILD)/completions/zsh/_sbxrun
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(BUILD)/completions/fish/sbxc.fish $(BUILD)/completions/fish/sbxrun.fish
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx/stdlib-policies $(LIBRARY)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sbx README.md LICENSE docs/*.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sbx/diagnostics $(PAGES)
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sbxc.1 $(DESTDIR)$(PREFIX)/share/man/man1/sbxrun.1 $(DESTDIR)$(PREFIX)/share/man/man5/sbx.5
+	cd $(DESTDIR)$(PREFIX)/share 2>/dev/null && rm -f bash-completion/completions/sbxc bash-completion/completions/sbxrun \
+	    zsh/site-functions/_sbxc zsh/site-functions/_sbxrun fish/vendor_completions.d/sbxc.fish fish/vendor_completions.d/sbxrun.fish || true
 	rm -rf $(DESTDIR)$(PREFIX)/share/sbx $(DESTDIR)$(PREFIX)/share/doc/sbx
 
 clean:

@@ -1,91 +1,39 @@
 // sbxc: checks, tests, explains, compares, imports and emits policies.
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "compiler/actions/actions.h"
+#include "compiler/options.h"
 
 typedef int run_action(const struct options *, char **files);
 
-static const char help[] =
-    "usage: sbxc --check FILE|FOLDER|-...            errors, warnings, proofs, expectations\n"
-    "       sbxc --test [--live] FILE...             the expectations, as TAP; --live: also what the sandbox does here\n"
-    "       sbxc --why 'OPERATION' FILE              the verdict and the rules behind it, as for\n"
-    "                                                'write \"/etc\"' or 'syscall ioctl where request == TIOCSTI'\n"
-    "       sbxc --fix FILE|FOLDER...                applies the fixes that are certain, then checks\n"
-    "       sbxc --fmt [--write|--diff] FILE|FOLDER|-...   the canonical layout: printed, written, or shown as a difference\n"
-    "       sbxc --diff OLD NEW                      what becomes allowed (+), denied (-) or otherwise (~); exit 1 when wider\n"
-    "       sbxc --emit=WHAT [-o OUT] FILE           plan, seccomp (struct sock_filter bytes) or seccomp-asm\n"
-    "       sbxc --explain SBX0421                   what a finding means, with examples\n"
-    "       sbxc --import=docker-seccomp [-o OUT] PROFILE.json    a seccomp profile as a policy, proved equivalent\n"
-    "\n"
-    "  -I DIR                 files may import from DIR too\n"
-    "  -D NAME=VALUE          sets a parameter of the policy\n"
-    "  --policy NAME          which policy of the file\n"
-    "  --target ARCH          x86_64 or aarch64, for --emit=seccomp and seccomp-asm\n"
-    "  --capabilities A,B     for --import: what the profile's conditions on capabilities are decided for; none unless told\n"
-    "  --kernel 6.18          for --import: what its conditions on the kernel are decided for\n"
-    "  --format=text|json|sarif   how findings are printed\n"
-    "  --changed COMMIT       for --check: only files that differ from it (by git), and those that import them\n"
-    "  --deny-warnings        warnings count as errors\n"
-    "  --no-proof             does not prove that the filters mean what the policy says\n"
-    "  --color=auto|always|never\n"
-    "  --version, --help\n"
-    "\n"
-    "exit: 0 clean, 1 errors in the policy or a failed test, 2 wrong usage or unreadable input, 3 a fault of sbxc\n";
+static const struct option_row rows[] = {
+#define ACTION(id, name, letter, argument, files, help) {name, letter, argument, files, help, true},
+#define OPTION(id, name, letter, argument, files, help) {name, letter, argument, files, help, false},
+#include "compiler/options.def"
+#undef ACTION
+#undef OPTION
+};
 
 enum {
-    OPTION_CHECK = 256,
-    OPTION_TEST,
-    OPTION_WHY,
-    OPTION_EMIT,
-    OPTION_DIFF,
-    OPTION_IMPORT,
-    OPTION_EXPLAIN,
-    OPTION_LIVE,
-    OPTION_FMT,
-    OPTION_FIX,
-    OPTION_WRITE,
-    OPTION_CAPABILITIES,
-    OPTION_KERNEL,
-    OPTION_POLICY,
-    OPTION_TARGET,
-    OPTION_FORMAT,
-    OPTION_CHANGED,
-    OPTION_DENY,
-    OPTION_NO_PROOF,
-    OPTION_COLOR,
-    OPTION_VERSION,
-    OPTION_HELP
+    BEFORE_OPTIONS = OPTION_FIRST - 1,
+#define ACTION(id, name, letter, argument, files, help) OPTION_##id,
+#define OPTION(id, name, letter, argument, files, help) OPTION_##id,
+#include "compiler/options.def"
+#undef ACTION
+#undef OPTION
 };
 
-static const struct option long_options[] = {
-    {"check", no_argument, NULL, OPTION_CHECK},
-    {"test", no_argument, NULL, OPTION_TEST},
-    {"why", required_argument, NULL, OPTION_WHY},
-    {"emit", required_argument, NULL, OPTION_EMIT},
-    {"diff", no_argument, NULL, OPTION_DIFF},
-    {"fix", no_argument, NULL, OPTION_FIX},
-    {"fmt", no_argument, NULL, OPTION_FMT},
-    {"write", no_argument, NULL, OPTION_WRITE},
-    {"live", no_argument, NULL, OPTION_LIVE},
-    {"explain", no_argument, NULL, OPTION_EXPLAIN},
-    {"import", required_argument, NULL, OPTION_IMPORT},
-    {"capabilities", required_argument, NULL, OPTION_CAPABILITIES},
-    {"kernel", required_argument, NULL, OPTION_KERNEL},
-    {"policy", required_argument, NULL, OPTION_POLICY},
-    {"target", required_argument, NULL, OPTION_TARGET},
-    {"changed", required_argument, NULL, OPTION_CHANGED},
-    {"format", required_argument, NULL, OPTION_FORMAT},
-    {"deny-warnings", no_argument, NULL, OPTION_DENY},
-    {"color", required_argument, NULL, OPTION_COLOR},
-    {"no-proof", no_argument, NULL, OPTION_NO_PROOF},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static void print_help(void)
+{
+    puts("usage: sbxc ACTION [OPTION...] FILE...\n");
+    options_print(rows, ROWS);
+    puts("\nexit: 0 clean; 1 errors, a failed test, something unproved or wider; 2 wrong usage, unreadable input; 3 a fault of sbxc");
+}
 
 static const char *read_capabilities(const char *list, uint64_t *capabilities)
 {
@@ -119,7 +67,10 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     options->import.kernel = IMPORT_KERNEL;
     const char *color = "auto";
     bool import_only = false;
-    for (int option; (option = getopt_long(argc, argv, "I:D:o:", long_options, NULL)) != -1;) {
+    struct option long_options[ROWS + 1];
+    char letters[3 * ROWS + 2];
+    options_for_getopt(rows, ROWS, long_options, letters);
+    for (int option; (option = getopt_long(argc, argv, letters + 1, long_options, NULL)) != -1;) { // options may stand behind files
         run_action *action = NULL;
         switch (option) {
         case 'I': roots[options->driver.root_count++] = optarg; break;
@@ -182,7 +133,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
                 return "--color is auto, always or never";
             break;
         case OPTION_VERSION: puts("sbxc " SBX_VERSION ", edition 1"); exit(STATUS_CLEAN);
-        case OPTION_HELP: fputs(help, stdout); exit(STATUS_CLEAN);
+        case OPTION_HELP: print_help(); exit(STATUS_CLEAN);
         default: return "that option is not known, or lacks its value";
         }
         if (action == format_files && *chosen == diff)

@@ -1,7 +1,6 @@
 // sbxrun: runs a command under a policy.
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "compiler/driver.h"
+#include "compiler/options.h"
 #include "compiler/report/report.h"
 #include "compiler/why.h"
 #include "enforcer/clock.h"
@@ -18,26 +18,6 @@
 #include "enforcer/scoped.h"
 
 enum { STATUS_LIFETIME = 124, STATUS_NOT_SET_UP = 125, STATUS_NOT_EXECUTED = 126, STATUS_NOT_FOUND = 127 };
-
-static const char help[] =
-    "usage: sbxrun [OPTION...] POLICY [-- COMMAND ARGUMENT...]\n"
-    "\n"
-    "Runs COMMAND (without one: the policy's own) so that it can do what POLICY allows and nothing else.\n"
-    "POLICY is a .sbx file or a plan as `sbxc --emit=plan` writes it (.json).\n"
-    "\n"
-    "  -D NAME=VALUE      sets a parameter of the policy\n"
-    "  -I DIR             files may import from DIR too\n"
-    "  --policy NAME      which policy of the file\n"
-    "  --driver NAME      what builds the sandbox: native\n"
-    "  --strict           refuses to run with less than the policy asks for, also where it permits that\n"
-    "  --dry-run          shows what would be done and what enforces it here, and runs nothing\n"
-    "  --live             tries what POLICY says in its sandbox, instead of running a command: for sbxc --test --live\n"
-    "  --layers OPERATION what enforces it here: for sbxc --why\n"
-    "  --report FILE      writes how the run ended and what it used, as JSON\n"
-    "  --version, --help\n"
-    "\n"
-    "exit: the command's own status (128+N for signal N); 124 its lifetime ran out; 125 the sandbox could not be set up and\n"
-    "the command never ran; 126 it could not be executed; 127 it was not found\n";
 
 static const struct driver {
     const char *name;
@@ -250,15 +230,32 @@ static int print_layers(struct compilation *compilation, const struct options *o
 
 // ---- options ----------------------------------------------------------------------------------------------------------------------------
 
-enum { OPTION_POLICY = 256, OPTION_DRIVER, OPTION_STRICT, OPTION_DRY_RUN, OPTION_LIVE, OPTION_LAYERS, OPTION_REPORT, OPTION_VERSION, OPTION_HELP };
-
-static const struct option long_options[] = {
-    {"policy", required_argument, NULL, OPTION_POLICY}, {"driver", required_argument, NULL, OPTION_DRIVER},
-    {"strict", no_argument, NULL, OPTION_STRICT},       {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
-    {"layers", required_argument, NULL, OPTION_LAYERS}, {"live", no_argument, NULL, OPTION_LIVE},
-    {"report", required_argument, NULL, OPTION_REPORT}, {"version", no_argument, NULL, OPTION_VERSION},
-    {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0},
+static const struct option_row rows[] = {
+#define OPTION(id, name, letter, argument, files, help) {name, letter, argument, files, help, false},
+#include "enforcer/options.def"
+#undef OPTION
 };
+
+enum {
+    BEFORE_OPTIONS = OPTION_FIRST - 1,
+#define OPTION(id, name, letter, argument, files, help) OPTION_##id,
+#include "enforcer/options.def"
+#undef OPTION
+};
+
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static void print_help(void)
+{
+    puts(
+        "usage: sbxrun [OPTION...] POLICY [-- COMMAND ARGUMENT...]\n\n"
+        "Runs COMMAND (without one: the policy's own) so that it can do what POLICY allows and nothing else.\n"
+        "POLICY is a .sbx file or a plan as `sbxc --emit=plan` writes it (.json).\n");
+    options_print(rows, ROWS);
+    puts(
+        "\nexit: the command's own status (128+N for signal N); 124 its lifetime ran out; 125 the sandbox could not be set up and\n"
+        "the command never ran; 126 it could not be executed; 127 it was not found");
+}
 
 // NULL when the options make sense, else what is wrong with them.
 static const char *read_options(int argc, char **argv, struct options *options, const char **roots, const char **values)
@@ -266,7 +263,10 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     options->compile.roots = roots;
     options->compile.values = values;
     options->driver = &drivers[0];
-    for (int option; (option = getopt_long(argc, argv, "+I:D:", long_options, NULL)) != -1;)
+    struct option long_options[ROWS + 1];
+    char letters[3 * ROWS + 2];
+    options_for_getopt(rows, ROWS, long_options, letters);
+    for (int option; (option = getopt_long(argc, argv, letters, long_options, NULL)) != -1;)
         switch (option) {
         case 'I': roots[options->compile.root_count++] = optarg; break;
         case 'D': values[options->compile.value_count++] = optarg; break;
@@ -285,7 +285,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_LAYERS: options->layers = optarg; break;
         case OPTION_REPORT: options->report = optarg; break;
         case OPTION_VERSION: puts("sbxrun " SBX_VERSION ", edition 1"); exit(0);
-        case OPTION_HELP: fputs(help, stdout); exit(0);
+        case OPTION_HELP: print_help(); exit(0);
         default: return "that option is not known, or lacks its value";
         }
     if (optind >= argc)
