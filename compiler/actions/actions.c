@@ -13,6 +13,11 @@ int usage_error(const char *message)
     return STATUS_USAGE;
 }
 
+int worse(int a, int b)
+{
+    return a > b ? a : b;
+}
+
 void print_findings(const struct options *options, struct compilation *compilation)
 {
     switch (options->format) {

@@ -32,6 +32,7 @@ int format_files(const struct options *, char **files);
 // ---- what they share (actions.c) ----
 
 int usage_error(const char *message); // says it; STATUS_USAGE
+int worse(int a, int b);              // of two statuses
 void print_findings(const struct options *, struct compilation *);
 int status_of(const struct options *, const struct compilation *);
 bool can_be_built(const struct policy_decl *); // all its parameters have values

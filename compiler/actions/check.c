@@ -96,11 +96,6 @@ static void check_all(struct checks *checks)
         pthread_join(threads[i], NULL);
 }
 
-static int worse(int a, int b)
-{
-    return a > b ? a : b;
-}
-
 static int print_all(const struct options *options, const struct checks *checks, struct arena *arena)
 {
     int worst = STATUS_CLEAN;

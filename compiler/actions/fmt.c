@@ -81,10 +81,8 @@ int format_files(const struct options *options, char **paths)
         problem = problem ? problem : files_add(&files, *paths);
     }
     int worst = problem ? usage_error(problem) : STATUS_CLEAN;
-    for (size_t i = 0; i < files.count && !problem; i++) {
-        int status = format_one(options, files.paths[i], standard_input);
-        worst = status > worst ? status : worst;
-    }
+    for (size_t i = 0; i < files.count && !problem; i++)
+        worst = worse(worst, format_one(options, files.paths[i], standard_input));
     arena_free(arena);
     return worst;
 }

@@ -4,11 +4,6 @@
 #include "compiler/report/report.h"
 #include "compiler/search.h"
 
-static int worse(int a, int b)
-{
-    return a > b ? a : b;
-}
-
 // Decides one expectation on the policy function, completely.
 static int test_expectation(struct policy *policy, const struct rule *rule, unsigned number)
 {
