@@ -127,6 +127,12 @@ $(BUILD)/completions/%: tools/completions.awk compiler/options.def enforcer/opti
 	$(Q)program=$$(basename $@ .fish); program=$${program#_}; table=compiler; [ $$program = sbxc ] || table=enforcer; \
 	    awk -v shell=$(notdir $(patsubst %/,%,$(dir $@))) -v program=$$program -f $< $$table/options.def > $@
 
+# Colours for editors: for Vim, and for those that take TextMate's grammars (VS Code among them).
+EDITORS := $(BUILD)/editors/vim/syntax/sbx.vim $(BUILD)/editors/vim/ftdetect/sbx.vim $(BUILD)/editors/sbx.tmLanguage.json
+$(BUILD)/editors/%: tools/editors.awk grammar/sbx.l
+	@mkdir -p $(@D)
+	$(Q)case $@ in *ftdetect*) echo 'autocmd BufRead,BufNewFile *.sbx setfiletype sbx' ;; *.json) awk -v form=textmate -f $^ ;; *) awk -v form=vim -f $^ ;; esac > $@
+
 # ---- demo, tests, bench ------------------------------------------------------------------------------------------------------
 
 demo: | demo-deps
@@ -155,7 +161,7 @@ test: | test-deps
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || echo "without the SARIF validator: its tests are skipped" >&2
 	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) tests/lang tests/meaning tests/codegen tests/live tests/fuzz
 
-test-programs: all $(COMPLETIONS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
+test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
 fuzz: | test-deps
 	@$(MAKE) --no-print-directory SANITIZE=1 $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%) >/dev/null
@@ -178,7 +184,7 @@ $(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(C
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
 
-install: all $(COMPLETIONS)
+install: all $(COMPLETIONS) $(EDITORS)
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/sbxc.1 docs/man/sbxrun.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/sbx.5
@@ -188,8 +194,12 @@ install: all $(COMPLETIONS)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx/stdlib-policies $(LIBRARY)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sbx README.md LICENSE docs/*.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sbx/diagnostics $(PAGES)
+	install -D -m 644 $(BUILD)/editors/vim/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim
+	install -D -m 644 $(BUILD)/editors/vim/ftdetect/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx $(BUILD)/editors/sbx.tmLanguage.json
 
 uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim
 	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sbxc.1 $(DESTDIR)$(PREFIX)/share/man/man1/sbxrun.1 $(DESTDIR)$(PREFIX)/share/man/man5/sbx.5
 	cd $(DESTDIR)$(PREFIX)/share 2>/dev/null && rm -f bash-completion/completions/sbxc bash-completion/completions/sbxrun \
