@@ -210,7 +210,11 @@ items:
     %empty
   | items item
   | items error ';'                 { yyerrok; }
+  | items error unread_block        { yyerrok; }
   ;
+// A block that has a name of no block, skipped to its end: what stands in it can't be judged.
+unread_block: '{' unread '}' ;
+unread: error | unread unread_block | unread unread_block error ;
 
 item:
     USE dotted arguments ';'        { POLICY_OF(uses, MAKE(use_decl, .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @3))); }

@@ -39,7 +39,13 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
                 for (struct policy_decl *p = import->module->policies; p; p = p->next)
                     nearest_offer(&nearest, p->name.text);
                 struct diagnostic *d = diagnose(diagnostics, SBX0309, span, STR_ARGS(front), STR_ARGS(last));
-                diagnostic_suggest(diagnostics, d, span, "", &nearest, "no policy there is called so");
+                struct policy_decl *first = import->module->policies;
+                if (module_main_policy(import->module))
+                    diagnostic_suggest(diagnostics, d, span, "", &nearest, "`use %.*s;` takes what is there", STR_ARGS(front));
+                else if (first)
+                    diagnostic_suggest(diagnostics, d, span, "", &nearest, "name one: `%.*s.%.*s`", STR_ARGS(front), STR_ARGS(first->name.text));
+                else
+                    diagnostic_suggest(diagnostics, d, span, "", &nearest, "it has none at all");
             }
             return policy;
         }

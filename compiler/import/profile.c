@@ -29,7 +29,8 @@ static struct span span_of(const struct reader *r, const struct json *json)
 static void wanted(struct reader *r, struct at at, const char *what)
 {
     struct span span = span_of(r, at.json);
-    diagnostic_label(r->diagnostics, diagnose(r->diagnostics, SBX0802, span, STR_ARGS(at.pointer), what), span, "this is something else");
+    struct str where = at.pointer.length ? at.pointer : STR("the profile");
+    diagnostic_label(r->diagnostics, diagnose(r->diagnostics, SBX0802, span, STR_ARGS(where), what), span, "this is something else");
     r->good = false;
 }
 
