@@ -651,6 +651,9 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
         diagnostic_label(parse->diagnostics, diagnostic, here, at_end ? "something is missing before this end" : "no statement starts or goes on like this here");
     if (help)
         diagnostic_help(parse->diagnostics, diagnostic, "%s", help);
+    else if (parse->question && !parse->previous.source)
+        diagnostic_help(parse->diagnostics, diagnostic,
+                        "ask as `read \"/data\"`, `connect tcp 10.0.0.1:443`, `syscall openat` or `capability CAP_KILL`");
     else if (yypcontext_token(context) == YYSYMBOL_WORD && !nearest.best.length && expects(expected, count, "a string"))
         diagnostic_help(parse->diagnostics, diagnostic, "paths and names stand in quotes: `\"%.*s\"`", STR_ARGS(word));
     return 0;

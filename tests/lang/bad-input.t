@@ -109,6 +109,7 @@ $run = run($sbxc, '--why', 'read /a', '--policy', 'one', $path);
 is $run->{status}, 2, 'a question that is none';
 
 # Wrong usage.
+like run($sbxc, '--why', 'limit pids', '--policy', 'one', $path)->{err}, qr/= help: ask as `read /, 'what is no question is told what is one';
 for my $usage (['--check'], [], ['--nonsense'], ['--check', '--why', 'x', $path], ['--emit=tea', $path], ['--emit=plan', $path, $path], ['--check', '--format=xml', $path], ['-o', 'x', '--check', $path]) {
     is run($sbxc, @$usage)->{status}, 2, "sbxc @$usage: exit 2";
 }
