@@ -52,8 +52,7 @@ static bool add_atom(struct alternative *a, struct atom atom)
 }
 
 // Appends one interval of a test to `base`, as one alternative or, where it crosses blocks of 2^32, as up to three.
-static bool add_interval(struct search_state *s, struct conjunctions *out, const struct alternative *base, const struct test *test,
-                         struct test_interval interval)
+static bool add_interval(struct conjunctions *out, const struct alternative *base, const struct test *test, struct test_interval interval)
 {
     uint32_t high_mask = (uint32_t)(test->mask >> 32), low_mask = (uint32_t)test->mask, high = WORD_HIGH(test->argument), low = WORD_LOW(test->argument);
     uint32_t high_first = (uint32_t)(interval.first >> 32), high_last = (uint32_t)(interval.last >> 32);
@@ -82,7 +81,6 @@ static bool add_interval(struct search_state *s, struct conjunctions *out, const
             !add_atom(a, (struct atom){low, low_mask, blocks[i].low_first, blocks[i].low_last}))
             return false;
     }
-    (void)s;
     return true;
 }
 
@@ -115,14 +113,14 @@ static bool add_test(struct search_state *s, struct conjunctions *out, const str
     bool open = true;
     for (size_t i = 0; i < test->interval_count; i++) {
         struct test_interval interval = test->intervals[i];
-        if (!negated && !add_interval(s, out, base, test, interval))
+        if (!negated && !add_interval(out, base, test, interval))
             return false;
-        if (negated && interval.first > next && !add_interval(s, out, base, test, (struct test_interval){next, interval.first - 1}))
+        if (negated && interval.first > next && !add_interval(out, base, test, (struct test_interval){next, interval.first - 1}))
             return false;
         open = interval.last < test->mask;
         next = interval.last + 1;
     }
-    return !negated || !open || add_interval(s, out, base, test, (struct test_interval){next, test->mask});
+    return !negated || !open || add_interval(out, base, test, (struct test_interval){next, test->mask});
 }
 
 // The alternatives of one rule, in front of those that come after it.

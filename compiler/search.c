@@ -135,7 +135,7 @@ int operation_find(struct policy *policy, const struct rule *set, bool allowed, 
     case DOMAIN_NET: return find_net(policy, set, allowed, point);
     case DOMAIN_CALLS: return find_call(policy, set, allowed, point);
     case DOMAIN_CAPABILITIES: {
-        uint64_t have = policy_capabilities(policy), wanted = set->capabilities & (allowed ? have : ~have) & ((1ull << 41) - 1);
+        uint64_t have = policy_capabilities(policy), wanted = set->capabilities & (allowed ? have : ~have) & ((1ull << CAPABILITY_COUNT) - 1);
         if (!wanted)
             return 0;
         *point = (struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = (unsigned)__builtin_ctzll(wanted)};

@@ -122,7 +122,7 @@ static void add_members(struct live *live, struct group *group, const struct rul
         }
         break;
     case DOMAIN_CAPABILITIES:
-        for (unsigned c = 0; c < 41; c++)
+        for (unsigned c = 0; c < CAPABILITY_COUNT; c++)
             if (rule->capabilities >> c & 1)
                 add(live, group, (struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = c});
         break;
@@ -175,7 +175,7 @@ struct live *live_choose(struct policy *policy)
         add_call(live, calls, NULL, &match, false);
     }
     struct group *capabilities = open_group(live, STR("every capability"));
-    for (unsigned c = 0; c < 41; c++)
+    for (unsigned c = 0; c < CAPABILITY_COUNT; c++)
         add(live, capabilities, (struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = c});
     return live;
 }

@@ -215,8 +215,12 @@ static int print_layers(struct compilation *compilation, const struct options *o
     int found[WHY_PARTS];
     struct claims *claims = NEW(compilation->arena, struct claims);
     struct failure failure = {0};
-    if (!plan || !why_points(policy, options->layers, points, found))
+    if (!plan)
         return STATUS_NOT_SET_UP;
+    if (!why_points(policy, options->layers, points, found)) {
+        report_text(stderr, compilation, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+        return STATUS_NOT_SET_UP;
+    }
     if (claim_plan(plan, options->strict, claims, &failure) != 0) {
         printf("refused\t%s%s%.*s%s\n", failure.what, failure.rule == NO_RULE ? "" : " (", STR_ARGS(rule_named(plan, failure.rule)),
                failure.rule == NO_RULE ? "" : ")");

@@ -30,7 +30,9 @@ static const char *add_folder(struct file_list *list, const char *folder, int de
 {
     enum { DEPTH_MOST = 64 };
     struct dirent **entries;
-    int count = depth < DEPTH_MOST ? scandir(folder, &entries, NULL, alphasort) : 0;
+    if (depth == DEPTH_MOST)
+        return str_format(list->arena, "%s lies deeper in folders than policies may", folder).text;
+    int count = scandir(folder, &entries, NULL, alphasort);
     if (count < 0)
         return str_format(list->arena, "cannot read the folder %s: %s", folder, strerror(errno)).text;
     const char *problem = NULL;
@@ -47,8 +49,7 @@ static const char *add_folder(struct file_list *list, const char *folder, int de
         }
         free(entries[i]);
     }
-    if (count > 0)
-        free(entries);
+    free(entries);
     return problem;
 }
 
@@ -131,8 +132,11 @@ const char *files_changed(struct arena *arena, const char *commit, struct map *c
     if (!output_of(arena, (const char *const[]){"git", "diff", "--name-only", "--no-relative", "-z", "--diff-filter=d", commit, "--", NULL}, &names))
         return str_format(arena, "git does not know what changed since %s", commit).text;
     add_changed(arena, top, names, changed);
-    if (output_of(arena, (const char *const[]){"git", "ls-files", "--others", "--exclude-standard", "--full-name", "-z", NULL}, &names))
-        add_changed(arena, top, names, changed);
+    // Of the whole repository, wherever in it the working folder is.
+    const char *folder = str_copy(arena, top).text;
+    if (!output_of(arena, (const char *const[]){"git", "-C", folder, "ls-files", "--others", "--exclude-standard", "-z", NULL}, &names))
+        return "git does not know which files are new";
+    add_changed(arena, top, names, changed);
     return NULL;
 }
 

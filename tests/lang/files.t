@@ -42,8 +42,13 @@ $run = run(@check, '--no-proof', 'many');
 is join(' ', $run->{err} =~ /p(\d+)\.sbx/g), join(' ', map { sprintf '%03d', $_ } grep { $_ % 3 == 0 } 0 .. 199), 'two hundred files, in order';
 is run(@check, '--no-proof', '--format=json', 'many')->{out} =~ tr/\n//, run(@check, '--no-proof', '--format=json', 'many')->{out} =~ tr/\n//, 'always the same';
 
+make_path("$dir/deep/" . 'd/' x 70);
+$run = run($sbxc, '--check', "$dir/deep");
+is $run->{status}, 2, 'folders in folders without end are not passed over';
+like $run->{err}, qr/lies deeper/, 'but told';
+
 SKIP: {
-    skip 'git is not installed', 7 if run('git', '--version')->{status};
+    skip 'git is not installed', 8 if run('git', '--version')->{status};
     make_path("$dir/r/lib");
     my @git = ({ cwd => "$dir/r" }, 'git', '-c', 'user.name=t', '-c', 'user.email=t@example.com');
     spew("$dir/r/lib/part.sbx", "sbx 1;\npolicy part { fs { allow read \"/part\"; } }\n");
@@ -61,6 +66,7 @@ SKIP: {
     unlike $run->{err}, qr/other\.sbx/, 'and nothing else';
     spew("$dir/r/new.sbx", $bad);
     like run(@changed)->{err}, qr/new\.sbx/, 'a new file has changed';
+    like run({ cwd => "$dir/r/lib" }, $sbxc, '--check', '--changed', 'HEAD', '..')->{err}, qr/new\.sbx/, 'also seen from a folder of the repository';
     is run({ cwd => "$dir/r" }, $sbxc, '--check', '--changed', 'no-such', '.')->{status}, 2, 'a commit that is none';
     is run({ cwd => $dir, env => { GIT_CEILING_DIRECTORIES => $dir, GIT_DIR => '/nonexistent' } }, $sbxc, '--check', '--changed', 'HEAD', 't')->{status}, 2, 'no repository';
 }
