@@ -58,3 +58,15 @@ struct expr **driver_values(struct compilation *compilation, struct policy_decl 
     }
     return values;
 }
+
+struct policy *driver_policy(struct compilation *compilation, const char *path, const struct driver_options *options, struct policy *beside,
+                             const char **problem)
+{
+    *problem = beside ? NULL : driver_roots(compilation, options);
+    struct module *module = *problem ? NULL : module_load(compilation, path);
+    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, options) : NULL;
+    struct expr **values = decl ? driver_values(compilation, decl, options, problem) : NULL;
+    if (!values)
+        return NULL;
+    return beside ? policy_build_beside(beside, decl, values) : policy_build(compilation, decl, values);
+}

@@ -83,11 +83,8 @@ static struct plan *load_plan(struct compilation *compilation, const struct opti
 
 static struct plan *compile_plan(struct compilation *compilation, const struct options *options, struct policy **compiled)
 {
-    const char *problem = driver_roots(compilation, &options->compile);
-    struct module *module = problem ? NULL : module_load(compilation, options->policy);
-    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options->compile) : NULL;
-    struct expr **values = decl ? driver_values(compilation, decl, &options->compile, &problem) : NULL;
-    struct policy *policy = values ? policy_build(compilation, decl, values) : NULL;
+    const char *problem;
+    struct policy *policy = driver_policy(compilation, options->policy, &options->compile, NULL, &problem);
     // A plan is written, and so named by its hash, with the filters of all architectures; a run needs its own.
     struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, options->report ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
     *compiled = policy;

@@ -50,11 +50,8 @@ struct plan *make_plan(const struct options *options, struct policy *policy)
 
 struct policy *load_policy(const struct options *options, struct compilation *compilation, const char *path, int *status)
 {
-    const char *problem = driver_roots(compilation, &options->driver);
-    struct module *module = problem ? NULL : module_load(compilation, path);
-    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options->driver) : NULL;
-    struct expr **values = decl ? driver_values(compilation, decl, &options->driver, &problem) : NULL;
-    struct policy *policy = values ? policy_build(compilation, decl, values) : NULL;
+    const char *problem;
+    struct policy *policy = driver_policy(compilation, path, &options->driver, NULL, &problem);
     if (policy && !policy_check(policy, true))
         policy = NULL;
     if (!policy) {

@@ -26,16 +26,10 @@ int why(const struct options *options, char **files)
 int diff(const struct options *options, char **files)
 {
     struct compilation *compilation = compilation_new(arena_new());
-    const char *problem = driver_roots(compilation, &options->driver);
-    struct policy *policies[2] = {NULL};
-    for (int i = 0; i < 2 && !problem && (i == 0 || policies[0]); i++) {
-        struct module *module = module_load(compilation, files[i]);
-        struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options->driver) : NULL;
-        struct expr **values = decl ? driver_values(compilation, decl, &options->driver, &problem) : NULL;
-        if (values)
-            policies[i] = i == 0 ? policy_build(compilation, decl, values) : policy_build_beside(policies[0], decl, values);
-    }
-    const struct policy_diff *found = policies[0] && policies[1] ? policy_diff(policies[0], policies[1]) : NULL;
+    const char *problem;
+    struct policy *before = driver_policy(compilation, files[0], &options->driver, NULL, &problem);
+    struct policy *after = before ? driver_policy(compilation, files[1], &options->driver, before, &problem) : NULL;
+    const struct policy_diff *found = after ? policy_diff(before, after) : NULL;
     int status = STATUS_CLEAN;
     if (found) {
         struct text out = {.arena = compilation->arena};

@@ -45,24 +45,9 @@ static struct operation_point random_point(enum domain domain)
                                        .address = (net_address)0xFFFF << 32 | 0x0A000000u | random_below(80),
                                        .port = (uint16_t)random_below(18)};
     } else {
-        static const uint64_t values[] = {0,
-                                          1,
-                                          2,
-                                          5,
-                                          0x7FFFFFFF,
-                                          0x80000000,
-                                          0xFFFFFFFF,
-                                          0x100000000,
-                                          0x100000001,
-                                          INT64_MAX,
-                                          (uint64_t)INT64_MIN,
-                                          (uint64_t)INT64_MIN + 1,
-                                          UINT64_MAX,
-                                          UINT64_MAX - 1,
-                                          6};
         point.arch = (enum arch)random_below(ARCH_COUNT);
         point.number = (uint32_t)syscall_row((size_t)syscall_find(STR("lseek")))->number[point.arch];
-        point.arguments[1] = values[random_below(15)];
+        point.arguments[1] = edge_value();
         point.arguments[2] = random_below(5);
     }
     return point;

@@ -65,30 +65,13 @@ static unsigned wrong_net(struct policy *policy, const struct net_rule *rules, i
 
 static unsigned wrong_calls(struct policy *policy, const struct call_rule_made *rules, int count)
 {
-    static const uint64_t values[] = {0,
-                                      1,
-                                      2,
-                                      3,
-                                      5,
-                                      0x7FFFFFFF,
-                                      0x80000000,
-                                      0xFFFFFFFF,
-                                      0x100000000,
-                                      0x100000001,
-                                      INT64_MAX,
-                                      (uint64_t)INT64_MIN,
-                                      (uint64_t)INT64_MIN + 1,
-                                      UINT64_MAX,
-                                      UINT64_MAX - 1,
-                                      6,
-                                      4};
     unsigned wrong = 0;
     int lseek = syscall_find(STR("lseek"));
     for (int arch = 0; arch < ARCH_COUNT; arch++)
         for (int i = 0; i < QUESTIONS; i++) {
             struct operation_point point = {.domain = DOMAIN_CALLS, .arch = (enum arch)arch, .number = (uint32_t)syscall_row((size_t)lseek)->number[arch]};
             for (int k = 0; k < 6; k++)
-                point.arguments[k] = values[random_below(17)];
+                point.arguments[k] = edge_value();
             point.arguments[2] = random_below(5) | (uint64_t)random_below(2) << 32; // high bits that the kernel ignores
             bool want = naive_call(rules, count, point.arguments);
             wrong += policy_verdict(policy, &point).allowed != want;

@@ -7,6 +7,29 @@
 
 enum { RULES = 8, PATHS = 3 };
 
+// A number at or next to an end of a signed, an unsigned, a 32-bit or a 64-bit range, or a small one.
+static inline uint64_t edge_value(void)
+{
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      4,
+                                      5,
+                                      6,
+                                      0x7FFFFFFF,
+                                      0x80000000,
+                                      0xFFFFFFFF,
+                                      0x100000000,
+                                      0x100000001,
+                                      INT64_MAX,
+                                      (uint64_t)INT64_MIN,
+                                      (uint64_t)INT64_MIN + 1,
+                                      UINT64_MAX,
+                                      UINT64_MAX - 1};
+    return values[random_below(sizeof values / sizeof *values)];
+}
+
 static const char *const components[] = {"a", "b", "ab", "c"};
 
 static inline void random_path(char *path, int most)
