@@ -4,6 +4,7 @@
 typedef void *yyscan_t;
 }
 %code {
+#include "lang/habit.h"
 #include "lang/tables.h"
 #include "sbx.lex.h"
 
@@ -526,50 +527,6 @@ static struct str token_text(const struct parse *parse, struct span span)
     return text;
 }
 
-enum habit_before { ANY, NUMBER_BEFORE, STRING_BEFORE, COMMA_BEFORE, COMPARISON_BEFORE };
-enum habit_place { ANYWHERE, TOP, POLICY_BLOCK };
-
-static const struct habit {
-    const char *word;
-    enum habit_before before;
-    enum habit_place place;
-    const char *help;
-} habits[] = {
-#define HABIT(word, before, place, help) {word, HABIT_BEFORE_##before, HABIT_PLACE_##place, help},
-#define HABIT_BEFORE_ANY ANY
-#define HABIT_BEFORE_NUMBER NUMBER_BEFORE
-#define HABIT_BEFORE_STRING STRING_BEFORE
-#define HABIT_BEFORE_COMMA COMMA_BEFORE
-#define HABIT_BEFORE_COMPARISON COMPARISON_BEFORE
-#define HABIT_PLACE_ANYWHERE ANYWHERE
-#define HABIT_PLACE_TOP TOP
-#define HABIT_PLACE_POLICY POLICY_BLOCK
-#include "lang/habits.def"
-};
-
-// What to say to someone who writes as another tool wants it; NULL when nothing is known.
-static const char *habit_help(struct str word, struct str before, enum habit_place place)
-{
-    bool stands[] = {
-        [ANY] = true,
-        [NUMBER_BEFORE] = before.length && before.text[0] >= '0' && before.text[0] <= '9',
-        [STRING_BEFORE] = before.length && before.text[0] == '"',
-        [COMMA_BEFORE] = str_is(before, ","),
-        [COMPARISON_BEFORE] = str_is(before, "==") || str_is(before, "!="),
-    };
-    for (size_t i = 0; i < sizeof habits / sizeof *habits; i++) {
-        size_t length = strlen(habits[i].word);
-        bool start = habits[i].word[length - 1] == '*';
-        if (start ? word.length < length - 1 || memcmp(word.text, habits[i].word, length - 1) != 0 : !str_is(word, habits[i].word))
-            continue;
-        if (habits[i].place != ANYWHERE && habits[i].place != place)
-            continue;
-        if (stands[habits[i].before])
-            return habits[i].help;
-    }
-    return NULL;
-}
-
 static bool expects(const yysymbol_kind_t *expected, int count, const char *name)
 {
     for (int i = 0; i < count; i++)
@@ -607,7 +564,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
     struct str word = token_text(parse, here), before = parse->previous.source ? token_text(parse, parse->previous) : STR("");
     if (str_is(word, "}") && parse->braces >= 0 && parse->diagnostics->errors)
         return 0; // the end of a block whose start could not be read: that is said already
-    enum habit_place place = parse->braces_before == 0 ? TOP : parse->braces_before == 1 ? POLICY_BLOCK : ANYWHERE;
+    enum habit_place place = parse->braces_before == 0 ? HABIT_TOP : parse->braces_before == 1 ? HABIT_POLICY : HABIT_ANYWHERE;
     const char *help = at_end ? NULL : habit_help(word, before, place);
     bool is_word = word.length && ((word.text[0] | 32) >= 'a' && (word.text[0] | 32) <= 'z');
     if (parse->garbage > parse->previous.end && !(help && is_word))
