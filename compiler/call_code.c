@@ -341,7 +341,7 @@ graph_node call_code(struct policy *policy, enum arch arch, size_t call, size_t 
 {
     graph_node ordered = policy_call(policy, arch, call);
     *spared = 0;
-    if (graph_at(policy->graph, ordered)->run_count == 0)
+    if (graph_at(policy->graph, ordered)->run_count == 0 || graph_is_exhausted(policy->graph))
         return ordered;
     struct census census = {0};
     for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next) {

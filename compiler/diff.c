@@ -511,6 +511,8 @@ static void compare_process(struct comparing *c, const struct plan *before, cons
 struct policy_diff *policy_diff(struct policy *before, struct policy *after)
 {
     struct arena *arena = after->arena;
+    if (!policy_is_decided(before, ARCH_ALL_MASK) || !policy_is_decided(after, ARCH_ALL_MASK))
+        return NULL;
     struct plan *old = policy_lower(before, 0), *new = policy_lower(after, 0);
     if (!old || !new)
         return NULL;

@@ -16,11 +16,20 @@ struct graph {
     size_t unique_capacity;
     struct memo *memo; // a cache: a newer entry may replace an older one
     size_t memo_capacity;
+    uint32_t merges; // how many were needed so far
     struct search *search; // of graph_find, kept from one to the next
     uint32_t *reaches;     // per node, for the search at hand: see reaches()
     size_t reaches_capacity;
     uint32_t searches;
 };
+
+// A real policy needs thousands. Conditions that join many masks of many words would need more than any machine has.
+enum { MERGES_MOST = 2000000 };
+
+bool graph_is_exhausted(const struct graph *graph)
+{
+    return graph->merges > MERGES_MOST;
+}
 
 struct graph *graph_new(struct arena *arena)
 {
@@ -219,6 +228,9 @@ static graph_node merge(struct graph *graph, graph_operation *operation, graph_n
     struct memo *memo = memo_slot(graph, operation, condition, a, b);
     if (memo_hit(memo, operation, condition, a, b))
         return memo->result;
+    if (graph_is_exhausted(graph))
+        return graph_leaf(graph, 0);
+    graph->merges++;
     graph_node result = merge_runs(graph, operation, condition, a, b);
     if (graph->count > graph->memo_capacity) {
         graph->memo_capacity *= 4;
@@ -381,7 +393,7 @@ int graph_find(struct graph *graph, graph_node node, uint32_t value, uint32_t *w
     search->reaches = graph->reaches;
     search->stamp = ++graph->searches << 2;
     search->depth = 0;
-    search->budget = SEARCH_BUDGET;
+    search->budget = graph_is_exhausted(graph) ? -1 : SEARCH_BUDGET;
     bool found = walk(search, node);
     for (size_t i = 0; i < word_count && found; i++)
         found = solve(search, (uint32_t)i, &words[i]);

@@ -49,10 +49,14 @@ graph_node graph_apply(struct graph *, graph_operation *, graph_node a, graph_no
 // `then` where the condition's leaf is not 0, else `otherwise`.
 graph_node graph_select(struct graph *, graph_node condition, graph_node then, graph_node otherwise);
 
+// True once a graph would have become larger than any real policy's. From then on combinations are meaningless, graph_find gives up, and whoever
+// made the graph says that it can't be decided.
+bool graph_is_exhausted(const struct graph *);
+
 uint32_t graph_evaluate(const struct graph *, graph_node, const uint32_t *words);
 
 // Looks for words on which the graph's leaf is `value`; fills words[0..word_count) and returns 1, or returns 0 when there are none,
-// or -1 when the search was given up (entangled masks beyond any real policy).
+// or -1 when the search was given up (entangled masks beyond any real policy) or the graph is exhausted.
 int graph_find(struct graph *, graph_node, uint32_t value, uint32_t *words, size_t word_count);
 
 // Says the masked words from `first` to `last` as patterns, (word & mask) == value, as few as there are.

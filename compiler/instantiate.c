@@ -266,8 +266,11 @@ static void add_derived(void *context, const struct operation *operation, const 
     b->module = module;
     struct rule made = {.effect = EFFECT_DENY, .span = b->policy->decl->name.span, .because = str_from(because), .derived = true};
     made.action = SECCOMP_ERRNO | (uint32_t)errno_find(STR("EACCES"));
-    if (!builder_resolve(b, operation, ARCH_ALL_MASK, &made))
-        abort();          // the rules in derive.c are ours
+    if (!builder_resolve(b, operation, ARCH_ALL_MASK, &made)) {
+        if (!graph_is_exhausted(b->policy->graph))
+            abort(); // the rules in derive.c are ours
+        return;      // an error stands already
+    }
     bool allowed = false; // a call that nothing allows needs no deny
     for (size_t i = 0; i < b->policy->rule_count && !allowed; i++)
         allowed = b->policy->rules[i].effect == EFFECT_ALLOW && call_match_for(&b->policy->rules[i].calls, made.calls.list[0].call);

@@ -202,6 +202,8 @@ struct plan *policy_lower(struct policy *policy, unsigned architectures)
     lower_rules(policy, plan);
     lower_net(policy, plan);
     lower_settings(policy, plan);
+    if (!policy_is_decided(policy, architectures))
+        return NULL;
     for (int arch = 0; arch < ARCH_COUNT; arch++) {
         if (!(architectures >> arch & 1))
             continue;

@@ -142,12 +142,14 @@ static bool match_call(struct builder *b, const struct operation *operation, siz
         }
         if (!match->tests[arch])
             return false;
+        if (graph_is_exhausted(b->policy->graph) && b->diagnostics->errors)
+            return false; // by a condition before this one, which was told so
         uint32_t words[SECCOMP_WORDS];
         graph_node node = test_graph(b->policy->graph, match->tests[arch]);
         int holds = graph_find(b->policy->graph, node, 1, words, SECCOMP_WORDS), fails = graph_find(b->policy->graph, node, 0, words, SECCOMP_WORDS);
         if (holds < 0 || fails < 0) {
             diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0514, operation->condition->span, row->name), operation->condition->span,
-                             "write it with fewer masks of one argument");
+                             "write it with fewer masks, or as several rules");
             return false;
         }
         if (!holds || !fails) {

@@ -161,6 +161,8 @@ uint32_t policy_fallback(const struct policy *, size_t call); // what a call get
 const struct path_set *policy_paths(struct policy *);            // what may be done to which path
 uint64_t policy_capabilities(const struct policy *);             // bits
 graph_node policy_call(struct policy *, enum arch, size_t call); // seccomp return values, over the arguments
+// True if those graphs could be made, on these architectures (bits); else SBX0706 is among the findings, and nothing may be concluded from them.
+bool policy_is_decided(struct policy *, unsigned architectures);
 // The rules about a call in the order in which they decide: denies, then allows; without one of them. In the policy's arena.
 const struct call_rule **call_rules_in_order(struct policy *, enum arch, size_t call, const struct rule *absent, size_t *count);
 // The same as if one of its rules were not there.

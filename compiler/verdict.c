@@ -279,6 +279,21 @@ graph_node policy_filter(struct policy *policy, enum arch arch)
     return calls_filter(policy->graph, policy->arena, arch, policy->verdicts[arch]);
 }
 
+bool policy_is_decided(struct policy *policy, unsigned architectures)
+{
+    for (int arch = 0; arch < ARCH_COUNT; arch++)
+        for (size_t call = 0; call < syscall_count() && architectures >> arch & 1; call++)
+            if (syscall_row(call)->number[arch] >= 0)
+                policy_call(policy, (enum arch)arch, call);
+    if (!graph_is_exhausted(policy->graph))
+        return true;
+    struct diagnostics *diagnostics = &policy->compilation->diagnostics;
+    struct span span = policy->decl->name.span;
+    diagnostic_label(diagnostics, diagnose(diagnostics, SBX0706, span, "this policy"), span,
+                     "its rules about one call join too many masks of several arguments");
+    return false;
+}
+
 // ---- rules as text ------------------------------------------------------------------------------------------------------------------
 
 struct str rule_place(const struct policy *policy, const struct rule *rule)

@@ -52,7 +52,7 @@ struct policy *load_policy(const struct options *options, struct compilation *co
 {
     const char *problem;
     struct policy *policy = driver_policy(compilation, path, &options->driver, NULL, &problem);
-    if (policy && !policy_check(policy, true))
+    if (policy && !(policy_is_decided(policy, ARCH_ALL_MASK) && policy_check(policy, true)))
         policy = NULL;
     if (!policy) {
         print_findings(options, compilation);

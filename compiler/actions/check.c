@@ -29,9 +29,10 @@ struct checks {
 static void check_policy(const struct options *options, struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
 {
     struct policy *policy = policy_build(compilation, decl, values);
-    if (policy)
-        lint_policy(policy);
-    if (policy && policy_check(policy, true))
+    if (!policy || !policy_is_decided(policy, ARCH_ALL_MASK))
+        return;
+    lint_policy(policy);
+    if (policy_check(policy, true))
         make_plan(options, policy);
 }
 

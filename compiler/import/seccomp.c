@@ -504,6 +504,10 @@ bool import_seccomp(struct compilation *compilation, const struct source *source
             if (syscall_row(call)->number[arch] >= 0)
                 import.calls[arch][call] = call_graph(&import, (enum arch)arch, call);
     }
+    if (graph_is_exhausted(import.graph)) {
+        struct span start = {source->number, 0, 0};
+        diagnostic_label(import.diagnostics, diagnose(import.diagnostics, SBX0706, start, "this profile"), start, "so no policy is made of it");
+    }
     if (compilation->diagnostics.errors)
         return false;
     write_policy(&import, out);

@@ -108,6 +108,21 @@ is run($sbxc, '--why', 'read "/a"', '--policy', 'other', '-D', 'n=3', $path)->{s
 $run = run($sbxc, '--why', 'read /a', '--policy', 'one', $path);
 is $run->{status}, 2, 'a question that is none';
 
+# Conditions of which no graph of bounded size can be made: many masks of several arguments at once, in one rule and in many.
+my @masks = map { sprintf '(fd & 0x%x != 0 and offset & 0x%x != 0 and whence & 0x%x != 0)', 1 << $_, 1 << (29 * $_) % 30, 1 << (7 * $_) % 30 } 0 .. 29;
+my %entangled = (SBX0514 => 'allow lseek where ' . join(' or ', @masks) . ';', SBX0706 => join(' ', map {"allow lseek where $_;"} @masks));
+for my $code (sort keys %entangled) {
+    my $file = spew("$dir/entangled.sbx", "sbx 1;\npolicy p { syscalls { $entangled{$code} } }\n");
+    for my $action (['--check'], ['--emit=plan'], ['--why', 'syscall lseek'], ['--diff', $file]) {
+        my $run = run($sbxc, @$action, $file);
+        like $run->{err} . $run->{out}, qr/entangled/, "$code, @$action: said";
+        isnt $run->{status}, 0, 'and nothing claimed';
+        cmp_ok $run->{seconds}, '<', 20, 'in bounded time';
+    }
+    like run($sbxc, '--check', $file)->{err}, qr/$code/, $code;
+    is run("$build/sbxrun", $file, '--', '/bin/true')->{status}, 125, 'and nothing run';
+}
+
 # Wrong usage.
 like run($sbxc, '--why', 'limit pids', '--policy', 'one', $path)->{err}, qr/= help: ask as `read /, 'what is no question is told what is one';
 for my $usage (['--check'], [], ['--nonsense'], ['--check', '--why', 'x', $path], ['--emit=tea', $path], ['--emit=plan', $path, $path], ['--check', '--format=xml', $path], ['-o', 'x', '--check', $path]) {

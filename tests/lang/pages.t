@@ -14,7 +14,7 @@ my %untried = map { $_ => 1 } qw(SBX0315 SBX0317 SBX0514 SBX0515 SBX0516 SBX0706
 my @codes = map { "SBX$_" } slurp("$root/lang/diagnostics.def") =~ /DIAGNOSTIC\((\d+)/g;
 
 sub write_files { my ($dir, %files) = @_; for (keys %files) { make_path(dirname("$dir/$_")); spew("$dir/$_", $files{$_}) } }
-sub check { my ($dir, $file) = @_; return run({ cwd => $dir }, $sbxc, $file =~ /json$/ ? '--import=docker-seccomp' : '--check', $file) }
+sub check { my ($dir, $file) = @_; return run({ cwd => $dir, seconds => 90 }, $sbxc, $file =~ /json$/ ? '--import=docker-seccomp' : '--check', $file) }
 
 for my $code (@codes) {
     my $page = -e "$root/docs/diagnostics/$code.md" ? slurp("$root/docs/diagnostics/$code.md") : '';
