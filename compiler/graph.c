@@ -16,7 +16,7 @@ struct graph {
     size_t unique_capacity;
     struct memo *memo; // a cache: a newer entry may replace an older one
     size_t memo_capacity;
-    uint32_t merges; // how many were needed so far
+    uint32_t merges;       // how many were needed so far
     struct search *search; // of graph_find, kept from one to the next
     uint32_t *reaches;     // per node, for the search at hand: see reaches()
     size_t reaches_capacity;
