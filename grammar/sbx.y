@@ -171,18 +171,11 @@ declarations:
 declaration:
     IMPORT dotted alias ';'         { parse->module->imports = RING_ADD(parse->module->imports, MAKE(import_decl, .path = RING_LIST($2), .alias = $3, .span = @$)); }
   | IMPORT STRING alias ';'         { parse->module->imports = RING_ADD(parse->module->imports, MAKE(import_decl, .file = NAME($2, @2), .alias = $3, .span = @$)); }
-  | LET word '=' value ';'          { parse->module->lets = RING_ADD(parse->module->lets, MAKE(let_decl, .name = $2, .value = $4, .module = parse->module)); }
-  | GROUP GROUP_NAME '{' calls comma '}' { parse->module->groups = RING_ADD(parse->module->groups, MAKE(group_decl, .name = NAME($2, @2), .members = RING_LIST($4), .module = parse->module)); }
+  | LET word '=' value ';'          { parse->module->lets = RING_ADD(parse->module->lets, MAKE(let_decl, .name = $2, .value = $4, .module = parse->module, .span = @$)); }
+  | GROUP GROUP_NAME '{' calls comma '}' { parse->module->groups = RING_ADD(parse->module->groups, MAKE(group_decl, .name = NAME($2, @2), .members = RING_LIST($4), .module = parse->module, .span = @$)); }
   | POLICY word parameters {
-        parse->module->policies = RING_ADD(parse->module->policies, MAKE(policy_decl, .name = $2, .parameters = RING_LIST($3), .module = parse->module));
-    } '{' items close {
-        struct policy_decl *policy = parse->module->policies;
-        policy->uses = RING_LIST(policy->uses);
-        policy->rules = RING_LIST(policy->rules);
-        policy->settings = RING_LIST(policy->settings);
-        policy->secrets = RING_LIST(policy->secrets);
-        policy->requires = RING_LIST(policy->requires);
-    }
+        parse->module->policies = RING_ADD(parse->module->policies, MAKE(policy_decl, .name = $2, .parameters = RING_LIST($3), .module = parse->module, .span = @$));
+    } '{' items close               { CURRENT_POLICY->span = @$; }
   ;
 
 close: '}' | error '}' { yyerrok; } ;
@@ -647,4 +640,11 @@ void parse_source(struct parse *parse)
     module->groups = RING_LIST(module->groups);
     module->last_policy = module->policies;
     module->policies = RING_LIST(module->policies);
+    for (struct policy_decl *policy = module->policies; policy; policy = policy->next) { // also one that the file ends in
+        policy->uses = RING_LIST(policy->uses);
+        policy->rules = RING_LIST(policy->rules);
+        policy->settings = RING_LIST(policy->settings);
+        policy->secrets = RING_LIST(policy->secrets);
+        policy->requires = RING_LIST(policy->requires);
+    }
 }

@@ -271,7 +271,7 @@ static int edit_distance(struct str a, struct str b)
 
 void nearest_offer(struct nearest *nearest, struct str candidate)
 {
-    int limit = nearest->wrong.length <= 3 ? 1 : (int)nearest->wrong.length / 3;
+    int limit = nearest->wrong.length < 2 ? 0 : nearest->wrong.length <= 3 ? 1 : (int)nearest->wrong.length / 3;
     long difference = (long)nearest->wrong.length - (long)candidate.length;
     if (difference > limit || -difference > limit)
         return;

@@ -241,6 +241,7 @@ struct policy_decl {
     struct secret_decl *secrets;
     struct require_decl *requires;
     struct module *module;
+    struct span span;
     bool checked;
     struct policy_decl *next;
 };
@@ -249,6 +250,7 @@ struct let_decl {
     struct name name;
     struct expr *value;
     struct module *module;
+    struct span span;
     struct let_decl *next;
 };
 
@@ -256,6 +258,7 @@ struct group_decl {
     struct name name; // without `@`
     struct call *members;
     struct module *module;
+    struct span span;
     uint16_t *calls; // sorted indices into the table of system calls; set by check.c
     size_t call_count;
     bool resolving, resolved;

@@ -47,6 +47,20 @@ for my $file (@files) {
     cmp_ok $run->{seconds}, '<', 10, sprintf '%s: %.2f s', $name, $run->{seconds};
 }
 
+# Files as they are while someone types.
+{
+    my $whole = slurp("$root/examples/python.sbx") . "policy more {\n use python; summary \"x\"; require landlock; use python;\n}\n";
+    my ($slowest, $count, @odd) = (0, 0);
+    for (my $end = 0; $end < length $whole; $end += 11) {
+        my $run = run({ seconds => 10 }, $sbxc, '--check', '--no-proof', spew("$dir/typed.sbx", substr $whole, 0, $end));
+        $slowest = $run->{seconds} if $run->{seconds} > $slowest;
+        push @odd, $end if $run->{status} !~ /^[01]$/;
+        $count++;
+    }
+    is "@odd", '', "$count beginnings of a file: exit 0 or 1 each";
+    cmp_ok $slowest, '<', 2, 'none takes long';
+}
+
 # A prover that is not there proves nothing.
 {
     my $path = spew("$dir/small.sbx", "sbx 1; policy p { syscalls { allow read; } }");
