@@ -18,6 +18,7 @@ struct builder {
     struct instance *instances;
     size_t instance_count;
     size_t rule_capacity, env_capacity;
+    struct map env;                  // by name: one more than the index in the policy
     const struct instance *instance; // the one being worked on; NULL for questions and derived rules
     struct module *module;           // its module
 };

@@ -267,11 +267,12 @@ static void reset(place *places, size_t count)
 
 struct bpf_program cbpf_emit(struct arena *arena, const struct graph *graph, graph_node node, size_t spare)
 {
-    struct emitter e = {.arena = arena, .graph = graph, .spare = spare};
+    struct arena *own = arena_new(); // what is not the program goes when it is done
+    struct emitter e = {.arena = own, .graph = graph, .spare = spare};
     size_t count = (size_t)node + 1; // a node's children were made before it
-    e.entries = NEW_ARRAY(arena, place, count);
-    e.loaded = NEW_ARRAY(arena, place, count);
-    e.shapes = NEW_ARRAY(arena, struct shape, count);
+    e.entries = NEW_ARRAY(own, place, count);
+    e.loaded = NEW_ARRAY(own, place, count);
+    e.shapes = NEW_ARRAY(own, struct shape, count);
     struct bpf_program best = {NULL, SIZE_MAX};
     for (int pass = 0; pass < 2 && best.length > JUMP_MOST; pass++) { // two layouts: in a long program they need different long jumps
         reset(e.entries, count);
@@ -285,6 +286,7 @@ struct bpf_program cbpf_emit(struct arena *arena, const struct graph *graph, gra
         for (size_t i = 0; i <= start; i++)
             best.code[i] = e.code[start - i];
     }
+    arena_free(own);
     return best;
 }
 

@@ -242,7 +242,7 @@ static void compare_net_way(struct comparing *c, struct policy *allows, struct p
     }
     if (!all.count)
         return;
-    const struct net_set **borders = NEW_ARRAY(c->arena, const struct net_set *, 2 * (allows->rule_count + other->rule_count));
+    const struct net_set **borders = NEW_ARRAY(c->arena, const struct net_set *, 2 * (allows->net_rule_count + other->net_rule_count));
     size_t count = policy_net_sets(allows, borders);
     count += policy_net_sets(other, borders + count);
     struct net_comparison net = {allows, other};

@@ -1,6 +1,7 @@
 // Decision graphs: hash-consed, ordered, with exact search for a word.
 #include "compiler/graph.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct memo {
@@ -113,7 +114,7 @@ graph_node graph_leaf(struct graph *graph, uint32_t value)
 
 graph_node graph_runs(struct graph *graph, uint32_t word, uint32_t mask, const struct graph_run *runs, size_t count)
 {
-    struct graph_run small[64], *joined = count <= 64 ? small : NEW_ARRAY(graph->arena, struct graph_run, count);
+    struct graph_run small[64], *joined = count <= 64 ? small : scratch_alloc(count * sizeof *joined);
     uint32_t used = 0;
     for (size_t i = 0; i < count; i++)
         if ((used == 0 || joined[used - 1].node != runs[i].node) && runs[i].start <= mask) // a masked word is never above its mask
@@ -125,15 +126,18 @@ graph_node graph_runs(struct graph *graph, uint32_t word, uint32_t mask, const s
         joined[1] = (struct graph_run){1, set};
         used = clear == set ? 1 : 2;
     }
-    if (used == 1)
-        return joined[0].node;
-    return intern(graph, &(struct graph_vertex){.word = word, .mask = mask, .run_count = used, .runs = joined});
+    graph_node node = joined[0].node;
+    if (used > 1)
+        node = intern(graph, &(struct graph_vertex){.word = word, .mask = mask, .run_count = used, .runs = joined});
+    if (joined != small)
+        free(joined);
+    return node;
 }
 
 graph_node graph_test(struct graph *graph, uint32_t word, uint32_t mask, const struct graph_interval *intervals, size_t count, graph_node inside,
                       graph_node outside)
 {
-    struct graph_run *runs = NEW_ARRAY(graph->arena, struct graph_run, 2 * count + 1);
+    struct graph_run *runs = scratch_alloc((2 * count + 1) * sizeof *runs);
     size_t used = 0;
     uint64_t next = 0; // the first value not yet covered
     for (size_t i = 0; i < count; i++) {
@@ -144,7 +148,9 @@ graph_node graph_test(struct graph *graph, uint32_t word, uint32_t mask, const s
     }
     if (next <= UINT32_MAX)
         runs[used++] = (struct graph_run){(uint32_t)next, outside};
-    return graph_runs(graph, word, mask, runs, used);
+    graph_node node = graph_runs(graph, word, mask, runs, used);
+    free(runs);
+    return node;
 }
 
 // Which of two vertices asks first: leaves last, then by word, then the wider mask.
@@ -192,7 +198,7 @@ static graph_node merge_runs(struct graph *graph, graph_operation *operation, gr
         runs[i] = asks ? operands[i]->runs : NULL;
         total += counts[i];
     }
-    struct graph_run small[32], *merged = total <= 32 ? small : NEW_ARRAY(graph->arena, struct graph_run, total);
+    struct graph_run small[32], *merged = total <= 32 ? small : scratch_alloc(total * sizeof *merged);
     size_t used = 0;
     for (uint64_t start = 0;;) {
         graph_node now[3];
@@ -210,7 +216,10 @@ static graph_node merge_runs(struct graph *graph, graph_operation *operation, gr
                 at[i]++;
         start = next;
     }
-    return graph_runs(graph, question.word, question.mask, merged, used);
+    graph_node node = graph_runs(graph, question.word, question.mask, merged, used);
+    if (merged != small)
+        free(merged);
+    return node;
 }
 
 static graph_node merge(struct graph *graph, graph_operation *operation, graph_node condition, graph_node a, graph_node b)

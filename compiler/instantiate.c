@@ -30,14 +30,18 @@ struct expr *builder_evaluate(struct builder *b, struct expr *expr)
     return evaluate_in(b->module, b->instance ? b->instance->decl : NULL, b->instance ? b->instance->values : NULL, expr);
 }
 
+static void reserve_rules(struct builder *b, size_t capacity)
+{
+    struct policy *policy = b->policy;
+    policy->rules = arena_grow(b->arena, policy->rules, policy->rule_count * sizeof *policy->rules, capacity * sizeof *policy->rules);
+    b->rule_capacity = capacity;
+}
+
 static struct rule *new_rule(struct builder *b)
 {
     struct policy *policy = b->policy;
-    if (policy->rule_count == b->rule_capacity) {
-        size_t capacity = b->rule_capacity ? b->rule_capacity * 2 : 64;
-        policy->rules = arena_grow(b->arena, policy->rules, policy->rule_count * sizeof *policy->rules, capacity * sizeof *policy->rules);
-        b->rule_capacity = capacity;
-    }
+    if (policy->rule_count == b->rule_capacity)
+        reserve_rules(b, b->rule_capacity * 2);
     struct rule *rule = &policy->rules[policy->rule_count];
     *rule = (struct rule){.number = (uint32_t)policy->rule_count};
     policy->rule_count++;
@@ -197,11 +201,18 @@ static void add_instance_items(struct builder *b)
         arena_grow(b->arena, policy->secrets, policy->secret_count * sizeof *policy->secrets, (policy->secret_count + count) * sizeof *policy->secrets);
     for (const struct secret_decl *secret = decl->secrets; secret; secret = secret->next)
         add_secret(b, secret, policy->secret_count);
-    for (const struct require_decl *require = decl->requires; require; require = require->next) {
-        policy->requires =
-            arena_grow(b->arena, policy->requires, policy->require_count * sizeof *policy->requires, (policy->require_count + 1) * sizeof *policy->requires);
-        policy->requires[policy->require_count++] = require;
-    }
+    count = 0;
+    for (const struct require_decl *require = decl->requires; require; require = require->next)
+        count++;
+    policy->requires =
+        arena_grow(b->arena, policy->requires, policy->require_count * sizeof *policy->requires, (policy->require_count + count) * sizeof *policy->requires);
+    for (const struct require_decl *require = decl->requires; require; require = require->next)
+    policy->requires[policy->require_count++] = require;
+    count = 0;
+    for (const struct use_decl *use = decl->uses; use; use = use->next)
+        count += use->within;
+    policy->withins =
+        arena_grow(b->arena, policy->withins, policy->within_count * sizeof *policy->withins, (policy->within_count + count) * sizeof *policy->withins);
     for (const struct use_decl *use = decl->uses; use; use = use->next) {
         if (!use->target)
             continue;
@@ -211,8 +222,6 @@ static void add_instance_items(struct builder *b)
             struct policy *ceiling = policy_build_beside(policy, use->target, values);
             if (!ceiling)
                 continue;
-            policy->withins =
-                arena_grow(b->arena, policy->withins, policy->within_count * sizeof *policy->withins, (policy->within_count + 1) * sizeof *policy->withins);
             policy->withins[policy->within_count++] = (struct obligation){use, b->instance->chain, ceiling};
             continue;
         }
@@ -260,6 +269,16 @@ static void index_calls(struct builder *b)
     }
 }
 
+static void index_net(struct policy *policy)
+{
+    policy->net_rules = NEW_ARRAY(policy->arena, const struct rule *, policy->rule_count);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct rule *rule = &policy->rules[i];
+        if (rule->domain == DOMAIN_NET && (rule->effect == EFFECT_ALLOW || rule->effect == EFFECT_DENY))
+            policy->net_rules[policy->net_rule_count++] = rule;
+    }
+}
+
 static void add_derived(void *context, const struct operation *operation, const char *because, struct module *module)
 {
     struct builder *b = context;
@@ -288,11 +307,14 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
     unsigned errors = compilation->diagnostics.errors;
     struct policy *policy = NEW(arena, struct policy);
     *policy = (struct policy){.compilation = compilation, .arena = arena, .decl = decl, .graph = graph};
-    struct builder b = {.compilation = compilation, .arena = arena, .diagnostics = &compilation->diagnostics, .policy = policy};
+    struct builder b = {.compilation = compilation, .arena = arena, .diagnostics = &compilation->diagnostics, .policy = policy, .env = {.arena = arena}};
     b.instances = NEW_ARRAY(arena, struct instance, INSTANCES_MOST);
-    size_t count = 0, index = 0;
+    size_t count = 0, index = 0, own_rules = 0;
     for (const struct parameter *p = decl->parameters; p; p = p->next)
         count++;
+    for (const struct rule_decl *rule = decl->rules; rule; rule = rule->next)
+        own_rules++;
+    reserve_rules(&b, own_rules + 128); // with those of a usual library
     struct expr **own = NEW_ARRAY(arena, struct expr *, count);
     for (size_t i = 0; i < count && values; i++)
         own[i] = values[i];
@@ -315,6 +337,7 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
     derive_rules(policy, add_derived, &b);
     check_contents(&b);
     index_calls(&b);
+    index_net(policy);
     return compilation->diagnostics.errors == errors ? policy : NULL;
 }
 

@@ -1,5 +1,4 @@
 // Comments that allow a finding: `# allow SBX0715: the reason`.
-#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/lint.h"
@@ -11,49 +10,82 @@ struct allowance {
     bool reason, alone; // alone: nothing but the comment is on its line
 };
 
-// Finds the comments of a source that start with `# allow `. Strings may hold a `#`.
-static size_t find_allowances(const struct compilation *compilation, const struct source *source, struct allowance **list)
+struct allowances { // of one source, in the order of their lines; kept, for many findings ask
+    const struct source *source;
+    struct allowance *list;
+    size_t count, capacity;
+    struct allowances *next;
+};
+
+static void add_allowance(struct arena *arena, struct allowances *found, struct str comment, struct span span, bool alone)
 {
-    size_t count = 0, capacity = 0;
+    const struct source *source = found->source;
+    struct str head = STR("# allow SBX");
+    if (!str_starts(comment, head))
+        return;
+    if (found->count == found->capacity) {
+        size_t capacity = 2 * found->capacity + 8;
+        found->list = arena_grow(arena, found->list, found->count * sizeof *found->list, capacity * sizeof *found->list);
+        found->capacity = capacity;
+    }
+    struct allowance *a = &found->list[found->count++];
+    *a = (struct allowance){.span = span, .line = source_position(source, span.start).line, .alone = alone};
+    size_t at = head.length;
+    while (at < comment.length && comment.text[at] >= '0' && comment.text[at] <= '9')
+        at++;
+    struct str code = {comment.text + 8, at - 8};
+    for (int k = 0; k < CODE_COUNT; k++)
+        if (str_is(code, diagnostic_code((enum code)k)))
+            a->code = diagnostic_code((enum code)k);
+    size_t reason = at;
+    while (reason < comment.length && (comment.text[reason] == ':' || comment.text[reason] == ' '))
+        reason++;
+    a->reason = at < comment.length && comment.text[at] == ':' && reason < comment.length;
+}
+
+// The comments of a source that start with `# allow `. Strings may hold a `#`, and end with their line.
+static const struct allowances *allowances_of(struct policy *policy, const struct source *source)
+{
+    for (const struct allowances *known = policy->allowances; known; known = known->next)
+        if (known->source == source)
+            return known;
+    struct allowances *found = NEW(policy->arena, struct allowances);
+    *found = (struct allowances){.source = source, .next = policy->allowances};
+    policy->allowances = found;
     struct str text = source->text;
     bool quoted = false, alone = true;
     for (uint32_t i = 0; i < text.length; i++) {
         char c = text.text[i];
-        if (c == '\n')
+        if (c == '\n') {
             alone = true;
-        if (c == '"' && !(quoted && text.text[i - 1] == '\\'))
-            quoted = !quoted;
-        if (c != '#' || quoted) {
-            alone &= c == ' ' || c == '\t' || c == '\n';
-            continue;
+            quoted = false;
+        } else if (quoted && c == '\\') {
+            i++;
+        } else if (c == '#' && !quoted) {
+            const char *newline = memchr(text.text + i, '\n', text.length - i);
+            uint32_t end = newline ? (uint32_t)(newline - text.text) : (uint32_t)text.length;
+            add_allowance(policy->arena, found, (struct str){text.text + i, end - i}, (struct span){source->number, i, end}, alone);
+            i = end - 1;
+        } else {
+            quoted ^= c == '"';
+            alone &= c == ' ' || c == '\t' || c == '\r';
         }
-        uint32_t end = i;
-        while (end < text.length && text.text[end] != '\n')
-            end++;
-        struct str comment = {text.text + i, end - i};
-        struct str head = STR("# allow SBX");
-        if (str_starts(comment, head)) {
-            if (count == capacity) {
-                *list = arena_grow(compilation->arena, *list, count * sizeof **list, (capacity = 2 * capacity + 8) * sizeof **list);
-            }
-            struct allowance *a = &(*list)[count++];
-            *a = (struct allowance){.span = {source->number, i, end}, .line = source_position(source, i).line, .alone = alone};
-            size_t at = head.length;
-            while (at < comment.length && comment.text[at] >= '0' && comment.text[at] <= '9')
-                at++;
-            struct str code = {comment.text + 8, at - 8};
-            for (int k = 0; k < CODE_COUNT; k++)
-                if (str_is(code, diagnostic_code((enum code)k)))
-                    a->code = diagnostic_code((enum code)k);
-            size_t reason = at;
-            while (reason < comment.length && (comment.text[reason] == ':' || comment.text[reason] == ' '))
-                reason++;
-            a->reason = at < comment.length && comment.text[at] == ':' && reason < comment.length;
-        }
-        i = end - 1;
-        alone = true;
     }
-    return count;
+    return found;
+}
+
+// The first allowance on a line or after it.
+static size_t first_from(const struct allowances *found, uint32_t line)
+{
+    size_t low = 0, high = found->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (found->list[middle].line < line)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 bool lint_is_allowed(struct policy *policy, enum code code, struct span span)
@@ -61,19 +93,13 @@ bool lint_is_allowed(struct policy *policy, enum code code, struct span span)
     const struct source *source = source_of(&policy->compilation->sources, span);
     if (!source)
         return false;
-    struct allowance *list = NULL;
-    size_t count = find_allowances(policy->compilation, source, &list);
-    uint32_t first = source_position(source, span.start).line, last = source_position(source, span.end).line;
-    for (bool more = true; more;) { // comments above, several of them one above the other
-        more = false;
-        for (size_t i = 0; i < count; i++)
-            if (list[i].alone && list[i].line + 1 == first) {
-                first--;
-                more = true;
-            }
-    }
-    for (size_t i = 0; i < count; i++)
-        if (list[i].code && list[i].reason && list[i].line >= first && list[i].line <= last && strcmp(list[i].code, diagnostic_code(code)) == 0)
+    const struct allowances *found = allowances_of(policy, source);
+    uint32_t last = source_position(source, span.end).line;
+    size_t i = first_from(found, source_position(source, span.start).line);
+    for (uint32_t line = source_position(source, span.start).line; i > 0 && found->list[i - 1].alone && found->list[i - 1].line + 1 == line; line--)
+        i--; // comments above, several of them one above the other
+    for (; i < found->count && found->list[i].line <= last; i++)
+        if (found->list[i].code && found->list[i].reason && strcmp(found->list[i].code, diagnostic_code(code)) == 0)
             return true;
     return false;
 }
@@ -81,9 +107,9 @@ bool lint_is_allowed(struct policy *policy, enum code code, struct span span)
 void lint_comments(struct policy *policy)
 {
     const struct source *source = policy->decl->module->source;
-    struct allowance *list = NULL;
-    size_t count = find_allowances(policy->compilation, source, &list);
-    for (size_t i = 0; i < count; i++)
+    const struct allowances *found = allowances_of(policy, source);
+    const struct allowance *list = found->list;
+    for (size_t i = 0; i < found->count; i++)
         if (!list[i].code || !list[i].reason) {
             struct diagnostic *d = diagnose(&policy->compilation->diagnostics, SBX0717, list[i].span);
             diagnostic_label(&policy->compilation->diagnostics, d, list[i].span, "%s", list[i].code ? "it gives no reason" : "no finding has this code");

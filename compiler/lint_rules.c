@@ -15,14 +15,6 @@ static bool is_own(const struct rule *rule, enum effect effect)
     return rule->effect == effect && !rule->chain && !rule->derived;
 }
 
-static size_t count_rules(const struct policy *policy, enum domain domain)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < policy->rule_count; i++)
-        count += policy->rules[i].domain == domain && (policy->rules[i].effect == EFFECT_ALLOW || policy->rules[i].effect == EFFECT_DENY);
-    return count;
-}
-
 // ---- allows -------------------------------------------------------------------------------------------------------------------------
 
 struct named_path { // one path of an allow
@@ -180,7 +172,7 @@ void lint_allows(struct policy *policy)
     struct diagnostics *diagnostics = &policy->compilation->diagnostics;
     const struct rule **covered_by = NEW_ARRAY(policy->arena, const struct rule *, policy->rule_count + 1);
     bool *has_own = NEW_ARRAY(policy->arena, bool, policy->rule_count + 1);
-    bool nets = count_rules(policy, DOMAIN_NET) <= BY_HAND, many = policy->rule_count > 4 * BY_HAND;
+    bool nets = policy->net_rule_count <= BY_HAND, many = policy->rule_count > 4 * BY_HAND;
     find_covered_files(policy, covered_by, has_own);
     if (nets)
         find_covered_nets(policy, covered_by, has_own);
@@ -241,9 +233,8 @@ static bool visit_denied(const struct net_point *point, void *context)
     const struct net_denial *denial = context;
     if (net_set_contains(&denial->rule->net_except, point))
         return true;
-    for (size_t i = 0; i < denial->policy->rule_count; i++)
-        if (denial->policy->rules[i].domain == DOMAIN_NET && denial->policy->rules[i].effect == EFFECT_ALLOW &&
-            net_set_contains(&denial->policy->rules[i].net, point))
+    for (size_t i = 0; i < denial->policy->net_rule_count; i++)
+        if (denial->policy->net_rules[i]->effect == EFFECT_ALLOW && net_set_contains(&denial->policy->net_rules[i]->net, point))
             return false;
     return true;
 }
@@ -252,9 +243,9 @@ static bool visit_denied(const struct net_point *point, void *context)
 static bool guards_names(const struct policy *policy, const struct rule *rule)
 {
     for (size_t d = 0; d < rule->net.count; d++)
-        for (size_t i = 0; i < policy->rule_count && rule->net.boxes[d].place == NET_ADDRESS; i++)
-            for (size_t k = 0; policy->rules[i].domain == DOMAIN_NET && policy->rules[i].effect == EFFECT_ALLOW && k < policy->rules[i].net.count; k++) {
-                const struct net_box *name = &policy->rules[i].net.boxes[k], *denied = &rule->net.boxes[d];
+        for (size_t i = 0; i < policy->net_rule_count && rule->net.boxes[d].place == NET_ADDRESS; i++)
+            for (size_t k = 0; policy->net_rules[i]->effect == EFFECT_ALLOW && k < policy->net_rules[i]->net.count; k++) {
+                const struct net_box *name = &policy->net_rules[i]->net.boxes[k], *denied = &rule->net.boxes[d];
                 if ((name->place == NET_NAME || name->place == NET_WILDCARD) && name->verbs & denied->verbs && name->protocols & denied->protocols &&
                     name->port_first <= denied->port_last && denied->port_first <= name->port_last)
                     return true;
@@ -264,7 +255,7 @@ static bool guards_names(const struct policy *policy, const struct rule *rule)
 
 static bool denies_net(struct policy *policy, const struct rule *rule)
 {
-    const struct net_set **borders = NEW_ARRAY(policy->arena, const struct net_set *, 2 * policy->rule_count);
+    const struct net_set **borders = NEW_ARRAY(policy->arena, const struct net_set *, 2 * policy->net_rule_count);
     struct net_denial denial = {policy, rule};
     return guards_names(policy, rule) || !net_set_each(policy->arena, &rule->net, borders, policy_net_sets(policy, borders), visit_denied, &denial);
 }
@@ -301,7 +292,7 @@ void lint_denies(struct policy *policy)
     for (size_t i = 0; i < policy->rule_count; i++)
         if (policy->rules[i].effect == EFFECT_ALLOW)
             allows[policy->rules[i].domain] = true;
-    bool nets = count_rules(policy, DOMAIN_NET) <= BY_HAND;
+    bool nets = policy->net_rule_count <= BY_HAND;
     const struct path_set *paths = allows[DOMAIN_FILES] ? paths_allowed_somewhere(policy) : NULL;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
@@ -372,11 +363,11 @@ static bool box_pair(const struct net_box *a, const struct net_box *b)
 
 static void pair_nets(struct policy *policy)
 {
-    for (size_t i = 0; i < policy->rule_count; i++)
-        for (size_t k = 0; k < i && policy->rules[i].domain == DOMAIN_NET && policy->rules[i].net.count; k++) {
-            const struct rule *a = &policy->rules[k], *b = &policy->rules[i];
-            if (a->domain != DOMAIN_NET || a->chain || b->chain || a->effect != b->effect || (a->effect != EFFECT_ALLOW && a->effect != EFFECT_DENY) ||
-                a->net.count != b->net.count || a->net_except.count || b->net_except.count || !same_reason(a, b))
+    for (size_t i = 0; i < policy->net_rule_count; i++)
+        for (size_t k = 0; k < i && policy->net_rules[i]->net.count; k++) {
+            const struct rule *a = policy->net_rules[k], *b = policy->net_rules[i];
+            if (a->chain || b->chain || a->effect != b->effect || a->net.count != b->net.count || a->net_except.count || b->net_except.count ||
+                !same_reason(a, b))
                 continue;
             bool all = true;
             for (size_t n = 0; n < a->net.count; n++)
@@ -431,7 +422,7 @@ static void pair_calls(struct policy *policy)
 void lint_pairs(struct policy *policy)
 {
     pair_files(policy);
-    if (count_rules(policy, DOMAIN_NET) <= BY_HAND)
+    if (policy->net_rule_count <= BY_HAND)
         pair_nets(policy);
     pair_calls(policy);
 }

@@ -104,7 +104,9 @@ struct policy {
     const struct policy_decl *decl;
     struct rule *rules;
     size_t rule_count;
-    struct call_rule **calls;                                   // per row of the table of system calls
+    struct call_rule **calls;      // per row of the table of system calls
+    const struct rule **net_rules; // the allows and denies of the network
+    size_t net_rule_count;
     struct setting_value command, cwd, user, fallback, summary; // fallback: `default deny with`, as an action
     const struct group_decl *unseen;                            // calls that answer ENOSYS, not the fallback, where no rule allows them
     struct setting_value limits[LIMIT_COUNT];
@@ -123,6 +125,7 @@ struct policy {
     struct graph *graph;              // shared by all questions about calls
     graph_node *verdicts[ARCH_COUNT]; // per call, made when asked for; NO_NODE before
     struct path_set *allowed_paths;
+    struct allowances *allowances; // what comments allow (lint_comment.c)
 };
 
 #define NO_NODE UINT32_MAX

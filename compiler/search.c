@@ -53,17 +53,16 @@ static bool visit_net(const struct net_point *point, void *context)
 size_t policy_net_sets(const struct policy *policy, const struct net_set **sets)
 {
     size_t count = 0;
-    for (size_t i = 0; policy && i < policy->rule_count; i++)
-        if (policy->rules[i].domain == DOMAIN_NET) {
-            sets[count++] = &policy->rules[i].net;
-            sets[count++] = &policy->rules[i].net_except;
-        }
+    for (size_t i = 0; policy && i < policy->net_rule_count; i++) {
+        sets[count++] = &policy->net_rules[i]->net;
+        sets[count++] = &policy->net_rules[i]->net_except;
+    }
     return count;
 }
 
 static bool search_net(struct arena *arena, const struct net_set *set, struct net_search *search)
 {
-    size_t most = 1 + 2 * ((search->inner ? search->inner->rule_count : 0) + (search->outer ? search->outer->rule_count : 0));
+    size_t most = 1 + 2 * ((search->inner ? search->inner->net_rule_count : 0) + (search->outer ? search->outer->net_rule_count : 0));
     const struct net_set **borders = NEW_ARRAY(arena, const struct net_set *, most);
     size_t count = policy_net_sets(search->inner, borders);
     count += policy_net_sets(search->outer, borders + count);

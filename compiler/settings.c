@@ -44,16 +44,15 @@ static void add_env(struct builder *b, struct env_value new)
 {
     struct policy *policy = b->policy;
     new.distance = b->instance->distance;
-    for (size_t i = 0; i < policy->env_count; i++) {
-        struct env_value *old = &policy->env[i];
-        if (!str_equal(old->name, new.name))
-            continue;
+    size_t known = (uintptr_t)map_put(&b->env, new.name, (void *)(uintptr_t)(policy->env_count + 1));
+    if (known) { // the nearer one is there already
+        const struct env_value *old = &policy->env[known - 1];
         if (old->distance == new.distance && (old->keep != new.keep || !str_equal(old->value, new.value))) {
             struct diagnostic *d = diagnose(b->diagnostics, SBX0607, new.span, STR_ARGS(new.name));
             diagnostic_label(b->diagnostics, d, new.span, "this one");
             diagnostic_label(b->diagnostics, d, old->span, "and this one");
         }
-        return; // the nearer one is there already
+        return;
     }
     if (policy->env_count == b->env_capacity) {
         size_t capacity = b->env_capacity ? b->env_capacity * 2 : 16;

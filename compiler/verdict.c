@@ -144,7 +144,14 @@ struct verdict policy_verdict(const struct policy *policy, const struct operatio
 bool policy_net_allows(const struct policy *policy, const struct net_point *point)
 {
     struct operation_point operation = {.domain = DOMAIN_NET, .verb = point->verb, .net = *point};
-    return policy_verdict(policy, &operation).allowed;
+    bool allowed = false;
+    for (size_t i = 0; i < policy->net_rule_count; i++)
+        if (rule_matches(policy, policy->net_rules[i], &operation)) {
+            if (policy->net_rules[i]->effect == EFFECT_DENY)
+                return false;
+            allowed = true;
+        }
+    return allowed;
 }
 
 // ---- sets -------------------------------------------------------------------------------------------------------------------------

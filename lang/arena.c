@@ -104,6 +104,14 @@ void *arena_grow(struct arena *arena, void *old, size_t old_bytes, size_t new_by
     return memory;
 }
 
+void *scratch_alloc(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    if (!memory)
+        out_of_memory();
+    return memory;
+}
+
 struct str str_from(const char *text)
 {
     return (struct str){text, strlen(text)};

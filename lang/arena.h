@@ -17,6 +17,8 @@ void arena_free(struct arena *);
 void *arena_alloc(struct arena *, size_t bytes);                                 // zeroed, aligned for any type
 void *arena_grow(struct arena *, void *old, size_t old_bytes, size_t new_bytes); // a larger copy; `old` stays valid
 
+void *scratch_alloc(size_t bytes); // not zeroed, and for free(3), before the caller returns
+
 #define NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define NEW_ARRAY(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (size_t)(count)))
 
