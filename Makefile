@@ -38,18 +38,19 @@ LANG_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lang/*.c)) $(BUILD)/s
 COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out compiler/sbxc.c,$(wildcard compiler/*.c compiler/report/*.c)))
 PROVE_OBJECTS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/prove/*.c))
 IMPORT_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/import/*.c))
+LSP_OBJECTS      := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/lsp/*.c compiler/describe/*.c compiler/files/*.c))
 ACTION_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/actions/*.c))
 ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
 TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c))
-FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,policy plan profile question)
+FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters)
 
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
-TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev
+TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev neovim
 BENCH_PACKAGES := bubblewrap procps
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
@@ -74,7 +75,7 @@ bench-deps:
 	@tools/deps.sh $(TEST_PACKAGES) $(BENCH_PACKAGES)
 deps: bench-deps
 
-$(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(IMPORT_OBJECTS) $(ACTION_OBJECTS) $(BUILD)/compiler/sbxc.o
+$(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(IMPORT_OBJECTS) $(LSP_OBJECTS) $(ACTION_OBJECTS) $(BUILD)/compiler/sbxc.o
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a
 
@@ -119,6 +120,12 @@ $(BUILD)/pages.inc: lang/data/pages.awk $(PAGES)
 	$(Q)awk -f $^ > $@
 $(BUILD)/compiler/actions/explain.o: $(BUILD)/pages.inc
 
+$(BUILD)/summaries.inc: lang/data/summaries.awk lang/data/syscalls.tsv lang/data/summaries.tsv
+	@mkdir -p $(BUILD)
+	@echo "  AWK   $@"
+	$(Q)awk -f $^ > $@
+$(BUILD)/compiler/describe/describe.o: $(BUILD)/summaries.inc
+
 # Where each shell looks for the completions of a program.
 COMPLETIONS := $(BUILD)/completions/bash/sbxc $(BUILD)/completions/bash/sbxrun $(BUILD)/completions/zsh/_sbxc $(BUILD)/completions/zsh/_sbxrun \
                $(BUILD)/completions/fish/sbxc.fish $(BUILD)/completions/fish/sbxrun.fish
@@ -127,11 +134,18 @@ $(BUILD)/completions/%: tools/completions.awk compiler/options.def enforcer/opti
 	$(Q)program=$$(basename $@ .fish); program=$${program#_}; table=compiler; [ $$program = sbxc ] || table=enforcer; \
 	    awk -v shell=$(notdir $(patsubst %/,%,$(dir $@))) -v program=$$program -f $< $$table/options.def > $@
 
-# Colours for editors: for Vim, and for those that take TextMate's grammars (VS Code among them).
-EDITORS := $(BUILD)/editors/vim/syntax/sbx.vim $(BUILD)/editors/vim/ftdetect/sbx.vim $(BUILD)/editors/sbx.tmLanguage.json
+# For editors: Vim's colours, TextMate's for those that take them, and a folder that is a VS Code extension.
+VSCODE  := $(addprefix $(BUILD)/editors/vscode/,package.json extension.js language-configuration.json sbx.tmLanguage.json)
+EDITORS := $(BUILD)/editors/vim/syntax/sbx.vim $(BUILD)/editors/vim/ftdetect/sbx.vim $(BUILD)/editors/sbx.tmLanguage.json $(VSCODE)
 $(BUILD)/editors/%: tools/editors.awk grammar/sbx.l
 	@mkdir -p $(@D)
 	$(Q)case $@ in *ftdetect*) echo 'autocmd BufRead,BufNewFile *.sbx setfiletype sbx' ;; *.json) awk -v form=textmate -f $^ ;; *) awk -v form=vim -f $^ ;; esac > $@
+$(BUILD)/editors/vscode/sbx.tmLanguage.json: $(BUILD)/editors/sbx.tmLanguage.json
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(BUILD)/editors/vscode/%: tools/vscode/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
 
 # ---- demo, tests, bench ------------------------------------------------------------------------------------------------------
 
@@ -147,6 +161,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(LIBRARIES)
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/fuzz.o
 $(BUILD)/tests/fuzz/profile: $(IMPORT_OBJECTS) $(PROVE_OBJECTS)
+$(BUILD)/tests/fuzz/lsp: $(LSP_OBJECTS)
 
 # Probers run inside sandboxes, so they need nothing from them.
 $(BUILD)/tests/live/%: tests/live/%.c
@@ -197,6 +212,7 @@ install: all $(COMPLETIONS) $(EDITORS)
 	install -D -m 644 $(BUILD)/editors/vim/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim
 	install -D -m 644 $(BUILD)/editors/vim/ftdetect/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx $(BUILD)/editors/sbx.tmLanguage.json
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx/vscode $(VSCODE)
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim

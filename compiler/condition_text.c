@@ -51,6 +51,20 @@ static const char *value_name(const char *call, const char *argument, uint64_t v
     return NULL;
 }
 
+int argument_takes_name(const struct syscall_row *row, unsigned argument, const char *constant)
+{
+    int takes = -1;
+    for (size_t i = 0; i < sizeof value_names / sizeof *value_names; i++) {
+        if (strcmp(value_names[i].call, row->name) != 0 || strcmp(value_names[i].argument, row->arguments[argument].name) != 0)
+            continue;
+        takes = 0;
+        for (size_t k = 0; k < 4 && value_names[i].prefixes[k]; k++)
+            if (str_starts(str_from(constant), str_from(value_names[i].prefixes[k])))
+                return 1;
+    }
+    return takes;
+}
+
 static bool is_mask(enum argument_type type)
 {
     return type == ARGUMENT_MASK16 || type == ARGUMENT_MASK32 || type == ARGUMENT_MASK64;

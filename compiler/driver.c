@@ -1,5 +1,6 @@
 // What sbxc and sbxrun share: from a file's name and -I, -D, --policy to a policy.
 #include "compiler/driver.h"
+#include "compiler/lint.h"
 #include "lang/question.h"
 
 #include <errno.h>
@@ -57,6 +58,22 @@ struct expr **driver_values(struct compilation *compilation, struct policy_decl 
         }
     }
     return values;
+}
+
+bool policy_decl_is_whole(const struct policy_decl *decl)
+{
+    for (const struct parameter *p = decl->parameters; p; p = p->next)
+        if (!p->value)
+            return false; // whoever uses it gives the value; names and types are checked all the same
+    return true;
+}
+
+struct plan *driver_judge(struct policy *policy)
+{
+    if (!policy_is_decided(policy, ARCH_ALL_MASK))
+        return NULL;
+    lint_policy(policy);
+    return policy_check(policy, true) ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
 }
 
 struct policy *driver_policy(struct compilation *compilation, const char *path, const struct driver_options *options, struct policy *beside,

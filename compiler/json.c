@@ -83,6 +83,13 @@ void json_null(struct json_writer *w)
     w->after_value = true;
 }
 
+void json_raw(struct json_writer *w, struct str value)
+{
+    separate(w);
+    text_add(w->text, value.text, value.length);
+    w->after_value = true;
+}
+
 void json_member(struct json_writer *w, const char *key, struct str value)
 {
     json_key(w, key);
@@ -97,7 +104,7 @@ void json_member_number(struct json_writer *w, const char *key, uint64_t value)
 
 // ---- reading ------------------------------------------------------------------------------------------------------------------------
 
-enum { DEPTH_MOST = 16 };
+enum { DEPTH_MOST = 64 };
 
 struct reader {
     struct arena *arena;
@@ -141,6 +148,28 @@ static bool read_hex4(struct reader *r, unsigned *value)
     return true;
 }
 
+// What stands behind `\u`, as UTF-8: two of them for characters beyond 16 bits (RFC 8259 §7).
+static bool read_escaped(struct reader *r, struct text *text)
+{
+    unsigned code, low;
+    if (!read_hex4(r, &code))
+        return false;
+    if (code >= 0xD800 && code < 0xDC00 && take(r, "\\u")) {
+        if (!read_hex4(r, &low))
+            return false;
+        code = low >= 0xDC00 && low < 0xE000 ? 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00) : 0xD800;
+    }
+    if (code == 0 || (code >= 0xD800 && code < 0xE000))
+        return fail(r, code ? "half of a character" : "a NUL in a string");
+    unsigned more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3; // bytes besides the first
+    static const unsigned char first[] = {0, 0xC0, 0xE0, 0xF0};
+    char bytes[4] = {(char)(first[more] | code >> 6 * more)};
+    for (unsigned i = 1; i <= more; i++)
+        bytes[i] = (char)(0x80 | (code >> 6 * (more - i) & 0x3F));
+    text_add(text, bytes, more + 1);
+    return true;
+}
+
 static bool read_string(struct reader *r, struct str *value)
 {
     if (r->at >= r->length || r->text[r->at] != '"')
@@ -159,15 +188,12 @@ static bool read_string(struct reader *r, struct str *value)
             char escape = r->at < r->length ? r->text[r->at++] : ' ';
             static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
             const char *found = escape ? strchr(from, escape) : NULL;
-            unsigned code;
             if (found) {
                 c = to[found - from];
             } else if (escape == 'u') {
-                if (!read_hex4(r, &code))
+                if (!read_escaped(r, &text))
                     return false;
-                if (code == 0 || code > 0x7F)
-                    return fail(r, "a \\u escape that is not needed"); // other characters stand as themselves
-                c = (char)code;
+                continue;
             } else {
                 return fail(r, "an escape that JSON does not have");
             }
@@ -175,6 +201,42 @@ static bool read_string(struct reader *r, struct str *value)
         text_add(&text, &c, 1);
     }
     *value = text_str(&text);
+    return true;
+}
+
+static bool read_digits(struct reader *r)
+{
+    size_t start = r->at;
+    while (r->at < r->length && r->text[r->at] >= '0' && r->text[r->at] <= '9')
+        r->at++;
+    return r->at > start || fail(r, "a number without digits");
+}
+
+static bool read_number(struct reader *r, struct json *value)
+{
+    size_t start = r->at;
+    value->kind = take(r, "-") ? JSON_OTHER_NUMBER : JSON_NUMBER;
+    size_t digits = r->at;
+    if (!read_digits(r))
+        return false;
+    if (r->text[digits] == '0' && r->at - digits > 1)
+        return fail(r, "a number that starts with 0");
+    for (size_t i = digits; i < r->at && value->kind == JSON_NUMBER; i++)
+        if (__builtin_mul_overflow(value->number, 10u, &value->number) || __builtin_add_overflow(value->number, (uint64_t)(r->text[i] - '0'), &value->number))
+            value->kind = JSON_OTHER_NUMBER;
+    if (take(r, ".")) {
+        value->kind = JSON_OTHER_NUMBER;
+        if (!read_digits(r))
+            return false;
+    }
+    if (take(r, "e") || take(r, "E")) {
+        value->kind = JSON_OTHER_NUMBER;
+        if (!take(r, "-"))
+            take(r, "+");
+        if (!read_digits(r))
+            return false;
+    }
+    value->text = (struct str){r->text + start, r->at - start};
     return true;
 }
 
@@ -231,17 +293,8 @@ static bool read_any(struct reader *r, struct json *value, int depth)
         value->kind = JSON_STRING;
         return read_string(r, &value->text);
     }
-    if (c >= '0' && c <= '9') {
-        value->kind = JSON_NUMBER;
-        size_t start = r->at;
-        for (; r->at < r->length && r->text[r->at] >= '0' && r->text[r->at] <= '9'; r->at++)
-            if (__builtin_mul_overflow(value->number, 10u, &value->number) ||
-                __builtin_add_overflow(value->number, (uint64_t)(r->text[r->at] - '0'), &value->number))
-                return fail(r, "a number past 64 bits");
-        if ((c == '0' && r->at - start > 1) || (r->at < r->length && strchr(".eE", r->text[r->at])))
-            return fail(r, "a number that is not a plain whole one");
-        return true;
-    }
+    if (c == '-' || (c >= '0' && c <= '9'))
+        return read_number(r, value);
     value->kind = take(r, "true") ? JSON_TRUE : take(r, "false") ? JSON_FALSE : JSON_NULL;
     if (value->kind == JSON_NULL && !take(r, "null"))
         return fail(r, "a value is wanted");

@@ -2,7 +2,7 @@
 //
 // Canonical: members in the order the caller gives, no spaces but a line for each member of the outermost object, one spelling for every
 // string and number. Numbers are unsigned 64-bit integers, exactly: that is why this is not cJSON, whose numbers are doubles.
-// The reader takes RFC 8259 less fractions, negative numbers and duplicate members.
+// The reader takes RFC 8259 less duplicate members, NUL in strings, and nesting past 64; other numbers are a kind of their own.
 #pragma once
 
 #include "lang/arena.h"
@@ -20,11 +20,21 @@ void json_string(struct json_writer *, struct str);
 void json_number(struct json_writer *, uint64_t);
 void json_bool(struct json_writer *, bool);
 void json_null(struct json_writer *);
+void json_raw(struct json_writer *, struct str value); // JSON already
 // A member of the open object.
 void json_member(struct json_writer *, const char *key, struct str value);
 void json_member_number(struct json_writer *, const char *key, uint64_t value);
 
-enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,       // a whole one from 0 on, of 64 bits
+    JSON_OTHER_NUMBER, // negative, with a fraction or exponent, or larger: only its text
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 struct json {
     enum json_kind kind;

@@ -93,6 +93,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             options->fmt_diff = true;
             break;
         case OPTION_EXPLAIN: action = explain; break;
+        case OPTION_LSP: action = serve_editor; break;
         case OPTION_IMPORT:
             action = import;
             if (strcmp(optarg, "docker-seccomp") != 0)
@@ -145,6 +146,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     options->color = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (!*chosen)
         return "say what to do: --check, --test, --why, --diff, --emit, --import or --explain";
+    if (*chosen == serve_editor)
+        return optind < argc ? "--lsp takes no files: an editor names them" : NULL;
     if (optind == argc)
         return *chosen == explain ? "the code of a finding is missing, like SBX0421" : "a file is missing";
     if (options->output && *chosen != emit && *chosen != import)

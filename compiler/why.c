@@ -36,15 +36,35 @@ static void print_verdict(struct policy *policy, struct text *out, const struct 
         text_addf(out, "  on this host: %.*s\n", STR_ARGS(layers));
 }
 
+static void find_points(struct policy *policy, const struct rule *set, struct operation_point points[WHY_PARTS], int found[WHY_PARTS])
+{
+    found[WHY_ALLOWED] = operation_find(policy, set, true, &points[WHY_ALLOWED]);
+    found[WHY_DENIED] = operation_find(policy, set, false, &points[WHY_DENIED]);
+}
+
 bool why_points(struct policy *policy, const char *question, struct operation_point points[WHY_PARTS], int found[WHY_PARTS])
 {
     struct operation *operation = operation_parse(policy->compilation, policy->decl->module, question);
     struct rule set;
     if (!operation || !operation_resolve(policy, policy->decl->module, operation, &set))
         return false;
-    found[WHY_ALLOWED] = operation_find(policy, &set, true, &points[WHY_ALLOWED]);
-    found[WHY_DENIED] = operation_find(policy, &set, false, &points[WHY_DENIED]);
+    find_points(policy, &set, points, found);
     return true;
+}
+
+// `what` is the question in its own words.
+static void print_answer(struct policy *policy, struct str what, const struct operation_point points[WHY_PARTS], const int found[WHY_PARTS],
+                         const struct str layers[WHY_PARTS], struct text *out)
+{
+    if (found[WHY_ALLOWED] < 0 || found[WHY_DENIED] < 0)
+        text_addf(out, "%.*s: undecided, its conditions are too entangled\n", STR_ARGS(what));
+    else if (!found[WHY_ALLOWED] && !found[WHY_DENIED])
+        text_addf(out, "%.*s: there is no such operation on the architectures of this edition\n", STR_ARGS(what));
+    else if (found[WHY_ALLOWED] && found[WHY_DENIED])
+        text_addf(out, "%.*s: partly allowed\n", STR_ARGS(what));
+    for (int part = 0; part < WHY_PARTS; part++)
+        if (found[part] > 0)
+            print_verdict(policy, out, &points[part], layers[part]);
 }
 
 bool policy_why(struct policy *policy, const char *question, const struct str layers[WHY_PARTS], struct text *out)
@@ -53,14 +73,20 @@ bool policy_why(struct policy *policy, const char *question, const struct str la
     int found[WHY_PARTS];
     if (!why_points(policy, question, points, found))
         return false;
-    if (found[WHY_ALLOWED] < 0 || found[WHY_DENIED] < 0)
-        text_addf(out, "%s: undecided, its conditions are too entangled\n", question);
-    else if (!found[WHY_ALLOWED] && !found[WHY_DENIED])
-        text_addf(out, "%s: there is no such operation on the architectures of this edition\n", question);
-    else if (found[WHY_ALLOWED] && found[WHY_DENIED])
-        text_addf(out, "%s: partly allowed\n", question);
-    for (int part = 0; part < WHY_PARTS; part++)
-        if (found[part] > 0)
-            print_verdict(policy, out, &points[part], layers[part]);
+    print_answer(policy, str_from(question), points, found, layers, out);
     return true;
+}
+
+void policy_why_rule(struct policy *policy, const struct rule *rule, struct text *out)
+{
+    static const struct str no_layers[WHY_PARTS];
+    struct operation_point points[WHY_PARTS];
+    int found[WHY_PARTS];
+    find_points(policy, rule, points, found);
+    bool claims_denied = rule->effect == EFFECT_NEVER || rule->effect == EFFECT_EXPECT_DENY, claims = claims_denied || rule->effect == EFFECT_EXPECT_ALLOW;
+    int against = found[claims_denied ? WHY_ALLOWED : WHY_DENIED];
+    if (claims && against == 0)
+        text_addf(out, "holds: nothing of it is %s\n", claims_denied ? "allowed" : "denied");
+    else
+        print_answer(policy, claims ? STR("does not hold") : STR("this rule"), points, found, no_layers, out);
 }

@@ -11,3 +11,6 @@ bool why_points(struct policy *, const char *question, struct operation_point po
 
 // Writes the answer to `out`; `layers`: what enforces each part on this host, or empty. As above.
 bool policy_why(struct policy *, const char *question, const struct str layers[WHY_PARTS], struct text *out);
+
+// The same of the operations that a rule of the policy is about. Of a `never` and of an expectation: whether it holds, or what speaks against it.
+void policy_why_rule(struct policy *, const struct rule *, struct text *out);

@@ -174,8 +174,8 @@ declaration:
   | LET word '=' value ';'          { parse->module->lets = RING_ADD(parse->module->lets, MAKE(let_decl, .name = $2, .value = $4, .module = parse->module, .span = @$)); }
   | GROUP GROUP_NAME '{' calls comma '}' { parse->module->groups = RING_ADD(parse->module->groups, MAKE(group_decl, .name = NAME($2, @2), .members = RING_LIST($4), .module = parse->module, .span = @$)); }
   | POLICY word parameters {
-        parse->module->policies = RING_ADD(parse->module->policies, MAKE(policy_decl, .name = $2, .parameters = RING_LIST($3), .module = parse->module, .span = @$));
-    } '{' items close               { CURRENT_POLICY->span = @$; }
+        parse->module->policies = RING_ADD(parse->module->policies, MAKE(policy_decl, .name = $2, .parameters = RING_LIST($3), .module = parse->module, .span = span_join(@1, @3)));
+    } '{' items close               { CURRENT_POLICY->span = span_join(@1, @7); }
   ;
 
 close: '}' | error '}' { yyerrok; } ;
@@ -554,6 +554,11 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
     bool semicolon = expects(expected, count, "';'");
     struct span here = *yypcontext_location(context);
     bool at_end = yypcontext_token(context) == YYSYMBOL_YYEOF;
+    if (at_end && parse->expected) {
+        parse->expected->names = NEW_ARRAY(parse->arena, const char *, count + 1);
+        for (int i = 0; i < count; i++)
+            parse->expected->names[parse->expected->count++] = yysymbol_name(expected[i]);
+    }
     struct str word = token_text(parse, here), before = parse->previous.source ? token_text(parse, parse->previous) : STR("");
     if (str_is(word, "}") && parse->braces >= 0 && parse->diagnostics->errors)
         return 0; // the end of a block whose start could not be read: that is said already

@@ -1,6 +1,7 @@
 // Diagnostics: the record, and the table of codes.
 #include "lang/diagnostic.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -102,4 +103,29 @@ void diagnostic_help(struct diagnostics *diagnostics, struct diagnostic *diagnos
     va_start(args, format);
     diagnostic->help = str_vformat(diagnostics->arena, format, args);
     va_end(args);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct fix *x = *(const struct fix *const *)a, *y = *(const struct fix *const *)b;
+    return (x->span.start > y->span.start) - (x->span.start < y->span.start);
+}
+
+const struct fix **diagnostics_certain_fixes(const struct diagnostics *diagnostics, uint32_t source)
+{
+    size_t most = 0, count = 0, kept = 0;
+    for (const struct diagnostic *d = diagnostics->first; d; d = d->next)
+        for (const struct fix *fix = d->fixes; fix; fix = fix->next)
+            most++;
+    const struct fix **fixes = NEW_ARRAY(diagnostics->arena, const struct fix *, most + 1);
+    for (const struct diagnostic *d = diagnostics->first; d; d = d->next)
+        for (const struct fix *fix = d->fix_is_certain ? d->fixes : NULL; fix; fix = fix->next)
+            if (fix->span.source == source)
+                fixes[count++] = fix;
+    qsort(fixes, count, sizeof *fixes, by_place);
+    for (size_t i = 0; i < count; i++)
+        if (!kept || fixes[i]->span.start >= fixes[kept - 1]->span.end)
+            fixes[kept++] = fixes[i];
+    fixes[kept] = NULL;
+    return fixes;
 }

@@ -63,3 +63,6 @@ void diagnostic_suggest(struct diagnostics *, struct diagnostic *, struct span, 
 // What to write instead. `certain` as above; the last call decides.
 void diagnostic_fix(struct diagnostics *, struct diagnostic *, bool certain, struct span, const char *format, ...) __attribute__((format(printf, 5, 6)));
 void diagnostic_help(struct diagnostics *, struct diagnostic *, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// The fixes in a source that are certain, in the order of their places; of two that overlap the first. Ends with NULL, in the arena.
+const struct fix **diagnostics_certain_fixes(const struct diagnostics *, uint32_t source);

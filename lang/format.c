@@ -76,13 +76,8 @@ static void read_gap(struct arena *arena, struct str text, size_t from, size_t t
 // The words of a source and, as one empty word, its end. Returns how many words, or -1 where it has syntax errors.
 static long read_words(struct arena *arena, const struct source *source, struct word **words)
 {
-    struct diagnostics diagnostics;
     struct token_list tokens = {0};
-    struct source copy = *source;
-    diagnostics_init(&diagnostics, arena);
-    struct parse parse = {.arena = arena, .diagnostics = &diagnostics, .source = &copy, .tokens = &tokens};
-    parse_source(&parse);
-    if (diagnostics.errors)
+    if (!parse_tokens(arena, source, &tokens, NULL))
         return -1;
     *words = NEW_ARRAY(arena, struct word, tokens.count + 1);
     size_t at = 0;

@@ -39,6 +39,8 @@ static void report_unit(struct parse *parse, struct span span, struct str unit, 
                          (int)digit_count, digits, right);
     else
         diagnostic_label(parse->diagnostics, d, place, "sizes are counted in B, KiB, MiB, GiB and times in ms, s, min, h");
+    if (right && !str_is(unit, "m"))
+        diagnostic_fix(parse->diagnostics, d, false, place, "%s", right);
 }
 
 // Reads digits of a base into *value; false when they do not fit 64 bits.
@@ -199,20 +201,4 @@ struct str literal_string(struct parse *parse, struct span span, const char *tex
         }
     }
     return (struct str){value, used};
-}
-
-void parse_note_token(struct parse *parse)
-{
-    struct token_list *list = parse->tokens;
-    char first = parse->source->text.text[parse->token.start];
-    parse->braces_before = parse->braces;
-    parse->braces += first == '{' ? 1 : first == '}' ? -1 : 0;
-    if (!list)
-        return;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 1024;
-        list->spans = arena_grow(parse->arena, list->spans, list->count * sizeof *list->spans, capacity * sizeof *list->spans);
-        list->capacity = capacity;
-    }
-    list->spans[list->count++] = parse->token;
 }

@@ -207,7 +207,11 @@ static struct module *load_resolved(struct compilation *compilation, struct str 
     if (known)
         return known;
     struct str text;
-    *problem = read_file(compilation->arena, resolved.text, &text);
+    const struct str *opened = compilation->opened ? map_get(compilation->opened, resolved) : NULL;
+    if (opened)
+        text = *opened;
+    else
+        *problem = read_file(compilation->arena, resolved.text, &text);
     if (*problem)
         return NULL;
     struct source *source = source_add(&compilation->sources, shown, folder_of(compilation->arena, resolved), text);
@@ -224,11 +228,12 @@ static struct module *load_file(struct compilation *compilation, struct str path
 {
     struct diagnostics *diagnostics = &compilation->diagnostics;
     char resolved[PATH_MAX];
-    if (!realpath(path.text, resolved)) {
+    bool unsaved = compilation->opened && map_get(compilation->opened, path);
+    if (!realpath(path.text, resolved) && !unsaved) {
         report_unread(diagnostics, shown, strerror(errno), span);
         return NULL;
     }
-    struct str target = str_copy(compilation->arena, str_from(resolved));
+    struct str target = unsaved ? path : str_copy(compilation->arena, str_from(resolved));
     if (importer && !reachable(compilation, importer, target)) {
         struct diagnostic *d = diagnose(diagnostics, SBX0302, span, STR_ARGS(shown));
         diagnostic_label(diagnostics, d, span, "this leads to %.*s", STR_ARGS(target));
@@ -310,7 +315,7 @@ static struct module *import_dotted(struct compilation *compilation, struct modu
     for (size_t i = 0; i <= compilation->root_count; i++) {
         struct str root = i == 0 ? module->source->folder : compilation->roots[i - 1];
         struct str path = str_format(arena, "%.*s/%.*s.sbx", STR_ARGS(root), STR_ARGS(tail));
-        if (access(path.text, F_OK) == 0)
+        if (access(path.text, F_OK) == 0 || (compilation->opened && map_get(compilation->opened, path)))
             return load_file(compilation, path, path, module, import->span);
     }
     struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0304, import->span, STR_ARGS(tail));

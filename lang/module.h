@@ -10,9 +10,10 @@ struct compilation {
     struct diagnostics diagnostics;
     struct str *roots; // -I, resolved; what imports may reach besides the importing file's folder
     size_t root_count;
-    struct module *modules; // all that were loaded
-    struct module *prelude; // the edition's own groups of system calls, which every module sees; there once a module was loaded
-    bool unreadable;        // a file named by the user could not be read
+    const struct map *opened; // texts (struct str) by path, which are read instead of the files there: what an editor has open; may be NULL
+    struct module *modules;   // all that were loaded
+    struct module *prelude;   // the edition's own groups of system calls, which every module sees; there once a module was loaded
+    bool unreadable;          // a file named by the user could not be read
 };
 
 struct compilation *compilation_new(struct arena *); // which it owns from then on

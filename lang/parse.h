@@ -4,6 +4,16 @@
 #include "lang/ast.h"
 #include "lang/diagnostic.h"
 
+struct token_list {
+    struct span *spans;
+    size_t count, capacity;
+};
+
+struct expected {       // what could stand at the end of a text that ends too early
+    const char **names; // as the grammar calls them: "allow", "a name", "';'"
+    size_t count;
+};
+
 struct parse {
     struct arena *arena;
     struct diagnostics *diagnostics;
@@ -15,10 +25,8 @@ struct parse {
     int braces, braces_before;   // how many are open, and were before the last token
     bool question;               // read one operation (`--why`), not a module
     bool started;
-    struct token_list { // every token, when someone wants them; NULL otherwise
-        struct span *spans;
-        size_t count, capacity;
-    } * tokens;
+    struct token_list *tokens;   // every token, when someone wants them; NULL otherwise
+    struct expected *expected;   // likewise
     struct module *module;       // result: a module,
     struct operation *operation; // or an operation
 };
@@ -26,6 +34,9 @@ struct parse {
 // Parses parse->source into parse->module or parse->operation. Errors are recorded as diagnostics; what could be read is kept,
 // so that the checker finds more of them in one run.
 void parse_source(struct parse *);
+
+// Where the words of a source stand and, unless NULL, what could go on at its end. True when it has no syntax errors; without a module, either way.
+bool parse_tokens(struct arena *, const struct source *, struct token_list *, struct expected *);
 
 void parse_note_token(struct parse *); // the scanner's: counts braces, and keeps the token where a list is wanted
 

@@ -37,28 +37,49 @@ static bool starts_character(char c)
     return ((unsigned char)c & 0xC0) != 0x80;
 }
 
+static bool is_wide(char c) // the start of a character beyond 16 bits
+{
+    return ((unsigned char)c & 0xF8) == 0xF0;
+}
+
 static void count_points(struct source *source, struct arena *arena)
 {
-    source->points = NEW_ARRAY(arena, uint32_t, source->text.length / SOURCE_STRIDE + 1);
-    uint32_t count = 0;
+    size_t strides = source->text.length / SOURCE_STRIDE + 1;
+    source->points = NEW_ARRAY(arena, uint32_t, strides);
+    uint32_t count = 0, wide = 0;
     for (size_t i = 0; i < source->text.length; i++) {
-        if (i % SOURCE_STRIDE == 0)
+        if (i % SOURCE_STRIDE == 0) {
             source->points[i / SOURCE_STRIDE] = count;
+            if (source->wide)
+                source->wide[i / SOURCE_STRIDE] = wide;
+        }
         count += starts_character(source->text.text[i]);
+        if (!is_wide(source->text.text[i]))
+            continue;
+        wide++;
+        if (!source->wide)
+            source->wide = NEW_ARRAY(arena, uint32_t, strides);
     }
 }
 
-// Code points before a byte. A file may be one line of megabytes with a rule in every corner, so nothing is counted from its start.
-static uint32_t points_before(const struct source *source, uint32_t offset)
+// Code points before a byte and, with `wide`, how many of them are so. A file may be one line of megabytes with a rule in every corner, so nothing
+// is counted from its start.
+static uint32_t points_before(const struct source *source, uint32_t offset, uint32_t *wide)
 {
+    uint32_t ignored;
+    wide = wide ? wide : &ignored;
+    *wide = 0;
     if (source->text.length == 0)
         return 0;
     if (offset > source->text.length)
         offset = (uint32_t)source->text.length;
     uint32_t stride = offset < source->text.length ? offset / SOURCE_STRIDE : ((uint32_t)source->text.length - 1) / SOURCE_STRIDE,
              count = source->points[stride];
-    for (uint32_t i = stride * SOURCE_STRIDE; i < offset; i++)
+    *wide = source->wide ? source->wide[stride] : 0;
+    for (uint32_t i = stride * SOURCE_STRIDE; i < offset; i++) {
         count += starts_character(source->text.text[i]);
+        *wide += is_wide(source->text.text[i]);
+    }
     return count;
 }
 
@@ -86,7 +107,31 @@ static uint32_t line_at(const struct source *source, uint32_t offset)
 struct position source_position(const struct source *source, uint32_t offset)
 {
     uint32_t line = line_at(source, offset);
-    return (struct position){line + 1, points_before(source, offset) - points_before(source, source->lines[line]) + 1};
+    return (struct position){line + 1, points_before(source, offset, NULL) - points_before(source, source->lines[line], NULL) + 1};
+}
+
+struct position source_position_utf16(const struct source *source, uint32_t offset)
+{
+    uint32_t line = line_at(source, offset), wide, wide_before;
+    uint32_t points = points_before(source, offset, &wide) - points_before(source, source->lines[line], &wide_before);
+    return (struct position){line, points + wide - wide_before};
+}
+
+uint32_t source_offset_utf16(const struct source *source, struct position position)
+{
+    if (position.line >= source->line_count)
+        return (uint32_t)source->text.length;
+    uint32_t low = source->lines[position.line], high = low + (uint32_t)source_line(source, position.line + 1).length;
+    while (low < high) { // the last place whose column is not beyond
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (source_position_utf16(source, middle).column <= position.column)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    while (low > source->lines[position.line] && low < source->text.length && !starts_character(source->text.text[low]))
+        low--;
+    return low;
 }
 
 struct str source_line(const struct source *source, uint32_t line)
@@ -118,6 +163,14 @@ static uint32_t decode(struct str text, size_t i, uint32_t *length)
         return 0;
     *length = need;
     return code;
+}
+
+bool text_is_utf8(struct str text)
+{
+    uint32_t length = 1;
+    for (size_t i = 0; i < text.length && length; i += length)
+        decode(text, i, &length);
+    return length != 0;
 }
 
 const char *source_flaw(struct str text, uint32_t *where, uint32_t *length)

@@ -15,6 +15,7 @@ struct source {
     bool is_library;  // part of the standard library
     uint32_t *lines;  // where each line starts
     uint32_t *points; // how many code points stand before every SOURCE_STRIDE-th byte
+    uint32_t *wide;   // and how many of them UTF-16 writes as two units; NULL when there is none
     uint32_t line_count;
 };
 
@@ -38,6 +39,13 @@ struct position {
 };
 struct position source_position(const struct source *, uint32_t offset);
 struct str source_line(const struct source *, uint32_t line); // without its end
+
+// The same as editors count: lines from 0, columns from 0 in units of UTF-16 (Language Server Protocol 3.17). What lies beyond a line's or the
+// file's end, or within a character, is the nearest place before it.
+struct position source_position_utf16(const struct source *, uint32_t offset);
+uint32_t source_offset_utf16(const struct source *, struct position);
+
+bool text_is_utf8(struct str); // RFC 3629
 
 // What is wrong with a text as UTF-8 policy source, at *where; NULL when nothing is. Refuses malformed UTF-8 (RFC 3629), NUL, other
 // control characters, and the bidirectional controls that make text read otherwise than it means (Trojan Source).

@@ -164,13 +164,13 @@ int capability_find(struct str name)
 }
 
 const char *const limit_names[LIMIT_COUNT] = {
-#define LIMIT(name, type) #name,
+#define LIMIT(name, type, help) #name,
 #include "lang/data/limits.def"
 #undef LIMIT
 };
 
 const enum type limit_types[LIMIT_COUNT] = {
-#define LIMIT(name, type) TYPE_##type,
+#define LIMIT(name, type, help) TYPE_##type,
 #include "lang/data/limits.def"
 #undef LIMIT
 };

@@ -60,7 +60,7 @@ int capability_find(struct str name); // its number, or -1
 const char *errno_name(int number);   // "EPERM"; NULL when unknown
 
 enum limit {
-#define LIMIT(name, type) LIMIT_##name,
+#define LIMIT(name, type, help) LIMIT_##name,
 #include "lang/data/limits.def"
 #undef LIMIT
     LIMIT_COUNT

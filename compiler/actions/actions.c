@@ -34,14 +34,6 @@ int status_of(const struct options *options, const struct compilation *compilati
     return compilation->diagnostics.errors || (options->deny_warnings && compilation->diagnostics.warnings) ? STATUS_ERRORS : STATUS_CLEAN;
 }
 
-bool can_be_built(const struct policy_decl *decl)
-{
-    for (const struct parameter *p = decl->parameters; p; p = p->next)
-        if (!p->value)
-            return false; // whoever uses it gives the value; names and types are checked all the same
-    return true;
-}
-
 struct plan *make_plan(const struct options *options, struct policy *policy)
 {
     struct plan *plan = policy_lower(policy, ARCH_ALL_MASK);

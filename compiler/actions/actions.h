@@ -28,6 +28,7 @@ int import(const struct options *, char **files);
 int explain(const struct options *, char **files);
 int fix_files(const struct options *, char **files);
 int format_files(const struct options *, char **files);
+int serve_editor(const struct options *, char **files);
 
 // ---- what they share (actions.c) ----
 
@@ -35,7 +36,6 @@ int usage_error(const char *message); // says it; STATUS_USAGE
 int worse(int a, int b);              // of two statuses
 void print_findings(const struct options *, struct compilation *);
 int status_of(const struct options *, const struct compilation *);
-bool can_be_built(const struct policy_decl *); // all its parameters have values
 
 // The plan of a policy, with its filters proved. NULL, and diagnostics, when one can't be made or is not proved.
 struct plan *make_plan(const struct options *, struct policy *);

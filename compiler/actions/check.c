@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "compiler/actions/actions.h"
-#include "compiler/actions/files.h"
-#include "compiler/lint.h"
+#include "compiler/files/files.h"
+#include "compiler/prove/prove.h"
 #include "compiler/report/report.h"
 
 struct checked { // one file
@@ -29,11 +29,9 @@ struct checks {
 static void check_policy(const struct options *options, struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
 {
     struct policy *policy = policy_build(compilation, decl, values);
-    if (!policy || !policy_is_decided(policy, ARCH_ALL_MASK))
-        return;
-    lint_policy(policy);
-    if (policy_check(policy, true))
-        make_plan(options, policy);
+    struct plan *plan = policy ? driver_judge(policy) : NULL;
+    if (plan && !options->no_proof)
+        prove_filters(policy, plan->filters);
 }
 
 static bool is_changed(const struct compilation *compilation, const struct map *changed)
@@ -64,7 +62,7 @@ static struct checked check_file(const struct checks *checks, const char *path)
     if (values)
         check_policy(options, compilation, chosen, values);
     for (struct policy_decl *decl = module->policies; decl && !one; decl = decl->next)
-        if (can_be_built(decl))
+        if (policy_decl_is_whole(decl))
             check_policy(options, compilation, decl, NULL);
     for (struct group_decl *group = module->groups; group; group = group->next)
         group_find(compilation, module, group->name.text);
@@ -145,39 +143,20 @@ int check_files(const struct options *options, char **paths)
 
 // ---- fixing -------------------------------------------------------------------------------------------------------------------------------
 
-static int by_place(const void *a, const void *b)
-{
-    const struct fix *x = *(const struct fix *const *)a, *y = *(const struct fix *const *)b;
-    return (x->span.start > y->span.start) - (x->span.start < y->span.start);
-}
-
-// Applies what is certain in a file of its own; of two fixes that overlap the first, for the next round looks again. Returns how many findings.
+// Applies what is certain in a file of its own; the next round looks again. Returns how many fixes.
 static unsigned apply_fixes(struct compilation *compilation, const struct source *source, struct str *fixed)
 {
-    size_t most = 0, count = 0;
-    unsigned findings = 0;
-    for (const struct diagnostic *d = compilation->diagnostics.first; d; d = d->next)
-        for (const struct fix *fix = d->fixes; fix; fix = fix->next)
-            most++;
-    const struct fix **fixes = NEW_ARRAY(compilation->arena, const struct fix *, most + 1);
-    for (const struct diagnostic *d = compilation->diagnostics.first; d; d = d->next)
-        for (const struct fix *fix = d->fix_is_certain ? d->fixes : NULL; fix; fix = fix->next)
-            if (fix->span.source == source->number)
-                fixes[count++] = fix;
-    qsort(fixes, count, sizeof *fixes, by_place);
     struct text text = {.arena = compilation->arena};
     uint32_t at = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (fixes[i]->span.start < at)
-            continue;
-        text_add(&text, source->text.text + at, fixes[i]->span.start - at);
-        text_add(&text, fixes[i]->text.text, fixes[i]->text.length);
-        at = fixes[i]->span.end;
-        findings++;
+    unsigned count = 0;
+    for (const struct fix **fix = diagnostics_certain_fixes(&compilation->diagnostics, source->number); *fix; fix++, count++) {
+        text_add(&text, source->text.text + at, (*fix)->span.start - at);
+        text_add(&text, (*fix)->text.text, (*fix)->text.length);
+        at = (*fix)->span.end;
     }
     text_add(&text, source->text.text + at, source->text.length - at);
     *fixed = text_str(&text);
-    return findings;
+    return count;
 }
 
 static const struct source *own_source(const struct compilation *compilation, const char *path)

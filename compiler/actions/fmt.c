@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "compiler/actions/actions.h"
-#include "compiler/actions/files.h"
+#include "compiler/files/files.h"
 #include "lang/format.h"
 
 extern char **environ;

@@ -44,7 +44,7 @@ static int test_file(const struct options *options, const char *file, unsigned *
         if (chosen)
             status = worse(status, test_policy(options, compilation, chosen, file, number));
         for (struct policy_decl *decl = module->policies; decl && !one; decl = decl->next)
-            if (can_be_built(decl))
+            if (policy_decl_is_whole(decl))
                 status = worse(status, test_policy(options, compilation, decl, file, number));
     }
     report_text(stderr, compilation, options->color);

@@ -1,5 +1,5 @@
 // Which files an action is about.
-#include "compiler/actions/files.h"
+#include "compiler/files/files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -145,9 +145,14 @@ const char *files_changed(struct arena *arena, const char *commit, struct map *c
 bool files_replace(struct arena *arena, const char *path, struct str text)
 {
     struct stat status;
-    char real[PATH_MAX]; // a link stays a link
-    if (!realpath(path, real) || stat(real, &status) != 0)
+    char resolved[PATH_MAX]; // a link stays a link
+    const char *real = realpath(path, resolved);
+    if (!real && errno == ENOENT) {
+        real = path;
+        status.st_mode = 0644;
+    } else if (!real || stat(real, &status) != 0) {
         return false;
+    }
     char *beside = (char *)str_format(arena, "%s.XXXXXX", real).text;
     int fd = mkstemp(beside);
     if (fd < 0)

@@ -16,7 +16,7 @@ const char *files_add(struct file_list *, const char *path);
 // All of standard input, with two NULs behind it. NULL, or what is wrong.
 const char *files_read_input(struct arena *, struct str *text);
 
-// Writes beside a file and moves into its place, with its mode, so that nobody ever reads half of it. False, and errno.
+// Writes beside a file and moves into its place, with its mode (a new one: 0644), so that nobody ever reads half of it. False, and errno.
 bool files_replace(struct arena *, const char *path, struct str text);
 
 // The resolved paths of what differs from a commit in the working folder's repository, new files included (git-diff(1)). NULL, or what is wrong.

@@ -67,6 +67,13 @@ echo "  examples/python.sbx: $(ratio "$(field usual 2)" 1000) (to reach: 5)   10
 echo "  examples/python.sbx, its filters for both architectures proved: $(ratio "$(field proved 2)" 1000) (to reach: 150)"
 echo "  a filter of $(($("$work/sbxc" --emit=seccomp --no-proof "$work/long.sbx" | wc -c) / 8)) instructions, both architectures proved: $(ratio "$(field long 2)" 1000) (to reach: 1000)"
 echo "  sbxc --diff of two policies: $(ratio "$(field diff 2)" 1000) (to reach: 300)"
+lines 2000 > "$work/lines2000.sbx"
+echo "  the language server, an edit in 2,000 lines until its findings are there: $(perl -I"$root/tests/lib" -MLsp -MTime::HiRes=time -e '
+    my ($sbxc, $file) = @ARGV; my ($server, $uri) = (Lsp->new($sbxc, "/nowhere"), Lsp::uri($file)); open my $f, "<", $file; local $/;
+    $server->open($uri, <$f>); $server->findings($uri, 1);
+    for my $version (2 .. 42) { my $start = time; $server->change($uri, $version, { range => { map { $_ => { line => 7, character => 27 } } "start", "end" }, text => "x" });
+        die if @{ $server->findings($uri, $version) }; push @times, time - $start }
+    printf "%.1f", 1000 * (sort { $a <=> $b } @times)[20]' "$work/sbxc" "$work/lines2000.sbx") (to reach: 20)"
 echo "  10,000 lines / 1,000 lines: $(ratio "$(field lines10000 2)" "$(field lines1000 2)")   (linear: 10)"
 
 echo

@@ -19,6 +19,24 @@ my $matches = join ' ', map { $_->{match} // '' } @{ $textmate->{patterns} };
 is_deeply [ grep { $matches !~ /[|:(]\Q$_\E[|)]/ } @words ], [], 'and has them';
 is scalar(grep { $_->{match} && !eval { qr/$_->{match}/ } } @{ $textmate->{patterns} }), 0, 'its patterns are patterns';
 
+# The VS Code extension: its parts are there and read; it starts the server and stops it.
+my $extension = eval { decode_json(slurp("$build/editors/vscode/package.json")) } // {};
+ok -e "$build/editors/vscode/$_", "VS Code: $_" for $extension->{main}, $extension->{contributes}{languages}[0]{configuration}, $extension->{contributes}{grammars}[0]{path};
+ok eval { decode_json(slurp("$build/editors/vscode/language-configuration.json")) }, 'VS Code: how words and brackets are';
+is $extension->{license}, 'Apache-2.0', 'VS Code: the license';
+SKIP: {
+    my ($node) = grep { -x } map { "$_/node" } split /:/, $ENV{PATH};
+    skip 'node is not installed', 2 unless $node;
+    my $dir = folder();
+    system 'cp', '-r', "$build/editors/vscode", "$dir/extension";
+    mkdir "$dir/$_" for 'node_modules', 'node_modules/vscode', 'node_modules/vscode-languageclient';
+    spew("$dir/node_modules/vscode/index.js", "exports.workspace = { getConfiguration: () => ({ get: (name) => ({ command: 'sbxc', roots: ['/org'] })[name] }) };");
+    spew("$dir/node_modules/vscode-languageclient/node.js", "exports.LanguageClient = class { constructor(id, name, server, options) { console.log(JSON.stringify([server, options])); } start() { console.log('started'); } stop() { console.log('stopped'); } };");
+    my $run = run({ cwd => $dir }, $node, '-e', "const e = require('./extension/extension.js'); e.activate(); e.deactivate();");
+    is $run->{out}, qq([{"command":"sbxc","args":["-I","/org","--lsp"]},{"documentSelector":[{"language":"sbx"}]}]\nstarted\nstopped\n), 'VS Code: what it starts' or diag $run->{err};
+    is $run->{status}, 0, 'VS Code: and that is all';
+}
+
 SKIP: {
     my ($program) = grep { -x } map { "$_/vim" } split /:/, $ENV{PATH};
     skip 'vim is not installed', 7 unless $program;

@@ -47,7 +47,7 @@ my ($reed) = grep { $_->{code} eq 'SBX0501' } @{ $json->{diagnostics} };
 is "$reed->{fixes}[0]{label} $reed->{fixes}[0]{line}:$reed->{fixes}[0]{column}", 'read 2:29', 'but it is offered';
 ok !$reed->{fix_is_certain}, 'as not certain';
 my $sarif = decode_json(run({ cwd => $dir }, $sbxc, '--check', '--format=sarif', 'p.sbx')->{out});
-is_deeply [ map { $_->{fixes}[0]{artifactChanges}[0]{replacements}[0]{insertedContent}{text} // () } @{ $sarif->{runs}[0]{results} } ], ['read'], 'in SARIF too';
+is_deeply [ map { $_->{fixes}[0]{artifactChanges}[0]{replacements}[0]{insertedContent}{text} // () } @{ $sarif->{runs}[0]{results} } ], ['MiB', 'read'], 'in SARIF too';
 is run({ in => "$dir/p.sbx" }, $sbxc, '--fix', '-')->{status}, 2, 'standard input is no file';
 
 # Whatever is mended means what it meant, or is nearer to meaning something: no case gets more errors.
