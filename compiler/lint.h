@@ -22,3 +22,11 @@ void lint_dangers(struct policy *); // writable and executable places; calls tha
     (lint_is_allowed(policy, code, span) ? NULL : diagnose(&(policy)->compilation->diagnostics, code, span, ##__VA_ARGS__))
 bool lint_is_allowed(struct policy *, enum code, struct span);
 void lint_comments(struct policy *); // comments that allow nothing, since they lack a reason or name no finding
+
+struct allowed_finding { // what a comment of the policy's file allows, and its reason
+    const char *code;
+    struct str reason;
+    struct span span;
+    struct allowed_finding *next;
+};
+struct allowed_finding *lint_allowed(struct policy *); // in their order; NULL when there is none

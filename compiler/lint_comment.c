@@ -6,8 +6,9 @@
 struct allowance {
     struct span span; // of the comment
     uint32_t line;
-    const char *code;   // NULL: it names none
-    bool reason, alone; // alone: nothing but the comment is on its line
+    const char *code;  // NULL: it names none
+    struct str reason; // empty when it gives none
+    bool alone;        // nothing but the comment is on its line
 };
 
 struct allowances { // of one source, in the order of their lines; kept, for many findings ask
@@ -40,7 +41,10 @@ static void add_allowance(struct arena *arena, struct allowances *found, struct 
     size_t reason = at;
     while (reason < comment.length && (comment.text[reason] == ':' || comment.text[reason] == ' '))
         reason++;
-    a->reason = at < comment.length && comment.text[at] == ':' && reason < comment.length;
+    while (comment.length > reason && (comment.text[comment.length - 1] == ' ' || comment.text[comment.length - 1] == '\r'))
+        comment.length--;
+    if (at < comment.length && comment.text[at] == ':')
+        a->reason = (struct str){comment.text + reason, comment.length - reason};
 }
 
 // The comments of a source that start with `# allow `. Strings may hold a `#`, and end with their line.
@@ -99,7 +103,7 @@ bool lint_is_allowed(struct policy *policy, enum code code, struct span span)
     for (uint32_t line = source_position(source, span.start).line; i > 0 && found->list[i - 1].alone && found->list[i - 1].line + 1 == line; line--)
         i--; // comments above, several of them one above the other
     for (; i < found->count && found->list[i].line <= last; i++)
-        if (found->list[i].code && found->list[i].reason && strcmp(found->list[i].code, diagnostic_code(code)) == 0)
+        if (found->list[i].code && found->list[i].reason.length && strcmp(found->list[i].code, diagnostic_code(code)) == 0)
             return true;
     return false;
 }
@@ -110,9 +114,22 @@ void lint_comments(struct policy *policy)
     const struct allowances *found = allowances_of(policy, source);
     const struct allowance *list = found->list;
     for (size_t i = 0; i < found->count; i++)
-        if (!list[i].code || !list[i].reason) {
+        if (!list[i].code || !list[i].reason.length) {
             struct diagnostic *d = diagnose(&policy->compilation->diagnostics, SBX0717, list[i].span);
             diagnostic_label(&policy->compilation->diagnostics, d, list[i].span, "%s", list[i].code ? "it gives no reason" : "no finding has this code");
             diagnostic_help(&policy->compilation->diagnostics, d, "write `# allow SBX0715: it compiles and tests there`");
         }
+}
+
+struct allowed_finding *lint_allowed(struct policy *policy)
+{
+    const struct allowances *found = allowances_of(policy, policy->decl->module->source);
+    struct allowed_finding *first = NULL, **last = &first;
+    for (size_t i = 0; i < found->count; i++)
+        if (found->list[i].code && found->list[i].reason.length) {
+            *last = NEW(policy->arena, struct allowed_finding);
+            **last = (struct allowed_finding){found->list[i].code, found->list[i].reason, found->list[i].span, NULL};
+            last = &(*last)->next;
+        }
+    return first;
 }

@@ -59,6 +59,17 @@ static const char *read_kernel(const char *version, unsigned *kernel)
     return NULL;
 }
 
+static bool read_format(const char *name, enum format *format)
+{
+    static const char *const names[] = {[FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_SARIF] = "sarif", [FORMAT_HTML] = "html"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *format = (enum format)i;
+            return true;
+        }
+    return false;
+}
+
 // NULL when the options make sense, else what is wrong with them.
 static const char *read_options(int argc, char **argv, struct options *options, run_action **chosen, const char **roots, const char **values)
 {
@@ -93,6 +104,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             options->fmt_diff = true;
             break;
         case OPTION_EXPLAIN: action = explain; break;
+        case OPTION_DOC: action = document; break;
         case OPTION_LSP: action = serve_editor; break;
         case OPTION_IMPORT:
             action = import;
@@ -117,9 +129,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             break;
         }
         case OPTION_FORMAT:
-            options->format = strcmp(optarg, "json") == 0 ? FORMAT_JSON : strcmp(optarg, "sarif") == 0 ? FORMAT_SARIF : FORMAT_TEXT;
-            if (options->format == FORMAT_TEXT && strcmp(optarg, "text") != 0)
-                return "--format is text, json or sarif";
+            if (!read_format(optarg, &options->format))
+                return "--format is text, json or sarif; of --doc also html";
             break;
         case OPTION_FIX: action = fix_files; break;
         case OPTION_FMT: action = format_files; break;
@@ -145,13 +156,17 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     }
     options->color = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (!*chosen)
-        return "say what to do: --check, --test, --why, --diff, --emit, --import or --explain";
+        return "say what to do: --check, --test, --why, --diff, --emit, --import, --doc, --lsp or --explain";
     if (*chosen == serve_editor)
         return optind < argc ? "--lsp takes no files: an editor names them" : NULL;
     if (optind == argc)
         return *chosen == explain ? "the code of a finding is missing, like SBX0421" : "a file is missing";
-    if (options->output && *chosen != emit && *chosen != import)
-        return "-o belongs to --emit and --import";
+    if (options->output && *chosen != emit && *chosen != import && *chosen != document)
+        return "-o belongs to --emit, --import and --doc";
+    if (options->format == FORMAT_HTML && *chosen != document)
+        return "--format=html belongs to --doc";
+    if ((options->format == FORMAT_JSON || options->format == FORMAT_SARIF) && *chosen == document)
+        return "--doc writes Markdown or html";
     if (options->changed && *chosen != check_files)
         return "--changed belongs to --check";
     if (options->format == FORMAT_SARIF && *chosen == diff)
@@ -162,7 +177,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return "--live belongs to --test";
     if (import_only && *chosen != import)
         return "--capabilities and --kernel belong to --import";
-    if ((*chosen == why || *chosen == emit || *chosen == import || *chosen == explain) && argc - optind != 1)
+    if ((*chosen == why || *chosen == emit || *chosen == import || *chosen == explain || *chosen == document) && argc - optind != 1)
         return "one at a time";
     if (*chosen == diff && argc - optind != 2)
         return "--diff compares two files: OLD NEW";

@@ -21,6 +21,7 @@ int worse(int a, int b)
 void print_findings(const struct options *options, struct compilation *compilation)
 {
     switch (options->format) {
+    case FORMAT_HTML: // of --doc, whose findings are for people too
     case FORMAT_TEXT: report_text(stderr, compilation, options->color); break;
     case FORMAT_JSON: report_json(stdout, compilation->arena, compilation); break;
     case FORMAT_SARIF: report_sarif(stdout, compilation->arena, &compilation, 1); break;

@@ -7,7 +7,7 @@
 #include "compiler/import/seccomp.h"
 
 enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE };
-enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SARIF };
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SARIF, FORMAT_HTML };
 
 struct options {
     const char *question, *emit, *output;
@@ -28,6 +28,7 @@ int import(const struct options *, char **files);
 int explain(const struct options *, char **files);
 int fix_files(const struct options *, char **files);
 int format_files(const struct options *, char **files);
+int document(const struct options *, char **files);
 int serve_editor(const struct options *, char **files);
 
 // ---- what they share (actions.c) ----

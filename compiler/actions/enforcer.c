@@ -143,3 +143,22 @@ void enforcer_layers(struct arena *arena, const struct options *options, const c
     }
     forget(&answer);
 }
+
+static struct str all_of(struct arena *arena, FILE *file)
+{
+    struct text text = {.arena = arena};
+    char buffer[4096];
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, file)) > 0;)
+        text_add(&text, buffer, n);
+    return text.length ? text_str(&text) : STR("");
+}
+
+void enforcer_dry_run(struct arena *arena, const struct options *options, const char *file, struct str policy, struct str *said, struct str *refuses)
+{
+    struct answer answer;
+    ask(find_sbxrun(arena), arguments_of(arena, options, "--dry-run", NULL, file, policy), &answer);
+    bool good = !answer.error && WIFEXITED(answer.status) && WEXITSTATUS(answer.status) == 0;
+    *said = good ? all_of(arena, answer.out) : STR("");
+    *refuses = good || answer.error ? STR("") : all_of(arena, answer.errors);
+    forget(&answer);
+}

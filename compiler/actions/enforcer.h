@@ -11,3 +11,6 @@ int enforcer_live(const struct options *, const char *file, struct str policy, u
 
 // Which layers enforce the parts of a question here, or why the policy would not run; empty where nobody says. Lives in the arena.
 void enforcer_layers(struct arena *, const struct options *, const char *file, struct str policy, struct str layers[WHY_PARTS]);
+
+// What `sbxrun --dry-run` prints of a policy, in *said, or why it would not run, in *refuses; both empty where there is no sbxrun.
+void enforcer_dry_run(struct arena *, const struct options *, const char *file, struct str policy, struct str *said, struct str *refuses);

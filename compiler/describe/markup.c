@@ -3,15 +3,20 @@
 
 #include <string.h>
 
+// Only where it would be markup (CommonMark 0.31): some characters anywhere, some where a line may start.
 void markdown_add(struct text *out, struct str text)
 {
+    size_t digits = 0;
+    while (digits < text.length && text.text[digits] >= '0' && text.text[digits] <= '9')
+        digits++;
     for (size_t i = 0; i < text.length; i++) {
         char c = text.text[i];
         if (c == '\n') {
             text_add(out, " ", 1);
             continue;
         }
-        if (strchr("\\`*_{}[]<>()#+-!|~&$", c)) // CommonMark 0.31, "Backslash escapes"
+        bool starts = i == 0 && strchr("-+#=", c), numbers = digits && i == digits && strchr(".)", c);
+        if (starts || numbers || strchr("\\`*_[]<>|~&$", c))
             text_add(out, "\\", 1);
         text_add(out, &c, 1);
     }
