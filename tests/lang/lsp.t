@@ -117,7 +117,7 @@ spew("$dir/w/src/a file", '');
     ok scalar(grep { $_->{label} eq 'null' } @$items), 'completion: paths of the host';
     delete $server->{findings}{$other};
     $server->tell('textDocument/didClose', { textDocument => { uri => $other } });
-    is_deeply $server->findings($other), [], 'closed: its findings go';
+    is_deeply $server->settled($other), [], 'closed: its findings go';
 }
 
 my $symbols = $server->ask('textDocument/documentSymbol', { textDocument => { uri => $uri } });
