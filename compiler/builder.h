@@ -19,6 +19,7 @@ struct builder {
     size_t instance_count;
     size_t rule_capacity, env_capacity;
     struct map env;                  // by name: one more than the index in the policy
+    struct map secrets;              // by name: struct secret_value
     const struct instance *instance; // the one being worked on; NULL for questions and derived rules
     struct module *module;           // its module
 };

@@ -175,13 +175,20 @@ static void add_secret(struct builder *b, const struct secret_decl *decl, size_t
     const struct expr *source = builder_evaluate(b, decl->source), *at = builder_evaluate(b, decl->at);
     if (!source || !at || !check_view_path(b->compilation, at))
         return;
-    struct secret_value *secret = &b->policy->secrets[index];
-    *secret = (struct secret_value){.name = decl->name.text, .at = at->text, .span = decl->span};
+    struct secret_value secret = {.name = decl->name.text, .at = at->text, .span = decl->span};
     if (decl->from_env)
-        secret->variable = source->text;
+        secret.variable = source->text;
     else
-        secret->host = builder_host_path(b, source, decl->path_kind);
-    b->policy->secret_count++;
+        secret.host = builder_host_path(b, source, decl->path_kind);
+    const struct secret_value *other = map_put(&b->secrets, decl->name.text, &b->policy->secrets[index]);
+    if (!other) {
+        b->policy->secrets[index] = secret;
+        b->policy->secret_count++;
+    } else if (!str_equal(other->variable, secret.variable) || other->host.base != secret.host.base || !str_equal(other->host.path, secret.host.path)) {
+        struct diagnostic *d = diagnose(b->diagnostics, SBX0609, secret.span, STR_ARGS(secret.name));
+        diagnostic_label(b->diagnostics, d, secret.span, "this one");
+        diagnostic_label(b->diagnostics, d, other->span, "and this one");
+    }
 }
 
 static void add_instance_items(struct builder *b)
@@ -307,7 +314,12 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
     unsigned errors = compilation->diagnostics.errors;
     struct policy *policy = NEW(arena, struct policy);
     *policy = (struct policy){.compilation = compilation, .arena = arena, .decl = decl, .graph = graph};
-    struct builder b = {.compilation = compilation, .arena = arena, .diagnostics = &compilation->diagnostics, .policy = policy, .env = {.arena = arena}};
+    struct builder b = {.compilation = compilation,
+                        .arena = arena,
+                        .diagnostics = &compilation->diagnostics,
+                        .policy = policy,
+                        .env = {.arena = arena},
+                        .secrets = {.arena = arena}};
     b.instances = NEW_ARRAY(arena, struct instance, INSTANCES_MOST);
     size_t count = 0, index = 0, own_rules = 0;
     for (const struct parameter *p = decl->parameters; p; p = p->next)

@@ -46,6 +46,7 @@ static size_t named_places(struct policy *policy, struct plan_view *places)
                 place->base = base_of[content->host.base];
                 place->host = content->host.path;
                 place->size = content->size;
+                place->secret = content->secret;
             } else if (rule->effect == EFFECT_ALLOW) {
                 place->host = (struct str){0}; // the same path, unless content above provides it
             }
@@ -186,8 +187,8 @@ static void lower_settings(struct policy *policy, struct plan *plan)
     }
     plan->secrets = NEW_ARRAY(plan->arena, struct plan_secret, policy->secret_count);
     for (size_t i = 0; i < policy->secret_count; i++)
-        plan->secrets[plan->secret_count++] =
-            (struct plan_secret){policy->secrets[i].name, policy->secrets[i].at, add_source(policy, plan, policy->secrets[i].span)};
+        plan->secrets[plan->secret_count++] = (struct plan_secret){policy->secrets[i].name, policy->secrets[i].variable, base_of[policy->secrets[i].host.base],
+                                                                   policy->secrets[i].host.path, add_source(policy, plan, policy->secrets[i].span)};
 }
 
 struct plan *policy_lower(struct policy *policy, unsigned architectures)

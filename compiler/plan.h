@@ -24,7 +24,8 @@ struct plan_view { // one place of the view; sorted so that what lies above come
     enum plan_from from; // PLAN_INHERIT: content of the place above
     enum plan_base base; // HOST, OVERLAY, IMAGE
     struct str host;
-    uint64_t size; // TMPFS, bytes
+    uint64_t size;     // TMPFS, bytes
+    struct str secret; // SECRET: its name
     bool if_exists;
     uint32_t rule;
 };
@@ -54,8 +55,11 @@ struct plan_require {
     uint32_t rule;
 };
 
-struct plan_secret {
-    struct str name, at;
+struct plan_secret { // where its value comes from; never the value
+    struct str name;
+    struct str variable; // of the caller's environment; empty: a file
+    enum plan_base base;
+    struct str host;
     uint32_t rule;
 };
 
@@ -87,6 +91,8 @@ struct plan {
 };
 
 extern const char *const plan_from_names[PLAN_FROM_COUNT], *const plan_base_names[PLAN_BASE_COUNT], *const plan_user_names[PLAN_USER_COUNT];
+
+const struct plan_secret *plan_secret_find(const struct plan *, struct str name); // NULL when there is none
 
 // The canonical JSON, ending in a newline. Every filter must have been made.
 struct str plan_write(struct arena *, const struct plan *);

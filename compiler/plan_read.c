@@ -109,23 +109,29 @@ static struct str read_view_path(struct plan_reader *r, const struct json *objec
     return good ? path : STR("/");
 }
 
+static void read_host(struct plan_reader *r, const struct json *item, enum plan_base *base, struct str *host)
+{
+    *base = (enum plan_base)one_of(r, item, "base", plan_base_names, PLAN_BASE_COUNT);
+    *host = member(r, item, "host", JSON_STRING)->text;
+    if (!host->length || host->length >= 4096 || (*base == PLAN_ABSOLUTE) != (host->text[0] == '/'))
+        complain(r, "host", "not a host path of its base");
+}
+
 static void read_view(struct plan_reader *r, const struct json *root, struct plan *plan, size_t rules)
 {
     const struct json *list = member(r, root, "view", JSON_ARRAY);
     plan->view = NEW_ARRAY(r->arena, struct plan_view, list->count);
     for (const struct json *item = list->first; item && !r->failed; item = item->next) {
-        ONLY(r, item, "path", "verbs", "from", "base", "host", "size", "if_exists", "rule");
+        ONLY(r, item, "path", "verbs", "from", "base", "host", "size", "secret", "if_exists", "rule");
         struct plan_view *view = &plan->view[plan->view_count++];
         *view = (struct plan_view){.path = read_view_path(r, item, "path"), .verbs = read_bits(r, item, "verbs", false), .rule = read_rule(r, item, rules)};
         view->from = (enum plan_from)one_of(r, item, "from", plan_from_names, PLAN_FROM_COUNT);
         if (view->verbs & ~(unsigned)VERB_FILES)
             complain(r, "verbs", "not verbs of files");
-        if (view->from == PLAN_HOST || view->from == PLAN_OVERLAY || view->from == PLAN_IMAGE) {
-            view->base = (enum plan_base)one_of(r, item, "base", plan_base_names, PLAN_BASE_COUNT);
-            view->host = member(r, item, "host", JSON_STRING)->text;
-            if (!view->host.length || view->host.length >= 4096 || (view->base == PLAN_ABSOLUTE) != (view->host.text[0] == '/'))
-                complain(r, "host", "not a host path of its base");
-        }
+        if (view->from == PLAN_HOST || view->from == PLAN_OVERLAY || view->from == PLAN_IMAGE)
+            read_host(r, item, &view->base, &view->host);
+        if (view->from == PLAN_SECRET)
+            view->secret = member(r, item, "secret", JSON_STRING)->text;
         if (view->from == PLAN_TMPFS)
             view->size = number_below(r, item, "size", 0);
         const struct json *exists = json_get(item, "if_exists");
@@ -255,10 +261,19 @@ static void read_rest(struct plan_reader *r, const struct json *root, struct pla
     const struct json *secrets = member(r, root, "secrets", JSON_ARRAY);
     plan->secrets = NEW_ARRAY(r->arena, struct plan_secret, secrets->count);
     for (const struct json *item = secrets->first; item && !r->failed; item = item->next) {
-        ONLY(r, item, "name", "at", "rule");
-        plan->secrets[plan->secret_count++] =
-            (struct plan_secret){member(r, item, "name", JSON_STRING)->text, read_view_path(r, item, "at"), read_rule(r, item, rules)};
+        ONLY(r, item, "name", "variable", "base", "host", "rule");
+        struct plan_secret *secret = &plan->secrets[plan->secret_count++];
+        *secret = (struct plan_secret){.name = member(r, item, "name", JSON_STRING)->text, .rule = read_rule(r, item, rules)};
+        if (json_get(item, "variable"))
+            secret->variable = member(r, item, "variable", JSON_STRING)->text;
+        else
+            read_host(r, item, &secret->base, &secret->host);
+        if (json_get(item, "variable") && (!secret->variable.length || memchr(secret->variable.text, '=', secret->variable.length)))
+            complain(r, "variable", "not a variable's name");
     }
+    for (size_t i = 0; i < plan->view_count; i++)
+        if (plan->view[i].from == PLAN_SECRET && !plan_secret_find(plan, plan->view[i].secret))
+            complain(r, "view", "a secret that the plan does not have");
     const struct json *requires = member(r, root, "requires", JSON_ARRAY);
     plan->requires = NEW_ARRAY(r->arena, struct plan_require, requires->count);
     for (const struct json *item = requires->first; item && !r->failed; item = item->next) {

@@ -111,6 +111,8 @@ static void write_view(struct json_writer *w, const struct plan *plan)
         }
         if (view->from == PLAN_TMPFS)
             json_member_number(w, "size", view->size);
+        if (view->from == PLAN_SECRET)
+            json_member(w, "secret", view->secret);
         if (view->if_exists) {
             json_key(w, "if_exists");
             json_bool(w, true);
@@ -119,6 +121,14 @@ static void write_view(struct json_writer *w, const struct plan *plan)
         json_close(w, '}');
     }
     json_close(w, ']');
+}
+
+const struct plan_secret *plan_secret_find(const struct plan *plan, struct str name)
+{
+    for (size_t i = 0; i < plan->secret_count; i++)
+        if (str_equal(plan->secrets[i].name, name))
+            return &plan->secrets[i];
+    return NULL;
 }
 
 struct str plan_write(struct arena *arena, const struct plan *plan)
@@ -164,7 +174,12 @@ struct str plan_write(struct arena *arena, const struct plan *plan)
     for (size_t i = 0; i < plan->secret_count; i++) {
         json_open(w, '{');
         json_member(w, "name", plan->secrets[i].name);
-        json_member(w, "at", plan->secrets[i].at);
+        if (plan->secrets[i].variable.length) {
+            json_member(w, "variable", plan->secrets[i].variable);
+        } else {
+            json_member(w, "base", str_from(plan_base_names[plan->secrets[i].base]));
+            json_member(w, "host", plan->secrets[i].host);
+        }
         write_rule(w, plan->secrets[i].rule);
         json_close(w, '}');
     }

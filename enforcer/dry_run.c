@@ -22,6 +22,8 @@ static struct str content_text(const struct plan *plan, const struct plan_view *
         text_addf(&text, "the host's %s%s%.*s", base[place->base] ? base[place->base] : "?", place->base == PLAN_ABSOLUTE ? "" : "/", STR_ARGS(place->host));
     else if (place->from == PLAN_TMPFS)
         text_addf(&text, "memory, %.*s", STR_ARGS(size_text(plan->arena, place->size)));
+    else if (place->from == PLAN_SECRET)
+        text_addf(&text, "the secret %.*s", STR_ARGS(place->secret));
     else
         text_addf(&text, "%s",
                   place->from == PLAN_PROC  ? "own processes"

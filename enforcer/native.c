@@ -16,11 +16,13 @@
 #include "enforcer/host.h"
 #include "enforcer/sandbox.h"
 #include "enforcer/scoped.h"
+#include "enforcer/secrets.h"
 #include "enforcer/supervise.h"
 
 struct native { // what one run holds on this side; it lies where the inside sees it too
     struct sandbox sandbox;
     struct view view;
+    struct secrets secrets;
     struct identity identity;
     struct cgroup cgroup;
     struct failure begin_failure; // told when it is needed
@@ -134,7 +136,9 @@ static int set_going(struct native *native, const struct run *run, struct failur
     sandbox->has_output = run->claims->bounds.has_output;
     sandbox->opens_view = !native->identity.as_root;
     identity_choose(&native->identity, run->plan);
-    if (view_prepare(&native->view, run->plan, &run->bases, failure) || cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
+    native->view.secrets = &native->secrets;
+    if (view_prepare(&native->view, run->plan, &run->bases, failure) || secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
+        cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
         return -1;
     if (native->identity.as_root ? start_as_root(native, failure) : !native->pid && start(native, failure))
         return -1;
@@ -235,6 +239,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
 void native_end(struct native *native)
 {
     kill_and_reap(native, NULL);
+    secrets_wipe(&native->secrets);
     cgroup_remove(&native->cgroup);
     identity_release(&native->identity);
     for (int i = 0; i < 2; i++) {

@@ -14,28 +14,24 @@
 #include "enforcer/kernel.h"
 #include "enforcer/pseudo.h"
 #include "enforcer/scoped.h"
+#include "enforcer/secrets.h"
 #include "enforcer/view_source.h"
 
 enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, OWN_FOLDERS = 1024 * 1024 };
 
 // ---- laying out -------------------------------------------------------------------------------------------------------------------------
 
-static const char *host_path(const struct plan *plan, const struct plan_view *place, const struct view_bases *bases, struct failure *failure)
+const char *view_host_path(struct arena *arena, enum plan_base base, struct str path, const struct view_bases *bases)
 {
-    const char *base = place->base == PLAN_POLICY ? bases->policy : place->base == PLAN_CWD ? bases->cwd : place->base == PLAN_HOME ? bases->home : "";
-    if (!base || (place->base != PLAN_ABSOLUTE && base[0] != '/')) {
-        fail(failure, place->rule, 0, "cannot tell where %s is on the host: %s", place->host.text,
-             place->base == PLAN_HOME ? "HOME is not set" : "there is no such folder");
+    const char *start = base == PLAN_POLICY ? bases->policy : base == PLAN_CWD ? bases->cwd : base == PLAN_HOME ? bases->home : "";
+    if (!start || (base != PLAN_ABSOLUTE && start[0] != '/'))
         return NULL;
-    }
-    if (place->base == PLAN_ABSOLUTE)
-        return str_copy(plan->arena, place->host).text;
-    return str_format(plan->arena, "%s%s%.*s", base, base[1] ? "/" : "", STR_ARGS(place->host)).text;
+    return base == PLAN_ABSOLUTE ? str_copy(arena, path).text : str_format(arena, "%s%s%.*s", start, start[1] ? "/" : "", STR_ARGS(path)).text;
 }
 
 int view_prepare(struct view *view, const struct plan *plan, const struct view_bases *bases, struct failure *failure)
 {
-    *view = (struct view){.plan = plan, .root = -1};
+    *view = (struct view){.plan = plan, .secrets = view->secrets, .root = -1};
     view->places = NEW_ARRAY(plan->arena, struct view_place, plan->view_count + 1);
     view->places[0].path = ""; // so that there is a first one to look at
     int *open = NEW_ARRAY(plan->arena, int, plan->view_count + 1);
@@ -54,8 +50,9 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
         if (p->from != PLAN_INHERIT)
             place->content = (int)i;
         open[depth++] = (int)i;
-        if (p->from == PLAN_HOST && !(place->host = host_path(plan, p, bases, failure)))
-            return -1;
+        if (p->from == PLAN_HOST && !(place->host = view_host_path(plan->arena, p->base, p->host, bases)))
+            return fail(failure, p->rule, 0, "cannot tell where %.*s is on the host: %s", STR_ARGS(p->host),
+                        p->base == PLAN_HOME ? "HOME is not set" : "there is no such folder");
     }
     for (size_t i = 0; i < plan->view_count; i++) {
         struct view_place *place = &view->places[i];
@@ -203,27 +200,61 @@ static uint64_t own_size(const struct view *view)
 
 // ---- building ---------------------------------------------------------------------------------------------------------------------------
 
-struct masks { // something empty that nobody can read, to lie over what is denied
-    int folder, file;
+struct props {              // a tmpfs of ours, and what lies in it to be shown in the view
+    int tree, folder, file; // folder, file: empty, and nobody can read them; they lie over what is denied
 };
 
-static int make_masks(const struct view *view, int old_root, struct masks *masks, struct failure *failure)
+static void secret_name(char name[32], size_t secret)
+{
+    snprintf(name, 32, "secret-%zu", secret);
+}
+
+static int write_secret(int tree, const struct view *view, size_t index, struct failure *failure)
+{
+    const struct secret *secret = &view->secrets->list[index];
+    uint32_t rule = view->plan->secrets[index].rule;
+    char name[32];
+    secret_name(name, index);
+    closing_fd int file = openat(tree, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    if (file < 0)
+        return fail(failure, rule, errno, "cannot make the file of a secret");
+    for (size_t done = 0; done < secret->length;) {
+        ssize_t n = write(file, secret->value + done, secret->length - done);
+        if (n <= 0)
+            return fail(failure, rule, n ? errno : 0, "cannot write the file of a secret");
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+static int make_props(const struct view *view, int old_root, struct props *props, struct failure *failure)
 {
     bool wanted = false;
+    uint64_t size = 65536;
     for (size_t i = 0; i < view->plan->view_count; i++)
         wanted |= is_mask(view, i) && !view->places[i].skipped;
+    for (size_t i = 0; i < view->secrets->count; i++) {
+        wanted |= view->secrets->list[i].value != NULL;
+        size += view->secrets->list[i].length + 8192;
+    }
     if (!wanted)
         return 0;
     // Attached where it is left behind with the old root: only what is attached can be copied (before Linux 6.15).
-    closing_fd int tree = tmpfs_mount(65536, "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure);
-    if (tree < 0)
+    props->tree = tmpfs_mount(size, "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure);
+    if (props->tree < 0)
         return -1;
-    if (sys_move_mount(tree, old_root) != 0 || mkdirat(tree, "folder", 0) != 0)
+    if (sys_move_mount(props->tree, old_root) != 0 || mkdirat(props->tree, "folder", 0) != 0)
         return fail(failure, NO_RULE, errno, "cannot make what lies over denied paths");
-    closing_fd int file = openat(tree, "file", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
-    masks->file = sys_openat2(tree, "file", O_PATH, INSIDE);
-    masks->folder = sys_openat2(tree, "folder", O_PATH, INSIDE);
-    return file < 0 || masks->file < 0 || masks->folder < 0 ? fail(failure, NO_RULE, errno, "cannot make what lies over denied paths") : 0;
+    closing_fd int file = openat(props->tree, "file", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+    props->file = sys_openat2(props->tree, "file", O_PATH, INSIDE);
+    props->folder = sys_openat2(props->tree, "folder", O_PATH, INSIDE);
+    if (file < 0 || props->file < 0 || props->folder < 0)
+        return fail(failure, NO_RULE, errno, "cannot make what lies over denied paths");
+    for (size_t i = 0; i < view->secrets->count; i++)
+        if (view->secrets->list[i].value && write_secret(props->tree, view, i, failure))
+            return -1;
+    secrets_wipe(view->secrets);
+    return 0;
 }
 
 // True if what a place is mounted on lies in a file system of ours, where making folders leaves no trace on the host.
@@ -314,7 +345,7 @@ static int change_rights(struct view *view, size_t i, int target, struct failure
     return 0;
 }
 
-static int attach_mask(struct view *view, size_t i, const struct masks *masks, struct failure *failure)
+static int attach_mask(struct view *view, size_t i, const struct props *props, struct failure *failure)
 {
     struct view_place *place = &view->places[i];
     bool folder = place->is_folder || own_ground(view, i);
@@ -328,7 +359,7 @@ static int attach_mask(struct view *view, size_t i, const struct masks *masks, s
     } else {
         bool mapped;
         place->tree =
-            tree_clone(folder ? masks->folder : masks->file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
+            tree_clone(folder ? props->folder : props->file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
     }
     if (place->tree < 0 || sys_move_mount(place->tree, target) != 0)
         return fail(failure, view->plan->view[i].rule, errno, "cannot hide %s", place->path);
@@ -344,7 +375,19 @@ static int attach_link(const struct view *view, size_t i, struct failure *failur
                : 0;
 }
 
-static int make_content(const struct view *view, size_t i, struct failure *failure)
+static int clone_secret(const struct view *view, size_t i, const struct props *props, struct failure *failure)
+{
+    const struct plan_view *p = &view->plan->view[i];
+    size_t index = (size_t)(plan_secret_find(view->plan, p->secret) - view->plan->secrets);
+    char name[32];
+    secret_name(name, index);
+    closing_fd int file = sys_openat2(props->tree, name, O_PATH, INSIDE);
+    bool mapped;
+    int tree = file < 0 ? -1 : tree_clone(file, attributes_of(view, i), -1, &mapped);
+    return tree < 0 ? fail(failure, p->rule, errno, "cannot show the secret %.*s", STR_ARGS(p->secret)) : tree;
+}
+
+static int make_content(const struct view *view, size_t i, const struct props *props, struct failure *failure)
 {
     const struct plan_view *p = &view->plan->view[i];
     bool temporary = strcmp(view->places[i].path, "/tmp") == 0 || strcmp(view->places[i].path, "/var/tmp") == 0;
@@ -353,11 +396,12 @@ static int make_content(const struct view *view, size_t i, struct failure *failu
     case PLAN_TMPFS: return tmpfs_mount(p->size, temporary ? "1777" : "0755", attributes, p->rule, failure);
     case PLAN_DEV: return tmpfs_mount(OWN_FOLDERS, "0755", attributes, p->rule, failure);
     case PLAN_PROC: return proc_mount(attributes_of(view, i), p->rule, failure);
+    case PLAN_SECRET: return clone_secret(view, i, props, failure);
     default: return fail(failure, p->rule, 0, "nothing makes the content of %s", view->places[i].path); // claim.c lets none through
     }
 }
 
-static int attach(struct view *view, size_t i, const struct masks *masks, struct failure *failure)
+static int attach(struct view *view, size_t i, const struct props *props, struct failure *failure)
 {
     const struct plan_view *p = &view->plan->view[i];
     struct view_place *place = &view->places[i];
@@ -368,15 +412,15 @@ static int attach(struct view *view, size_t i, const struct masks *masks, struct
     if (pin_parents(view, i, failure))
         return -1;
     if (is_mask(view, i))
-        return attach_mask(view, i, masks, failure);
+        return attach_mask(view, i, props, failure);
     bool inherits = p->from == PLAN_INHERIT && place->tree < 0;
-    closing_fd int target = make_target(view, i, place->tree < 0 || place->is_folder, failure);
+    closing_fd int target = make_target(view, i, p->from != PLAN_SECRET && (place->tree < 0 || place->is_folder), failure);
     if (target < 0)
         return -1;
     if (inherits)
         return change_rights(view, i, target, failure);
     if (place->tree < 0)
-        place->tree = make_content(view, i, failure);
+        place->tree = make_content(view, i, props, failure);
     if (place->tree < 0)
         return -1;
     if (sys_move_mount(place->tree, target) != 0)
@@ -427,16 +471,16 @@ static int drop_old_root(struct failure *failure)
 
 int view_enter(struct view *view, struct failure *failure)
 {
-    struct masks masks = {-1, -1};
+    struct props props = {-1, -1, -1};
     closing_fd int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (old_root < 0)
         return fail(failure, NO_RULE, errno, "cannot open /");
-    if (make_masks(view, old_root, &masks, failure))
+    if (make_props(view, old_root, &props, failure))
         return -1;
     struct view_place *first = &view->places[0];
     bool own_root = first->path[0] == '\0' || first->path[1] != '\0';
     if (!own_root && first->tree < 0)
-        first->tree = make_content(view, 0, failure);
+        first->tree = make_content(view, 0, &props, failure);
     closing_fd int own = own_root ? tmpfs_mount(own_size(view), "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure) : -1;
     view->root = own_root ? own : first->tree;
     if (view->root < 0)
@@ -444,7 +488,7 @@ int view_enter(struct view *view, struct failure *failure)
     if (sys_move_mount(view->root, old_root) != 0)
         return fail(failure, NO_RULE, errno, "cannot attach the root of the view");
     for (size_t i = 0; i < view->plan->view_count; i++)
-        if (attach(view, i, &masks, failure))
+        if (attach(view, i, &props, failure))
             return -1;
     if (seal(view, own_root, failure))
         return -1;

@@ -23,9 +23,12 @@ struct view_place {          // one of plan->view
     int source, tree; // O_PATH on the host's side, kept for places below; the mount, not attached yet
 };
 
+struct secrets;
+
 struct view {
     const struct plan *plan;
     struct view_place *places;
+    const struct secrets *secrets; // secrets.h; what PLAN_SECRET places hold
     int root;
 };
 
@@ -33,6 +36,9 @@ static inline bool view_place_is_link(const struct view_place *place)
 {
     return place->link && place->link[0];
 }
+
+// Where a host path of a plan is; in the arena. NULL where its base is not known.
+const char *view_host_path(struct arena *, enum plan_base, struct str path, const struct view_bases *);
 
 // Lays out the places; everything that allocates happens here. Returns 0, or -1 and the failure.
 int view_prepare(struct view *, const struct plan *, const struct view_bases *, struct failure *);

@@ -34,6 +34,18 @@ static struct rule_decl *rule(struct parse *parse, enum effect effect, struct sp
     return MAKE(rule_decl, .effect = effect, .span = span, .operation = *operation, .architectures = ARCH_ALL_MASK);
 }
 
+// A secret lies where it says, to be read: that is a rule as any other.
+static struct rule_decl *secret_rule(struct parse *parse, const struct secret_decl *secret)
+{
+    struct expr *at = MAKE(expr);
+    *at = *secret->at;
+    at->next = NULL;
+    struct operation operation = {.domain = DOMAIN_FILES, .span = secret->at->span, .verbs = VERB_READ, .paths = at};
+    struct rule_decl *made = rule(parse, EFFECT_ALLOW, secret->span, &operation);
+    made->content = MAKE(content, .kind = FROM_SECRET, .span = secret->name.span, .secret = secret->name);
+    return made;
+}
+
 static enum type type_named(struct parse *parse, struct name name)
 {
     enum type type = type_from_name(name.text);
@@ -428,7 +440,7 @@ setting:
 
 secret_list:
     %empty                          { $$ = NULL; }
-  | secret_list secret_item         { $$ = RING_ADD($1, $2); }
+  | secret_list secret_item         { $$ = RING_ADD($1, $2); POLICY_OF(rules, secret_rule(parse, $2)); }
   | secret_list error ';'           { $$ = $1; yyerrok; }
   ;
 secret_item:

@@ -189,7 +189,14 @@ static void check_policy(struct compilation *compilation, struct module *module,
         check_rule(&scope, rule);
     for (struct setting *setting = policy->settings; setting; setting = setting->next)
         check_setting(&scope, setting);
+    struct map secrets = {.arena = compilation->arena};
     for (struct secret_decl *secret = policy->secrets; secret; secret = secret->next) {
+        struct secret_decl *other = map_put(&secrets, secret->name.text, secret);
+        if (other) {
+            struct diagnostic *d = diagnose(scope.diagnostics, SBX0204, secret->name.span, "secret", STR_ARGS(secret->name.text));
+            diagnostic_label(scope.diagnostics, d, secret->name.span, "give it another name");
+            diagnostic_label(scope.diagnostics, d, other->name.span, "first defined here");
+        }
         scope_check_value(&scope, secret->source, secret->from_env ? TYPE_STRING : TYPE_PATH);
         enum type have;
         const struct expr *at = scope_check_value(&scope, secret->at, TYPE_PATH) ? scope_follow(&scope, secret->at, &have) : NULL;

@@ -147,7 +147,7 @@ static void walk_rule(struct walk *walk, const struct rule_decl *rule)
         return;
     walk_values(walk, content->path);
     walk_values(walk, content->size);
-    if (content->kind != FROM_SECRET)
+    if (content->kind != FROM_SECRET || content->secret.span.start == rule->span.start) // the rule that a secret itself is
         return;
     struct name_use *use = add(walk, NAME_SECRET, content->secret.span);
     for (const struct secret_decl *secret = walk->policy->secrets; secret && !use->decl; secret = secret->next)

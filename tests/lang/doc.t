@@ -13,7 +13,7 @@ sbx 1;
 import std.base;
 policy ceiling {
     use std.base;
-    fs { allow read, write, exec "/srv"; }
+    fs { allow read, write, exec "/srv"; allow read "/run/secrets"; }
     net { allow connect tcp "*.example.com", 10.0.0.0/8; allow bind, listen, connect loopback:1024..65535; }
     limits { memory 2GiB; }
 }
