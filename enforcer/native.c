@@ -13,6 +13,7 @@
 
 #include "enforcer/cgroup.h"
 #include "enforcer/clock.h"
+#include "enforcer/guard.h"
 #include "enforcer/host.h"
 #include "enforcer/sandbox.h"
 #include "enforcer/scoped.h"
@@ -23,6 +24,7 @@ struct native { // what one run holds on this side; it lies where the inside see
     struct sandbox sandbox;
     struct view view;
     struct secrets secrets;
+    struct guards guards;
     struct identity identity;
     struct cgroup cgroup;
     struct failure begin_failure; // told when it is needed
@@ -103,7 +105,8 @@ static int start(struct native *native, struct failure *failure)
 struct native *native_begin(struct arena *arena, bool shared)
 {
     struct native *native = NEW(arena, struct native);
-    *native = (struct native){.cgroup = CGROUP_NONE, .lifeline = {-1, -1}, .streams = {-1, -1}, .init = -1, .sandbox = {.output = {-1, -1}}};
+    *native =
+        (struct native){.cgroup = CGROUP_NONE, .guards = GUARDS_NONE, .lifeline = {-1, -1}, .streams = {-1, -1}, .init = -1, .sandbox = {.output = {-1, -1}}};
     struct failure *failure = &native->begin_failure;
     block_signals(native);
     native->sandbox.view = &native->view;
@@ -137,8 +140,8 @@ static int set_going(struct native *native, const struct run *run, struct failur
     sandbox->opens_view = !native->identity.as_root;
     identity_choose(&native->identity, run->plan);
     native->view.secrets = &native->secrets;
-    if (view_prepare(&native->view, run->plan, &run->bases, failure) || secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
-        cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
+    if (view_prepare(&native->view, run->plan, &run->bases, failure) || guards_make(&native->guards, &native->view, failure) ||
+        secrets_read(&native->secrets, &native->view, &run->bases, failure) || cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
         return -1;
     if (native->identity.as_root ? start_as_root(native, failure) : !native->pid && start(native, failure))
         return -1;
@@ -149,7 +152,7 @@ static int set_going(struct native *native, const struct run *run, struct failur
             native->streams[i] = -1;
         }
     }
-    if (cgroup_add(&native->cgroup, native->pid, failure))
+    if (cgroup_add(&native->cgroup, native->pid, failure) || guards_keep(&native->guards, native->init, failure))
         return -1;
     return write(native->lifeline[1], "", 1) != 1 ? fail(failure, NO_RULE, errno, "cannot tell the sandbox to start") : 0;
 }
@@ -239,6 +242,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
 void native_end(struct native *native)
 {
     kill_and_reap(native, NULL);
+    guards_remove(&native->guards);
     secrets_wipe(&native->secrets);
     cgroup_remove(&native->cgroup);
     identity_release(&native->identity);

@@ -65,7 +65,7 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
 
 static bool is_mask(const struct view *view, size_t i)
 {
-    return view->plan->view[i].verbs == 0;
+    return view->plan->view[i].verbs == 0 || view->places[i].guarded;
 }
 
 static enum plan_from content_kind(const struct view *view, int place)
@@ -173,8 +173,8 @@ int view_open(struct view *view, int identities, struct failure *failure)
     make_room(view);
     for (size_t i = 0; i < view->plan->view_count; i++) {
         struct view_place *place = &view->places[i];
-        if (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped)
-            place->skipped = true;
+        if (place->beneath_guard || (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped))
+            place->skipped = true; // there is nothing
         else if (content_kind(view, (int)i) == PLAN_HOST && open_place(view, i, identities, failure))
             return -1;
     }
@@ -200,8 +200,10 @@ static uint64_t own_size(const struct view *view)
 
 // ---- building ---------------------------------------------------------------------------------------------------------------------------
 
-struct props {              // a tmpfs of ours, and what lies in it to be shown in the view
-    int tree, folder, file; // folder, file: empty, and nobody can read them; they lie over what is denied
+struct props { // a tmpfs of ours, and what lies in it to be shown in the view
+    int tree;
+    int folder, file; // empty, and nobody can read them; they lie over what is denied
+    int nothing;      // an empty file that may be read
 };
 
 static void secret_name(char name[32], size_t secret)
@@ -246,9 +248,11 @@ static int make_props(const struct view *view, int old_root, struct props *props
     if (sys_move_mount(props->tree, old_root) != 0 || mkdirat(props->tree, "folder", 0) != 0)
         return fail(failure, NO_RULE, errno, "cannot make what lies over denied paths");
     closing_fd int file = openat(props->tree, "file", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+    closing_fd int nothing = openat(props->tree, "nothing", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
     props->file = sys_openat2(props->tree, "file", O_PATH, INSIDE);
+    props->nothing = sys_openat2(props->tree, "nothing", O_PATH, INSIDE);
     props->folder = sys_openat2(props->tree, "folder", O_PATH, INSIDE);
-    if (file < 0 || props->file < 0 || props->folder < 0)
+    if (file < 0 || nothing < 0 || props->file < 0 || props->nothing < 0 || props->folder < 0)
         return fail(failure, NO_RULE, errno, "cannot make what lies over denied paths");
     for (size_t i = 0; i < view->secrets->count; i++)
         if (view->secrets->list[i].value && write_secret(props->tree, view, i, failure))
@@ -354,7 +358,11 @@ static int attach_mask(struct view *view, size_t i, const struct props *props, s
         return -1;
     struct stat status;
     folder = fstat(target, &status) == 0 && S_ISDIR(status.st_mode);
-    if (place->has_below) { // the way to what a deny spares, and nothing else
+    if (place->guarded) {
+        bool mapped, read = view->plan->view[i].verbs & VERB_READ;
+        place->tree =
+            tree_clone(read ? props->nothing : props->file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
+    } else if (place->has_below) { // the way to what a deny spares, and nothing else
         place->tree = tmpfs_mount(own_size(view), "0111", MOUNT_ATTR_NOEXEC, view->plan->view[i].rule, failure);
     } else {
         bool mapped;
@@ -439,7 +447,7 @@ static int seal(const struct view *view, bool own_root, struct failure *failure)
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     for (size_t i = 0; i < view->plan->view_count; i++) {
         const struct view_place *place = &view->places[i];
-        bool filled = is_mask(view, i) ? place->has_below : view->plan->view[i].from == PLAN_TMPFS || view->plan->view[i].from == PLAN_DEV;
+        bool filled = is_mask(view, i) ? place->has_below && !place->guarded : view->plan->view[i].from == PLAN_TMPFS || view->plan->view[i].from == PLAN_DEV;
         if (place->tree >= 0 && filled && attributes_of(view, i) & MOUNT_ATTR_RDONLY && sys_mount_setattr(place->tree, 0, &read_only) != 0)
             return fail(failure, view->plan->view[i].rule, errno, "cannot make %s read-only", place->path);
     }
@@ -471,7 +479,7 @@ static int drop_old_root(struct failure *failure)
 
 int view_enter(struct view *view, struct failure *failure)
 {
-    struct props props = {-1, -1, -1};
+    struct props props = {-1, -1, -1, -1};
     closing_fd int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (old_root < 0)
         return fail(failure, NO_RULE, errno, "cannot open /");
