@@ -63,6 +63,8 @@ static const struct view_content *content_of(struct builder *b, const struct con
         if (!size)
             return NULL;
         made->size = size->number;
+    } else if (content->kind == FROM_OVERLAY) {
+        made->size = OVERLAY_SIZE;
     }
     made->secret = content->secret.text;
     return made;

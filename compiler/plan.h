@@ -24,7 +24,7 @@ struct plan_view { // one place of the view; sorted so that what lies above come
     enum plan_from from; // PLAN_INHERIT: content of the place above
     enum plan_base base; // HOST, OVERLAY, IMAGE
     struct str host;
-    uint64_t size;     // TMPFS, bytes
+    uint64_t size;     // TMPFS; OVERLAY, of what differs: bytes
     struct str secret; // SECRET: its name
     bool if_exists;
     uint32_t rule;

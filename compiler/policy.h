@@ -21,10 +21,12 @@ struct host_path {
     struct str path; // absolute, or relative to the base and normal ("." for the base itself)
 };
 
+enum { OVERLAY_SIZE = 256 * 1024 * 1024 }; // bytes that may differ, where a policy does not say
+
 struct view_content {
     enum source_kind kind; // FROM_POLICY stands for every host path; FROM_OVERLAY, FROM_IMAGE have one too
     struct host_path host;
-    uint64_t size;     // FROM_TMPFS, bytes
+    uint64_t size;     // FROM_TMPFS; FROM_OVERLAY, of what differs: bytes
     struct str secret; // FROM_SECRET
 };
 

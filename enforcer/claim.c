@@ -15,7 +15,7 @@ static const struct {
     {PLAN_TMPFS, "tmpfs of its size", NULL},
     {PLAN_PROC, "procfs of the pid namespace", NULL},
     {PLAN_DEV, "tmpfs with verified devices", NULL},
-    {PLAN_OVERLAY, NULL, "a copy-on-write view (`from overlay`)"},
+    {PLAN_OVERLAY, "overlay of a read-only mount and a tmpfs of its size", NULL},
     {PLAN_IMAGE, NULL, "a view of an image (`from image`)"},
     {PLAN_SECRET, "a file of memory, mode 0400", NULL},
 };

@@ -20,6 +20,9 @@ static struct str content_text(const struct plan *plan, const struct plan_view *
         text_addf(&text, "the host's");
     else if (place->from == PLAN_HOST)
         text_addf(&text, "the host's %s%s%.*s", base[place->base] ? base[place->base] : "?", place->base == PLAN_ABSOLUTE ? "" : "/", STR_ARGS(place->host));
+    else if (place->from == PLAN_OVERLAY)
+        text_addf(&text, "the host's %s%s%.*s, and %.*s of memory for what is written", base[place->base] ? base[place->base] : "?",
+                  place->base == PLAN_ABSOLUTE ? "" : "/", STR_ARGS(place->host), STR_ARGS(size_text(plan->arena, place->size)));
     else if (place->from == PLAN_TMPFS)
         text_addf(&text, "memory, %.*s", STR_ARGS(size_text(plan->arena, place->size)));
     else if (place->from == PLAN_SECRET)

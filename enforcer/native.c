@@ -6,12 +6,14 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "enforcer/cgroup.h"
+#include "enforcer/changes.h"
 #include "enforcer/clock.h"
 #include "enforcer/guard.h"
 #include "enforcer/host.h"
@@ -30,6 +32,7 @@ struct native { // what one run holds on this side; it lies where the inside see
     struct failure begin_failure; // told when it is needed
     sigset_t signals;
     int lifeline[2], streams[2]; // streams: read ends of the command's output
+    int changes;                 // the end at which changes_write receives; -1
     pid_t pid;                   // of init; 0: not started
     int init;                    // its pidfd
 };
@@ -48,9 +51,14 @@ static int check_standard(struct failure *failure)
     return 0;
 }
 
-static int make_pipes(struct native *native, struct failure *failure)
+static int make_pipes(struct native *native, bool changes, struct failure *failure)
 {
     bool made = pipe2(native->lifeline, O_CLOEXEC) == 0;
+    int sides[2];
+    if (changes && made && (made = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sides) == 0)) {
+        native->changes = sides[0];
+        native->sandbox.changes = sides[1];
+    }
     for (int i = 0; i < 2 && made; i++) {
         int ends[2];
         made = pipe2(ends, O_CLOEXEC) == 0;
@@ -102,16 +110,21 @@ static int start(struct native *native, struct failure *failure)
     return 0;
 }
 
-struct native *native_begin(struct arena *arena, bool shared)
+struct native *native_begin(struct arena *arena, bool shared, bool changes)
 {
     struct native *native = NEW(arena, struct native);
-    *native =
-        (struct native){.cgroup = CGROUP_NONE, .guards = GUARDS_NONE, .lifeline = {-1, -1}, .streams = {-1, -1}, .init = -1, .sandbox = {.output = {-1, -1}}};
+    *native = (struct native){.cgroup = CGROUP_NONE,
+                              .guards = GUARDS_NONE,
+                              .lifeline = {-1, -1},
+                              .streams = {-1, -1},
+                              .changes = -1,
+                              .init = -1,
+                              .sandbox = {.output = {-1, -1}, .changes = -1}};
     struct failure *failure = &native->begin_failure;
     block_signals(native);
     native->sandbox.view = &native->view;
     native->sandbox.identity = &native->identity;
-    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 && make_pipes(native, failure) == 0 && shared &&
+    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 && make_pipes(native, changes, failure) == 0 && shared &&
         !native->identity.as_root)
         start(native, failure);
     return native;
@@ -233,6 +246,10 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
         *failure = native->sandbox.board.failure; // what init said tells more than that it was not there
     }
     kill_and_reap(native, &usage);
+    close_scoped(&native->sandbox.changes);
+    native->sandbox.changes = -1;
+    if (run->changes && !changes_write(run->changes, &native->view, native->changes))
+        outcome->changes_unwritten = errno ? errno : EIO;
     measure(native, run, &usage, outcome);
     if (reason != ENDED_NOT_SET_UP)
         judge(native, reason, outcome, failure);
@@ -250,6 +267,7 @@ void native_end(struct native *native)
         close_scoped(&native->lifeline[i]);
         close_scoped(&native->streams[i]);
     }
+    close_scoped(&native->changes);
     close_scoped(&native->init);
     sigprocmask(SIG_SETMASK, &native->sandbox.caller_mask, NULL);
 }

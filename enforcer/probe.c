@@ -195,7 +195,11 @@ static void probe_delete(struct probe *probe, const char *path, bool exists, boo
             unclear(probe, "no file is there to be deleted");
         return;
     }
-    if (rmdir(file) == 0 || errno == ENOTDIR || errno == ENOTEMPTY)
+    struct statx status; // of a file the kernel asks for its type before it asks for a mount
+    bool mounted = statx(AT_FDCWD, file, AT_SYMLINK_NOFOLLOW, 0, &status) == 0 && status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+    if (mounted)
+        unclear(probe, "a mount stands there");
+    else if (rmdir(file) == 0 || errno == ENOTDIR || errno == ENOTEMPTY)
         allowed(probe);
     else if (errno == EBUSY)
         unclear(probe, "a mount stands there");

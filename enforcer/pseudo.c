@@ -6,12 +6,13 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "enforcer/kernel.h"
 #include "enforcer/scoped.h"
 
 struct mount_option {
-    const char *key, *value;
+    const char *key, *value; // value: NULL for a flag
 };
 
 static int file_system(const char *type, const struct mount_option *options, uint64_t attributes, uint32_t rule, struct failure *failure)
@@ -20,8 +21,8 @@ static int file_system(const char *type, const struct mount_option *options, uin
     if (context < 0)
         return fail(failure, rule, errno, "cannot make a %s", type);
     for (const struct mount_option *p = options; p->key; p++)
-        if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, p->key, p->value, 0) != 0)
-            return fail(failure, rule, errno, "cannot make a %s with %s=%s", type, p->key, p->value);
+        if (syscall(SYS_fsconfig, context, p->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, p->key, p->value, 0) != 0)
+            return fail(failure, rule, errno, "cannot make a %s with %s%s%s", type, p->key, p->value ? "=" : "", p->value ? p->value : "");
     int tree = syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0
                    ? -1
                    : (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attributes);
@@ -44,6 +45,22 @@ int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t r
     snprintf(inodes, sizeof inodes, "%llu", (unsigned long long)files);
     const struct mount_option options[] = {{"size", bytes}, {"nr_inodes", inodes}, {"mode", mode}, {NULL, NULL}};
     return file_system("tmpfs", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, rule, failure);
+}
+
+int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t rule, struct failure *failure)
+{
+    // Attributes of files such as "opaque" are the user's own kind: others are not for user namespaces. A tmpfs has them since Linux 6.6.
+    char below[32], above[32], beside[32];
+    closing_fd int probe = openat(upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (probe < 0 || fsetxattr(probe, "user.sbx", "", 0, 0) != 0)
+        return fail_with_advice(failure, rule, errno, "a copy-on-write view in memory needs Linux 6.6 or newer: show the folder read-only, or a copy of it",
+                                "cannot keep what an overlay needs in memory");
+    fremovexattr(probe, "user.sbx");
+    snprintf(below, sizeof below, "/proc/self/fd/%d", lower);
+    snprintf(above, sizeof above, "/proc/self/fd/%d", upper);
+    snprintf(beside, sizeof beside, "/proc/self/fd/%d", work);
+    const struct mount_option options[] = {{"lowerdir", below}, {"upperdir", above}, {"workdir", beside}, {"userxattr", NULL}, {NULL, NULL}};
+    return file_system("overlay", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, rule, failure);
 }
 
 int proc_mount(uint64_t attributes, uint32_t rule, struct failure *failure)

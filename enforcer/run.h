@@ -16,6 +16,7 @@ struct run {
     char *const *environment;    // its whole environment
     uint64_t started;            // monotonic nanoseconds, when sbxrun started
     const struct probes *probes; // tried in place of the command; NULL: the command runs
+    FILE *changes;               // where what differs in overlays is written; NULL: nowhere
 };
 
 enum ended {
@@ -36,13 +37,15 @@ struct outcome {
     bool peak_of_all;          // of the whole sandbox, not of its largest process
     bool pids_known;
     uint64_t oom_kills, pids_refused;
-    int outside_user; // who its processes were on the host
+    int outside_user;      // who its processes were on the host
+    int changes_unwritten; // the errno, where the changes could not be written
 };
 
 struct native;
 
 // Begins, in an arena that stays as long as the run. With `shared` (arena_new_shared) the namespaces are made from here on.
-struct native *native_begin(struct arena *, bool shared);
+// `changes`: the run will have somewhere to write them.
+struct native *native_begin(struct arena *, bool shared, bool changes);
 
 // Runs the command to its end; the run lies in that arena. Always fills *outcome; on ENDED_NOT_SET_UP the failure too.
 void native_run(struct native *, const struct run *, struct outcome *, struct failure *);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "enforcer/changes.h"
 #include "enforcer/clock.h"
 #include "enforcer/host.h"
 #include "enforcer/landlock.h"
@@ -169,6 +170,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (network_apply(&run->claims->network, failure) || (sandbox->opens_view && view_open(sandbox->view, -1, failure)) || view_enter(sandbox->view, failure))
         return -1;
     umask(caller);
+    if (sandbox->changes >= 0 && changes_send(sandbox->view, sandbox->changes, failure))
+        return -1;
     *ruleset = -1;
     if (run->claims->landlock && (*ruleset = landlock_make(sandbox->view, &run->claims->network, failure)) < 0)
         return -1;

@@ -30,6 +30,7 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     bool opens_view;      // the inside opens the host's files, as an ordinary user's
     int output[2];        // write ends that may become standard output and standard error
     bool has_output;      // they do
+    int changes;          // a socket that the folders of overlays are sent over (changes.h); -1
     sigset_t caller_mask; // the command's signal mask
     cpu_set_t processors; // that the command may run on
 };

@@ -21,7 +21,7 @@ enum { STATUS_LIFETIME = 124, STATUS_NOT_SET_UP = 125, STATUS_NOT_EXECUTED = 126
 
 static const struct driver {
     const char *name;
-    struct native *(*begin)(struct arena *, bool shared);
+    struct native *(*begin)(struct arena *, bool shared, bool changes);
     void (*run)(struct native *, const struct run *, struct outcome *, struct failure *);
     void (*end)(struct native *);
 } drivers[] = {
@@ -31,7 +31,7 @@ static const struct driver {
 struct options {
     struct driver_options compile;
     const struct driver *driver;
-    const char *policy, *report, *layers;
+    const char *policy, *report, *changes, *layers;
     bool strict, dry_run, live;
     char **command; // NULL: the policy's own
 };
@@ -183,10 +183,13 @@ static int run_plan(struct plan *plan, const struct live *live, const struct opt
     };
     free(cwd);
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
+    run->changes = options->changes && !options->dry_run ? fopen(options->changes, "we") : NULL;
     if (!run->argv[0] && !live)
         fail_with_advice(&failure, NO_RULE, 0, "give one after `--`", "the policy has no command");
     else if (options->report && !report)
         fail(&failure, NO_RULE, errno, "cannot write the report %s", options->report);
+    else if (options->changes && !options->dry_run && !run->changes)
+        fail(&failure, NO_RULE, errno, "cannot write the changes to %s", options->changes);
     else if (claim_plan(plan, options->strict, claims, &failure) == 0 && (live || check_command(run, &failure) == 0) && begun)
         options->driver->run(begun, run, &outcome, &failure);
     if (options->dry_run && run->argv[0])
@@ -194,6 +197,9 @@ static int run_plan(struct plan *plan, const struct live *live, const struct opt
     if (live && outcome.ended == ENDED_EXITED)
         outcome.value = !live_report(stdout, live);
     int status = options->dry_run && !failure.what[0] ? 0 : status_of(run, &outcome, &failure);
+    if (run->changes && (fclose(run->changes) != 0 || outcome.changes_unwritten))
+        fprintf(stderr, "sbxrun: the changes could not be written to %s: %s\n", options->changes,
+                strerror(outcome.changes_unwritten ? outcome.changes_unwritten : errno));
     if (report) {
         struct str hash = plan_hash(plan->arena, plan_write(plan->arena, plan));
         bool written = run_report_write(report, run, hash, &outcome, &failure);
@@ -285,6 +291,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_LIVE: options->live = true; break;
         case OPTION_LAYERS: options->layers = optarg; break;
         case OPTION_REPORT: options->report = optarg; break;
+        case OPTION_CHANGES: options->changes = optarg; break;
         case OPTION_VERSION: puts("sbxrun " SBX_VERSION ", edition 1"); exit(0);
         case OPTION_HELP: print_help(); exit(0);
         default: return "that option is not known, or lacks its value";
@@ -294,6 +301,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     options->policy = argv[optind];
     if (optind + 1 < argc && strcmp(argv[optind + 1], "--") != 0)
         return "the command stands after `--`";
+    if (options->changes && (options->live || options->layers))
+        return "--changes belongs to a run";
     if ((options->live || options->layers) && (options->dry_run || is_plan_file(options->policy) || optind + 1 < argc))
         return "--live and --layers take a .sbx file, and neither --dry-run nor a command";
     if (optind + 2 < argc)
@@ -318,7 +327,7 @@ int main(int argc, char **argv)
         compilation_free(compilation);
         return answered;
     }
-    struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared);
+    struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared, options.changes);
     struct policy *policy = NULL;
     struct plan *plan = is_plan_file(options.policy) ? load_plan(compilation, &options) : compile_plan(compilation, &options, &policy);
     const struct live *live = plan && options.live ? live_choose(policy) : NULL;

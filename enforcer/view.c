@@ -39,7 +39,7 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
     for (size_t i = 0; i < plan->view_count; i++) {
         const struct plan_view *p = &plan->view[i];
         struct view_place *place = &view->places[i];
-        *place = (struct view_place){.path = str_copy(plan->arena, p->path).text, .above = -1, .content = -1, .source = -1, .tree = -1};
+        *place = (struct view_place){.path = str_copy(plan->arena, p->path).text, .above = -1, .content = -1, .source = -1, .tree = -1, .upper = -1};
         while (depth && !path_covers(plan->view[open[depth - 1]].path, p->path))
             depth--;
         if (depth) {
@@ -50,7 +50,7 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
         if (p->from != PLAN_INHERIT)
             place->content = (int)i;
         open[depth++] = (int)i;
-        if (p->from == PLAN_HOST && !(place->host = view_host_path(plan->arena, p->base, p->host, bases)))
+        if ((p->from == PLAN_HOST || p->from == PLAN_OVERLAY) && !(place->host = view_host_path(plan->arena, p->base, p->host, bases)))
             return fail(failure, p->rule, 0, "cannot tell where %.*s is on the host: %s", STR_ARGS(p->host),
                         p->base == PLAN_HOME ? "HOME is not set" : "there is no such folder");
     }
@@ -119,9 +119,9 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
     struct view_place *place = &view->places[i];
     const char *what = place->host;
     char composed[4096];
-    if (p->from == PLAN_HOST) {
-        if (link_instead(view, i))
-            return 0;
+    if (p->from == PLAN_HOST && link_instead(view, i))
+        return 0;
+    if (p->from != PLAN_INHERIT) {
         place->source = host_open(view, place->host);
     } else {
         const struct view_place *content = &view->places[place->content];
@@ -140,10 +140,12 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
         return missing(view, i, what, ELOOP, failure);
     if (is_mask(view, i))
         return 0;
-    bool mapped;
-    place->tree = tree_clone(place->source, attributes_of(view, i), identities, &mapped);
+    bool mapped, overlay = p->from == PLAN_OVERLAY;
+    if (overlay && !place->is_folder)
+        return fail(failure, p->rule, 0, "an overlay shows a folder, and %s is none", what);
+    place->tree = tree_clone(place->source, attributes_of(view, i) | (overlay ? MOUNT_ATTR_RDONLY : 0), identities, &mapped);
     int error = errno;
-    if (!place->has_below) { // a policy may have thousands of places
+    if (!place->has_below || overlay) { // a policy may have thousands of places
         close(place->source);
         place->source = -1;
     }
@@ -175,7 +177,7 @@ int view_open(struct view *view, int identities, struct failure *failure)
         struct view_place *place = &view->places[i];
         if (place->beneath_guard || (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped))
             place->skipped = true; // there is nothing
-        else if (content_kind(view, (int)i) == PLAN_HOST && open_place(view, i, identities, failure))
+        else if ((content_kind(view, (int)i) == PLAN_HOST || view->plan->view[i].from == PLAN_OVERLAY) && open_place(view, i, identities, failure))
             return -1;
     }
     return 0;
@@ -234,7 +236,8 @@ static int make_props(const struct view *view, int old_root, struct props *props
     bool wanted = false;
     uint64_t size = 65536;
     for (size_t i = 0; i < view->plan->view_count; i++)
-        wanted |= is_mask(view, i) && !view->places[i].skipped;
+        wanted |= (is_mask(view, i) || view->plan->view[i].from == PLAN_OVERLAY) && !view->places[i].skipped;
+    size += 8192 * view->plan->view_count; // folders, where an overlay's sides are mounted
     for (size_t i = 0; i < view->secrets->count; i++) {
         wanted |= view->secrets->list[i].value != NULL;
         size += view->secrets->list[i].length + 8192;
@@ -265,7 +268,8 @@ static int make_props(const struct view *view, int old_root, struct props *props
 static bool own_ground(const struct view *view, size_t i)
 {
     int above = view->places[i].above;
-    return above < 0 || is_mask(view, (size_t)above) || content_kind(view, above) == PLAN_TMPFS || content_kind(view, above) == PLAN_DEV;
+    enum plan_from kind = content_kind(view, above);
+    return above < 0 || is_mask(view, (size_t)above) || kind == PLAN_TMPFS || kind == PLAN_DEV || kind == PLAN_OVERLAY;
 }
 
 // Makes the folders above the last component of `path` (relative to `root`) and opens the lowest.
@@ -383,6 +387,39 @@ static int attach_link(const struct view *view, size_t i, struct failure *failur
                : 0;
 }
 
+// Mounts a tree on a folder of ours that lies out of the view, and opens it there: what an overlay is made of must be attached.
+static int attach_aside(const struct props *props, const char *kind, size_t i, int tree)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s-%zu", kind, i);
+    if (mkdirat(props->tree, name, 0700) != 0)
+        return -1;
+    closing_fd int folder = sys_openat2(props->tree, name, O_PATH | O_DIRECTORY, INSIDE);
+    return folder < 0 || sys_move_mount(tree, folder) != 0 ? -1 : sys_openat2(props->tree, name, O_PATH | O_DIRECTORY, INSIDE);
+}
+
+// Puts an overlay in the place of the tree that view_open made of its folder.
+static int make_overlay(struct view *view, size_t i, const struct props *props, struct failure *failure)
+{
+    const struct plan_view *p = &view->plan->view[i];
+    struct view_place *place = &view->places[i];
+    closing_fd int memory = tmpfs_mount(p->size, "0700", 0, p->rule, failure);
+    if (memory < 0)
+        return -1;
+    closing_fd int lower = attach_aside(props, "lower", i, place->tree), own = lower < 0 ? -1 : attach_aside(props, "upper", i, memory);
+    struct stat status;
+    if (own < 0 || fstat(lower, &status) != 0 || mkdirat(own, "upper", 0700) != 0 || mkdirat(own, "work", 0700) != 0 ||
+        fchmodat(own, "upper", status.st_mode & 07777, 0) != 0)
+        return fail(failure, p->rule, errno, "cannot make the two sides of the overlay %s", place->path);
+    closing_fd int work = sys_openat2(own, "work", O_PATH | O_DIRECTORY, INSIDE);
+    place->upper = sys_openat2(own, "upper", O_PATH | O_DIRECTORY, INSIDE);
+    if (work < 0 || place->upper < 0)
+        return fail(failure, p->rule, errno, "cannot make the two sides of the overlay %s", place->path);
+    close(place->tree);
+    place->tree = overlay_mount(lower, place->upper, work, attributes_of(view, i), p->rule, failure);
+    return place->tree < 0 ? -1 : 0;
+}
+
 static int clone_secret(const struct view *view, size_t i, const struct props *props, struct failure *failure)
 {
     const struct plan_view *p = &view->plan->view[i];
@@ -429,7 +466,7 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
         return change_rights(view, i, target, failure);
     if (place->tree < 0)
         place->tree = make_content(view, i, props, failure);
-    if (place->tree < 0)
+    if (place->tree < 0 || (p->from == PLAN_OVERLAY && make_overlay(view, i, props, failure)))
         return -1;
     if (sys_move_mount(place->tree, target) != 0)
         return fail(failure, p->rule, errno, "cannot attach %s", place->path);

@@ -130,7 +130,7 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
 
 %type <name> word argument_name alias call_word effect_word with
 %type <names> words dotted archs capability_names
-%type <expr> expr exprs value host port_value
+%type <expr> expr exprs value host port_value of_size
 %type <ports> ports port port_set
 %type <constant> constant constant_atom
 %type <ranges> range ranges
@@ -278,15 +278,16 @@ fs_verb:
   | DELETE { $$ = VERB_DELETE; } | EXEC { $$ = VERB_EXEC; }
   ;
 if_exists: %empty { $$ = 0; } | IF EXISTS { $$ = 1; } ;
+of_size: %empty { $$ = NULL; } | SIZE expr { $$ = $2; } ;
 content: %empty { $$ = NULL; } | FROM origin { $$ = $2; $$->span = @$; } ;
 origin:
     expr                            { $$ = MAKE(content, .kind = FROM_POLICY, .path = $1); }
   | CWD expr                        { $$ = MAKE(content, .kind = FROM_CWD, .path = $2); }
   | HOME expr                       { $$ = MAKE(content, .kind = FROM_HOME, .path = $2); }
   | TMPFS SIZE expr                 { $$ = MAKE(content, .kind = FROM_TMPFS, .size = $3); }
-  | OVERLAY expr                    { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_POLICY, .path = $2); }
-  | OVERLAY CWD expr                { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_CWD, .path = $3); }
-  | OVERLAY HOME expr               { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_HOME, .path = $3); }
+  | OVERLAY expr of_size            { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_POLICY, .path = $2, .size = $3); }
+  | OVERLAY CWD expr of_size        { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_CWD, .path = $3, .size = $4); }
+  | OVERLAY HOME expr of_size       { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_HOME, .path = $3, .size = $4); }
   | IMAGE expr                      { $$ = MAKE(content, .kind = FROM_IMAGE, .path_kind = FROM_POLICY, .path = $2); }
   | PROC                            { $$ = MAKE(content, .kind = FROM_PROC); }
   | DEV                             { $$ = MAKE(content, .kind = FROM_DEV); }

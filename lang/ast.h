@@ -139,7 +139,7 @@ struct content { // what `from` says
     struct span span;
     struct expr *path;          // host paths, OVERLAY, IMAGE
     enum source_kind path_kind; // OVERLAY: FROM_POLICY, FROM_CWD or FROM_HOME
-    struct expr *size;          // TMPFS
+    struct expr *size;          // TMPFS; OVERLAY: or NULL
     struct name secret;
 };
 

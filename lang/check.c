@@ -43,7 +43,7 @@ static bool check_operation(struct scope *scope, const struct operation *operati
 
 bool operation_check(struct compilation *compilation, struct module *module, struct policy_decl *policy, struct operation *operation)
 {
-    struct scope scope = {compilation, &compilation->diagnostics, module, policy};
+    struct scope scope = {compilation, &compilation->diagnostics, module, policy, {0}};
     return check_operation(&scope, operation);
 }
 
@@ -76,9 +76,8 @@ static void check_content(struct scope *scope, const struct rule_decl *rule)
     if (content->size)
         scope_check_value(scope, content->size, TYPE_SIZE);
     if (content->kind == FROM_SECRET) {
-        for (const struct secret_decl *secret = scope->policy->secrets; secret; secret = secret->next)
-            if (str_equal(secret->name.text, content->secret.text))
-                return;
+        if (map_get(&scope->secrets, content->secret.text))
+            return;
         diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0412, content->secret.span, STR_ARGS(content->secret.text)), content->secret.span,
                          "the policy's `secrets` block has none with this name");
     }
@@ -171,7 +170,7 @@ static void check_setting(struct scope *scope, const struct setting *setting)
 
 static void check_policy(struct compilation *compilation, struct module *module, struct policy_decl *policy)
 {
-    struct scope scope = {compilation, &compilation->diagnostics, module, policy};
+    struct scope scope = {compilation, &compilation->diagnostics, module, policy, {.arena = compilation->arena}};
     struct map seen = {.arena = compilation->arena};
     for (struct parameter *parameter = policy->parameters; parameter; parameter = parameter->next) {
         struct parameter *other = map_put(&seen, parameter->name.text, parameter);
@@ -180,23 +179,24 @@ static void check_policy(struct compilation *compilation, struct module *module,
             diagnostic_label(scope.diagnostics, d, parameter->name.span, "this policy has a parameter of this name already");
             diagnostic_label(scope.diagnostics, d, other->name.span, "here");
         }
-        struct scope outside = {compilation, &compilation->diagnostics, module, NULL}; // a default can't use other parameters
+        struct scope outside = {compilation, &compilation->diagnostics, module, NULL, {0}}; // a default can't use other parameters
         if (parameter->value && parameter->type != TYPE_NONE)
             scope_check_value(&outside, parameter->value, parameter->type);
     }
     scope_check_uses(&scope);
-    for (struct rule_decl *rule = policy->rules; rule; rule = rule->next)
-        check_rule(&scope, rule);
-    for (struct setting *setting = policy->settings; setting; setting = setting->next)
-        check_setting(&scope, setting);
-    struct map secrets = {.arena = compilation->arena};
     for (struct secret_decl *secret = policy->secrets; secret; secret = secret->next) {
-        struct secret_decl *other = map_put(&secrets, secret->name.text, secret);
+        struct secret_decl *other = map_put(&scope.secrets, secret->name.text, secret);
         if (other) {
             struct diagnostic *d = diagnose(scope.diagnostics, SBX0204, secret->name.span, "secret", STR_ARGS(secret->name.text));
             diagnostic_label(scope.diagnostics, d, secret->name.span, "give it another name");
             diagnostic_label(scope.diagnostics, d, other->name.span, "first defined here");
         }
+    }
+    for (struct rule_decl *rule = policy->rules; rule; rule = rule->next)
+        check_rule(&scope, rule);
+    for (struct setting *setting = policy->settings; setting; setting = setting->next)
+        check_setting(&scope, setting);
+    for (struct secret_decl *secret = policy->secrets; secret; secret = secret->next) {
         scope_check_value(&scope, secret->source, secret->from_env ? TYPE_STRING : TYPE_PATH);
         enum type have;
         const struct expr *at = scope_check_value(&scope, secret->at, TYPE_PATH) ? scope_follow(&scope, secret->at, &have) : NULL;
@@ -225,7 +225,7 @@ void module_check(struct compilation *compilation, struct module *module)
 {
     struct diagnostics *diagnostics = &compilation->diagnostics;
     module->let_map.arena = module->group_map.arena = module->policy_map.arena = compilation->arena;
-    struct scope scope = {compilation, diagnostics, module, NULL};
+    struct scope scope = {compilation, diagnostics, module, NULL, {0}};
     for (struct let_decl *let = module->lets; let; let = let->next) {
         struct let_decl *other = map_put(&module->let_map, let->name.text, let);
         if (other) {

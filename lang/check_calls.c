@@ -74,7 +74,7 @@ static void resolve_group(struct compilation *compilation, struct group_decl *gr
 {
     if (group->resolved)
         return;
-    struct scope scope = {compilation, &compilation->diagnostics, group->module, NULL};
+    struct scope scope = {compilation, &compilation->diagnostics, group->module, NULL, {0}};
     if (group->resolving) {
         diagnostic_label(scope.diagnostics, diagnose(scope.diagnostics, SBX0504, group->name.span, STR_ARGS(group->name.text)), group->name.span,
                          "it contains itself");

@@ -8,6 +8,7 @@ struct scope {
     struct diagnostics *diagnostics;
     struct module *module;
     struct policy_decl *policy; // may be NULL
+    struct map secrets;         // of the policy, by name
 };
 
 const char *expr_kind_name(enum expr_kind); // "a string"

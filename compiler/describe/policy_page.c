@@ -186,6 +186,10 @@ static struct str content_text(struct writer *w, const struct plan_view *place)
     case PLAN_TMPFS: text_addf(&text, "memory of its own, %.*s", STR_ARGS(size_text(w->arena, place->size))); break;
     case PLAN_PROC: text_addf(&text, "the sandbox's own processes"); break;
     case PLAN_DEV: text_addf(&text, "null, zero, full, random, urandom, tty, own terminals"); break;
+    case PLAN_OVERLAY:
+        text_addf(&text, "the host's, %s%.*s; what is written stays in memory, %.*s, and is gone after the run", base[place->base] ? base[place->base] : "",
+                  STR_ARGS(place->host), STR_ARGS(size_text(w->arena, place->size)));
+        break;
     case PLAN_SECRET: text_addf(&text, "the secret %.*s", STR_ARGS(place->secret)); break;
     case PLAN_INHERIT: text_addf(&text, place->verbs ? "as above it" : "hidden"); break;
     default: text_addf(&text, "%s%s%.*s", plan_from_names[place->from], place->host.length ? ", " : "", STR_ARGS(place->host));

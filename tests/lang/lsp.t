@@ -268,7 +268,7 @@ sub place { my ($text, $index) = @_; return Lsp::position("$text\0", substr("$te
         ['1,000 levels', '[' x 1000], ['half a character', '{"method":"\ud800"}'], ['a method that is a number', '{"id":1,"method":2}', -32600]) {
         my ($name, $message, $code) = @$case;
         $server->send_text($message);
-        my $answer = $server->next_message(5);
+        my $answer = $server->next_answer(5);
         is $answer->{error}{code}, $code // -32700, "$name: refused";
     }
     for my $params (undef, [], {}, 'x', { textDocument => 1 }, { textDocument => { uri => 1 } }, { textDocument => { uri => $uri }, position => -1 }) {
@@ -287,11 +287,11 @@ sub place { my ($text, $index) = @_; return Lsp::position("$text\0", substr("$te
     is_deeply $server->answer('textDocument/hover', { textDocument => { uri => $uri }, position => { line => 7, character => 7 } })->{result}, undef, 'positions beyond the end';
     $server->write_raw("X-Other: 1\r\n\r\n");
     $server->write_raw("content-length:  " . length('{"id":"a","method":"b"}') . "\r\nContent-Type: x\r\n\r\n" . '{"id":"a","method":"b"}');
-    is $server->next_message(5)->{error}{code}, -32601, 'a header without a length is passed over, one in other letters is read';
+    is $server->next_answer(5)->{error}{code}, -32601, 'a header without a length is passed over, one in other letters is read';
     for my $byte (split //, "Content-Length: 23\r\n\r\n" . '{"id":"c","method":"b"}') {
         $server->write_raw($byte);
     }
-    is $server->next_message(5)->{id}, 'c', 'byte by byte';
+    is $server->next_answer(5)->{id}, 'c', 'byte by byte';
     $server->write_raw("Content-Length: 99999999999999999999\r\n\r\n");
     is $server->stop(1), 1, 'a message past all measure ends it';
     my $other = Lsp->new($sbxc, "$dir/w");

@@ -52,6 +52,9 @@ sub next_message {
     }
 }
 
+# The next answer, whatever is told in between.
+sub next_answer { my ($self, $seconds) = @_; while (my $message = $self->next_message($seconds)) { return $message if exists $message->{id} && !$message->{method}; $self->note($message) } return {} }
+
 sub note { # what is no answer
     my ($self, $message) = @_;
     if (($message->{method} // '') eq 'textDocument/publishDiagnostics') {
