@@ -3,7 +3,7 @@
 #   make demo       a real program under a policy, and what it was refused      make test    the whole suite, under 10 minutes
 #   make            build/sbxc and build/sbxrun                                 make bench   figures, as ratios
 #   make install PREFIX=/usr/local DESTDIR=                                     make fuzz    SECONDS=60 a target
-#   make test-vm SUITE=bookworm    the live tests under that Debian suite's kernel, in QEMU
+#   make test-vm SUITE=bookworm    the live tests and attacks under that Debian suite's kernel, in QEMU; make matrix: docs/attacks.md from their results
 #   make deps       installs what all of it needs (Debian)                      V=1 shows commands; SANITIZE=1: address, undefined behaviour
 
 PREFIX  ?= /usr/local
@@ -43,7 +43,7 @@ ACTION_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/actions/*.c)
 ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
-TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c))
+TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters)
@@ -163,7 +163,15 @@ $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/fuzz.o
 $(BUILD)/tests/fuzz/profile: $(IMPORT_OBJECTS) $(PROVE_OBJECTS)
 $(BUILD)/tests/fuzz/lsp: $(LSP_OBJECTS)
 
-# Probers run inside sandboxes, so they need nothing from them.
+# Programs that run inside sandboxes need nothing from them.
+$(BUILD)/tests/faults/%: tests/faults/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) -D_GNU_SOURCE -O1 -Wall -Wextra -static -o $@ $<
+$(BUILD)/tests/attacks/attack: $(wildcard tests/attacks/*.c) tests/attacks/attack.h
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) -D_GNU_SOURCE -I. -O1 -Wall -Wextra -static -pthread -o $@ $(filter %.c,$^)
 $(BUILD)/tests/live/%: tests/live/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
@@ -174,7 +182,7 @@ test: | test-deps
 	@tools/deps.sh systemd || echo "without systemd: its groups are not imported by the tests" >&2
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles: those tests are skipped" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || echo "without the SARIF validator: its tests are skipped" >&2
-	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) tests/lang tests/meaning tests/codegen tests/live tests/fuzz
+	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) tests/lang tests/meaning tests/codegen tests/live tests/attacks tests/faults tests/fuzz
 
 test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
@@ -183,8 +191,15 @@ fuzz: | test-deps
 	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
 
 test-vm: | vm-deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe >/dev/null
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe $(BUILD)/tests/attacks/attack >/dev/null
 	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
+
+# What each try of tests/attacks came to, here and in the virtual machines that were run: the page of it.
+matrix: | test-deps
+	@$(MAKE) --no-print-directory test-programs >/dev/null
+	@mkdir -p $(BUILD)/matrix && rm -f $(BUILD)/matrix/host.tsv
+	SBX_MATRIX=$(abspath $(BUILD))/matrix/host.tsv SBX_BUILD=$(abspath $(BUILD)) prove tests/attacks
+	awk -f tools/matrix.awk $(BUILD)/matrix/*.tsv > docs/attacks.md
 
 bench: | bench-deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS) >/dev/null
@@ -225,7 +240,7 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo test test-vm test-programs fuzz bench install uninstall clean deps build-deps demo-deps test-deps vm-deps bench-deps
+.PHONY: all demo matrix test test-vm test-programs fuzz bench install uninstall clean deps build-deps demo-deps test-deps vm-deps bench-deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -type f -print 2>/dev/null)

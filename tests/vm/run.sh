@@ -9,7 +9,8 @@ build=$1 suite=$2
 shift 2
 cd "$(dirname "$0")/../.."
 root=$(pwd)
-[ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/limits.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/live.t
+[ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/limits.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/live.t \
+    tests/live/secrets.t tests/live/guards.t tests/live/overlay.t tests/attacks/attacks.t
 vm=$build/vm
 mkdir -p "$vm"
 exec 9> "$vm/lock" && flock 9 # one at a time
@@ -80,10 +81,11 @@ chmod +x "$init/init"
 
 # The disk: the root, the programs, the tests.
 guest=$vm/root/srv/sbx
-rm -rf "$guest" && mkdir -p "$guest/build/tests/live"
+rm -rf "$guest" && mkdir -p "$guest/build/tests/live" "$guest/build/tests/attacks"
 cp -r "$root/tests" "$root/lang" "$root/examples" "$root/stdlib-policies" "$guest/"
 cp "$build/sbxc" "$build/sbxrun" "$guest/build/"
 cp "$build/tests/live/probe" "$guest/build/tests/live/"
+cp "$build/tests/attacks/attack" "$guest/build/tests/attacks/"
 cat > "$vm/root/vm-init" <<X
 #!/bin/sh
 export TMPDIR=/var/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C
@@ -91,9 +93,10 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t securityfs sec /sys/
 mkdir -p /dev/pts /dev/shm; mount -t devpts devpts /dev/pts; mount -t tmpfs shm /dev/shm
 mount -t cgroup2 none /sys/fs/cgroup && echo "+memory +cpu +pids" > /sys/fs/cgroup/cgroup.subtree_control
 echo "# kernel \$(uname -r), \$(cat /sys/kernel/security/lsm), cgroup v2: \$(cat /sys/fs/cgroup/cgroup.controllers)"
-cd /srv/sbx && SBX_BUILD=/srv/sbx/build prove $* > /var/tmp/prove.out 2>&1
+cd /srv/sbx && SBX_MATRIX=/var/tmp/matrix SBX_BUILD=/srv/sbx/build prove $* > /var/tmp/prove.out 2>&1
 status=\$?
 cat /var/tmp/prove.out
+sed 's/^/MATRIX /' /var/tmp/matrix 2>/dev/null
 echo "VM-STATUS \$status"
 sync
 mount -o remount,ro /
@@ -108,4 +111,6 @@ timeout "${VM_SECONDS:-1200}" qemu-system-x86_64 -accel tcg,thread=multi -cpu ma
     -append 'console=ttyS0 panic=-1 quiet' -drive "file=$vm/disk.img,if=virtio,format=raw" -nographic -no-reboot < /dev/null > "$vm/log-$suite" 2>&1 || true
 rm -f "$vm/disk.img"
 tr -d '\r' < "$vm/log-$suite" | grep -aE '^(# |#  |tests/|All tests|Files=|Result|  Failed)' || true
+mkdir -p "$build/matrix"
+tr -d '\r' < "$vm/log-$suite" | sed -n 's/^MATRIX //p' > "$build/matrix/$suite.tsv"
 grep -aq 'VM-STATUS 0' "$vm/log-$suite" || { echo "not all held in the virtual machine ($suite): $vm/log-$suite" >&2; exit 1; }

@@ -1,0 +1,163 @@
+#!/usr/bin/perl
+# Every try of rows.tsv, inside a sandbox and outside of it, as root and as an ordinary user; then what no single program can try. With SBX_MATRIX=FILE
+# what came of each is appended there, a line each, for docs/attacks.md (make matrix).
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Sbx;
+use Live;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $attack = "$build/tests/attacks/attack";
+my ($kernel) = (POSIX::uname())[2] =~ /^(\d+\.\d+)/;
+my @table;
+
+sub note_result { my ($user, $part, $what, $result, $reason) = @_; push @table, [ $kernel, $user->{name}, $part, $what, $result, $reason ]; return }
+
+# What the host has for the tries to find.
+my $secret = "host-secret-$$";
+my $host = folder();
+spew("$host/outside-file", "$secret\n");
+chmod 0644, "$host/outside-file";
+my ($tcp, $tcp6);
+$tcp = IO::Socket::INET->new(Listen => 50, LocalAddr => '127.0.0.1', Proto => 'tcp') or die "a server: $!";
+my $port = $tcp->sockport;
+eval { require IO::Socket::IP; $tcp6 = IO::Socket::IP->new(Listen => 50, LocalHost => '::1', LocalPort => $port, Proto => 'tcp') };
+my $udp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Proto => 'udp');
+my $name = "sbx-attacks-$$";
+my $abstract = IO::Socket::UNIX->new(Type => SOCK_STREAM(), Local => "\0$name", Listen => 5);
+my $datagram = IO::Socket::UNIX->new(Type => SOCK_DGRAM(), Local => "\0$name-datagram");
+my $key = 0x5b580000 + ($$ & 0xFFFF);
+my $segment = shmget($key, 4096, 01600 | 0666);
+spew("/dev/shm/$name", 'x') if -d '/dev/shm';
+chmod 0666, "/dev/shm/$name";
+my $pty;
+if ($> == 0 && open my $master, '+<', '/dev/ptmx') {
+    my ($number, $unlocked) = (pack('i', 0)) x 2;
+    ioctl $master, 0x40045431, $unlocked; # TIOCSPTLCK
+    $pty = '/dev/pts/' . unpack 'i', $number if ioctl $master, 0x80045430, $number; # TIOCGPTN
+    our $kept = $master;
+}
+END { shmctl($segment, 0, 0) if defined $segment; unlink "/dev/shm/$name" if $name }
+
+my @rows = map { [ split /\t/ ] } grep { !/^#/ && /\S/ } split /\n/, slurp("$FindBin::Bin/rows.tsv");
+cmp_ok scalar @rows, '>', 100, scalar(@rows) . ' tries';
+
+sub outcome { # of a run of `attack`
+    my ($run) = @_;
+    return 'killed ' . $run->{signal} if $run->{signal};
+    return 'killed ' . ($run->{status} - 128) if $run->{status} =~ /^\d+$/ && $run->{status} > 128;
+    my ($said) = $run->{out} =~ /^(\w+)$/m;
+    return $said // "status $run->{status}";
+}
+
+for my $user (users()) {
+    my $who = $user->{name};
+    my $dir = sandbox($user, '
+    fs {
+        allow read, write "/w" from "./w";
+        deny write "/w/locked";
+        deny read, write "/w/deep/hidden";
+        deny write "/w/later/on";
+        allow read, exec "/attack" from "./attack";
+        allow read, exec "/suid" from "./suid";
+        allow read, write "/small" from tmpfs size 1MiB;
+        allow read, write "/tmp" from tmpfs size 1MiB;
+        allow read "/shown" from "./shown";
+    }
+    limits { pids 40; lifetime 60s; }');
+    mkdir "$dir/$_" for 'w/deep', 'w/deep/hidden', 'shown', 'small', 'plain', 'plain/locked', 'plain/deep', 'plain/deep/hidden', 'plain/later';
+    system('cp', $attack, "$dir/attack");
+    system('cp', $attack, "$dir/suid");
+    spew("$dir/w/locked", '');
+    spew("$dir/w/deep/hidden/x", '');
+    my $socket = IO::Socket::UNIX->new(Type => SOCK_STREAM(), Local => "$dir/shown/socket", Listen => 5);
+    chmod 0777, "$dir/shown/socket", "$dir/small";
+    system('chown', '-R', "$user->{uid}:$user->{gid}", map { "$dir/$_" } 'w', 'plain', 'small', 'attack') if defined $user->{uid} && $> == 0;
+    chmod 04755, "$dir/suid" if $> == 0;
+    my $sleeper = fork // die $!;
+    if (!$sleeper) { if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } exec 'sleep', '600' or POSIX::_exit(99) }
+
+    my %common = (text => $secret, port => $port, pid => $sleeper, key => $key, name => $name, pty => $pty // '/dev/pts/9999');
+    my %inside = (%common, w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid', socket => '/shown/socket');
+    my %outside = (%common, w => "$dir/plain", small => "$dir/small", out => "$host/outside-file", suid => "$dir/suid", socket => "$dir/shown/socket");
+    my $words = sub { my ($text, $values) = @_; map { my $word = $_; $word =~ s/\{(\w+)\}/$values->{$1} \/\/ die "no $1"/ge; $word } split ' ', $text };
+    my $folders = sub { opendir my $etc, '/etc'; opendir my $root, '/'; require Fcntl; for ($etc, $root) { my $fd = fileno $_; POSIX::dup2($fd, $fd + 20) } }; # left open for whoever is executed
+    my $plain = sub { # outside
+        my ($as, @arguments) = @_;
+        my %as = $as eq 'root' && $> == 0 ? () : %$user;
+        return run({ %as, seconds => 30, cwd => $host, setup => $folders }, "$dir/attack", $as eq 'userns' ? '--userns' : (), @arguments);
+    };
+
+    for my $row (@rows) {
+        my ($id, $part, $what, $arguments, $must, $control, $as) = @$row;
+        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, setup => $folders }, $sbxrun, "$dir/p.sbx", '--', '/attack', $words->($arguments, \%inside)));
+        my $without = outcome($plain->($as, $words->($arguments, \%outside)));
+        my $possible = $without =~ /^(?:$control)$/;
+        my $held = $got =~ /^(?:$must)$/;
+        ok $held, "$who: $what: $got (outside: $without)" or diag "must be $must";
+        note_result($user, $part, $what, !$held ? 'NOT HELD' : $possible ? 'held' : 'held, as outside', $possible ? $got : "$got; outside $without");
+    }
+
+    # What a program can't see of itself.
+    my $special = sub { my ($part, $what, $held, $reason) = @_; ok $held, "$who: $what: $reason"; note_result($user, $part, $what, $held ? 'held' : 'NOT HELD', $reason) };
+    my $start = time;
+    spew("$dir/stay.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy stay/r =~ s/lifetime 60s/lifetime 1s/r);
+    my $run = run({ %$user, cwd => $dir }, $sbxrun, 'stay.sbx', '--', '/attack', 'stay', '30');
+    $special->('Processes and resources', 'sleeping on, deaf to signals, past its lifetime', $run->{status} == 124 && time - $start < 10, "exit $run->{status}");
+    run({ %$user, cwd => $dir }, $sbxrun, 'p.sbx', '--', '/attack', 'live-on', '/w/lived-on');
+    $plain->('self', 'live-on', "$dir/plain/lived-on");
+    sleep 1.5;
+    ok -e "$dir/plain/lived-on", "$who: outside a daemon outlives its parent";
+    $special->('Processes and resources', 'a daemon that outlives the command', !-e "$dir/w/lived-on", 'dead with it');
+    $run = run({ %$user, cwd => $dir }, $sbxrun, 'p.sbx', '--', '/attack', 'kill-above');
+    $special->('Processes and resources', 'killing the supervisor or init', $run->{status} == 1 && outcome($run) =~ /^(?:EPERM|ESRCH)$/, outcome($run));
+    spew("$dir/memory.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy memory/r =~ s/pids 40;/memory 64MiB;/r);
+    $run = run({ %$user, cwd => $dir, seconds => 60 }, $sbxrun, 'memory.sbx', '--', '/attack', 'memory', '200');
+    if ($run->{status} == 125) {
+        like $run->{err}, qr/needs a control group/, "$who: a memory limit that can't be kept is refused";
+        note_result($user, 'Processes and resources', 'more memory than allowed', 'refused', 'no control group may be made here');
+    } else {
+        $special->('Processes and resources', 'more memory than allowed', $run->{status} == 137 || outcome($run) eq 'ENOMEM', outcome($run));
+    }
+    my $flood = spew("$dir/flood.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy flood/r =~ s/pids 40;/output 1MiB;/r);
+    $run = run({ %$user, cwd => $dir }, $sbxrun, 'flood.sbx', '--', 'sh', '-c', 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done');
+    $special->('Processes and resources', 'a flood of output', $run->{status} == 137 && length $run->{out} <= 1 << 20, 'killed at its limit');
+    {
+        my $pid = fork // die $!;
+        if (!$pid) { if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } chdir $dir; exec $sbxrun, 'p.sbx', '--', 'sleep', '77.7' or POSIX::_exit(99) }
+        my $alive = sub { grep { (eval { slurp("/proc/$_/cmdline") } // '') =~ /^sleep\0(?:77\.7)/ } map { m{/(\d+)/} } glob '/proc/[0-9]*/stat' };
+        for (1 .. 100) { last if $alive->(); sleep 0.05 }
+        kill 'KILL', $pid;
+        waitpid $pid, 0;
+        for (1 .. 100) { last if !$alive->(); sleep 0.05 }
+        $special->('Processes and resources', 'killing the supervisor from outside', !$alive->(), 'the sandbox dies with it');
+    }
+    if ($> == 0 && $who eq 'root') {
+        $run = run({ cwd => $dir, seconds => 20 }, 'unshare', '-m', 'sh', '-c', "echo planted > $dir/null; mount --bind $dir/null /dev/null; exec 0<&- 0</dev/zero; exec $sbxrun p.sbx -- /attack open /dev/null");
+        $special->('Files', 'a file of somebody else in the place of /dev/null while the view is made', $run->{status} == 125 && $run->{err} =~ /is not the device/, 'refused: ' . (($run->{err} =~ /(is not the device[^,]*)/)[0] // $run->{err}));
+        run({ cwd => $dir }, $sbxrun, 'p.sbx', '--', 'sh', '-c', 'echo x > /w/whose; mkdir /w/whose-folder');
+        my @owners = map { (stat "$dir/w/$_")[4] // -1 } 'whose', 'whose-folder';
+        $special->('Files', 'as root: a file that belongs to root in a folder of the host', !grep({ $_ <= 0 } @owners) || (stat "$dir/w")[4] == 0, "owner $owners[0]: nobody, or the folder's own through an idmapped mount");
+        my @modes = map { (stat "$dir/w/$_")[2] & 06000 } 'whose', 'whose-folder';
+        $special->('Files', 'as root: and a setuid one', !grep({ $_ } @modes), 'no such bit');
+    }
+    kill 'TERM', $sleeper;
+    waitpid $sleeper, 0;
+}
+
+# The table, for whoever looks on; and for the page.
+my %count;
+$count{ $_->[4] }++ for @table;
+diag sprintf 'kernel %s: %s', $kernel, join ', ', map { "$count{$_} $_" } sort keys %count;
+if (my $file = $ENV{SBX_MATRIX}) {
+    open my $out, '>>', $file or die "$file: $!";
+    print {$out} join("\t", @$_), "\n" for @table;
+    close $out;
+}
+done_testing;

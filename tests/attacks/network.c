@@ -1,0 +1,100 @@
+// Tries on the network.
+#include "tests/attacks/attack.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int address_of(const char *text, int port, struct sockaddr_storage *address, socklen_t *length)
+{
+    struct sockaddr_in *four = (void *)address;
+    struct sockaddr_in6 *six = (void *)address;
+    memset(address, 0, sizeof *address);
+    if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons((uint16_t)port);
+        *length = sizeof *four;
+        return AF_INET;
+    }
+    if (inet_pton(AF_INET6, text, &six->sin6_addr) != 1)
+        return -1;
+    six->sin6_family = AF_INET6;
+    six->sin6_port = htons((uint16_t)port);
+    *length = sizeof *six;
+    return AF_INET6;
+}
+
+static int tcp(char **arguments) // address, port: somebody listens there
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    int family = address_of(arguments[0], atoi(arguments[1]), &address, &length), fd = socket(family, SOCK_STREAM, 0);
+    return fd < 0 ? errno : result_of(connect(fd, (void *)&address, length));
+}
+
+static int udp(char **arguments) // address, port: an answer comes back where somebody is
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    int family = address_of(arguments[0], atoi(arguments[1]), &address, &length), fd = socket(family, SOCK_DGRAM, 0), one = 1;
+    if (fd < 0)
+        return errno;
+    setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
+    return sendto(fd, "secret", 6, 0, (void *)&address, length) == 6 ? 0 : errno;
+}
+
+static int unix_socket(char **arguments) // an abstract name after `@`, or a path
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(arguments[0]);
+    memcpy(address.sun_path, arguments[0], length < sizeof address.sun_path ? length : 0);
+    if (arguments[0][0] == '@')
+        address.sun_path[0] = '\0';
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+    int error = 0;
+    for (int i = 0; i < 2; i++) {
+        int fd = socket(AF_UNIX, types[i], 0);
+        error = fd < 0 ? errno : result_of(connect(fd, (void *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)));
+        if (!error)
+            return 0;
+        if (error == EPROTOTYPE)
+            return 0; // it was found
+    }
+    return error;
+}
+
+static int pair_to(char **arguments) // one of a pair of datagram sockets sends elsewhere
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int ends[2];
+    size_t length = strlen(arguments[0]);
+    memcpy(address.sun_path, arguments[0], length < sizeof address.sun_path ? length : 0);
+    if (arguments[0][0] == '@')
+        address.sun_path[0] = '\0';
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0)
+        return errno;
+    int error = result_of(connect(ends[0], (void *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)));
+    return error == EPROTOTYPE ? 0 : error;
+}
+
+static int serve(char **arguments) // listens where the host could reach it
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    int family = address_of(arguments[0], atoi(arguments[1]), &address, &length), fd = socket(family, SOCK_STREAM, 0);
+    if (fd < 0)
+        return errno;
+    int error = result_of(bind(fd, (void *)&address, length));
+    return error ? error : result_of(listen(fd, 1));
+}
+
+const struct attack_row network_attacks[] = {
+    {"tcp", tcp}, {"udp", udp}, {"unix", unix_socket}, {"pair", pair_to}, {"serve", serve}, {NULL, NULL},
+};

@@ -1,0 +1,156 @@
+// Tries on processes and resources.
+#include "tests/attacks/attack.h"
+
+#include <fcntl.h>
+#include <mqueue.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int fork_many(char **arguments) // more processes than are allowed
+{
+    int most = atoi(arguments[0]), count = 0, error = 0;
+    pid_t *children = calloc((size_t)most, sizeof *children);
+    for (; count < most && !error; count++) {
+        children[count] = fork();
+        if (children[count] == 0) {
+            pause();
+            _exit(0);
+        }
+        error = children[count] < 0 ? errno : 0;
+    }
+    for (int i = 0; i < count; i++)
+        if (children[i] > 0) {
+            kill(children[i], SIGKILL);
+            waitpid(children[i], NULL, 0);
+        }
+    return error;
+}
+
+static void *sleep_forever(void *nothing)
+{
+    pause();
+    return nothing;
+}
+
+static int thread_many(char **arguments)
+{
+    int most = atoi(arguments[0]);
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 65536);
+    for (int i = 0; i < most; i++) {
+        pthread_t thread;
+        int error = pthread_create(&thread, &small, sleep_forever, NULL);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static int take_memory(char **arguments) // MiB, in a child: who may be killed for it
+{
+    size_t bytes = strtoul(arguments[0], NULL, 0) << 20;
+    pid_t pid = fork();
+    if (pid == 0) {
+        char *all = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        for (size_t i = 0; all != MAP_FAILED && i < bytes; i += 4096)
+            all[i] = 1;
+        _exit(all == MAP_FAILED);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ENOMEM;
+}
+
+static int live_on(char **arguments) // a daemon that writes to a file after its parent is gone
+{
+    if (fork() == 0) {
+        setsid();
+        signal(SIGHUP, SIG_IGN);
+        if (fork() == 0) {
+            setsid();
+            usleep(700 * 1000);
+            close(open(arguments[0], O_WRONLY | O_CREAT, 0644));
+        }
+        _exit(0);
+    }
+    return 0;
+}
+
+static int stay(char **arguments) // deaf to what can be ignored
+{
+    for (int i = 1; i < 65; i++)
+        signal(i, SIG_IGN);
+    sleep((unsigned)atoi(arguments[0]));
+    return 0;
+}
+
+static int kill_those_above(char **arguments) // and whatever can be reached
+{
+    (void)arguments;
+    int error = result_of(kill(getppid(), SIGKILL));
+    sleep(1);
+    for (pid_t pid = 1; pid < 40000 && error; pid++)
+        if (pid != getpid() && kill(pid, 0) == 0 && pid == 1)
+            error = result_of(kill(1, SIGKILL));
+    usleep(300 * 1000);
+    return error ? error : getppid() == 1 || getppid() == 0 ? EPERM : 0;
+}
+
+static int see_process(char **arguments) // of the host, by its number
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%s/environ", arguments[0]);
+    char byte;
+    int fd = open(path, O_RDONLY);
+    return fd < 0 ? errno : read(fd, &byte, 1) < 0 ? errno : 0;
+}
+
+static int signal_process(char **arguments)
+{
+    return result_of(kill(atoi(arguments[0]), 0));
+}
+
+static int dump_core(char **arguments)
+{
+    (void)arguments;
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    getrlimit(RLIMIT_CORE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_CORE, &limit);
+    getrlimit(RLIMIT_CORE, &limit);
+    return limit.rlim_cur ? 0 : EPERM;
+}
+
+static int shared_segment(char **arguments) // of the host, by its key
+{
+    return result_of(shmget((key_t)strtol(arguments[0], NULL, 0), 0, 0));
+}
+
+static int shared_file(char **arguments) // of the host's /dev/shm
+{
+    return result_of(shm_open(arguments[0], O_RDONLY, 0));
+}
+
+static int more_priority(char **arguments)
+{
+    (void)arguments;
+    return setpriority(PRIO_PROCESS, 0, -5) == 0 ? 0 : errno;
+}
+
+const struct attack_row process_attacks[] = {
+    {"fork", fork_many}, {"threads", thread_many},           {"memory", take_memory},      {"live-on", live_on},
+    {"stay", stay},      {"kill-above", kill_those_above},   {"see-process", see_process}, {"signal-process", signal_process},
+    {"core", dump_core}, {"shared-segment", shared_segment}, {"shared-file", shared_file}, {"priority", more_priority},
+    {NULL, NULL},
+};
