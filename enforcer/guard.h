@@ -9,28 +9,19 @@
 
 #include "enforcer/view.h"
 
-struct guard {
-    int parent, file; // the folder that it lies in, O_PATH; itself, locked
-    const char *name; // in that folder
-    int base;         // the folder on the host that the place's content is from, O_PATH
-    const char *path; // from there
-    unsigned folders; // how many of the folders above it go with it, when they are empty
-};
-
 struct guards {
-    struct guard *list;
-    size_t count;
-    pid_t keeper; // removes them; 0: not started
-    int lifeline; // it waits for the end of this
+    pid_t keeper; // makes and removes them; 0: there are none
+    int socket;   // to it: it removes them when this has ended
 };
 
-#define GUARDS_NONE ((struct guards){.lifeline = -1})
+#define GUARDS_NONE ((struct guards){.socket = -1})
 
-// Makes guards for the places of a view that are kept apart from a host folder and don't exist there, and marks them (place->guarded).
-// Where the caller may make nothing, the place is left for view_open to refuse. Returns 0, or -1 and the failure; what was made stays in the list.
+// Has guards made for the places of a view that are kept apart from a host folder and don't exist there, and marks them (place->guarded). A
+// process of its own does both, so that nothing is left when this one dies in between. Where the caller may make nothing, the place is left for
+// view_open to refuse. Returns 0, or -1 and the failure.
 int guards_make(struct guards *, struct view *, struct failure *);
 
-// Starts the process that removes them when this one has ended or lets go, and not before the process behind `sandbox` (a pidfd) is dead.
-int guards_keep(struct guards *, int sandbox, struct failure *);
+// Says which process the sandbox dies with (a pidfd): they stay until it is dead. Returns 0, or -1 and the failure.
+int guards_keep(const struct guards *, int sandbox, struct failure *);
 
 void guards_remove(struct guards *); // lets go, and waits until they are gone

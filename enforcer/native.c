@@ -196,6 +196,9 @@ static void judge(const struct native *native, enum ended reason, struct outcome
         return;
     } else if (outcome->oom_kills) {
         outcome->ended = ENDED_MEMORY;
+    } else if (!board->command_ended && !board->ready) {
+        outcome->ended = ENDED_NOT_SET_UP;
+        fail(failure, NO_RULE, 0, "the sandbox's first process ended before the command ran");
     } else if (!board->command_ended) {
         outcome->ended = ENDED_SIGNALED; // init itself was killed from outside
         outcome->value = SIGKILL;

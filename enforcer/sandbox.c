@@ -83,7 +83,10 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
 {
     struct board *board = &sandbox->board;
     char path[4096];
-    setsid(); // no controlling terminal: nothing can be typed into the caller's
+    if (setsid() < 0) { // no controlling terminal: nothing can be typed into the caller's
+        fail(&board->failure, NO_RULE, errno, "cannot give the command a session of its own");
+        give_up(sandbox);
+    }
     for (int i = 0; i < 2; i++)
         if (sandbox->has_output && dup2(sandbox->output[i], i + 1) < 0) {
             fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
@@ -98,7 +101,10 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
         board->exec_error = ENOENT;
         _exit(127);
     }
-    sigprocmask(SIG_SETMASK, &sandbox->caller_mask, NULL);
+    if (sigprocmask(SIG_SETMASK, &sandbox->caller_mask, NULL) != 0) {
+        fail(&board->failure, NO_RULE, errno, "cannot give the command its signals");
+        give_up(sandbox);
+    }
     board->ready = clock_now();
     if (sandbox_lock_in(sandbox, ruleset, true, &board->failure))
         give_up(sandbox);
@@ -147,7 +153,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
 {
     const struct run *run;
     char go;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return fail(failure, NO_RULE, errno, "cannot have the sandbox die with sbxrun");
     if (unshare(SANDBOX_NAMESPACES) != 0)
         return fail_for_namespaces(failure, errno, "cannot make the sandbox's namespaces");
     if (read(sandbox->lifeline, &go, 1) != 1)
@@ -159,7 +166,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (identity_become(sandbox->identity, failure))
         return -1;
     struct pollfd lifeline = {.fd = sandbox->lifeline, .events = POLLIN};
-    prctl(PR_SET_PDEATHSIG, SIGKILL); // changing users forgets it
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) // changing users forgets it
+        return fail(failure, NO_RULE, errno, "cannot have the sandbox die with sbxrun");
     if (poll(&lifeline, 1, 0) != 0)
         _exit(125);
     if (unshare(CLONE_NEWCGROUP) != 0) // only now: its root is the group in which this process is
@@ -187,7 +195,10 @@ void sandbox_main(struct sandbox *sandbox)
     sigprocmask(SIG_SETMASK, &all, NULL);
     if (set_up(sandbox, &ruleset, failure))
         give_up(sandbox);
-    prctl(PR_SET_DUMPABLE, 0);                                                  // neither traced nor seen in /proc by what runs inside
+    if (prctl(PR_SET_DUMPABLE, 0) != 0) { // neither traced nor seen in /proc by what runs inside
+        fail(failure, NO_RULE, errno, "cannot hide the sandbox's first process");
+        give_up(sandbox);
+    }
     pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL); // fork() takes locks
     if (command == 0)
         run_command(sandbox, ruleset);
