@@ -38,7 +38,7 @@ LANG_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lang/*.c)) $(BUILD)/s
 COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out compiler/sbxc.c,$(wildcard compiler/*.c compiler/report/*.c)))
 PROVE_OBJECTS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/prove/*.c))
 IMPORT_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/import/*.c))
-LSP_OBJECTS      := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/lsp/*.c compiler/describe/*.c compiler/files/*.c))
+LSP_OBJECTS      := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/lsp/*.c compiler/describe/*.c compiler/files/*.c compiler/emit/*.c))
 ACTION_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/actions/*.c))
 ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
@@ -50,7 +50,7 @@ BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filter
 
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
-TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev neovim
+TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev neovim apparmor secilc
 BENCH_PACKAGES := bubblewrap procps
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 

@@ -96,8 +96,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_EMIT:
             action = emit;
             options->emit = optarg;
-            if (strcmp(optarg, "plan") != 0 && strcmp(optarg, "seccomp") != 0 && strcmp(optarg, "seccomp-asm") != 0)
-                return "--emit gives plan, seccomp or seccomp-asm";
+            if (!can_emit(optarg))
+                return "--emit gives plan, seccomp, seccomp-asm, apparmor or selinux-cil";
             break;
         case OPTION_DIFF: // of two policies, or with --fmt of a file and its layout
             action = *chosen == format_files ? NULL : diff;

@@ -24,6 +24,7 @@ int test_files(const struct options *, char **files);
 int why(const struct options *, char **files);
 int diff(const struct options *, char **files);
 int emit(const struct options *, char **files);
+bool can_emit(const char *form);
 int import(const struct options *, char **files);
 int explain(const struct options *, char **files);
 int fix_files(const struct options *, char **files);

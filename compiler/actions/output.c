@@ -3,6 +3,53 @@
 
 #include <string.h>
 
+#include "compiler/emit/emit.h"
+
+static void emit_plan(struct text *out, const struct options *options, const struct plan *plan)
+{
+    struct str json = plan_write(out->arena, plan);
+    (void)options;
+    text_add(out, json.text, json.length);
+}
+
+static void emit_filter(struct text *out, const struct options *options, const struct plan *plan)
+{
+    const struct bpf_program *program = &plan->filters[options->target];
+    text_add(out, (const char *)program->code, program->length * sizeof *program->code);
+}
+
+static void emit_listing(struct text *out, const struct options *options, const struct plan *plan)
+{
+    cbpf_print(out, &plan->filters[options->target], (int)options->target);
+}
+
+static void emit_profile(struct text *out, const struct options *options, const struct plan *plan)
+{
+    (void)options;
+    emit_apparmor(out, plan);
+}
+
+static void emit_module(struct text *out, const struct options *options, const struct plan *plan)
+{
+    (void)options;
+    emit_selinux(out, plan);
+}
+
+static const struct {
+    const char *name;
+    void (*write)(struct text *, const struct options *, const struct plan *);
+} forms[] = {
+    {"plan", emit_plan}, {"seccomp", emit_filter}, {"seccomp-asm", emit_listing}, {"apparmor", emit_profile}, {"selinux-cil", emit_module},
+};
+
+bool can_emit(const char *form)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strcmp(form, forms[i].name) == 0)
+            return true;
+    return false;
+}
+
 int emit(const struct options *options, char **files)
 {
     struct compilation *compilation = compilation_new(arena_new());
@@ -12,14 +59,11 @@ int emit(const struct options *options, char **files)
     if (policy && !plan) {
         print_findings(options, compilation);
         status = status_of(options, compilation);
-    } else if (plan && strcmp(options->emit, "plan") == 0) {
-        status = write_output(options->output, plan_write(compilation->arena, plan));
-    } else if (plan && strcmp(options->emit, "seccomp") == 0) {
-        const struct bpf_program *program = &plan->filters[options->target];
-        status = write_output(options->output, (struct str){(const char *)program->code, program->length * sizeof *program->code});
     } else if (plan) {
         struct text text = {.arena = compilation->arena};
-        cbpf_print(&text, &plan->filters[options->target], (int)options->target);
+        for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+            if (strcmp(options->emit, forms[i].name) == 0)
+                forms[i].write(&text, options, plan);
         status = write_output(options->output, text_str(&text));
     }
     if (plan && options->deny_warnings && compilation->diagnostics.warnings) {
