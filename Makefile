@@ -48,18 +48,18 @@ FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile q
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters)
 
-BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev
+BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev neovim apparmor secilc
 BENCH_PACKAGES := bubblewrap procps
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
-all: $(BUILD)/sbxc $(BUILD)/sbxrun
+all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage
 	@:
 
 # Where something to build with is missing, it is installed before anything else.
 PRESENT := $(shell command -v gcc >/dev/null && command -v flex >/dev/null && command -v bison >/dev/null && \
-                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && echo yes)
+                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && test -e /usr/include/archive.h && echo yes)
 ifneq ($(PRESENT),yes)
 $(GENERATED): | build-deps
 endif
@@ -83,6 +83,12 @@ $(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(IMPORT_OBJ
 $(BUILD)/sbxrun: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ -l:libcap.a -l:libmd.a
+
+# What unpacks images: a program of its own, for the library that reads them.
+$(BUILD)/sbximage: image/sbximage.c
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pie $(LINK) -o $@ $< -larchive
 
 $(BUILD)/%.o: %.c $(GENERATED)
 	@mkdir -p $(@D)
@@ -215,7 +221,7 @@ $(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(C
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
 
 install: all $(COMPLETIONS) $(EDITORS)
-	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/sbxc.1 docs/man/sbxrun.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/sbx.5
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(BUILD)/completions/bash/sbxc $(BUILD)/completions/bash/sbxrun
@@ -231,7 +237,7 @@ install: all $(COMPLETIONS) $(EDITORS)
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim
-	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun
+	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun $(DESTDIR)$(PREFIX)/bin/sbximage
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sbxc.1 $(DESTDIR)$(PREFIX)/share/man/man1/sbxrun.1 $(DESTDIR)$(PREFIX)/share/man/man5/sbx.5
 	cd $(DESTDIR)$(PREFIX)/share 2>/dev/null && rm -f bash-completion/completions/sbxc bash-completion/completions/sbxrun \
 	    zsh/site-functions/_sbxc zsh/site-functions/_sbxrun fish/vendor_completions.d/sbxc.fish fish/vendor_completions.d/sbxrun.fish || true

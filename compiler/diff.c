@@ -155,7 +155,7 @@ static struct str content_text(struct arena *arena, const struct plan_view *plac
                   : place->from == PLAN_IMAGE ? "image "
                                               : "",
                   base, STR_ARGS(root ? STR("") : place->host), STR_ARGS(rest));
-        if (place->from == PLAN_OVERLAY)
+        if (place->from == PLAN_OVERLAY || place->from == PLAN_IMAGE)
             text_addf(&text, " size %.*s", STR_ARGS(size_text(arena, place->size)));
         break;
     case PLAN_TMPFS: text_addf(&text, "tmpfs size %.*s", STR_ARGS(size_text(arena, place->size))); break;

@@ -63,7 +63,7 @@ static const struct view_content *content_of(struct builder *b, const struct con
         if (!size)
             return NULL;
         made->size = size->number;
-    } else if (content->kind == FROM_OVERLAY) {
+    } else if (content->kind == FROM_OVERLAY || content->kind == FROM_IMAGE) {
         made->size = OVERLAY_SIZE;
     }
     made->secret = content->secret.text;

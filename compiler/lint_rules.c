@@ -53,7 +53,7 @@ static void find_covered_files(struct policy *policy, const struct rule **covere
         while (depth && !path_covers(list[stack[depth - 1]].path, list[i].path))
             depth--;
         unsigned left = list[i].rule->verbs;
-        for (size_t d = 0; d < depth; d++)
+        for (size_t d = 0; d < depth && left; d++)
             if (list[stack[d]].rule != list[i].rule && left & list[stack[d]].rule->verbs) {
                 left &= ~list[stack[d]].rule->verbs;
                 covered_by[list[i].rule->number] = list[stack[d]].rule;

@@ -132,7 +132,7 @@ static void read_view(struct plan_reader *r, const struct json *root, struct pla
             read_host(r, item, &view->base, &view->host);
         if (view->from == PLAN_SECRET)
             view->secret = member(r, item, "secret", JSON_STRING)->text;
-        if (view->from == PLAN_TMPFS || view->from == PLAN_OVERLAY)
+        if (view->from == PLAN_TMPFS || view->from == PLAN_OVERLAY || view->from == PLAN_IMAGE)
             view->size = number_below(r, item, "size", 0);
         const struct json *exists = json_get(item, "if_exists");
         view->if_exists = exists && exists->kind == JSON_TRUE;

@@ -109,7 +109,7 @@ static void write_view(struct json_writer *w, const struct plan *plan)
             json_member(w, "base", str_from(plan_base_names[view->base]));
             json_member(w, "host", view->host);
         }
-        if (view->from == PLAN_TMPFS || view->from == PLAN_OVERLAY)
+        if (view->from == PLAN_TMPFS || view->from == PLAN_OVERLAY || view->from == PLAN_IMAGE)
             json_member_number(w, "size", view->size);
         if (view->from == PLAN_SECRET)
             json_member(w, "secret", view->secret);

@@ -16,7 +16,7 @@ static const struct {
     {PLAN_PROC, "procfs of the pid namespace", NULL},
     {PLAN_DEV, "tmpfs with verified devices", NULL},
     {PLAN_OVERLAY, "overlay of a read-only mount and a tmpfs of its size", NULL},
-    {PLAN_IMAGE, NULL, "a view of an image (`from image`)"},
+    {PLAN_IMAGE, "bind mount of the unpacked image, under an overlay where it may be written", NULL},
     {PLAN_SECRET, "a file of memory, mode 0400", NULL},
 };
 

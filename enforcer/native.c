@@ -17,6 +17,7 @@
 #include "enforcer/clock.h"
 #include "enforcer/guard.h"
 #include "enforcer/host.h"
+#include "enforcer/image.h"
 #include "enforcer/sandbox.h"
 #include "enforcer/scoped.h"
 #include "enforcer/secrets.h"
@@ -153,8 +154,9 @@ static int set_going(struct native *native, const struct run *run, struct failur
     sandbox->opens_view = !native->identity.as_root;
     identity_choose(&native->identity, run->plan);
     native->view.secrets = &native->secrets;
-    if (view_prepare(&native->view, run->plan, &run->bases, failure) || guards_make(&native->guards, &native->view, failure) ||
-        secrets_read(&native->secrets, &native->view, &run->bases, failure) || cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
+    if (view_prepare(&native->view, run->plan, &run->bases, failure) || images_prepare(&native->view, &run->bases, failure) ||
+        guards_make(&native->guards, &native->view, failure) || secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
+        cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
         return -1;
     if (native->identity.as_root ? start_as_root(native, failure) : !native->pid && start(native, failure))
         return -1;

@@ -19,10 +19,11 @@ static int file_system(const char *type, const struct mount_option *options, uin
 {
     closing_fd int context = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
     if (context < 0)
-        return fail(failure, rule, errno, "cannot make a %s", type);
+        return fail_with_advice(failure, rule, errno, errno == ENODEV ? "as root: modprobe with its name, where the kernel has it as a module" : NULL,
+                                "cannot make a file system of the kind %s", type);
     for (const struct mount_option *p = options; p->key; p++)
         if (syscall(SYS_fsconfig, context, p->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, p->key, p->value, 0) != 0)
-            return fail(failure, rule, errno, "cannot make a %s with %s%s%s", type, p->key, p->value ? "=" : "", p->value ? p->value : "");
+            return fail(failure, rule, errno, "cannot make a file system of the kind %s with %s%s%s", type, p->key, p->value ? "=" : "", p->value ? p->value : "");
     int tree = syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0
                    ? -1
                    : (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attributes);

@@ -68,6 +68,16 @@ static bool is_mask(const struct view *view, size_t i)
     return view->plan->view[i].verbs == 0 || view->places[i].guarded;
 }
 
+// Copy on write: asked for, or what an image needs for some place of its to be written.
+static bool is_overlay(const struct view *view, size_t i)
+{
+    const struct plan *plan = view->plan;
+    bool written = false;
+    for (size_t k = i; k < plan->view_count && plan->view[i].from == PLAN_IMAGE && !written; k++)
+        written = view->places[k].content == (int)i && plan->view[k].verbs & VERB_WRITE;
+    return plan->view[i].from == PLAN_OVERLAY || written;
+}
+
 static enum plan_from content_kind(const struct view *view, int place)
 {
     int content = place < 0 ? -1 : view->places[place].content;
@@ -140,10 +150,11 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
         return missing(view, i, what, ELOOP, failure);
     if (is_mask(view, i))
         return 0;
-    bool mapped, overlay = p->from == PLAN_OVERLAY;
+    bool mapped, overlay = is_overlay(view, i);
     if (overlay && !place->is_folder)
         return fail(failure, p->rule, 0, "an overlay shows a folder, and %s is none", what);
-    place->tree = tree_clone(place->source, attributes_of(view, i) | (overlay ? MOUNT_ATTR_RDONLY : 0), identities, &mapped);
+    bool fixed = overlay || p->from == PLAN_IMAGE;
+    place->tree = tree_clone(place->source, attributes_of(view, i) | (fixed ? MOUNT_ATTR_RDONLY : 0), identities, &mapped);
     int error = errno;
     if (!place->has_below || overlay) { // a policy may have thousands of places
         close(place->source);
@@ -175,9 +186,12 @@ int view_open(struct view *view, int identities, struct failure *failure)
     make_room(view);
     for (size_t i = 0; i < view->plan->view_count; i++) {
         struct view_place *place = &view->places[i];
+        if (place->skipped) // an image that there is not
+            continue;
         if (place->beneath_guard || (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped))
             place->skipped = true; // there is nothing
-        else if ((content_kind(view, (int)i) == PLAN_HOST || view->plan->view[i].from == PLAN_OVERLAY) && open_place(view, i, identities, failure))
+        else if ((content_kind(view, (int)i) == PLAN_HOST || view->plan->view[i].from == PLAN_OVERLAY || view->plan->view[i].from == PLAN_IMAGE) &&
+                 open_place(view, i, identities, failure))
             return -1;
     }
     return 0;
@@ -236,7 +250,7 @@ static int make_props(const struct view *view, int old_root, struct props *props
     bool wanted = false;
     uint64_t size = 65536;
     for (size_t i = 0; i < view->plan->view_count; i++)
-        wanted |= (is_mask(view, i) || view->plan->view[i].from == PLAN_OVERLAY) && !view->places[i].skipped;
+        wanted |= (is_mask(view, i) || is_overlay(view, i)) && !view->places[i].skipped;
     size += 8192 * view->plan->view_count; // folders, where an overlay's sides are mounted
     for (size_t i = 0; i < view->secrets->count; i++) {
         wanted |= view->secrets->list[i].value != NULL;
@@ -269,7 +283,8 @@ static bool own_ground(const struct view *view, size_t i)
 {
     int above = view->places[i].above;
     enum plan_from kind = content_kind(view, above);
-    return above < 0 || is_mask(view, (size_t)above) || kind == PLAN_TMPFS || kind == PLAN_DEV || kind == PLAN_OVERLAY;
+    return above < 0 || is_mask(view, (size_t)above) || kind == PLAN_TMPFS || kind == PLAN_DEV || kind == PLAN_OVERLAY ||
+           (kind == PLAN_IMAGE && is_overlay(view, (size_t)view->places[above].content));
 }
 
 // Makes the folders above the last component of `path` (relative to `root`) and opens the lowest.
@@ -466,7 +481,7 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
         return change_rights(view, i, target, failure);
     if (place->tree < 0)
         place->tree = make_content(view, i, props, failure);
-    if (place->tree < 0 || (p->from == PLAN_OVERLAY && make_overlay(view, i, props, failure)))
+    if (place->tree < 0 || (is_overlay(view, i) && make_overlay(view, i, props, failure)))
         return -1;
     if (sys_move_mount(place->tree, target) != 0)
         return fail(failure, p->rule, errno, "cannot attach %s", place->path);
@@ -526,6 +541,8 @@ int view_enter(struct view *view, struct failure *failure)
     bool own_root = first->path[0] == '\0' || first->path[1] != '\0';
     if (!own_root && first->tree < 0)
         first->tree = make_content(view, 0, &props, failure);
+    if (!own_root && first->tree >= 0 && is_overlay(view, 0) && make_overlay(view, 0, &props, failure))
+        return -1;
     closing_fd int own = own_root ? tmpfs_mount(own_size(view), "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure) : -1;
     view->root = own_root ? own : first->tree;
     if (view->root < 0)

@@ -288,7 +288,7 @@ origin:
   | OVERLAY expr of_size            { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_POLICY, .path = $2, .size = $3); }
   | OVERLAY CWD expr of_size        { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_CWD, .path = $3, .size = $4); }
   | OVERLAY HOME expr of_size       { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_HOME, .path = $3, .size = $4); }
-  | IMAGE expr                      { $$ = MAKE(content, .kind = FROM_IMAGE, .path_kind = FROM_POLICY, .path = $2); }
+  | IMAGE expr of_size              { $$ = MAKE(content, .kind = FROM_IMAGE, .path_kind = FROM_POLICY, .path = $2, .size = $3); }
   | PROC                            { $$ = MAKE(content, .kind = FROM_PROC); }
   | DEV                             { $$ = MAKE(content, .kind = FROM_DEV); }
   | SECRET word                     { $$ = MAKE(content, .kind = FROM_SECRET, .secret = $2); }

@@ -106,7 +106,7 @@ for my $user (users()) {
         ['allow read "/x" from home "y";', qr/HOME is not set|cannot open/],
         ['allow read, write "/x" from "./w"; allow read "/x/sub" from tmpfs size 1MiB;', qr/there is no \/x\/sub in the host folder/],
         ['allow write "/x" from "./w";', qr/written or executed without being read/],
-        ['allow read "/x" from image "x.tar";', qr/image.*not run/],
+        ['allow read "/x" from image "x.tar";', qr/cannot open the image .*x.tar: No such file/],
     ) {
         my ($rule, $said) = @$case;
         my $d = sandbox($user, "fs { $rule }");

@@ -10,7 +10,7 @@ shift 2
 cd "$(dirname "$0")/../.."
 root=$(pwd)
 [ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/limits.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/live.t \
-    tests/live/secrets.t tests/live/guards.t tests/live/overlay.t tests/attacks/attacks.t
+    tests/live/secrets.t tests/live/guards.t tests/live/overlay.t tests/live/image.t tests/attacks/attacks.t
 vm=$build/vm
 mkdir -p "$vm"
 exec 9> "$vm/lock" && flock 9 # one at a time
@@ -18,7 +18,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: P
 [ -n "$mirror" ] || { echo "make test-vm needs a Debian mirror among apt's sources (after apt-get update)" >&2; exit 1; }
 
 # The guest's root: what the tests need, no kernel.
-packages=perl,python3-minimal,libpython3-stdlib,libz3-4
+packages=perl,python3-minimal,libpython3-stdlib,libz3-4,libarchive13
 if [ "$(cat "$vm/root/.complete" 2>/dev/null)" != $packages ]; then
     echo "making the guest's root" >&2
     rm -rf "$vm/root"
@@ -61,7 +61,7 @@ cp /bin/busybox "$init/bin/busybox"
 cp -r "$modules" "$init/base/lib/modules"
 depmod -b "$init/base" "$version"
 number=10
-for module in virtio_pci virtio_blk ext4; do modprobe -S "$version" -d "$init/base" --show-depends "$module"; done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r file; do
+for module in virtio_pci virtio_blk ext4 overlay; do modprobe -S "$version" -d "$init/base" --show-depends "$module"; done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r file; do
     cp "$file" "$init/mods/$number-$(basename "$file")"
     case $file in *.xz) xz -d "$init/mods/$number-$(basename "$file")" ;; *.zst) zstd -q -d --rm "$init/mods/$number-$(basename "$file")" ;; esac
     number=$((number + 1))
@@ -83,7 +83,7 @@ chmod +x "$init/init"
 guest=$vm/root/srv/sbx
 rm -rf "$guest" && mkdir -p "$guest/build/tests/live" "$guest/build/tests/attacks"
 cp -r "$root/tests" "$root/lang" "$root/examples" "$root/stdlib-policies" "$guest/"
-cp "$build/sbxc" "$build/sbxrun" "$guest/build/"
+cp "$build/sbxc" "$build/sbxrun" "$build/sbximage" "$guest/build/"
 cp "$build/tests/live/probe" "$guest/build/tests/live/"
 cp "$build/tests/attacks/attack" "$guest/build/tests/attacks/"
 cat > "$vm/root/vm-init" <<X

@@ -1,0 +1,126 @@
+#!/usr/bin/perl
+# Root file systems from archives: unpacked once, shown from the cache, never changed; and archives that were made to do harm.
+use strict;
+use warnings;
+use FindBin;
+use JSON::PP;
+use lib "$FindBin::Bin/../lib";
+use Sbx;
+use Live;
+use POSIX ();
+use Test::More;
+
+# One entry of a tar archive, as ustar has it; whatever is asked for.
+sub entry {
+    my (%e) = @_;
+    my $data = $e{data} // '';
+    my $header = pack 'a100 a8 a8 a8 a12 a12 a8 a1 a100 a6 a2 a32 a32 a8 a8 a155 x12', $e{name}, sprintf('%07o', $e{mode} // 0644), sprintf('%07o', $e{uid} // 0), '0000000', sprintf('%011o', $e{size} // length $data),
+        '00000000000', ' ' x 8, $e{type} // '0', $e{link} // '', "ustar\0", '00', 'root', 'root', sprintf('%07o', $e{major} // 0), sprintf('%07o', $e{minor} // 0), '';
+    substr($header, 148, 8) = sprintf "%06o\0 ", unpack '%32C*', $header;
+    return $header . $data . "\0" x (-length($data) % 512);
+}
+sub archive { join('', map { entry(%$_) } @_) . "\0" x 1024 }
+my @usual = map { { name => "$_/", type => '5', mode => 0755 } } qw(bin etc tmp proc dev srv);
+sub image { my ($path, @more) = @_; return spew($path, archive(@usual, { name => 'bin/probe', mode => 0755, data => slurp($probe) }, { name => 'bin/attack', mode => 0755, data => slurp("$build/tests/attacks/attack") },
+    { name => 'etc/motd', data => "from the image\n" }, { name => 'etc/setuid', mode => 06755, data => 'x' }, { name => 'bin/again', type => '1', link => 'bin/probe' }, { name => 'etc/link', type => '2', link => 'motd' }, @more)) }
+
+for my $user (users()) {
+    my $name = $user->{name};
+    my $dir = folder();
+    mkdir "$dir/$_" for 'cache', 'out';
+    owned($user, $dir, "$dir/cache", "$dir/out");
+    image("$dir/i.tar");
+    my $policy = sub { my ($rule, $more) = @_; spew("$dir/p.sbx", "sbx 1;\nimport std.base;\npolicy p {\n    use std.base.inside;\n    fs { $rule }\n" . ($more // '') . "\n}\n") };
+    my %o = (%$user, cwd => $dir, env => { XDG_CACHE_HOME => "$dir/cache" }, seconds => 60);
+    my $as_root = !(defined $user->{uid} ? $user->{uid} : $>);
+    my $cache = $as_root ? '/var/cache/sbx/images' : "$dir/cache/sbx/images";
+    my $run = sub { run(\%o, $sbxrun, '--changes', "$dir/out/changes", 'p.sbx', '--', @_) };
+    my $folders = sub { join ' ', sort map { m{([^/]+)$} } grep { -d && ! -l } glob "$cache/*" };
+
+    $policy->('allow read, exec "/" from image "./i.tar"; allow read, write "/tmp" from tmpfs size 1MiB;');
+    my $before = $folders->();
+    my $first = $run->('/bin/attack', 'open', '/etc/motd');
+    is $first->{out}, "ok\n", "$name: a program of the image reads a file of the image" or diag $first->{err};
+    my ($hash) = `sha256sum $dir/i.tar` =~ /^(\w+)/;
+    ok -d "$cache/$hash", "$name: it lies in the cache, by its hash";
+    is slurp("$cache/$hash/etc/motd"), "from the image\n", "$name: whole";
+    is +(stat "$cache/$hash/etc/setuid")[2] & 07000, 0, "$name: without setuid bits";
+    is +(stat "$cache/$hash/bin/again")[1], (stat "$cache/$hash/bin/probe")[1], "$name: with its hard links";
+    my $made = (stat "$cache/$hash")[10];
+    is $run->('/bin/attack', 'open', '/usr/bin/true')->{out}, "ENOENT\n", "$name: nothing of the host is there";
+    is $run->('/bin/attack', 'open', '/etc/motd', 'w')->{out} =~ /^E(?:ROFS|ACCES)$/, 1, "$name: it can't be written";
+    is +(stat "$cache/$hash")[10], $made, "$name: it was not unpacked again";
+    is $run->('/bin/attack', 'fill', 'bytes', '/tmp', '500000')->{out}, "ok\n", "$name: beside it memory";
+
+    $policy->('allow read, write, exec "/" from image "./i.tar" size 4MiB;');
+    my $written = $run->('/bin/attack', 'open', '/etc/motd', 'w');
+    if ($written->{status} == 125 && $written->{err} =~ /needs Linux 6\.6 or newer/) {
+        pass "$name: writing to it is refused with the reason";
+    } else {
+        is $written->{out}, "ok\n", "$name: where it may be written, it is copied" or diag $written->{err};
+        is $run->('/bin/attack', 'fill', 'bytes', '/srv', '8000000')->{out}, "ENOSPC\n", "$name: up to a size";
+        is_deeply decode_json(slurp("$dir/out/changes"))->{changes}, [], "$name: what was removed again is no change";
+    }
+    is slurp("$cache/$hash/etc/motd"), "from the image\n", "$name: the image stays as it is";
+    $policy->('allow read "/data" from image "./i.tar"; allow read, exec "/attack" from "./attack"; allow read "/none" from image "./none.tar" if exists;');
+    system 'cp', "$build/tests/attacks/attack", "$dir/attack";
+    is $run->('/attack', 'open', '/data/etc/link')->{out}, "ok\n", "$name: at another place; one that does not exist and need not";
+    is $run->('/attack', 'execute', 'direct', '/data')->{status} != 0, 1, "$name: without the right to execute";
+    for my $tool (['gzip', 'gz'], ['xz', 'xz'], ['zstd', 'zst'], ['bzip2', 'bz2']) {
+        SKIP: {
+            skip "$tool->[0] is not here", 1 if system("$tool->[0] -c $dir/i.tar > $dir/i.tar.$tool->[1] 2>/dev/null") != 0;
+            $policy->("allow read, exec \"/\" from image \"./i.tar.$tool->[1]\";");
+            is $run->('/bin/attack', 'open', '/etc/motd')->{out}, "ok\n", "$name: compressed by $tool->[0]";
+        }
+    }
+
+    # Made to do harm. Each is refused, and neither the cache nor anything else has anything of it.
+    my $outside = folder();
+    chmod 0777, $outside;
+    $policy->('allow read, exec "/" from image "./bad.tar";');
+    my $images = $folders->();
+    for my $case (
+        ['a name with ..', qr/leads out of it: \.\.\//, { name => '../escape', data => 'x' }],
+        ['a name with .. in it', qr/leads out of it/, { name => 'etc/../../escape', data => 'x' }],
+        ['an absolute name', qr/leads out of it: \//, { name => "$outside/escape", data => 'x' }],
+        ['a file through a link', qr/cannot make|through/, { name => 'out', type => '2', link => $outside }, { name => 'out/escape', data => 'x' }],
+        ['a folder through a link', qr/cannot make|through/, { name => 'out', type => '2', link => $outside }, { name => 'out/escape/', type => '5' }],
+        ['a hard link to the host', qr/leads out of it/, { name => 'passwd', type => '1', link => '/etc/passwd' }],
+        ['a hard link through a link', qr/cannot make|Cannot|Hard-link/i, { name => 'out', type => '2', link => '/etc' }, { name => 'passwd', type => '1', link => 'out/passwd' }],
+        ['a file that is cut off', qr/cannot read it to its end|whole/, { name => 'big', size => 1 << 20, data => 'x' }],
+        ['nothing', qr/nothing is in it|not a whole archive/, 'empty'],
+        ['no archive', qr/not a whole archive|Unrecognized/, 'text'],
+    ) {
+        my ($what, $said, @entries) = @$case;
+        spew("$dir/bad.tar", $entries[0] eq 'empty' ? "\0" x 1024 : $entries[0] eq 'text' ? "no archive at all\n" x 100 : do { my $a = archive(@usual, @entries); $what =~ /cut off/ ? substr($a, 0, -1536) : $a });
+        my $run = $run->('/bin/attack', 'open', '/etc');
+        is $run->{status}, 125, "$name: refused: $what";
+        like $run->{err}, $said, "$name: and why" or diag $run->{err};
+        is join(" ", grep { -e } glob("$outside/*"), "$dir/escape", "$dir/cache/escape"), "", "$name: nothing of it is outside";
+    }
+    is $folders->(), $images, "$name: nothing of them is in the cache";
+    $policy->('allow read, exec "/" from image "./devices.tar";');
+    image("$dir/devices.tar", { name => 'dev/sda', type => '4', major => 8, minor => 0 }, { name => 'dev/mem', type => '3', major => 1, minor => 1 });
+    is $run->('/bin/attack', 'open', '/etc/motd')->{out}, "ok\n", "$name: devices in it are left out";
+    my ($devices) = `sha256sum $dir/devices.tar` =~ /^(\w+)/;
+    ok !-e "$cache/$devices/dev/sda", "$name: really";
+
+    # Killed while it unpacks, and many at once.
+    spew("$dir/big.tar", archive(@usual, { name => 'bin/attack', mode => 0755, data => slurp("$build/tests/attacks/attack") }, map { { name => "srv/$_", data => 'x' x 200_000 } } 1 .. 150));
+    $policy->('allow read, exec "/" from image "./big.tar";');
+    my $pid = fork // die $!;
+    if (!$pid) { if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } chdir $dir; $ENV{XDG_CACHE_HOME} = "$dir/cache"; exec $sbxrun, 'p.sbx', '--', '/bin/attack', 'open', '/etc' or POSIX::_exit(99) }
+    select undef, undef, undef, 0.03;
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    my @pids = map { my $p = fork // die $!; if (!$p) { POSIX::_exit($run->('/bin/attack', 'open', '/etc')->{out} eq "ok\n" ? 0 : 1) } $p } 1 .. 6;
+    my $bad = 0;
+    for (@pids) { waitpid $_, 0; $bad++ if $? }
+    is $bad, 0, "$name: six runs at once, after one that was killed";
+    is join(' ', glob "$cache/new-*"), '', "$name: nothing half unpacked is left";
+    chmod 0777, $cache;
+    like $run->('/bin/attack', 'open', '/etc')->{err}, qr/can be written by others/, "$name: a cache that others can write is not used";
+    chmod 0700, $cache;
+    if ($as_root) { system 'rm', '-rf', "$cache/$_" for grep { $before !~ /$_/ } split ' ', $folders->() }
+}
+done_testing;
