@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
+use POSIX ();
 use Test::More;
 
 my ($ordinary) = grep { defined $_->{uid} } users();
@@ -36,6 +37,50 @@ my $nested = sandbox($ordinary, "fs { allow read, exec \"/sbxrun\" from \"$sbxru
 $run = run({ %$ordinary, cwd => $nested }, $sbxrun, 'p.sbx', '--', '/sbxrun', '/p/p.sbx');
 is $run->{status}, 125, 'in a sandbox of its own making';
 like $run->{err}, qr/cannot make the sandbox's namespaces: Function not implemented\n.*hides clone3/, 'says what is missing';
+
+# Under filters of others that hide what is needed: refused, and said what; without Landlock it runs, where the policy does not need it.
+my $under = folder() . '/under';
+system 'cp', "$build/tests/live/under", $under;
+my %calls = (x86_64 => { seccomp => 317, prctl => 157, unshare => 272, pivot_root => 155, openat2 => 437 }, aarch64 => { seccomp => 277, prctl => 167, unshare => 97, pivot_root => 41, openat2 => 437 });
+my $numbers = $calls{ (POSIX::uname())[4] } // {};
+my %same = (landlock => 444, open_tree => 428, move_mount => 429, fsopen => 430, fsmount => 432, mount_setattr => 442, clone3 => 435, close_range => 436, %$numbers);
+for my $case (['fsopen', 38], ['open_tree', 1], ['move_mount', 1], ['mount_setattr', 38], ['fsmount', 1], ['unshare', 1], ['pivot_root', 1], ['seccomp', 1], ['openat2', 38], ['clone3', 1], ['close_range', 38], ['prctl', 1]) {
+    my ($call, $error) = @$case;
+    next if !$same{$call};
+    $run = run({ %$ordinary, cwd => $other }, $under, "$same{$call}=$error", '--', $sbxrun, 'p.sbx');
+    is "$run->{status} $run->{out}", '125 ', "where $call fails: nothing runs";
+    like $run->{err}, qr/^sbxrun: \S/, "where $call fails: it says so";
+}
+$run = run({ %$ordinary, cwd => $other }, $under, "$same{landlock}=38", '--', $sbxrun, 'p.sbx');
+is $run->{out}, "ran\n", 'without Landlock' or diag $run->{err};
+spew("$other/needs.sbx", 'sbx 1; import std.base; policy needs { use std.base; command "/bin/true"; require landlock; }');
+$run = run({ %$ordinary, cwd => $other }, $under, "$same{landlock}=38", '--', $sbxrun, 'needs.sbx');
+is $run->{status}, 125, 'without Landlock, which the policy requires';
+like $run->{err}, qr/requires landlock/, 'says so';
+spew("$other/tells.sbx", 'sbx 1; import std.base; policy tells { use std.base; command "/bin/true"; fs { allow read, modify "/w" from "./w"; } }');
+$run = run({ %$ordinary, cwd => $other }, $under, "$same{landlock}=38", '--', $sbxrun, 'tells.sbx');
+is $run->{status}, 125, 'without Landlock, which tells modify from create';
+like $run->{err}, qr/only Landlock tells/, 'says so';
+
+# Standard descriptors that are closed.
+for my $closed ('<&-', '>&-', '2>&-', '<&- >&- 2>&-') {
+    $run = within('sh', '-c', "exec 3>w/out; exec $closed; $sbxrun $other/p.sbx -- sh -c 'read x; echo done; echo done >&2; ls -l /proc/self/fd | wc -l' ; echo \$? >&3");
+    is slurp("$dir/w/out"), "0\n", "started with $closed";
+}
+SKIP: {
+    my ($bwrap) = grep { -x } map { "$_/bwrap" } split /:/, $ENV{PATH};
+    skip 'bubblewrap is not installed', 1 if !$bwrap;
+    $run = within($bwrap, '--dev-bind', '/', '/', '--unshare-user', '--unshare-pid', '--proc', '/proc', $sbxrun, "$other/p.sbx");
+    is $run->{out}, "ran\n", 'inside bubblewrap' or diag $run->{err};
+}
+# No control groups in sight.
+spew("$other/memory.sbx", 'sbx 1; import std.base; policy memory { use std.base; command "/bin/true"; limits { memory 64MiB; } }');
+my @hidden = ('unshare', '--user', '--map-root-user', '--mount', 'sh', '-c');
+$run = run({ %$ordinary, cwd => $other }, @hidden, "mount -t tmpfs none /sys/fs/cgroup && exec $sbxrun p.sbx");
+is $run->{out}, "ran\n", 'without control groups' or diag $run->{err};
+$run = run({ %$ordinary, cwd => $other }, @hidden, "mount -t tmpfs none /sys/fs/cgroup && exec $sbxrun memory.sbx");
+is $run->{status}, 125, 'with a limit that needs one: nothing runs';
+like $run->{err}, qr/needs a control group/, 'says so';
 
 # Where the host's mounts are shared, as systemd makes them: nothing that it mounts later may appear in a sandbox.
 for my $who ($> ? $ordinary : ($ordinary, {})) {

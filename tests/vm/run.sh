@@ -84,7 +84,7 @@ guest=$vm/root/srv/sbx
 rm -rf "$guest" && mkdir -p "$guest/build/tests/live" "$guest/build/tests/attacks"
 cp -r "$root/tests" "$root/lang" "$root/examples" "$root/stdlib-policies" "$guest/"
 cp "$build/sbxc" "$build/sbxrun" "$build/sbximage" "$guest/build/"
-cp "$build/tests/live/probe" "$guest/build/tests/live/"
+cp "$build/tests/live/probe" "$build/tests/live/under" "$guest/build/tests/live/"
 cp "$build/tests/attacks/attack" "$guest/build/tests/attacks/"
 cat > "$vm/root/vm-init" <<X
 #!/bin/sh
