@@ -60,7 +60,8 @@ static int write_guard(int file, unsigned folders)
 {
     char text[GUARD_SIZE + 1];
     snprintf(text, sizeof text, "%s%02u\n", said, folders);
-    return write(file, text, GUARD_SIZE) == GUARD_SIZE ? 0 : -1;
+    // Whoever else may come to need it must be able to read what it is, and lock it.
+    return fchmod(file, 0444) == 0 && write(file, text, GUARD_SIZE) == GUARD_SIZE ? 0 : -1;
 }
 
 // ---- making -------------------------------------------------------------------------------------------------------------------------------
@@ -75,9 +76,11 @@ static int open_parent(int base, const char *path, const char **name, unsigned *
             return errno = ENAMETOOLONG, -1;
         snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
         int next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
-        if (next < 0 && errno == ENOENT && *made < 99 && mkdirat(folder, part, 0755) == 0) {
-            ++*made;
-            next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
+        if (next < 0 && errno == ENOENT && *made < 99) {
+            bool mine = mkdirat(folder, part, 0755) == 0;
+            *made += mine;
+            if (mine || errno == EEXIST)
+                next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
         }
         close(folder);
         folder = next;

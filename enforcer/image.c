@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "enforcer/host.h"
+#include "enforcer/clock.h"
 #include "enforcer/kernel.h"
 #include "enforcer/scoped.h"
 #include "enforcer/view_source.h"
@@ -176,13 +176,16 @@ static int fill(int cache, int archive, const char *hash, const char *shown, uin
 {
     char name[64], said[200] = "";
     struct stat status;
-    snprintf(name, sizeof name, "new-%d", (int)getpid());
+    snprintf(name, sizeof name, "new-%d-%llx", (int)getpid(), (unsigned long long)clock_now());
+    flock(cache, LOCK_EX); // or another run would take the new folder for a leftover, before it is locked
     remove_leftovers(cache);
     if (mkdirat(cache, name, 0700) != 0)
         return fail(failure, rule, errno, "cannot make a folder in the cache of images");
     closing_fd int folder = openat(cache, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int ends[2] = {-1, -1};
-    if (folder < 0 || flock(folder, LOCK_EX | LOCK_NB) != 0 || pipe2(ends, O_CLOEXEC) != 0 || lseek(archive, 0, SEEK_SET) != 0) {
+    bool locked = folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) == 0;
+    flock(cache, LOCK_UN);
+    if (!locked || pipe2(ends, O_CLOEXEC) != 0 || lseek(archive, 0, SEEK_SET) != 0) {
         remove_tree(cache, name);
         return fail(failure, rule, errno, "cannot unpack %s", shown);
     }
