@@ -71,7 +71,7 @@ lines 2000 > "$work/lines2000.sbx"
 echo "  the language server, an edit in 2,000 lines until its findings are there: $(perl -I"$root/tests/lib" -MLsp -MTime::HiRes=time -e '
     my ($sbxc, $file) = @ARGV; my ($server, $uri) = (Lsp->new($sbxc, "/nowhere"), Lsp::uri($file)); open my $f, "<", $file; local $/;
     $server->open($uri, <$f>); $server->findings($uri, 1);
-    for my $version (2 .. 42) { my $start = time; $server->change($uri, $version, { range => { map { $_ => { line => 7, character => 27 } } "start", "end" }, text => "x" });
+    for my $version (2 .. 42) { my $start = time; $server->change($uri, $version, { range => { map { $_ => { line => 5, character => 46 } } "start", "end" }, text => "x" });
         die if @{ $server->findings($uri, $version) }; push @times, time - $start }
     printf "%.1f", 1000 * (sort { $a <=> $b } @times)[20]' "$work/sbxc" "$work/lines2000.sbx") (to reach: 20)"
 echo "  10,000 lines / 1,000 lines: $(ratio "$(field lines10000 2)" "$(field lines1000 2)")   (linear: 10)"
