@@ -134,11 +134,13 @@ static void remove_leftovers(int cache)
 }
 
 // sbximage: may read programs and libraries, and write beneath its working folder.
-static _Noreturn void unpack(int archive, int folder, int errors)
+static _Noreturn void unpack(pid_t parent, int archive, int folder, int errors)
 {
     static const struct landlock_ruleset handled = {.handled_access_fs = (1ULL << 13) - 1};
     char own[PATH_MAX];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) // it died before that counted
+        _exit(126);
     ssize_t length = readlink("/proc/self/exe", own, sizeof own - sizeof "sbximage");
     while (length > 0 && own[length - 1] != '/')
         length--;
@@ -189,9 +191,9 @@ static int fill(int cache, int archive, const char *hash, const char *shown, uin
         remove_tree(cache, name);
         return fail(failure, rule, errno, "cannot unpack %s", shown);
     }
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        unpack(archive, folder, ends[1]);
+        unpack(parent, archive, folder, ends[1]);
     close(ends[1]);
     size_t length = 0;
     for (ssize_t n; pid > 0 && (n = read(ends[0], said + length, sizeof said - 1 - length)) != 0;) {
