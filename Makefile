@@ -3,14 +3,15 @@
 #   make demo       a real program under a policy, and what it was refused      make test    the whole suite, under 10 minutes
 #   make            build/sbxc and build/sbxrun                                 make bench   figures, as ratios
 #   make install PREFIX=/usr/local DESTDIR=                                     make fuzz    SECONDS=60 a target
-#   make test-vm SUITE=bookworm    the live tests and attacks under that Debian suite's kernel, in QEMU; make matrix: docs/attacks.md from their results
+#   make test-vm KERNEL=bookworm   the live tests and attacks under the kernel of that Debian suite (also trixie, sid, bookworm-backports), in QEMU
+#   make matrix     docs/attacks.md from the results of attacks, here and in the machines that were run
 #   make deps       installs what all of it needs (Debian)                      V=1 shows commands; SANITIZE=1: address, undefined behaviour
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 BUILD   ?= build
 SECONDS ?= 60
-SUITE   ?= bookworm
+SUITE   ?= $(or $(KERNEL),bookworm)
 VERSION := 0.1.0
 ifeq ($(origin CC),default)
 CC := gcc
