@@ -135,7 +135,6 @@ static bool own_folder(const char *controller, char *folder, size_t size, bool *
     return found;
 }
 
-// In v2 only groups without processes of their own may hand controllers down: beneath the caller's group, or else beside it.
 static bool enable(const char *folder, const char *controller)
 {
     char path[600], text[512];
@@ -153,16 +152,14 @@ static bool parent_folder(int controller, char *folder, size_t size, bool *v2)
         return false;
     if (!*v2)
         return access(folder, W_OK) == 0;
-    for (int level = 0; level < 2; level++) {
-        char path[600], text[512];
-        snprintf(path, sizeof path, "%s/cgroup.controllers", folder);
-        if (read_at(AT_FDCWD, path, text, sizeof text) < 0 || !has_word(text, name, " \n"))
-            return false;
-        if (access(folder, W_OK) == 0 && enable(folder, name))
-            return true;
+    // In v2 a group with processes of its own, as the caller's is, can't hand controllers down to groups of processes: unless it is the root of
+    // all, which alone has no type, the sandbox's group stands beside it. (A write to its subtree_control may succeed all the same, for threads.)
+    char path[600], text[512];
+    snprintf(path, sizeof path, "%s/cgroup.type", folder);
+    if (access(path, F_OK) == 0)
         *strrchr(folder, '/') = '\0';
-    }
-    return false;
+    snprintf(path, sizeof path, "%s/cgroup.controllers", folder);
+    return read_at(AT_FDCWD, path, text, sizeof text) >= 0 && has_word(text, name, " \n") && access(folder, W_OK) == 0 && enable(folder, name);
 }
 
 int cgroup_version(void)

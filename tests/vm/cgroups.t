@@ -35,7 +35,7 @@ is $run->{out}, "ran\n", 'delegated: it runs' or diag $run->{err};
 $run = $within->('python3', '-c', $memory);
 is $run->{status}, 137, 'past its memory it is killed';
 like $run->{err}, qr/killed for its memory/, 'and says so';
-$run = $within->('python3', '-c', "import os, time\nn = 0\ntry:\n  while n < 50:\n    if os.fork() == 0: time.sleep(5); os._exit(0)\n    n += 1\nexcept OSError as e: print(n)\nos._exit(0)");
+$run = $within->('python3', '-c', "import os, time\nn = 0\ntry:\n  while n < 50:\n    if os.fork() == 0: time.sleep(5); os._exit(0)\n    n += 1\nexcept OSError as e: print(n, flush=True)\nos._exit(0)");
 is $run->{out}, "19\n", 'and so are processes';
 my @left;
 for (1 .. 50) { @left = glob "$group/sbx-* $group/*/sbx-*"; @left = grep { -d } @left; last if !@left; select undef, undef, undef, 0.1 }
