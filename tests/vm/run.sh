@@ -93,7 +93,7 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t securityfs sec /sys/
 mkdir -p /dev/pts /dev/shm; mount -t devpts devpts /dev/pts; mount -t tmpfs shm /dev/shm
 mount -t cgroup2 none /sys/fs/cgroup && echo "+memory +cpu +pids" > /sys/fs/cgroup/cgroup.subtree_control
 echo "# kernel \$(uname -r), \$(cat /sys/kernel/security/lsm), cgroup v2: \$(cat /sys/fs/cgroup/cgroup.controllers)"
-cd /srv/sbx && SBX_MATRIX=/var/tmp/matrix SBX_BUILD=/srv/sbx/build prove $* > /var/tmp/prove.out 2>&1
+cd /srv/sbx && SBX_SLOW=4 SBX_MATRIX=/var/tmp/matrix SBX_BUILD=/srv/sbx/build prove $* > /var/tmp/prove.out 2>&1
 status=\$?
 cat /var/tmp/prove.out
 sed 's/^/MATRIX /' /var/tmp/matrix 2>/dev/null
