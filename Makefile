@@ -49,18 +49,18 @@ FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile q
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters)
 
-BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev
+BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libldns-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
-TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev neovim apparmor secilc
+TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc
 BENCH_PACKAGES := bubblewrap procps
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
-all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage
+all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
 	@:
 
 # Where something to build with is missing, it is installed before anything else.
 PRESENT := $(shell command -v gcc >/dev/null && command -v flex >/dev/null && command -v bison >/dev/null && \
-                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && test -e /usr/include/archive.h && echo yes)
+                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && test -e /usr/include/archive.h && test -e /usr/include/ldns/ldns.h && echo yes)
 ifneq ($(PRESENT),yes)
 $(GENERATED): | build-deps
 endif
@@ -90,6 +90,12 @@ $(BUILD)/sbximage: image/sbximage.c
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pie $(LINK) -o $@ $< -larchive
+
+# What speaks DNS, likewise.
+$(BUILD)/sbxnames: names/sbxnames.c enforcer/names_wire.h
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pie $(LINK) -o $@ $< -lldns -pthread
 
 $(BUILD)/%.o: %.c $(GENERATED)
 	@mkdir -p $(@D)
@@ -189,7 +195,7 @@ test: | test-deps
 	@tools/deps.sh systemd || echo "without systemd: its groups are not imported by the tests" >&2
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles: those tests are skipped" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || echo "without the SARIF validator: its tests are skipped" >&2
-	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) tests/lang tests/meaning tests/codegen tests/live tests/attacks tests/faults tests/fuzz
+	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) tests/lang tests/meaning tests/codegen tests/live tests/net tests/attacks tests/faults tests/fuzz
 
 test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
@@ -222,7 +228,7 @@ $(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(C
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
 
 install: all $(COMPLETIONS) $(EDITORS)
-	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/sbxc.1 docs/man/sbxrun.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/sbx.5
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(BUILD)/completions/bash/sbxc $(BUILD)/completions/bash/sbxrun
@@ -238,7 +244,7 @@ install: all $(COMPLETIONS) $(EDITORS)
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim
-	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun $(DESTDIR)$(PREFIX)/bin/sbximage
+	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun $(DESTDIR)$(PREFIX)/bin/sbximage $(DESTDIR)$(PREFIX)/bin/sbxnames
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sbxc.1 $(DESTDIR)$(PREFIX)/share/man/man1/sbxrun.1 $(DESTDIR)$(PREFIX)/share/man/man5/sbx.5
 	cd $(DESTDIR)$(PREFIX)/share 2>/dev/null && rm -f bash-completion/completions/sbxc bash-completion/completions/sbxrun \
 	    zsh/site-functions/_sbxc zsh/site-functions/_sbxrun fish/vendor_completions.d/sbxc.fish fish/vendor_completions.d/sbxrun.fish || true

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/broker.h"
 #include "compiler/cbpf.h"
 
 enum { ALTERNATIVES_MOST = 96, ATOMS_MOST = 12, STEPS_MOST = 20000 };
@@ -367,14 +368,35 @@ graph_node call_code(struct policy *policy, enum arch arch, size_t call, size_t 
     return !s.too_many && code_length(policy, built) < shortest ? built : best;
 }
 
+static uint32_t handed_over(uint32_t verdict, uint32_t broker)
+{
+    return verdict == SECCOMP_ALLOW ? broker : verdict;
+}
+
+// What the broker takes of a call, where the policy allows it.
+static graph_node with_broker(struct policy *policy, enum arch arch, size_t call, int unless_null)
+{
+    static const struct graph_interval zero = {0, 0};
+    struct graph *graph = policy->graph;
+    graph_node node = graph_leaf(graph, SECCOMP_NOTIFY), allow = graph_leaf(graph, SECCOMP_ALLOW);
+    if (unless_null >= 0) {
+        graph_node low = graph_test(graph, WORD_LOW(unless_null), UINT32_MAX, &zero, 1, allow, node);
+        node = graph_test(graph, WORD_HIGH(unless_null), UINT32_MAX, &zero, 1, low, node);
+    }
+    return graph_apply(graph, handed_over, policy_call(policy, arch, call), node);
+}
+
 graph_node policy_code(struct policy *policy, enum arch arch, size_t *spare)
 {
     graph_node *calls = NEW_ARRAY(policy->arena, graph_node, syscall_count());
+    unsigned broker = policy_broker(policy);
+    int unless_null;
     *spare = 0;
     for (size_t call = 0; call < syscall_count(); call++)
         if (syscall_row(call)->number[arch] >= 0) {
-            size_t spared;
-            calls[call] = call_code(policy, arch, call, &spared);
+            size_t spared = 0;
+            calls[call] =
+                broker_takes(broker, call, &unless_null) ? with_broker(policy, arch, call, unless_null) : call_code(policy, arch, call, &spared);
             *spare += spared;
         }
     return calls_filter(policy->graph, policy->arena, arch, calls);

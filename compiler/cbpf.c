@@ -317,7 +317,7 @@ bool cbpf_check(const struct bpf_program *program, const char **why, size_t *whe
             break;
         case RETURN: {
             uint32_t action = in->k & 0xFFFF0000u;
-            if (action != SECCOMP_ALLOW && action != SECCOMP_ERRNO && action != SECCOMP_KILL)
+            if (action != SECCOMP_ALLOW && action != SECCOMP_ERRNO && action != SECCOMP_KILL && in->k != SECCOMP_NOTIFY)
                 *why = "a return value that no policy gives";
             break;
         }
@@ -386,6 +386,8 @@ void cbpf_print(struct text *text, const struct bpf_program *program, int arch)
                 text_addf(text, "return allow\n");
             else if (in->k == SECCOMP_KILL)
                 text_addf(text, "return kill\n");
+            else if (in->k == SECCOMP_NOTIFY)
+                text_addf(text, "return to the broker\n");
             else {
                 const char *name = errno_name((int)(in->k & 0xFFFF));
                 if (name)

@@ -15,6 +15,7 @@ enum { SECCOMP_WORDS = WORD_ARGUMENTS + 12 };
 #define SECCOMP_ALLOW 0x7FFF0000u
 #define SECCOMP_ERRNO 0x00050000u // | errno
 #define SECCOMP_KILL 0x80000000u  // the whole process
+#define SECCOMP_NOTIFY 0x7FC00000u // SECCOMP_RET_USER_NOTIF: what broker.h hands to the supervisor
 
 struct bpf_instruction { // struct sock_filter
     uint16_t code;

@@ -1,6 +1,7 @@
 // Lowering: from a policy to a plan.
 #include "compiler/lower.h"
 
+#include "compiler/broker.h"
 #include "compiler/call_code.h"
 
 #include <stdlib.h>
@@ -149,6 +150,7 @@ static uint32_t add_source(struct policy *policy, struct plan *plan, struct span
 
 static void lower_net(struct policy *policy, struct plan *plan)
 {
+    plan->broker = policy_broker(policy);
     size_t most = 0;
     for (size_t i = 0; i < policy->rule_count; i++)
         most += policy->rules[i].net.count + policy->rules[i].net_except.count;

@@ -34,6 +34,13 @@ net_address net_prefix_last(const struct prefix *prefix)
     return net_prefix_first(prefix) | host;
 }
 
+bool net_box_is_loopback(const struct net_box *box)
+{
+    net_address six = net_prefix_first(&net_loopback_v6);
+    return box->place == NET_ADDRESS && ((box->first >= net_prefix_first(&net_loopback_v4) && box->last <= net_prefix_last(&net_loopback_v4)) ||
+                                         (box->first == six && box->last == six));
+}
+
 static bool name_matches(struct str name, const struct net_box *box)
 {
     if (box->place == NET_NAME)

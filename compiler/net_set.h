@@ -48,6 +48,7 @@ struct net_part *net_set_select(struct arena *, const struct net_set *set, const
                                 bool (*wanted)(const struct net_point *, void *), void *context);
 
 // "connect tcp 10.0.0.1:80", as the language writes it.
+void net_address_print(struct text *, net_address);
 void net_point_print(struct text *, const struct net_point *);
 void net_box_print(struct text *, const struct net_box *);                     // a box whose addresses are a prefix
 void net_part_print(struct text *, const struct net_part *, const char *name); // any part: several targets, exceptions; `name` stands for its addresses
@@ -55,4 +56,5 @@ void net_part_print(struct text *, const struct net_part *, const char *name); /
 struct str net_canonical_name(struct arena *, struct str); // lower case, no last dot
 net_address net_prefix_first(const struct prefix *);
 net_address net_prefix_last(const struct prefix *);
+bool net_box_is_loopback(const struct net_box *); // all of it is the sandbox's own loopback
 extern const struct prefix net_loopback_v4, net_loopback_v6; // what `loopback` means inside: 127.0.0.0/8 and ::1

@@ -6,7 +6,7 @@
 
 #include "compiler/path_set.h"
 
-static void print_address(struct text *text, net_address address)
+void net_address_print(struct text *text, net_address address)
 {
     uint8_t bytes[16];
     char shown[INET6_ADDRSTRLEN];
@@ -37,7 +37,7 @@ void net_point_print(struct text *text, const struct net_point *point)
     print_protocols(text, point->protocol);
     text_addf(text, " ");
     switch (point->place) {
-    case NET_ADDRESS: print_address(text, point->address); break;
+    case NET_ADDRESS: net_address_print(text, point->address); break;
     case NET_HOST_LOOPBACK: text_addf(text, "host-loopback"); break;
     default: text_addf(text, "\"%.*s\"", STR_ARGS(point->name));
     }
@@ -56,7 +56,7 @@ static void print_box(struct text *text, const struct net_box *box, const char *
             text_addf(text, "%s", name);
             break;
         }
-        print_address(text, box->first);
+        net_address_print(text, box->first);
         net_address host = box->first ^ box->last;
         int bits = 0;
         for (; host; host >>= 1)

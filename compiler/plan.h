@@ -81,6 +81,7 @@ struct plan {
     struct bpf_program filters[ARCH_COUNT]; // length 0: not made
     struct plan_net *net;
     size_t net_count;
+    unsigned broker; // broker.h: the calls that the filter hands to the supervisor
     struct plan_limit limits[LIMIT_COUNT];
     struct plan_require *requires;
     size_t require_count;

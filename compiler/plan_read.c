@@ -79,14 +79,14 @@ static uint32_t read_rule(struct plan_reader *r, const struct json *object, size
     return (uint32_t)number_below(r, object, "rule", rules);
 }
 
-static unsigned read_bits(struct plan_reader *r, const struct json *object, const char *key, bool protocols)
+static unsigned read_bits(struct plan_reader *r, const struct json *object, const char *key, const struct plan_word *words, size_t count)
 {
     unsigned bits = 0;
     for (const struct json *word = member(r, object, key, JSON_ARRAY)->first; word; word = word->next) {
         unsigned bit = 0;
-        for (size_t i = 0; i < (protocols ? PLAN_PROTOCOLS : PLAN_VERBS); i++)
-            if (word->kind == JSON_STRING && str_is(word->text, protocols ? plan_protocol_names[i].name : plan_verb_names[i].name))
-                bit = protocols ? plan_protocol_names[i].bit : plan_verb_names[i].bit;
+        for (size_t i = 0; i < count; i++)
+            if (word->kind == JSON_STRING && str_is(word->text, words[i].name))
+                bit = words[i].bit;
         if (!bit)
             complain(r, key, "not one of the known words");
         bits |= bit;
@@ -124,7 +124,7 @@ static void read_view(struct plan_reader *r, const struct json *root, struct pla
     for (const struct json *item = list->first; item && !r->failed; item = item->next) {
         ONLY(r, item, "path", "verbs", "from", "base", "host", "size", "secret", "if_exists", "rule");
         struct plan_view *view = &plan->view[plan->view_count++];
-        *view = (struct plan_view){.path = read_view_path(r, item, "path"), .verbs = read_bits(r, item, "verbs", false), .rule = read_rule(r, item, rules)};
+        *view = (struct plan_view){.path = read_view_path(r, item, "path"), .verbs = read_bits(r, item, "verbs", plan_verb_names, PLAN_VERBS), .rule = read_rule(r, item, rules)};
         view->from = (enum plan_from)one_of(r, item, "from", plan_from_names, PLAN_FROM_COUNT);
         if (view->verbs & ~(unsigned)VERB_FILES)
             complain(r, "verbs", "not verbs of files");
@@ -197,6 +197,7 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
 {
     static const char *const effects[] = {"allow", "deny", "except"};
     const struct json *list = member(r, root, "network", JSON_ARRAY);
+    plan->broker = read_bits(r, root, "broker", plan_broker_names, PLAN_BROKER_PARTS);
     plan->net = NEW_ARRAY(r->arena, struct plan_net, list->count);
     for (const struct json *item = list->first; item && !r->failed; item = item->next) {
         ONLY(r, item, "effect", "verbs", "protocols", "place", "first", "last", "name", "port_first", "port_last", "rule");
@@ -204,7 +205,7 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
         unsigned effect = one_of(r, item, "effect", effects, 3);
         *net = (struct plan_net){effect > 0,
                                  effect > 1,
-                                 {.verbs = read_bits(r, item, "verbs", false), .protocols = read_bits(r, item, "protocols", true)},
+                                 {.verbs = read_bits(r, item, "verbs", plan_verb_names, PLAN_VERBS), .protocols = read_bits(r, item, "protocols", plan_protocol_names, PLAN_PROTOCOLS)},
                                  read_rule(r, item, rules)};
         net->box.place = (enum net_place)one_of(r, item, "place", plan_place_names, PLAN_PLACES);
         if (net->box.verbs & ~(unsigned)VERB_NET)
@@ -318,7 +319,7 @@ struct plan *plan_read(struct arena *arena, struct str text, struct str *why)
     struct plan_reader reader = {.arena = arena, .why = why}, *r = &reader;
     struct plan *plan = NEW(arena, struct plan);
     plan->arena = arena;
-    ONLY(r, root, "sbx_plan", "name", "command", "process", "view", "syscalls", "network", "limits", "capabilities", "secrets", "requires", "rules");
+    ONLY(r, root, "sbx_plan", "name", "command", "process", "view", "syscalls", "network", "broker", "limits", "capabilities", "secrets", "requires", "rules");
     if (number_below(r, root, "sbx_plan", 0) != 1)
         complain(r, "sbx_plan", "a version that this program does not know");
     plan->name = member(r, root, "name", JSON_STRING)->text;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compiler/broker.h"
 #include "compiler/json.h"
 #include "compiler/plan_names.h"
 
@@ -15,6 +16,7 @@ const struct plan_word plan_verb_names[PLAN_VERBS] = {
     {VERB_READ, "read"}, {VERB_MODIFY, "modify"},   {VERB_CREATE, "create"}, {VERB_DELETE, "delete"},
     {VERB_EXEC, "exec"}, {VERB_CONNECT, "connect"}, {VERB_BIND, "bind"},     {VERB_LISTEN, "listen"},
 };
+const struct plan_word plan_broker_names[PLAN_BROKER_PARTS] = {{BROKER_CONNECTIONS, "connections"}, {BROKER_MESSAGES, "messages"}};
 const struct plan_word plan_protocol_names[PLAN_PROTOCOLS] = {{PROTOCOL_TCP, "tcp"}, {PROTOCOL_UDP, "udp"}, {PROTOCOL_UNIX, "unix"}};
 
 static void write_rule(struct json_writer *w, uint32_t rule)
@@ -156,6 +158,12 @@ struct str plan_write(struct arena *arena, const struct plan *plan)
     json_open(w, '[');
     for (size_t i = 0; i < plan->net_count; i++)
         write_net(w, &plan->net[i]);
+    json_close(w, ']');
+    json_key(w, "broker");
+    json_open(w, '[');
+    for (size_t i = 0; i < PLAN_BROKER_PARTS; i++)
+        if (plan->broker & plan_broker_names[i].bit)
+            json_string(w, str_from(plan_broker_names[i].name));
     json_close(w, ']');
     json_key(w, "limits");
     json_open(w, '{');

@@ -6,51 +6,21 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "compiler/json.h"
 #include "compiler/path_set.h"
+#include "enforcer/handover.h"
 #include "enforcer/scoped.h"
 #include "enforcer/view_source.h"
 
-// ---- sending ------------------------------------------------------------------------------------------------------------------------------
-
-union control {
-    struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
-};
-
 int changes_send(const struct view *view, int socket, struct failure *failure)
 {
-    for (size_t i = 0; i < view->plan->view_count; i++) {
-        int upper = view->places[i].upper;
-        if (upper < 0)
-            continue;
-        union control control = {.header = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))}};
-        struct iovec data = {&i, sizeof i};
-        struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-        memcpy(CMSG_DATA(&control.header), &upper, sizeof upper);
-        if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
+    for (size_t i = 0; i < view->plan->view_count; i++)
+        if (view->places[i].upper >= 0 && handover_send(socket, i, &view->places[i].upper, 1) != 0)
             return fail(failure, view->plan->view[i].rule, errno, "cannot hand out what the overlay %s will hold", view->places[i].path);
-    }
     return 0;
-}
-
-// The next folder and the place that it belongs to; -1 when there is none.
-static int receive(int socket, const struct view *view, size_t *place)
-{
-    union control control;
-    struct iovec data = {place, sizeof *place};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    int fd = -1;
-    if (recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof *place)
-        return -1;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS)
-        memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return *place < view->plan->view_count ? fd : -1;
 }
 
 // ---- comparing ----------------------------------------------------------------------------------------------------------------------------
@@ -190,9 +160,9 @@ bool changes_write(FILE *out, const struct view *view, int socket)
 {
     struct arena *arena = arena_new();
     struct listing listing = {.arena = arena, .view = view};
-    size_t place = 0;
-    for (int received; (received = receive(socket, view, &place)) >= 0;) {
-        closing_fd int upper = received;
+    uint64_t place = 0;
+    for (int fds[HANDOVER_MOST]; handover_receive(socket, &place, fds) == 1 && place < view->plan->view_count;) {
+        closing_fd int upper = fds[0];
         closing_fd int path = host_open(view, view->places[place].host);
         closing_fd int lower = path < 0 ? -1 : openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         list_folder(&listing, upper, lower, view->plan->view[place].path, 0);

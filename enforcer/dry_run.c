@@ -61,8 +61,11 @@ static void print_network(FILE *out, const struct plan *plan, const struct netwo
         fprintf(out, "network            none: an empty network namespace, without even a loopback\n");
         return;
     }
-    fprintf(out, "network            an empty network namespace with a loopback of its own, ports from %u%s\n", network->port_start,
-            network->needs_landlock ? ", of tcp only:" : "");
+    if (network->brokered)
+        fprintf(out, "network            an empty network namespace with a loopback of its own; sbxrun makes each connection that a rule allows\n");
+    else
+        fprintf(out, "network            an empty network namespace with a loopback of its own, ports from %u%s\n", network->port_start,
+                network->needs_landlock ? ", of tcp only:" : "");
     for (size_t i = 0; i < network->port_count && i < 32; i++)
         fprintf(out, "                   tcp %u, by Landlock\n", network->ports[i].port);
     for (size_t i = 0; i < plan->net_count; i++)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/socket.h>
 #include <sys/vfs.h>
 
 #include "enforcer/cgroup.h"
@@ -100,4 +101,21 @@ static const char *namespace_advice(int error)
 int fail_for_namespaces(struct failure *failure, int error, const char *what)
 {
     return fail_with_advice(failure, NO_RULE, error, namespace_advice(error), "%s", what);
+}
+
+const char *host_lacks_for_broker(const char **advice)
+{
+    uint64_t cookie;
+    socklen_t size = sizeof cookie;
+    closing_fd int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    *advice = "it takes Linux 5.14 or newer";
+    if (probe < 0 || getsockopt(probe, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)
+        return "this kernel does not tell one network from another";
+    uint32_t action = SECCOMP_RET_USER_NOTIF;
+    if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0)
+        return "this kernel does not let one process answer another's system calls";
+    *advice = "kernel.yama.ptrace_scope must be 2 or less";
+    if (number_in("/proc/sys/kernel/yama/ptrace_scope") > 2)
+        return "this host lets no process read another's memory";
+    return NULL;
 }

@@ -15,5 +15,8 @@ bool host_can_change_identity(void); // CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN
 // True if the host has a feature in at least that version (0: any). *found says what it has, for the report.
 bool host_has(enum feature, uint64_t version, const char **found);
 
+// NULL, or what this host lacks for calls to be made in the command's place (seccomp_unotify(2)), and what to do about it.
+const char *host_lacks_for_broker(const char **advice);
+
 // Records that namespaces could not be made, and why this host may be so, with what to do about it. Returns -1.
 int fail_for_namespaces(struct failure *, int error, const char *what);

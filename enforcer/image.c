@@ -6,18 +6,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sha2.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "enforcer/clock.h"
-#include "enforcer/kernel.h"
+#include "enforcer/helper.h"
 #include "enforcer/scoped.h"
 #include "enforcer/view_source.h"
 
@@ -133,46 +131,6 @@ static void remove_leftovers(int cache)
         closedir(entries);
 }
 
-// sbximage: may read programs and libraries, and write beneath its working folder.
-static _Noreturn void unpack(pid_t parent, int archive, int folder, int errors)
-{
-    static const struct landlock_ruleset handled = {.handled_access_fs = (1ULL << 13) - 1};
-    char own[PATH_MAX];
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) // it died before that counted
-        _exit(126);
-    ssize_t length = readlink("/proc/self/exe", own, sizeof own - sizeof "sbximage");
-    while (length > 0 && own[length - 1] != '/')
-        length--;
-    strcpy(own + (length > 0 ? length : 0), "sbximage");
-    if (fchdir(folder) != 0 || dup2(archive, 0) < 0 || dup2(errors, 1) < 0 || dup2(errors, 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        _exit(126);
-    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, 8, 0);
-    if (ruleset >= 0) { // where the kernel has none, its own care has to do
-        static const struct {
-            const char *path;
-            uint64_t rights;
-        } rules[] = {{".", (1ULL << 13) - 1}, {"/", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE}};
-        for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-            int fd = open(rules[i].path, O_PATH | O_CLOEXEC);
-            struct landlock_path_beneath_attr rule = {.allowed_access = rules[i].rights, .parent_fd = fd};
-            if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
-                _exit(126);
-        }
-        if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
-            _exit(126);
-    }
-    char *const arguments[] = {"sbximage", NULL}, *const environment[] = {NULL};
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (own[0] == '/')
-        execve(own, arguments, environment);
-    execve("/usr/bin/sbximage", arguments, environment);
-    _exit(127);
-}
-
 // Unpacks into a new folder, which gets its name when it is whole.
 static int fill(int cache, int archive, const char *hash, const char *shown, uint32_t rule, struct failure *failure)
 {
@@ -193,7 +151,7 @@ static int fill(int cache, int archive, const char *hash, const char *shown, uin
     }
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        unpack(parent, archive, folder, ends[1]);
+        helper_run(&(struct helper){.name = "sbximage", .parent = parent, .folder = folder, .fds = (int[]){archive, ends[1], ends[1]}, .count = 3});
     close(ends[1]);
     size_t length = 0;
     for (ssize_t n; pid > 0 && (n = read(ends[0], said + length, sizeof said - 1 - length)) != 0;) {

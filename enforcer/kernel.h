@@ -6,6 +6,7 @@
 #include <linux/landlock.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +18,13 @@
 #define LANDLOCK_NET_CONNECT_TCP (1ULL << 1)
 #define LANDLOCK_SCOPES ((1ULL << 0) | (1ULL << 1)) // ABI 6: abstract unix sockets, signals
 enum { LANDLOCK_RULE_PORT = 2 };                    // ABI 4: LANDLOCK_RULE_NET_PORT
+
+enum { PIDFD_OF_THREAD = 0200 };                    // PIDFD_THREAD, Linux 6.9
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS // Linux 6.6: the answer wakes its caller on this processor
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
 
 struct landlock_ruleset { // struct landlock_ruleset_attr of ABI 6
     uint64_t handled_access_fs, handled_access_net, scoped;

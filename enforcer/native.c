@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "enforcer/broker.h"
 #include "enforcer/cgroup.h"
 #include "enforcer/changes.h"
 #include "enforcer/clock.h"
@@ -54,7 +55,7 @@ static int check_standard(struct failure *failure)
 
 static int make_pipes(struct native *native, bool changes, struct failure *failure)
 {
-    bool made = pipe2(native->lifeline, O_CLOEXEC) == 0;
+    bool made = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, native->lifeline) == 0;
     int sides[2];
     if (changes && made && (made = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sides) == 0)) {
         native->changes = sides[0];
@@ -120,7 +121,7 @@ struct native *native_begin(struct arena *arena, bool shared, bool changes)
                               .streams = {-1, -1},
                               .changes = -1,
                               .init = -1,
-                              .sandbox = {.output = {-1, -1}, .changes = -1}};
+                              .sandbox = {.output = {-1, -1}, .changes = -1, .board.listener = -1}};
     struct failure *failure = &native->begin_failure;
     block_signals(native);
     native->sandbox.view = &native->view;
@@ -169,7 +170,7 @@ static int set_going(struct native *native, const struct run *run, struct failur
     }
     if (cgroup_add(&native->cgroup, native->pid, failure) || guards_keep(&native->guards, native->init, failure))
         return -1;
-    return write(native->lifeline[1], "", 1) != 1 ? fail(failure, NO_RULE, errno, "cannot tell the sandbox to start") : 0;
+    return send(native->lifeline[1], "", 1, MSG_NOSIGNAL) != 1 ? fail(failure, NO_RULE, errno, "cannot tell the sandbox to start") : 0;
 }
 
 static void kill_and_reap(struct native *native, struct rusage *usage)
@@ -236,7 +237,11 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     struct rusage usage = {0};
     enum ended reason = ENDED_NOT_SET_UP;
     *outcome = (struct outcome){.ended = ENDED_NOT_SET_UP};
-    if (set_going(native, run, failure) == 0) {
+    struct broker *broker = NULL;
+    struct broker_settings settings = {run->plan, &run->claims->network, &native->identity, run->events, native->lifeline[1]};
+    bool brokered = run->plan->broker && !run->probes;
+    if (brokered && !(broker = broker_new(&settings, failure))) {
+    } else if (set_going(native, run, failure) == 0) {
         struct watched watched = {
             .init = native->init,
             .bounds = &run->claims->bounds,
@@ -244,6 +249,8 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .memory_is_file = native->cgroup.events_is_file,
             .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
             .signals = &native->signals,
+            .begin = broker ? broker_add : NULL,
+            .context = broker,
         };
         if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;
@@ -251,6 +258,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
         *failure = native->sandbox.board.failure; // what init said tells more than that it was not there
     }
     kill_and_reap(native, &usage);
+    broker_free(broker);
     close_scoped(&native->sandbox.changes);
     native->sandbox.changes = -1;
     if (run->changes && !changes_write(run->changes, &native->view, native->changes))

@@ -2,39 +2,22 @@
 #include "enforcer/network.h"
 
 #include <errno.h>
+#include <linux/ipv6.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "enforcer/destination.h"
 #include "enforcer/host.h"
 #include "enforcer/kernel.h"
 #include "enforcer/scoped.h"
 
-static bool in_box(const struct plan_net *entry, const struct net_point *point)
-{
-    return net_set_contains(&(struct net_set){(struct net_box *)&entry->box, 1}, point);
-}
-
-// The policy function, on the plan: an exception belongs to the deny rule that it follows.
 static bool allowed(const struct plan *plan, const struct net_point *point)
 {
-    bool any = false;
-    for (size_t i = 0; i < plan->net_count; i++) {
-        const struct plan_net *entry = &plan->net[i];
-        if (entry->exception || !in_box(entry, point))
-            continue;
-        if (!entry->deny) {
-            any = true;
-            continue;
-        }
-        bool spared = false;
-        for (size_t k = 0; k < plan->net_count && !spared; k++)
-            spared = plan->net[k].exception && plan->net[k].rule == entry->rule && in_box(&plan->net[k], point);
-        if (!spared)
-            return false;
-    }
-    return any;
+    uint32_t rule;
+    return network_allows(plan, point, &rule);
 }
 
 static net_address loopback_v4(void)
@@ -44,12 +27,6 @@ static net_address loopback_v4(void)
 static net_address loopback_v6(void)
 {
     return net_prefix_first(&net_loopback_v6);
-}
-
-static bool is_loopback(const struct net_box *box)
-{
-    return box->place == NET_ADDRESS && ((box->first >= net_prefix_first(&net_loopback_v4) && box->last <= net_prefix_last(&net_loopback_v4)) ||
-                                         (box->first == loopback_v6() && box->last == loopback_v6()));
 }
 
 static int refuse(const struct plan_net *entry, const char *what, const char *advice, struct failure *failure)
@@ -148,14 +125,21 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
         const struct plan_net *entry = &plan->net[i];
         if (entry->deny)
             continue; // nothing is reachable but what is allowed
-        if (entry->box.place == NET_UNIX)
-            return refuse(entry, "rules on unix sockets", "leave the rule away; pairs of sockets and pipes need none", failure);
-        if (!is_loopback(&entry->box))
-            return refuse(entry, "connections out of the sandbox", "only `loopback`, the sandbox's own, can be allowed so far", failure);
+        if (!net_box_is_loopback(&entry->box) && !plan->broker)
+            return refuse(entry, "connections out of the sandbox under a plan without a broker", "let sbxc make the plan", failure);
         allow = entry;
     }
     if (!allow)
         return 0;
+    if (plan->broker) { // keeps every rule, as no call on an address is the command's own
+        const char *advice, *why = host_lacks_for_broker(&advice);
+        if (why)
+            return fail_with_advice(failure, allow->rule, 0, advice, "connections can't be made for the sandbox: %s", why);
+        network->brokered = network->loopback = true;
+        if (plan_has_names(plan))
+            resolvers_read(&network->resolvers);
+        return 0;
+    }
     static const unsigned protocols[] = {PROTOCOL_TCP, PROTOCOL_UDP};
     static const char *const partly = "part of the loopback network can't be kept apart from the rest: write `loopback`";
     int start = -1;
@@ -194,6 +178,27 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
     return 0;
 }
 
+// Addresses of the host's resolvers. One that can't be had is not there to be asked.
+static void add_addresses(const struct network *network)
+{
+    closing_fd int four = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), six = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    for (size_t i = 0; i < network->resolvers.count; i++) {
+        net_address address = network->resolvers.list[i];
+        bool is_four = address >> 32 == 0xFFFF;
+        struct ifreq request = {0};
+        struct sockaddr_in *at = (void *)&request.ifr_addr;
+        struct in6_ifreq request6 = {.ifr6_prefixlen = 128, .ifr6_ifindex = 1}; // lo is the first interface of a namespace
+        snprintf(request.ifr_name, sizeof request.ifr_name, "lo:%zu", i);
+        *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl((uint32_t)address)};
+        for (int byte = 15; byte >= 0; byte--, address >>= 8)
+            request6.ifr6_addr.s6_addr[byte] = (uint8_t)address;
+        if (!is_four)
+            ioctl(six, SIOCSIFADDR, &request6);
+        else if (ntohl(at->sin_addr.s_addr) >> 24 != 127)
+            ioctl(four, SIOCSIFADDR, &request);
+    }
+}
+
 int network_apply(const struct network *network, struct failure *failure)
 {
     if (!network->loopback)
@@ -202,6 +207,7 @@ int network_apply(const struct network *network, struct failure *failure)
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0)
         return fail(failure, NO_RULE, errno, "cannot bring the sandbox's own loopback up");
+    add_addresses(network);
     char text[8];
     int length = snprintf(text, sizeof text, "%u", network->port_start);
     closing_fd int start = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);

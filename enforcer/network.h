@@ -1,16 +1,19 @@
 // The sandbox's network: an empty namespace of its own, and in it, when rules ask for it, a loopback of its own.
 //
-// Nothing in that namespace routes anywhere. So what is enforced here are rules about the sandbox talking to itself: which ports. The
+// Nothing in that namespace routes anywhere. Where a rule allows more than the sandbox talking to itself, the broker makes each connection
+// (broker.h), and keeps the rules on this network too. Else what is enforced here are rules about which ports. The
 // namespace keeps programs off the ports below a number (ip_unprivileged_port_start, ip-sysctl.rst) and Landlock keeps sets of tcp
 // ports (ABI 4). Anything else is refused.
 #pragma once
 
-#include "enforcer/failure.h"
+#include "enforcer/names.h"
 
 enum { NETWORK_PORTS_MOST = 1024 }; // that one policy may name one by one
 
 struct network {
     bool loopback;       // bring it up
+    bool brokered;       // the broker keeps the rules
+    struct resolvers resolvers; // where names are asked for; none: they are not resolved
     uint16_t port_start; // the smallest port a program may bind
     uint64_t tcp_rights; // Landlock's rights on tcp ports that are handled at all: denied but for the ports below
     struct network_port {

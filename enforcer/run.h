@@ -17,6 +17,7 @@ struct run {
     uint64_t started;            // monotonic nanoseconds, when sbxrun started
     const struct probes *probes; // tried in place of the command; NULL: the command runs
     FILE *changes;               // where what differs in overlays is written; NULL: nowhere
+    struct events *events;       // what the broker allows and denies
 };
 
 enum ended {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/json.h"
+#include "enforcer/events.h"
 
 static const char *const ended_names[] = {
     [ENDED_NOT_SET_UP] = "not set up",   [ENDED_NOT_EXECUTED] = "not executed", [ENDED_EXITED] = "exited",       [ENDED_SIGNALED] = "signaled",
@@ -58,6 +59,8 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
     json_close(w, '}');
     json_member_number(w, "outside_user", (uint64_t)outcome->outside_user);
     write_usage(w, outcome);
+    json_key(w, "destinations");
+    events_write(w, run->events);
     json_key(w, "degraded");
     json_open(w, '[');
     for (size_t i = 0; i < run->claims->degraded_count; i++) {

@@ -1,7 +1,9 @@
 // The inside: the first process of the sandbox, and the command's until its exec.
 #include "enforcer/sandbox.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
@@ -13,10 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "enforcer/broker.h"
 #include "enforcer/changes.h"
 #include "enforcer/clock.h"
+#include "enforcer/handover.h"
 #include "enforcer/host.h"
 #include "enforcer/landlock.h"
+#include "enforcer/names.h"
 #include "enforcer/scoped.h"
 
 static _Noreturn void give_up(struct sandbox *sandbox)
@@ -106,8 +111,16 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
         give_up(sandbox);
     }
     board->ready = clock_now();
-    if (sandbox_lock_in(sandbox, ruleset, true, &board->failure))
+    bool brokered = sandbox->run->plan->broker;
+    if (sandbox_lock_in(sandbox, ruleset, !brokered, &board->failure))
         give_up(sandbox);
+    if (brokered) {
+        board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &sandbox->filter);
+        if (board->listener < 0) {
+            fail(&board->failure, NO_RULE, errno, "cannot load the filter of system calls with a listener");
+            give_up(sandbox);
+        }
+    }
     execve(command, sandbox->run->argv, sandbox->run->environment);
     board->exec_error = errno;
     _exit(126);
@@ -149,6 +162,42 @@ static _Noreturn void reap(struct sandbox *sandbox, pid_t command)
     }
 }
 
+// A socket at which names are asked for; -1 and errno.
+static int name_socket(net_address address, int type)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(NAMES_PORT), .sin_addr.s_addr = htonl((uint32_t)address)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(NAMES_PORT)};
+    bool is_four = address >> 32 == 0xFFFF;
+    for (int byte = 15; byte >= 0; byte--, address >>= 8)
+        six.sin6_addr.s6_addr[byte] = (uint8_t)address;
+    closing_fd int fd = socket(is_four ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six, is_four ? sizeof four : sizeof six) != 0 ||
+        (type == SOCK_STREAM && listen(fd, 64) != 0))
+        return -1;
+    return take_fd(fd);
+}
+
+// What the broker works on: the view, for the paths of unix sockets, and the sockets at which names are asked for.
+static int hand_over_root(struct sandbox *sandbox, struct failure *failure)
+{
+    const struct resolvers *resolvers = &sandbox->run->claims->network.resolvers;
+    int fds[1 + 2 * RESOLVERS_MOST] = {open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)}, count = 1;
+    if (fds[0] < 0)
+        return fail(failure, NO_RULE, errno, "cannot open the root of the view");
+    for (size_t i = 0; i < resolvers->count; i++)
+        for (int kind = 0; kind < 2; kind++) {
+            int fd = name_socket(resolvers->list[i], kind ? SOCK_STREAM : SOCK_DGRAM);
+            if (fd >= 0)
+                fds[count++] = fd;
+            else if (i == 0)
+                return fail(failure, NO_RULE, errno, "cannot answer for names inside the sandbox");
+        }
+    int sent = handover_send(sandbox->lifeline, HANDED_ROOT, fds, count), error = errno;
+    while (count)
+        close(fds[--count]);
+    return sent == 0 ? 0 : fail(failure, NO_RULE, error, "cannot hand over the root of the view");
+}
+
 static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure)
 {
     const struct run *run;
@@ -178,6 +227,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (network_apply(&run->claims->network, failure) || (sandbox->opens_view && view_open(sandbox->view, -1, failure)) || view_enter(sandbox->view, failure))
         return -1;
     umask(caller);
+    if (run->plan->broker && hand_over_root(sandbox, failure))
+        return -1;
     if (sandbox->changes >= 0 && changes_send(sandbox->view, sandbox->changes, failure))
         return -1;
     *ruleset = -1;
@@ -199,11 +250,18 @@ void sandbox_main(struct sandbox *sandbox)
         fail(failure, NO_RULE, errno, "cannot hide the sandbox's first process");
         give_up(sandbox);
     }
-    pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL); // fork() takes locks
+    // Where the filter has a listener, this process shares its descriptors with the command and waits for its exec, to hand it over: of the
+    // calls that it takes the command can't make one, and after its exec it has no such descriptor. (fork() takes locks.)
+    bool brokered = sandbox->run->plan->broker && !sandbox->run->probes;
+    pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD | (brokered ? CLONE_VFORK | CLONE_FILES : 0), NULL, NULL, NULL, NULL);
     if (command == 0)
         run_command(sandbox, ruleset);
     if (command < 0) {
         fail(failure, NO_RULE, errno, "cannot start the command's process");
+        give_up(sandbox);
+    }
+    if (brokered && sandbox->board.listener >= 0 && handover_send(sandbox->lifeline, HANDED_LISTENER, &sandbox->board.listener, 1) != 0) {
+        fail(failure, NO_RULE, errno, "cannot hand over the calls that are the broker's");
         give_up(sandbox);
     }
     close_range(0, ~0U, 0);

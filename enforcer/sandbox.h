@@ -18,6 +18,7 @@ struct board { // shared between supervisor, init and the command until its exec
     bool command_ended;
     int command_status; // as waitpid(2) gives it
     uint64_t ready;     // monotonic nanoseconds, just before exec
+    int listener;       // of the command's filter, in the table of descriptors that it shares with init until its exec; -1
 };
 
 struct sandbox { // all that the inside needs; it lies where both sides see it, and the supervisor fills it in before it says go
@@ -26,7 +27,8 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     const struct identity *identity;
     struct sock_fprog filter;
     struct board board;
-    int lifeline;         // read end: a byte when the supervisor has done its part, end of file when it is gone
+    int lifeline;         // a socket of packets: a byte comes when the supervisor has done its part, end of file when it is gone; what the
+                          // broker needs goes the other way (broker.h)
     bool opens_view;      // the inside opens the host's files, as an ordinary user's
     int output[2];        // write ends that may become standard output and standard error
     bool has_output;      // they do

@@ -13,6 +13,7 @@
 #include "compiler/why.h"
 #include "enforcer/clock.h"
 #include "enforcer/dry_run.h"
+#include "enforcer/events.h"
 #include "enforcer/live.h"
 #include "enforcer/run_report.h"
 #include "enforcer/scoped.h"
@@ -31,7 +32,7 @@ static const struct driver {
 struct options {
     struct driver_options compile;
     const struct driver *driver;
-    const char *policy, *report, *changes, *layers;
+    const char *policy, *report, *changes, *events, *layers;
     bool strict, dry_run, live;
     char **command; // NULL: the policy's own
 };
@@ -184,12 +185,18 @@ static int run_plan(struct plan *plan, const struct live *live, const struct opt
     free(cwd);
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
     run->changes = options->changes && !options->dry_run ? fopen(options->changes, "we") : NULL;
+    FILE *stream = options->events && !options->dry_run ? fopen(options->events, "we") : NULL;
+    run->events = events_new(plan, stream);
     if (!run->argv[0] && !live)
         fail_with_advice(&failure, NO_RULE, 0, "give one after `--`", "the policy has no command");
     else if (options->report && !report)
         fail(&failure, NO_RULE, errno, "cannot write the report %s", options->report);
     else if (options->changes && !options->dry_run && !run->changes)
         fail(&failure, NO_RULE, errno, "cannot write the changes to %s", options->changes);
+    else if (options->events && !options->dry_run && !stream)
+        fail(&failure, NO_RULE, errno, "cannot write events to %s", options->events);
+    else if (!run->events)
+        fail(&failure, NO_RULE, ENOMEM, "cannot keep events");
     else if (claim_plan(plan, options->strict, claims, &failure) == 0 && (live || check_command(run, &failure) == 0) && begun)
         options->driver->run(begun, run, &outcome, &failure);
     if (options->dry_run && run->argv[0])
@@ -197,6 +204,10 @@ static int run_plan(struct plan *plan, const struct live *live, const struct opt
     if (live && outcome.ended == ENDED_EXITED)
         outcome.value = !live_report(stdout, live);
     int status = options->dry_run && !failure.what[0] ? 0 : status_of(run, &outcome, &failure);
+    events_end(run->events);
+    events_print(stderr, run->events);
+    if (stream && (ferror(stream) || fclose(stream) != 0))
+        fprintf(stderr, "sbxrun: not all events could be written to %s\n", options->events);
     if (run->changes && (fclose(run->changes) != 0 || outcome.changes_unwritten))
         fprintf(stderr, "sbxrun: the changes could not be written to %s: %s\n", options->changes,
                 strerror(outcome.changes_unwritten ? outcome.changes_unwritten : errno));
@@ -206,6 +217,7 @@ static int run_plan(struct plan *plan, const struct live *live, const struct opt
         if (fclose(report) != 0 || !written)
             fprintf(stderr, "sbxrun: the report %s could not be written: %s\n", options->report, strerror(errno));
     }
+    events_free(run->events);
     return status;
 }
 
@@ -292,6 +304,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_LAYERS: options->layers = optarg; break;
         case OPTION_REPORT: options->report = optarg; break;
         case OPTION_CHANGES: options->changes = optarg; break;
+        case OPTION_EVENTS: options->events = optarg; break;
         case OPTION_VERSION: puts("sbxrun " SBX_VERSION ", edition 1"); exit(0);
         case OPTION_HELP: print_help(); exit(0);
         default: return "that option is not known, or lacks its value";
@@ -301,8 +314,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     options->policy = argv[optind];
     if (optind + 1 < argc && strcmp(argv[optind + 1], "--") != 0)
         return "the command stands after `--`";
-    if (options->changes && (options->live || options->layers))
-        return "--changes belongs to a run";
+    if ((options->changes || options->events) && (options->live || options->layers))
+        return "--changes and --events belong to a run";
     if ((options->live || options->layers) && (options->dry_run || is_plan_file(options->policy) || optind + 1 < argc))
         return "--live and --layers take a .sbx file, and neither --dry-run nor a command";
     if (optind + 2 < argc)

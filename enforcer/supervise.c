@@ -163,7 +163,7 @@ static void stream_readable(struct supervisor *s, struct watch *source, uint32_t
 
 static int add_stream(struct supervisor *s, struct stream *stream, int from, int to, struct output *output)
 {
-    *stream = (struct stream){.from = {from, stream_readable}, .to = {to, stream_writable}, .output = output};
+    *stream = (struct stream){.from = {from, stream_readable, NULL}, .to = {to, stream_writable, NULL}, .output = output};
     if (from < 0)
         return 0;
     if (supervisor_add(s, &stream->from, EPOLLIN))
@@ -183,8 +183,8 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
     closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
     closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
     struct supervisor s = {.loop = loop, .init = watched->init, .reason = ENDED_EXITED};
-    struct watch init = {watched->init, init_ended}, signal = {signals, signal_came}, lifetime = {-1, lifetime_over},
-                 memory = {watched->memory_events, watched->memory_is_file ? memory_changed : memory_ran_out};
+    struct watch init = {watched->init, init_ended, NULL}, signal = {signals, signal_came, NULL}, lifetime = {-1, lifetime_over, NULL},
+                 memory = {watched->memory_events, watched->memory_is_file ? memory_changed : memory_ran_out, NULL};
     struct output output = {watched->bounds->output};
     if (loop < 0 || signals < 0 || supervisor_add(&s, &init, EPOLLIN) || supervisor_add(&s, &signal, EPOLLIN))
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox");
@@ -201,6 +201,8 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
     error_copy = watched->streams[1] >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
     if (add_stream(&s, &streams[0], watched->streams[0], STDOUT_FILENO, &output) || add_stream(&s, &streams[1], watched->streams[1], error_copy, &output))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
+    if (watched->begin && watched->begin(&s, watched->context))
+        return fail(failure, NO_RULE, errno, "cannot watch over the sandbox's connections");
     while (!s.over || s.streams_open) {
         struct epoll_event events[8];
         int count = epoll_wait(loop, events, 8, -1);

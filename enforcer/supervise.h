@@ -19,6 +19,7 @@ struct supervisor {
 struct watch {
     int fd; // owned by whoever adds it
     void (*ready)(struct supervisor *, struct watch *, uint32_t events);
+    void *context; // of `ready`
 };
 
 int supervisor_add(struct supervisor *, struct watch *, uint32_t events);
@@ -31,6 +32,8 @@ struct watched {
     bool memory_is_file;     // memory.events of cgroup v2, else an eventfd
     int streams[2];          // read ends of the command's output, or -1; supervise closes them
     const sigset_t *signals; // blocked; passed on to the command
+    int (*begin)(struct supervisor *, void *context); // adds more sources: 0, or -1 and errno; NULL
+    void *context;
 };
 
 // Runs the loop. Returns why it ended, as far as the supervisor had to do with it (else ENDED_EXITED), or -1 and the failure.

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/broker.h"
 #include "compiler/call_code.h"
 #include "compiler/cbpf.h"
 #include "compiler/driver.h"
@@ -107,6 +108,14 @@ static inline void words_of(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint3
 static inline uint32_t action_of(struct verdict verdict)
 {
     return verdict.allowed ? SECCOMP_ALLOW : verdict.killed ? SECCOMP_KILL : SECCOMP_ERRNO | (uint32_t)verdict.error;
+}
+
+// What the loaded filter returns for a call: what the policy says, or what the broker takes of it.
+static inline uint32_t wanted_of(const struct policy *policy, const struct operation_point *point)
+{
+    int call = syscall_by_number(point->arch, point->number);
+    uint32_t action = action_of(policy_verdict(policy, point));
+    return call < 0 ? action : broker_answer(policy_broker(policy), (size_t)call, point->arguments, action);
 }
 
 // A policy's filter as it is loaded.

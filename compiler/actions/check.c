@@ -25,13 +25,22 @@ struct checks {
     size_t next; // to be taken by a thread
 };
 
-// Checks one policy: its meaning, its obligations, the filters it would give.
-static void check_policy(const struct options *options, struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
+struct judged { // a policy that is right but for the proof of its filters
+    struct policy *policy;
+    struct plan *plan;
+    struct judged *next;
+};
+
+// Checks one policy: its meaning and its obligations. The proof comes when all of the file is right, for it takes far longer.
+static void check_policy(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values, struct judged **judged)
 {
     struct policy *policy = policy_build(compilation, decl, values);
     struct plan *plan = policy ? driver_judge(policy) : NULL;
-    if (plan && !options->no_proof)
-        prove_filters(policy, plan->filters);
+    if (!plan)
+        return;
+    struct judged *one = NEW(compilation->arena, struct judged);
+    *one = (struct judged){policy, plan, *judged};
+    *judged = one;
 }
 
 static bool is_changed(const struct compilation *compilation, const struct map *changed)
@@ -56,16 +65,19 @@ static struct checked check_file(const struct checks *checks, const char *path)
     }
     if (!module || compilation->diagnostics.errors)
         return result;
+    struct judged *judged = NULL;
     bool one = options->driver.policy || options->driver.value_count;
     struct policy_decl *chosen = one ? driver_select(compilation, module, &options->driver) : NULL;
     struct expr **values = chosen ? driver_values(compilation, chosen, &options->driver, &result.problem) : NULL;
     if (values)
-        check_policy(options, compilation, chosen, values);
+        check_policy(compilation, chosen, values, &judged);
     for (struct policy_decl *decl = module->policies; decl && !one; decl = decl->next)
         if (policy_decl_is_whole(decl))
-            check_policy(options, compilation, decl, NULL);
+            check_policy(compilation, decl, NULL, &judged);
     for (struct group_decl *group = module->groups; group; group = group->next)
         group_find(compilation, module, group->name.text);
+    for (; judged && !options->no_proof && !compilation->diagnostics.errors; judged = judged->next)
+        prove_filters(judged->policy, judged->plan->filters);
     return result;
 }
 

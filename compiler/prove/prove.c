@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/broker.h"
 #include "compiler/prove/z3.h"
 #include "compiler/search.h"
 
@@ -15,6 +16,7 @@ struct prover {
     Z3_context context;
     const struct policy *policy;
     enum arch arch;
+    unsigned broker; // compiler/broker.h
     Z3_sort word, argument;
     Z3_ast data[SECCOMP_DATA / 4];       // struct seccomp_data as a filter loads it
     Z3_ast arguments[SYSCALL_ARGUMENTS]; // and as a policy sees it
@@ -91,7 +93,9 @@ static uint32_t answer_to(const struct prover *p, uint32_t audit, const struct o
     if (audit != arch_audit[p->arch])
         return SECCOMP_KILL;
     struct verdict verdict = policy_verdict(p->policy, point);
-    return verdict.allowed ? SECCOMP_ALLOW : verdict.killed ? SECCOMP_KILL : SECCOMP_ERRNO | (uint32_t)verdict.error;
+    uint32_t action = verdict.allowed ? SECCOMP_ALLOW : verdict.killed ? SECCOMP_KILL : SECCOMP_ERRNO | (uint32_t)verdict.error;
+    int call = syscall_by_number(p->arch, point->number);
+    return call < 0 ? action : broker_answer(p->broker, (size_t)call, point->arguments, action);
 }
 
 static bool is_conditional(const struct prover *p, int call)
@@ -99,7 +103,21 @@ static bool is_conditional(const struct prover *p, int call)
     for (const struct call_rule *entry = call < 0 ? NULL : p->policy->calls[call]; entry; entry = entry->next)
         if (applies(entry->match, p->arch) && (entry->match->tests[p->arch] || applies(entry->except, p->arch)))
             return true;
-    return false;
+    int unless_null;
+    return call >= 0 && broker_takes(p->broker, (size_t)call, &unless_null) && unless_null >= 0;
+}
+
+// What a call gets where an allow holds.
+static Z3_ast allowed_formula(struct prover *p, size_t call)
+{
+    int unless_null;
+    Z3_ast allow = word_value(p, SECCOMP_ALLOW);
+    if (!broker_takes(p->broker, call, &unless_null))
+        return allow;
+    Z3_ast broker = word_value(p, SECCOMP_NOTIFY);
+    if (unless_null < 0)
+        return broker;
+    return p->z3.mk_ite(p->context, p->z3.mk_eq(p->context, p->arguments[unless_null], p->z3.mk_unsigned_int64(p->context, 0, p->argument)), allow, broker);
 }
 
 // What a call gets under its conditions: the first deny in the language's order that holds, else what the allows say, else the rest.
@@ -121,7 +139,7 @@ static Z3_ast call_formula(struct prover *p, int call)
     }
     Z3_ast answer = word_value(p, policy_fallback(p->policy, (size_t)call));
     if (denies && allows)
-        answer = p->z3.mk_ite(p->context, p->z3.mk_or(p->context, (unsigned)allow_count, allows), word_value(p, SECCOMP_ALLOW), answer);
+        answer = p->z3.mk_ite(p->context, p->z3.mk_or(p->context, (unsigned)allow_count, allows), allowed_formula(p, (size_t)call), answer);
     else
         p->failure = "memory ran out";
     if (denies)
@@ -247,6 +265,7 @@ struct prover *prover_new(const struct policy *policy, enum arch arch, const cha
     p->z3.del_config(config);
     p->z3.set_error_handler(p->context, note_failure);
     p->policy = policy;
+    p->broker = policy_broker(policy);
     p->arch = arch;
     p->word = p->z3.mk_bv_sort(p->context, BITS);
     p->argument = p->z3.mk_bv_sort(p->context, 2 * BITS);
@@ -348,6 +367,8 @@ static const char *answer_text(struct arena *arena, uint32_t answer)
     const char *name = errno_name((int)(answer & 0xFFFF));
     if (answer == SECCOMP_ALLOW || answer == SECCOMP_KILL)
         return answer == SECCOMP_ALLOW ? "allows it" : "kills for it";
+    if (answer == SECCOMP_NOTIFY)
+        return "hands it to the broker";
     if ((answer & ~0xFFFFu) == SECCOMP_ERRNO && name)
         return str_format(arena, "denies it with %s", name).text;
     return str_format(arena, "answers 0x%x", answer).text;

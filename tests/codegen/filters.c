@@ -53,7 +53,7 @@ static void compare(const struct policy *policy, const struct bpf_program *progr
 {
     struct operation_point point = {.domain = DOMAIN_CALLS, .arch = arch, .number = number};
     memcpy(point.arguments, arguments, sizeof point.arguments);
-    uint32_t want = audit == arch_audit[arch] ? action_of(policy_verdict(policy, &point)) : SECCOMP_KILL, words[SECCOMP_WORDS];
+    uint32_t want = audit == arch_audit[arch] ? wanted_of(policy, &point) : SECCOMP_KILL, words[SECCOMP_WORDS];
     words_of(words, audit, number, arguments);
     unsigned steps = 0;
     uint32_t got = cbpf_run(program, words, &steps);

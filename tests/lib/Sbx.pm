@@ -16,7 +16,7 @@ our $build = $ENV{SBX_BUILD} || "$root/build";
 our ($sbxc, $sbxrun) = ("$build/sbxc", "$build/sbxrun");
 if ($> == 0) { # the ordinary user may not reach a checkout of root's
     my $public = folder();
-    system('cp', $sbxrun, "$build/sbximage", $public);
+    system('cp', $sbxrun, "$build/sbximage", "$build/sbxnames", $public);
     $sbxrun = "$public/sbxrun";
 }
 

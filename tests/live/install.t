@@ -8,7 +8,7 @@ use Sbx;
 use Test::More;
 
 my $dir = folder();
-my @make = ({ env => { MAKEFLAGS => '', SANITIZE => '' } }, 'make', '-C', $root, '-o', "$build/sbxc", '-o', "$build/sbxrun", '-o', "$build/sbximage", "BUILD=$build", "DESTDIR=$dir", 'PREFIX=/opt/sbx'); # -o: as they are
+my @make = ({ env => { MAKEFLAGS => '', SANITIZE => '' } }, 'make', '-C', $root, '-o', "$build/sbxc", '-o', "$build/sbxrun", '-o', "$build/sbximage", '-o', "$build/sbxnames", "BUILD=$build", "DESTDIR=$dir", 'PREFIX=/opt/sbx'); # -o: as they are
 is run(@make, 'install')->{status}, 0, 'make install';
 spew("$dir/p.sbx", "sbx 1;\nimport std.shell;\npolicy p { use std.shell; }\n");
 is run("$dir/opt/sbx/bin/sbxc", '--check', "$dir/p.sbx")->{status}, 0, 'sbxc works from there, with the library';

@@ -63,7 +63,7 @@ for my $user (users()) {
     else { like $out, qr/this host's kernel can't enforce single ports \(p\.sbx:6.*\n.*ABI 4/, "$name: single ports are refused where Landlock does not know them" }
 
     # What nothing enforces is refused, with its line.
-    for my $rule ('allow connect tcp "example.com":443', 'allow connect 10.0.0.0/8', 'allow connect tcp 127.0.0.1:80', 'allow connect tcp host-loopback:80', 'allow connect unix "/run/x"', 'allow listen tcp [::]/0',
+    for my $rule ('allow connect tcp 127.0.0.1:80',
         'allow connect udp loopback:53', 'allow bind, connect udp loopback:{53, 80}', 'allow bind, connect tcp loopback:1..40000', 'allow bind, connect tcp loopback:1000..65535; allow bind, connect udp loopback:2000..65535') {
         my $d = sandbox($user, "net {\n $rule;\n }");
         my $run = in_sandbox($user, $d, 'sh', '-c', 'echo RAN');

@@ -18,7 +18,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: P
 [ -n "$mirror" ] || { echo "make test-vm needs a Debian mirror among apt's sources (after apt-get update)" >&2; exit 1; }
 
 # The guest's root: what the tests need, no kernel.
-packages=perl,python3-minimal,libpython3-stdlib,libz3-4,libarchive13,apparmor
+packages=perl,python3-minimal,libpython3-stdlib,libz3-4,libarchive13,libldns3,iproute2,apparmor
 if [ "$(cat "$vm/root/.complete" 2>/dev/null)" != $packages ]; then
     echo "making the guest's root" >&2
     rm -rf "$vm/root"
@@ -83,7 +83,7 @@ chmod +x "$init/init"
 guest=$vm/root/srv/sbx
 rm -rf "$guest" && mkdir -p "$guest/build/tests/live" "$guest/build/tests/attacks"
 cp -r "$root/tests" "$root/lang" "$root/examples" "$root/stdlib-policies" "$guest/"
-cp "$build/sbxc" "$build/sbxrun" "$build/sbximage" "$guest/build/"
+cp "$build/sbxc" "$build/sbxrun" "$build/sbximage" "$build/sbxnames" "$guest/build/"
 cp "$build/tests/live/probe" "$build/tests/live/under" "$guest/build/tests/live/"
 cp "$build/tests/attacks/attack" "$guest/build/tests/attacks/"
 cat > "$vm/root/vm-init" <<X

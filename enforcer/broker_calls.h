@@ -1,0 +1,83 @@
+// What the parts of the broker share: one call that is being answered, and the state behind it.
+#pragma once
+
+#include <stddef.h>
+#include <sys/timerfd.h>
+
+#include "enforcer/broker.h"
+#include "enforcer/clock.h"
+#include "enforcer/destination.h"
+#include "enforcer/twin.h"
+
+struct message; // what the caller sends, in copies of ours
+
+struct attempt { // what a blocking caller waits for: a connection, or that a message can be sent
+    struct watch watch; // first; the socket, which is in its caller's place already
+    struct broker *broker;
+    struct notified call;
+    uint64_t cookie, until;  // of the socket; when its SO_SNDTIMEO runs out, 0: never
+    struct message *message; // NULL: a connection
+    bool done;
+    int error, given_up;
+    struct attempt *next;
+};
+
+struct late { // a message was sent when its caller had been interrupted: it will come again with the same call
+    int thread, number; // 0: unused
+    uint64_t arguments[6];
+    int64_t value;
+};
+
+struct stub;
+
+struct broker {
+    struct broker_settings settings;
+    struct supervisor *supervisor;
+    struct names *names; // NULL: no rule allows one
+    struct stub *stub;
+    int root; // of the view; O_PATH
+    struct watch listener, handover, timer;
+    struct attempt *attempts, *idle;
+    struct late late[16];
+    unsigned late_next;
+    struct bound *bound; // unix sockets
+    int sleepers;
+};
+
+struct brokered {
+    struct broker *broker;
+    struct notified notified;
+    int held; // the caller's socket
+    struct socket_kind kind;
+};
+
+void broker_denied(struct broker *, unsigned verb, unsigned protocol, const struct destination *, const struct decision *);
+void broker_allowed(struct broker *, unsigned verb, unsigned protocol, const struct destination *, const struct decision *);
+int broker_twin(struct brokered *, int *twin); // of the caller's socket; 0, or an errno
+int broker_to_host(struct brokered *);         // puts a twin in its place, not connected; 0, or an errno
+void broker_wait(struct brokered *, int fd, uint64_t cookie, struct message *); // takes fd and the message; answers in time
+void broker_sent(struct broker *, const struct notified *, int64_t value);       // answers a call that has had its effect
+unsigned protocol_of(const struct socket_kind *); // one of PROTOCOL_; 0: none that a rule can allow
+
+// The calls. Each answers.
+void broker_call_connect(struct brokered *);
+void broker_call_bind(struct brokered *);
+void broker_call_listen(struct brokered *);
+void broker_call_sendto(struct brokered *); // broker_messages.c
+void broker_call_sendmsg(struct brokered *);
+void broker_call_sendmmsg(struct brokered *);
+bool message_again(struct attempt *); // the socket may be ready: sends and answers; false: it is not
+void message_free(struct message *);
+
+// Unix sockets (broker_unix.c).
+void unix_connect(struct brokered *, struct destination *);
+void unix_bind(struct brokered *, struct destination *);
+void unix_listen(struct brokered *);
+void unix_end(struct broker *);
+int unix_reach(struct brokered *, struct destination *, int *place); // for connect and sending: makes the address lead there; 0, or an errno
+void outside_begin(const struct identity *);                        // from here to its end, sbxrun is to others who the command is
+void outside_end(const struct identity *);
+
+// Names (broker_names.c): the stub's sockets, which are taken.
+void stub_begin(struct broker *, const int *sockets, int count);
+void stub_end(struct broker *);

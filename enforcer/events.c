@@ -1,0 +1,140 @@
+// What a run was refused, and where it went.
+#include "enforcer/events.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "enforcer/failure.h"
+
+enum { TARGETS_MOST = 1000, SHOWN_MOST = 8 };
+
+struct target {
+    struct str operation; // owned
+    uint32_t rule;
+    bool denied;
+    uint64_t count;
+};
+
+struct events {
+    const struct plan *plan;
+    FILE *stream;
+    struct target *targets;
+    size_t count;
+    uint64_t others; // denials of targets past the most that are told apart
+};
+
+struct events *events_new(const struct plan *plan, FILE *stream)
+{
+    struct events *events = calloc(1, sizeof *events);
+    if (events)
+        *events = (struct events){.plan = plan, .stream = stream};
+    return events;
+}
+
+void events_free(struct events *events)
+{
+    for (size_t i = 0; events && i < events->count; i++)
+        free((char *)events->targets[i].operation.text);
+    if (events)
+        free(events->targets);
+    free(events);
+}
+
+static void write_target(struct json_writer *w, const struct events *events, const struct target *target, const char *event)
+{
+    json_open(w, '{');
+    json_member(w, "event", str_from(event));
+    json_member(w, "operation", target->operation);
+    if (target->rule < events->plan->rule_count)
+        json_member(w, "rule", rule_named(events->plan, target->rule));
+    json_member_number(w, "count", target->count);
+    json_close(w, '}');
+}
+
+static const char *event_name(const struct target *target)
+{
+    return target->denied ? "denied" : "allowed";
+}
+
+static void stream_line(const struct events *events, const struct target *target, const char *event)
+{
+    if (!events->stream)
+        return;
+    struct arena *arena = arena_new();
+    struct text text = {.arena = arena};
+    struct json_writer writer = {.text = &text, .depth = 1}; // all of it on one line
+    write_target(&writer, events, target, event);
+    fprintf(events->stream, "%.*s\n", (int)text.length, text.data);
+    fflush(events->stream);
+    arena_free(arena);
+}
+
+// A target is told when it is met first; how often, when all is over.
+static void note(struct events *events, struct str operation, uint32_t rule, bool denied)
+{
+    if (!events)
+        return;
+    for (size_t i = 0; i < events->count; i++)
+        if (events->targets[i].denied == denied && str_equal(events->targets[i].operation, operation)) {
+            events->targets[i].count++;
+            return;
+        }
+    struct target *larger = events->count < TARGETS_MOST ? realloc(events->targets, (events->count + 1) * sizeof *larger) : NULL;
+    char *copy = larger ? strndup(operation.text, operation.length) : NULL;
+    if (larger)
+        events->targets = larger;
+    if (!copy) {
+        events->others++;
+        return;
+    }
+    struct target *target = &events->targets[events->count++];
+    *target = (struct target){{copy, operation.length}, rule, denied, 1};
+    stream_line(events, target, event_name(target));
+}
+
+void events_end(struct events *events)
+{
+    for (size_t i = 0; events && i < events->count; i++)
+        stream_line(events, &events->targets[i], events->targets[i].denied ? "denied in all" : "allowed in all");
+}
+
+void event_denied(struct events *events, struct str operation, uint32_t rule)
+{
+    note(events, operation, rule, true);
+}
+
+void event_allowed(struct events *events, struct str operation, uint32_t rule)
+{
+    note(events, operation, rule, false);
+}
+
+void events_print(FILE *out, const struct events *events)
+{
+    size_t shown = 0, left = 0;
+    for (size_t i = 0; events && i < events->count; i++) {
+        const struct target *target = &events->targets[i];
+        if (!target->denied)
+            continue;
+        if (shown++ >= SHOWN_MOST) {
+            left++;
+            continue;
+        }
+        fprintf(out, "sbxrun: denied %.*s", STR_ARGS(target->operation));
+        if (target->count > 1)
+            fprintf(out, ", %llu times", (unsigned long long)target->count);
+        if (target->rule < events->plan->rule_count)
+            fprintf(out, " (%.*s)\n", STR_ARGS(rule_named(events->plan, target->rule)));
+        else
+            fprintf(out, ": no rule allows it\n        `net { allow %.*s; }` would\n", STR_ARGS(target->operation));
+    }
+    if (left || (events && events->others))
+        fprintf(out, "sbxrun: and denied %llu other things (--report lists them)\n", (unsigned long long)(left + events->others));
+}
+
+void events_write(struct json_writer *w, const struct events *events)
+{
+    json_open(w, '[');
+    for (size_t i = 0; events && i < events->count; i++)
+        write_target(w, events, &events->targets[i], event_name(&events->targets[i]));
+    json_close(w, ']');
+}

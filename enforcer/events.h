@@ -1,0 +1,24 @@
+// What a run was refused, and where it went: each target once, with a count; as lines of JSON while it happens (`--events FILE`), in the
+// report, and at the end for a person.
+#pragma once
+
+#include <stdio.h>
+
+#include "compiler/json.h"
+#include "compiler/plan.h"
+
+struct events;
+
+// `stream`: where lines are written as things happen; NULL: nowhere. It outlives the events.
+struct events *events_new(const struct plan *, FILE *stream);
+void events_free(struct events *);
+
+// `operation` as a rule would say it ("connect tcp 192.0.2.1:443"), `rule` that decided; NO_RULE: none allows it.
+void event_denied(struct events *, struct str operation, uint32_t rule);
+void event_allowed(struct events *, struct str operation, uint32_t rule);
+
+void events_end(struct events *); // tells the stream how often each target was met
+
+// The lines at the end: what was denied, why, and the rule that would allow it. Nothing when nothing was.
+void events_print(FILE *, const struct events *);
+void events_write(struct json_writer *, const struct events *); // an array for the report

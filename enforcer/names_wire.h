@@ -1,0 +1,20 @@
+// What sbxnames and sbxrun say to each other, over a socket of packets: a question, and one answer to each.
+#pragma once
+
+#include <stdint.h>
+
+enum names_ask {
+    NAMES_MAY, // may this name be resolved?
+    NAMES_PIN, // may it have this address? If so it is its, for that many seconds
+};
+
+struct names_question {
+    uint8_t ask;
+    uint8_t length;      // of the name
+    uint8_t address[16]; // IPv6, IPv4 at ::ffff:0:0/96
+    uint32_t seconds;
+    char name[253]; // lower case, no last dot
+};
+
+// Its descriptors: to sbxrun, then the sockets at which it is asked, udp and tcp, as many as there are. An answer is one byte: 1 for yes.
+enum { NAMES_FD_SBXRUN, NAMES_FD_FIRST, NAMES_SOCKETS_MOST = 8 };

@@ -1,0 +1,40 @@
+// One system call that waits for the supervisor's answer (seccomp_unotify(2)).
+//
+// What lies in the caller's memory may change at any moment, and so may what its descriptors mean. So memory is read once, into a copy, and a
+// descriptor is taken once, as a descriptor of ours; nothing is looked at a second time and no call is let through to the kernel.
+#pragma once
+
+#include <linux/seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct notified {
+    uint64_t id;
+    int listener;   // borrowed
+    int process;    // a pidfd, owned; -1 once released
+    int thread;     // its number here
+    int number;     // of the system call
+    uint64_t arguments[6];
+};
+
+// Takes the next call that waits. 1; 0 when there is none (it was interrupted meanwhile); -1 when the sandbox is over. Release what it gives.
+int notified_next(int listener, struct notified *);
+void notified_release(struct notified *);
+
+bool notified_waits(const struct notified *); // false once it was interrupted or its thread is dead
+
+// Copies from the caller's memory. Returns how much could be read, or -errno.
+long notified_read(const struct notified *, uint64_t address, void *to, size_t length);
+long notified_gather(const struct notified *, const struct iovec *theirs, int count, void *to, size_t length); // of several places
+long notified_write(const struct notified *, uint64_t address, const void *from, size_t length);
+
+// A descriptor of ours for what the caller's descriptor is. -errno when it is none.
+int notified_take(const struct notified *, int fd);
+
+// Puts ours in the place of the caller's descriptor `at`. 0, or -errno.
+int notified_place(const struct notified *, int ours, int at, bool close_on_exec);
+
+// Answers it: with `value`, or an error when that is not 0 (positive). False when nobody waits for it any more.
+bool notified_answer(const struct notified *, int error, int64_t value);

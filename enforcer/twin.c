@@ -1,0 +1,225 @@
+// Twins of a command's sockets.
+#include "enforcer/twin.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "enforcer/scoped.h"
+
+int socket_examine(int fd, struct socket_kind *kind)
+{
+    socklen_t size = sizeof kind->domain;
+    uint64_t network = 0;
+    static uint64_t own;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &kind->domain, &size) != 0)
+        return -errno;
+    getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind->type, &size);
+    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &kind->protocol, &size);
+    size = sizeof network;
+    if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &network, &size) != 0 || getsockopt(fd, SOL_SOCKET, SO_COOKIE, &kind->cookie, &size) != 0)
+        return -errno;
+    if (!own) {
+        closing_fd int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (probe < 0 || getsockopt(probe, SOL_SOCKET, SO_NETNS_COOKIE, &own, &size) != 0)
+            return -errno;
+    }
+    kind->inside = network != own;
+    kind->blocking = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    return 0;
+}
+
+// ---- making ---------------------------------------------------------------------------------------------------------------------------------
+
+// What a program may have set before it connects, and what it is when it has not: numbers that a new network namespace starts with.
+static const struct {
+    int domain, type; // 0: any
+    int level, name, unset;
+} options[] = {
+    {0, 0, SOL_SOCKET, SO_KEEPALIVE, 0},
+    {0, 0, SOL_SOCKET, SO_REUSEADDR, 0},
+    {0, 0, SOL_SOCKET, SO_REUSEPORT, 0},
+    {0, 0, SOL_SOCKET, SO_OOBINLINE, 0},
+    {0, 0, SOL_SOCKET, SO_BROADCAST, 0},
+    {0, 0, SOL_SOCKET, SO_RCVLOWAT, 1},
+    {0, 0, SOL_SOCKET, SO_PRIORITY, 0},
+    {0, SOCK_STREAM, IPPROTO_TCP, TCP_NODELAY, 0},
+    {0, SOCK_STREAM, IPPROTO_TCP, TCP_CORK, 0},
+    {0, SOCK_STREAM, IPPROTO_TCP, TCP_KEEPIDLE, 7200},
+    {0, SOCK_STREAM, IPPROTO_TCP, TCP_KEEPINTVL, 75},
+    {0, SOCK_STREAM, IPPROTO_TCP, TCP_KEEPCNT, 9},
+    {0, SOCK_STREAM, IPPROTO_TCP, TCP_USER_TIMEOUT, 0},
+    {0, SOCK_STREAM, IPPROTO_TCP, TCP_SYNCNT, 6},
+    {0, SOCK_STREAM, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0},
+    {0, SOCK_STREAM, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0},
+    {AF_INET, 0, IPPROTO_IP, IP_TOS, 0},
+    {AF_INET, 0, IPPROTO_IP, IP_TTL, 64},
+    {AF_INET, 0, IPPROTO_IP, IP_RECVERR, 0},
+    {AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_PKTINFO, 0},
+    {AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_RECVTOS, 0},
+    {AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_RECVTTL, 0},
+    {AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT},
+    {AF_INET6, 0, IPPROTO_IPV6, IPV6_V6ONLY, 0},
+    {AF_INET6, 0, IPPROTO_IPV6, IPV6_TCLASS, 0},
+    {AF_INET6, 0, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64},
+    {AF_INET6, 0, IPPROTO_IPV6, IPV6_RECVERR, 0},
+    {AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_RECVPKTINFO, 0},
+    {AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_RECVTCLASS, 0},
+    {AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 0},
+    {AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_WANT},
+    {0, SOCK_DGRAM, IPPROTO_UDP, 103, 0}, // UDP_SEGMENT
+    {0, SOCK_DGRAM, IPPROTO_UDP, 104, 0}, // UDP_GRO
+};
+
+static void copy_options(int from, int to, const struct socket_kind *kind)
+{
+    socklen_t size;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        int value = options[i].unset;
+        size = sizeof value;
+        if ((options[i].domain && options[i].domain != kind->domain) || (options[i].type && options[i].type != kind->type))
+            continue;
+        if (getsockopt(from, options[i].level, options[i].name, &value, &size) == 0 && value != options[i].unset)
+            setsockopt(to, options[i].level, options[i].name, &value, sizeof value);
+    }
+    int locked = 0; // SOCK_SNDBUF_LOCK 1, SOCK_RCVBUF_LOCK 2: it chose a size
+    size = sizeof locked;
+    getsockopt(from, SOL_SOCKET, SO_BUF_LOCK, &locked, &size);
+    for (int side = 0; side < 2; side++) {
+        int name = side ? SO_RCVBUF : SO_SNDBUF, value = 0;
+        if (!(locked >> side & 1) || getsockopt(from, SOL_SOCKET, name, &value, &size) != 0)
+            continue;
+        value /= 2; // the kernel doubles what it is told (socket(7))
+        setsockopt(to, SOL_SOCKET, name, &value, sizeof value);
+    }
+    static const int times[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+    for (int i = 0; i < 2; i++) {
+        struct timeval time;
+        size = sizeof time;
+        if (getsockopt(from, SOL_SOCKET, times[i], &time, &size) == 0 && (time.tv_sec || time.tv_usec))
+            setsockopt(to, SOL_SOCKET, times[i], &time, sizeof time);
+    }
+    struct linger linger;
+    size = sizeof linger;
+    if (getsockopt(from, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && linger.l_onoff)
+        setsockopt(to, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+int twin_make(int like, const struct socket_kind *kind)
+{
+    int twin = socket(kind->domain, kind->type | SOCK_NONBLOCK | SOCK_CLOEXEC, kind->protocol);
+    if (twin < 0)
+        return -errno;
+    copy_options(like, twin, kind);
+    return twin;
+}
+
+// ---- placing --------------------------------------------------------------------------------------------------------------------------------
+
+enum { DESCRIPTORS_MOST = 512, WAITERS_MOST = 16 };
+
+struct waiter { // an epoll instance of the caller's that waits for the descriptor (epoll(7))
+    int instance, at;
+    struct epoll_event event;
+};
+
+static int open_of(const struct notified *call, const char *what, int fd)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s/%d", call->thread, what, fd);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static bool closes_on_exec(const struct notified *call, int fd)
+{
+    char text[256] = "";
+    closing_fd int info = open_of(call, "fdinfo", fd);
+    const char *flags = info >= 0 && read(info, text, sizeof text - 1) > 0 ? strstr(text, "flags:") : NULL;
+    return flags && strtoul(flags + 6, NULL, 8) & O_CLOEXEC;
+}
+
+// Which of an epoll instance's entries are for a socket; a descriptor may be registered under each of its numbers.
+static size_t find_waits(const struct notified *call, int instance, uint64_t inode, struct waiter *waiters, size_t count)
+{
+    closing_fd int info = open_of(call, "fdinfo", instance);
+    int copy = info < 0 ? -1 : dup(info);
+    FILE *file = copy < 0 ? NULL : fdopen(copy, "r");
+    char line[256];
+    for (int lines = 0; file && lines < 2 * DESCRIPTORS_MOST && count < WAITERS_MOST && fgets(line, sizeof line, file); lines++) {
+        int at;
+        unsigned events;
+        unsigned long long data, found;
+        if (sscanf(line, "tfd: %d events: %x data: %llx pos:%*i ino:%llx", &at, &events, &data, &found) == 4 && found == inode) {
+            closing_fd int theirs = notified_take(call, instance);
+            int kept = theirs < 0 ? -1 : fcntl(theirs, F_DUPFD_CLOEXEC, at + 1);
+            if (kept >= 0)
+                waiters[count++] = (struct waiter){kept, at, {.events = events, .data.u64 = data}};
+        }
+    }
+    if (file)
+        fclose(file);
+    else if (copy >= 0)
+        close(copy);
+    return count;
+}
+
+// An entry is known by its number, so it is made by a process with a table of descriptors of its own, where that number is free.
+static void wait_again(const struct waiter *waiter, int twin)
+{
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        struct epoll_event event = waiter->event;
+        if (twin == waiter->at || dup3(twin, waiter->at, O_CLOEXEC) >= 0)
+            epoll_ctl(waiter->instance, EPOLL_CTL_ADD, waiter->at, &event);
+        _exit(0);
+    }
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+int twin_place(const struct notified *call, int twin, int held, int at)
+{
+    struct waiter waiters[WAITERS_MOST];
+    int others[WAITERS_MOST];
+    size_t waiter_count = 0, other_count = 0;
+    struct stat status;
+    char path[64], own[64], where[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", call->thread);
+    DIR *list = fstat(held, &status) == 0 ? opendir(path) : NULL;
+    snprintf(own, sizeof own, "socket:[%llu]", (unsigned long long)status.st_ino);
+    int seen = 0;
+    for (struct dirent *entry; list && seen < DESCRIPTORS_MOST && (entry = readdir(list)); seen++) {
+        ssize_t n = entry->d_name[0] == '.' ? -1 : readlinkat(dirfd(list), entry->d_name, where, sizeof where - 1);
+        int fd = atoi(entry->d_name);
+        if (n <= 0)
+            continue;
+        where[n] = '\0';
+        if (strcmp(where, "anon_inode:[eventpoll]") == 0)
+            waiter_count = find_waits(call, fd, status.st_ino, waiters, waiter_count);
+        else if (fd != at && other_count < WAITERS_MOST && strcmp(where, own) == 0)
+            others[other_count++] = fd;
+    }
+    if (list)
+        closedir(list);
+    int error = notified_place(call, twin, at, closes_on_exec(call, at));
+    for (size_t i = 0; !error && i < other_count; i++)
+        notified_place(call, twin, others[i], closes_on_exec(call, others[i]));
+    for (size_t i = 0; i < waiter_count; i++) {
+        if (!error)
+            wait_again(&waiters[i], twin);
+        close(waiters[i].instance);
+    }
+    return error;
+}

@@ -1,0 +1,23 @@
+// Twins: sockets of the host's network that take the place of a command's own, with its type, flags and options.
+#pragma once
+
+#include <sys/socket.h>
+
+#include "enforcer/notified.h"
+
+struct socket_kind {
+    int domain, type, protocol; // AF_INET, SOCK_STREAM, IPPROTO_TCP
+    bool inside;                // it belongs to another network than sbxrun's, as only the sandbox's own does
+    bool blocking;
+    uint64_t cookie; // names it as long as it exists
+};
+
+// What a socket is. 0, or -errno: -ENOTSOCK.
+int socket_examine(int fd, struct socket_kind *);
+
+// A new socket of sbxrun's network like that one, not blocking. The caller owns it; -errno.
+int twin_make(int like, const struct socket_kind *);
+
+// Puts a twin into the place of the caller's descriptor `at`, which `held` is too: in its other descriptors of that socket, with the
+// close-on-exec flag of each, and in the epoll instances that wait for it. 0, or -errno.
+int twin_place(const struct notified *, int twin, int held, int at);
