@@ -9,7 +9,7 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Time::HiRes qw(time);
 
-our @EXPORT = qw($root $build $sbxc $sbxrun within run slurp spew folder user as_user users);
+our @EXPORT = qw($root $build $sbxc $sbxrun within run slurp spew folder user users);
 
 our $root = abs_path(dirname(__FILE__) . '/../..');
 our $build = $ENV{SBX_BUILD} || "$root/build";
