@@ -44,7 +44,7 @@ ACTION_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/actions/*.c)
 ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
-TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
+TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/race $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters)
@@ -185,6 +185,10 @@ $(BUILD)/tests/attacks/attack: $(wildcard tests/attacks/*.c) tests/attacks/attac
 	@mkdir -p $(@D)
 	@echo "  CC    $@"
 	$(Q)$(CC) -D_GNU_SOURCE -I. -O1 -Wall -Wextra -static -pthread -o $@ $(filter %.c,$^)
+$(BUILD)/tests/net/%: tests/net/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) -D_GNU_SOURCE -O1 -Wall -Wextra -static -pthread -o $@ $<
 $(BUILD)/tests/live/%: tests/live/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"

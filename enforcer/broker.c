@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "enforcer/handover.h"
@@ -202,13 +204,39 @@ static bool attempt_again(struct brokered *call)
 
 // ---- connect --------------------------------------------------------------------------------------------------------------------------------
 
+static void woken(int signal)
+{
+    (void)signal;
+}
+
+// The caller may make a socket wait again at any moment, also between our making it not wait and connecting it. Then a signal ends the waiting.
+int broker_connect(int fd, const struct sockaddr *to, socklen_t length)
+{
+    static timer_t timer;
+    static bool ready;
+    int wake = SIGRTMAX;
+    struct itimerspec soon = {{0, 20000000}, {0, 20000000}}, never = {{0, 0}, {0, 0}};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = wake};
+    struct sigaction quietly = {.sa_handler = woken}; // without SA_RESTART
+    sigset_t wakes;
+    sigemptyset(&wakes);
+    sigaddset(&wakes, wake);
+    if (!ready && (sigaction(wake, &quietly, NULL) != 0 || sigprocmask(SIG_UNBLOCK, &wakes, NULL) != 0 || timer_create(CLOCK_MONOTONIC, &event, &timer) != 0))
+        return ENOBUFS;
+    ready = true;
+    timer_settime(timer, 0, &soon, NULL);
+    int error = connect(fd, to, length) == 0 ? 0 : errno;
+    timer_settime(timer, 0, &never, NULL);
+    return error == EINTR ? EINPROGRESS : error;
+}
+
 // Connects `fd` without ever waiting. 0, or an errno: EINPROGRESS when it goes on by itself.
 static int connect_now(int fd, const struct destination *to, bool blocking)
 {
     int flags = blocking ? fcntl(fd, F_GETFL) : 0;
     if (blocking) // it is not connected, so nobody else can be waiting on it
         fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    int error = connect(fd, (const struct sockaddr *)&to->address, to->length) == 0 ? 0 : errno;
+    int error = broker_connect(fd, (const struct sockaddr *)&to->address, to->length);
     if (blocking)
         fcntl(fd, F_SETFL, flags);
     return error;
@@ -296,7 +324,7 @@ void broker_call_connect(struct brokered *call)
         return;
     }
     if (to.address.ss_family == AF_UNSPEC) { // forgets whom it was connected to; a twin would then be connected to anybody
-        refuse(call, call->kind.inside ? (connect(call->held, (struct sockaddr *)&to.address, to.length) == 0 ? 0 : errno) : EACCES);
+        refuse(call, call->kind.inside ? broker_connect(call->held, (struct sockaddr *)&to.address, to.length) : EACCES);
         return;
     }
     struct decision decision = destination_decide(call->broker->settings.plan, call->broker->names, VERB_CONNECT, protocol, &to);

@@ -173,14 +173,14 @@ void unix_connect(struct brokered *call, struct destination *to)
     closing_fd int place = -1;
     int error;
     if (to->address.ss_family == AF_UNSPEC && call->kind.domain == AF_UNIX && call->kind.type == SOCK_DGRAM) { // forgets its peer
-        error = connect(call->held, (struct sockaddr *)&to->address, to->length) == 0 ? 0 : errno;
+        error = broker_connect(call->held, (struct sockaddr *)&to->address, to->length);
     } else if ((error = unix_reach(call, to, &place)) == 0) {
         int flags = fcntl(call->held, F_GETFL);
         fcntl(call->held, F_SETFL, flags | O_NONBLOCK);
         outside_begin(call->broker->settings.identity);
-        error = connect(call->held, (struct sockaddr *)&to->address, to->length) == 0 ? 0 : errno;
+        error = broker_connect(call->held, (struct sockaddr *)&to->address, to->length);
         outside_end(call->broker->settings.identity);
-        if (error == EAGAIN && call->kind.blocking) {
+        if ((error == EAGAIN || error == EINPROGRESS) && call->kind.blocking) {
             connect_elsewhere(call, to, flags);
             return;
         }
