@@ -43,6 +43,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def log_message(self, *_): pass
     def do_GET(self):
+        if self.path.startswith("/files/"): # of the folder that it was started in
+            super().do_GET()
+            return
         body = b"hello from " + self.headers.get("Host", "?").encode() + b"\n"
         if self.path == "/large": body = b"x" * 5_000_000
         self.send_response(200)
