@@ -46,7 +46,7 @@ sub leftovers {
 # What is there now and was not before: '' for nothing. Groups of others, who run sandboxes at the same time, may come, and get time to go.
 sub left_since {
     my ($before, $seconds) = @_;
-    for (my $left = within($seconds // 3);; $left -= 0.2) {
+    for (my $left = patience($seconds // 3);; $left -= 0.2) {
         my $now = leftovers();
         my $new = join ' ', (grep { !$before->{groups}{$_} } sort keys %{ $now->{groups} }), $now->{mounts} != $before->{mounts} ? 'mounts' : ();
         return $new if $new eq '' || $left <= 0;

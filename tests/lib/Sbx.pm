@@ -9,7 +9,7 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Time::HiRes qw(time);
 
-our @EXPORT = qw($root $build $sbxc $sbxrun within run slurp spew folder user users);
+our @EXPORT = qw($root $build $sbxc $sbxrun patience run slurp spew folder user users);
 
 our $root = abs_path(dirname(__FILE__) . '/../..');
 our $build = $ENV{SBX_BUILD} || "$root/build";
@@ -30,7 +30,7 @@ $SIG{$_} = 'DEFAULT' for 'INT', 'QUIT', 'HUP', 'PIPE';
 sub folder { my $dir = tempdir('sbx-test-XXXXXX', TMPDIR => 1, CLEANUP => 1); chmod 0755, $dir; $dir }
 
 # A bound in seconds, wider where everything is slow: a machine that is emulated (SBX_SLOW: how many times slower).
-sub within { my ($seconds) = @_; $seconds * ($ENV{SBX_SLOW} // 1) }
+sub patience { my ($seconds) = @_; $seconds * ($ENV{SBX_SLOW} // 1) }
 
 # run([options], program, arguments): { status, signal, out, err, seconds }. Options: in, seconds (20), cwd, uid, env, setup (code run in
 # the child), memory (bytes of address space).
@@ -62,7 +62,7 @@ sub run {
     }
     my $late = 0;
     local $SIG{ALRM} = sub { $late = 1; kill KILL => -$pid };
-    alarm(within($o{seconds} // 20));
+    alarm(patience($o{seconds} // 20));
     waitpid $pid, 0;
     my $status = $?;
     alarm 0;

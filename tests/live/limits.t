@@ -23,7 +23,7 @@ for my $user (users()) {
     };
     my $run = $try->('lifetime 300ms;', ['sh', '-c', 'trap "" TERM INT HUP; sleep 100']);
     is $run->{status}, 124, "$name: lifetime";
-    cmp_ok $run->{seconds}, '<', within(3), "$name: is kept";
+    cmp_ok $run->{seconds}, '<', patience(3), "$name: is kept";
     is $run->{report}{ended}{how}, 'lifetime limit', "$name: and reported";
     like $run->{err}, qr/lifetime ran out \(p\.sbx:6:/, "$name: with its rule";
 
@@ -59,7 +59,7 @@ for my $user (users()) {
     # A fork bomb: held, and the lifetime ends it.
     $run = $try->('pids 30; lifetime 1s;', "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass");
     is $run->{status}, 124, "$name: a fork bomb";
-    cmp_ok $run->{seconds}, '<', within(6), "$name: ends in time";
+    cmp_ok $run->{seconds}, '<', patience(6), "$name: ends in time";
 
     # Memory and cpu: by control groups, which an ordinary user may or may not make.
     $run = $try->('memory 64MiB;', 'print("small")');

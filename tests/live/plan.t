@@ -21,7 +21,7 @@ sub refused {
     my $run = run({ seconds => 20 }, $sbxrun, spew("$dir/bad.json", $text));
     is "$run->{status} $run->{out}", '125 ', "refused: $what" or diag $run->{err};
     like $run->{err}, $said // qr/is not a plan: \S/, "$what: says what is wrong";
-    cmp_ok $run->{seconds}, '<', within(5), "$what: soon";
+    cmp_ok $run->{seconds}, '<', patience(5), "$what: soon";
 }
 
 sub changed { my ($how) = @_; my $plan = decode_json($json); $how->($plan); return JSON::PP->new->encode($plan) }

@@ -38,7 +38,7 @@ for my $user (users()) {
     for my $how ("sleep $mark & exit 5", "(sleep $mark &) ; exit 5", "setsid sleep $mark & exit 5", "nohup setsid sh -c 'trap \"\" TERM HUP INT; sleep $mark' >/dev/null 2>&1 & sleep 0.1; exit 5") {
         my $run = in_sandbox($user, $dir, 'sh', '-c', $how);
         is $run->{status}, 5, "$name: $how";
-        cmp_ok $run->{seconds}, '<', within(5), "$name: ends with the command";
+        cmp_ok $run->{seconds}, '<', patience(5), "$name: ends with the command";
         ok none_soon($mark), "$name: and so does what it left";
         $mark++;
     }

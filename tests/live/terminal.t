@@ -27,7 +27,7 @@ for my $user (users()) {
     like $run->{out}, qr/^got hello\r$/m, "$name: what is typed is read";
     $run = typed($user, $dir, "$sbxrun p.sbx -- sh -c 'trap \\\"echo interrupted; exit 5\\\" INT; sleep 5 & wait'; echo status \\\$?", '\\003');
     like $run->{out}, qr/interrupted\r\nstatus 5\r/, "$name: control-C";
-    cmp_ok $run->{seconds}, '<', within(4), "$name: at once";
+    cmp_ok $run->{seconds}, '<', patience(4), "$name: at once";
     $run = typed($user, $dir, "$sbxrun p.sbx -- sleep 8; echo status \\\$?", '\\003');
     like $run->{out}, qr/status 130\r/, "$name: control-C of a program that does not mind it";
     $run = typed($user, $dir, "$sbxrun p.sbx -- /probe tiocsti");
