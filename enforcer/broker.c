@@ -129,7 +129,7 @@ static void attempts_late(struct supervisor *supervisor, struct watch *watch, ui
     set_timer(broker);
 }
 
-void broker_wait(struct brokered *call, int fd, uint64_t cookie, struct message *message)
+void broker_wait(struct brokered *call, int fd, struct message *message)
 {
     struct broker *broker = call->broker;
     struct attempt *attempt = broker->idle ? broker->idle : calloc(1, sizeof *attempt);
@@ -147,7 +147,7 @@ void broker_wait(struct brokered *call, int fd, uint64_t cookie, struct message 
     *attempt = (struct attempt){.watch = {fd, attempt_ready, broker},
                                 .broker = broker,
                                 .call = call->notified,
-                                .cookie = cookie,
+                                .cookie = socket_cookie(fd),
                                 .message = message,
                                 .until = wait ? clock_now() + wait : 0,
                                 .next = broker->attempts};
@@ -187,7 +187,7 @@ static bool was_sent(struct brokered *call)
 // The same call once more, after a signal. True when it was.
 static bool attempt_again(struct brokered *call)
 {
-    struct attempt *attempt = attempt_of(call->broker, call->kind.cookie);
+    struct attempt *attempt = call->broker->attempts ? attempt_of(call->broker, socket_cookie(call->held)) : NULL;
     if (!attempt)
         return false;
     if (!attempt->done && notified_waits(&attempt->call)) {
@@ -246,7 +246,7 @@ static void connect_inside(struct brokered *call, const struct destination *to)
 {
     int error = connect_now(call->held, to, call->kind.blocking && call->kind.type != SOCK_DGRAM);
     if (error == EINPROGRESS && call->kind.blocking)
-        broker_wait(call, take_fd(call->held), call->kind.cookie, NULL);
+        broker_wait(call, take_fd(call->held), NULL);
     else
         notified_answer(&call->notified, error, 0);
 }
@@ -277,6 +277,17 @@ int broker_to_host(struct brokered *call)
     return -socket_examine(call->held, &call->kind);
 }
 
+// The same for a twin that nobody else has yet. The second call hears what has come of the first: near by, all is over when that returns.
+static int connect_fresh(int fd, const struct destination *to)
+{
+    const struct sockaddr *address = (const struct sockaddr *)&to->address;
+    if (connect(fd, address, to->length) == 0)
+        return 0;
+    if (errno != EINPROGRESS || connect(fd, address, to->length) == 0)
+        return errno == EINPROGRESS ? 0 : errno;
+    return errno == EALREADY ? EINPROGRESS : errno;
+}
+
 static void connect_host(struct brokered *call, struct destination *to)
 {
     closing_fd int made = -1;
@@ -287,23 +298,20 @@ static void connect_host(struct brokered *call, struct destination *to)
         refuse(call, error);
         return;
     }
-    int twin = made >= 0 ? made : call->held;
-    error = connect_now(twin, to, made < 0 && call->kind.blocking);
+    error = made >= 0 ? connect_fresh(made, to) : connect_now(call->held, to, call->kind.blocking);
     bool goes_on = error == EINPROGRESS && call->kind.blocking;
     // What failed at once is tried elsewhere by most callers, on the socket that they have.
     if (made >= 0 && (error == 0 || error == EINPROGRESS)) {
-        struct socket_kind kind;
-        int placed = socket_examine(made, &kind);
         if (call->kind.blocking && !goes_on)
-            fcntl(made, F_SETFL, fcntl(made, F_GETFL) & ~O_NONBLOCK);
-        if (placed || (placed = place(call, made))) {
-            refuse(call, placed < 0 ? -placed : placed);
+            fcntl(made, F_SETFL, 0);
+        int placed = place(call, made);
+        if (placed) {
+            refuse(call, placed);
             return;
         }
-        call->kind.cookie = kind.cookie;
     }
     if (goes_on)
-        broker_wait(call, made >= 0 ? take_fd(made) : take_fd(call->held), call->kind.cookie, NULL);
+        broker_wait(call, made >= 0 ? take_fd(made) : take_fd(call->held), NULL);
     else
         notified_answer(&call->notified, error, 0);
 }

@@ -55,7 +55,7 @@ void broker_denied(struct broker *, unsigned verb, unsigned protocol, const stru
 void broker_allowed(struct broker *, unsigned verb, unsigned protocol, const struct destination *, const struct decision *);
 int broker_twin(struct brokered *, int *twin); // of the caller's socket; 0, or an errno
 int broker_to_host(struct brokered *);         // puts a twin in its place, not connected; 0, or an errno
-void broker_wait(struct brokered *, int fd, uint64_t cookie, struct message *); // takes fd and the message; answers in time
+void broker_wait(struct brokered *, int fd, struct message *);                  // takes fd and the message; answers in time
 void broker_sent(struct broker *, const struct notified *, int64_t value);       // answers a call that has had its effect
 int broker_connect(int fd, const struct sockaddr *, socklen_t); // for sockets that the caller has too; 0, or an errno
 unsigned protocol_of(const struct socket_kind *); // one of PROTOCOL_; 0: none that a rule can allow

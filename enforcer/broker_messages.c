@@ -181,10 +181,11 @@ static int route(struct brokered *call, struct message *message)
 
 static void answer(struct broker *broker, const struct notified *call, const struct socket_kind *kind, const struct message *message, long result)
 {
-    if (result == -EPIPE && !(message->flags & MSG_NOSIGNAL) && kind->type == SOCK_STREAM)
-        syscall(SYS_pidfd_send_signal, call->process, SIGPIPE, NULL, 0);
     if (result < 0) {
-        notified_answer(call, (int)-result, 0);
+        bool told = notified_answer(call, (int)-result, 0);
+        // After the answer: before it, the signal would interrupt the call, which would come again.
+        if (told && result == -EPIPE && !(message->flags & MSG_NOSIGNAL) && kind->type == SOCK_STREAM)
+            syscall(SYS_pidfd_send_signal, call->process, SIGPIPE, NULL, 0);
         return;
     }
     if (message->written_to) { // sendmmsg sent one
@@ -233,7 +234,7 @@ static void send_one(struct brokered *call, struct message *message, int error)
 {
     long result = deliver(call, message, error);
     if (must_wait(call, message, result)) {
-        broker_wait(call, take_fd(call->held), call->kind.cookie, message);
+        broker_wait(call, take_fd(call->held), message);
         return;
     }
     answer(call->broker, &call->notified, &call->kind, message, result);
@@ -288,7 +289,7 @@ void broker_call_sendmmsg(struct brokered *call)
         int error = read_header(call, at, &header, sizeof header);
         result = deliver(call, message, error ? error : read_message(call, &header.msg_hdr, message));
         if (sent == 0 && must_wait(call, message, result)) {
-            broker_wait(call, take_fd(call->held), call->kind.cookie, message);
+            broker_wait(call, take_fd(call->held), message);
             return;
         }
         uint32_t length = (uint32_t)result;

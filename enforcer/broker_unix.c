@@ -208,7 +208,7 @@ static bool remember(struct brokered *call, const char *path)
     struct bound *bound = count < BOUND_MOST ? malloc(sizeof *bound + size) : NULL;
     if (!bound)
         return false;
-    *bound = (struct bound){call->kind.cookie, call->broker->bound};
+    *bound = (struct bound){socket_cookie(call->held), call->broker->bound};
     memcpy(bound->path, path, size);
     call->broker->bound = bound;
     return true;
@@ -273,8 +273,9 @@ void unix_bind(struct brokered *call, struct destination *to)
 void unix_listen(struct brokered *call)
 {
     int error = EACCES; // an abstract address, or none
+    uint64_t cookie = socket_cookie(call->held);
     for (const struct bound *bound = call->broker->bound; bound; bound = bound->next)
-        if (bound->cookie == call->kind.cookie) {
+        if (bound->cookie == cookie) {
             struct destination at = {.address.ss_family = AF_UNIX};
             outside_begin(call->broker->settings.identity); // SO_PEERCRED of those that connect
             error = !decide(call, VERB_LISTEN, &at, bound->path) ? EACCES : listen(call->held, (int)call->notified.arguments[1]) == 0 ? 0 : errno;

@@ -29,7 +29,7 @@ int socket_examine(int fd, struct socket_kind *kind)
     getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind->type, &size);
     getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &kind->protocol, &size);
     size = sizeof network;
-    if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &network, &size) != 0 || getsockopt(fd, SOL_SOCKET, SO_COOKIE, &kind->cookie, &size) != 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &network, &size) != 0)
         return -errno;
     if (!own) {
         closing_fd int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -39,6 +39,14 @@ int socket_examine(int fd, struct socket_kind *kind)
     kind->inside = network != own;
     kind->blocking = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
     return 0;
+}
+
+uint64_t socket_cookie(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size);
+    return cookie;
 }
 
 // ---- making ---------------------------------------------------------------------------------------------------------------------------------
@@ -52,7 +60,7 @@ static const struct {
     {0, 0, SOL_SOCKET, SO_REUSEADDR, 0},
     {0, 0, SOL_SOCKET, SO_REUSEPORT, 0},
     {0, 0, SOL_SOCKET, SO_OOBINLINE, 0},
-    {0, 0, SOL_SOCKET, SO_BROADCAST, 0},
+    {0, SOCK_DGRAM, SOL_SOCKET, SO_BROADCAST, 0},
     {0, 0, SOL_SOCKET, SO_RCVLOWAT, 1},
     {0, 0, SOL_SOCKET, SO_PRIORITY, 0},
     {0, SOCK_STREAM, IPPROTO_TCP, TCP_NODELAY, 0},
@@ -195,24 +203,28 @@ int twin_place(const struct notified *call, int twin, int held, int at)
     int others[WAITERS_MOST];
     size_t waiter_count = 0, other_count = 0;
     struct stat status;
-    char path[64], own[64], where[64];
+    char path[64], own[64], where[64], entries[2048] __attribute__((aligned(8)));
     snprintf(path, sizeof path, "/proc/%d/fd", call->thread);
-    DIR *list = fstat(held, &status) == 0 ? opendir(path) : NULL;
+    closing_fd int list = fstat(held, &status) == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     snprintf(own, sizeof own, "socket:[%llu]", (unsigned long long)status.st_ino);
     int seen = 0;
-    for (struct dirent *entry; list && seen < DESCRIPTORS_MOST && (entry = readdir(list)); seen++) {
-        ssize_t n = entry->d_name[0] == '.' ? -1 : readlinkat(dirfd(list), entry->d_name, where, sizeof where - 1);
-        int fd = atoi(entry->d_name);
-        if (n <= 0)
-            continue;
-        where[n] = '\0';
-        if (strcmp(where, "anon_inode:[eventpoll]") == 0)
-            waiter_count = find_waits(call, fd, status.st_ino, waiters, waiter_count);
-        else if (fd != at && other_count < WAITERS_MOST && strcmp(where, own) == 0)
-            others[other_count++] = fd;
+    for (long size; list >= 0 && seen < DESCRIPTORS_MOST && (size = getdents64(list, entries, sizeof entries)) > 0;) {
+        for (long offset = 0; offset < size; seen++) {
+            const struct dirent64 *entry = (const void *)(entries + offset);
+            offset += entry->d_reclen;
+            ssize_t n = entry->d_name[0] == '.' ? -1 : readlinkat(list, entry->d_name, where, sizeof where - 1);
+            int fd = atoi(entry->d_name);
+            if (n <= 0)
+                continue;
+            where[n] = '\0';
+            if (strcmp(where, "anon_inode:[eventpoll]") == 0)
+                waiter_count = find_waits(call, fd, status.st_ino, waiters, waiter_count);
+            else if (fd != at && other_count < WAITERS_MOST && strcmp(where, own) == 0)
+                others[other_count++] = fd;
+        }
+        if (size < (long)sizeof entries / 2) // there was room for more
+            break;
     }
-    if (list)
-        closedir(list);
     int error = notified_place(call, twin, at, closes_on_exec(call, at));
     for (size_t i = 0; !error && i < other_count; i++)
         notified_place(call, twin, others[i], closes_on_exec(call, others[i]));

@@ -9,11 +9,11 @@ struct socket_kind {
     int domain, type, protocol; // AF_INET, SOCK_STREAM, IPPROTO_TCP
     bool inside;                // it belongs to another network than sbxrun's, as only the sandbox's own does
     bool blocking;
-    uint64_t cookie; // names it as long as it exists
 };
 
 // What a socket is. 0, or -errno: -ENOTSOCK.
 int socket_examine(int fd, struct socket_kind *);
+uint64_t socket_cookie(int fd); // names a socket as long as it exists; no two have the same
 
 // A new socket of sbxrun's network like that one, not blocking. The caller owns it; -errno.
 int twin_make(int like, const struct socket_kind *);
