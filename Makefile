@@ -47,12 +47,12 @@ GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(
 TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/race $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile question)
 
-BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters)
+BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net)
 
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libldns-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc
-BENCH_PACKAGES := bubblewrap procps
+BENCH_PACKAGES := bubblewrap procps passt slirp4netns
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
 all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
@@ -223,6 +223,10 @@ bench: | bench-deps
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles" >&2
 	@tests/bench/run.sh $(abspath $(BUILD))
 
+$(BUILD)/tests/bench/net: tests/bench/net.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -o $@ $<
 $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"

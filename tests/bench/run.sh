@@ -101,3 +101,10 @@ pid=$(pgrep -n -x sbxrun)
 echo
 echo "The supervisor's private memory while the command runs: $(awk '/^Private_/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup") KiB   (to reach: 2048)"
 wait
+
+if [ "$(id -u)" = 0 ]; then
+    cp "$build/sbxnames" "$build/tests/bench/net" "$work/"
+    "$root/tests/bench/net.sh" "$work"
+else
+    echo "The network: not measured, as it takes root to lay a cable between two namespaces"
+fi

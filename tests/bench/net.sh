@@ -1,0 +1,61 @@
+#!/bin/sh
+# The network part of `make bench`: the same program outside, through sbxrun's broker, through pasta and through slirp4netns. In a namespace of its
+# own, with the servers in another one at the other end of a cable (veth): no packet leaves this machine. As root.
+#
+#   tests/bench/net.sh WORK     WORK: a folder with sbxrun, sbxnames and the program `net`
+set -eu
+work=$1
+here=$(cd "$(dirname "$0")" && pwd)
+if [ -z "${SBX_BENCH_NETWORK:-}" ]; then
+    SBX_BENCH_NETWORK=1 exec unshare --net --mount -- "$0" "$work"
+fi
+mount --make-rprivate /
+ip link set lo up
+unshare --net sleep 1000 & # the other end
+other=$!
+trap 'kill $other $servers 2>/dev/null' EXIT
+servers=
+sleep 0.3
+ip link add cable type veth peer name far netns $other
+ip addr add 192.0.2.100/24 dev cable && ip link set cable up && ip route add default via 192.0.2.1
+nsenter --net=/proc/$other/ns/net sh -c 'ip link set lo up; ip addr add 192.0.2.1/24 dev far; ip addr add 192.0.2.53/24 dev far; ip link set far up'
+echo 'nameserver 192.0.2.53' > "$work/resolv.conf" && mount --bind "$work/resolv.conf" /etc/resolv.conf
+nsenter --net=/proc/$other/ns/net "$work/net" serve & servers=$!
+nsenter --net=/proc/$other/ns/net python3 "$here/../net/servers.py" /dev/null dns > "$work/ready" & servers="$servers $!"
+sleep 1
+cat > "$work/net.sbx" <<'P'
+sbx 1; import std.base;
+policy net { use std.base; net { allow connect tcp 192.0.2.1:7001, "web.test":7001; } fs { allow read, exec "/net" from "./net"; allow read "/etc/resolv.conf"; } process { cwd "/"; }
+    syscalls { allow prlimit64; } }
+P
+cd "$work"
+outside() { timeout -k 1 60 "$work/net" "$@"; }
+sbx() { timeout -k 1 60 "$work/sbxrun" net.sbx -- /net "$@"; }
+pasta_() { timeout -k 1 60 pasta --config-net --quiet -- "$work/net" "$@"; }
+slirp_() { # in a namespace that slirp4netns serves
+    unshare --net sh -c "for i in \$(seq 100); do ip route | grep -q default && break; sleep 0.05; done; exec timeout -k 1 60 $work/net $*" & inside=$!
+    sleep 0.2
+    timeout -k 1 70 slirp4netns --configure --mtu=65520 --disable-host-loopback $inside tap0 > /dev/null 2>&1 & helper=$!
+    wait $inside || true
+    kill $helper 2>/dev/null || true
+}
+ways='outside sbx'
+timeout -k 1 5 pasta --config-net --quiet -- true > /dev/null 2>&1 < /dev/null && ways="$ways pasta_"
+command -v slirp4netns > /dev/null && ways="$ways slirp_"
+median() { sort -n | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : "-" }'; }
+measure() { # with each in turn, five times; the medians
+    for way in outside sbx pasta_ slirp_; do : > "$work/of-$way"; done
+    for round in 1 2 3 4 5; do for way in $ways; do $way "$@" >> "$work/of-$way" 2>/dev/null < /dev/null || true; done; done
+}
+got() { median < "$work/of-$1"; }
+row() { printf '  %-44s %10s %10s %10s %10s   %s\n' "$1" "$(got outside)" "$(got sbx)" "$(got pasta_)" "$(got slirp_)" "$2"; }
+echo "The network, medians of five, to a server at the other end of a cable"
+printf '  %-44s %10s %10s %10s %10s\n' '' outside sbxrun pasta slirp4netns
+measure stream 192.0.2.1 1500
+row 'one stream, Gbit/s' "sbxrun / outside $(awk -v a="$(got sbx)" -v b="$(got outside)" 'BEGIN { printf "%.2f", b ? a / b : 0 }')   (to reach: 0.95)"
+measure connect 192.0.2.1 2000
+row 'connect, microseconds' "more than outside: $(awk -v a="$(got sbx)" -v b="$(got outside)" 'BEGIN { printf "%.0f", a - b }')   (to reach: 80)"
+measure many 192.0.2.1 10000
+row '10,000 connections at once, milliseconds' ""
+measure lookup web.test 300
+row 'a name, microseconds' "more than outside: $(awk -v a="$(got sbx)" -v b="$(got outside)" 'BEGIN { printf "%.0f", a - b }')   (to reach: 1000)"
