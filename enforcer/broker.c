@@ -567,6 +567,8 @@ struct broker *broker_new(const struct broker_settings *settings, struct failure
                               .listener = {-1, call_came, broker},
                               .handover = {settings->handover, handed_over, broker},
                               .timer = {timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), attempts_late, broker}};
+    if (names)
+        names_pin_hosts(names, clock_now());
     if (broker->timer.fd < 0) {
         fail(failure, NO_RULE, errno, "cannot make the broker's clock");
         broker_free(broker);

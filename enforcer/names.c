@@ -2,6 +2,7 @@
 #include "enforcer/names.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,20 +32,28 @@ bool plan_has_names(const struct plan *plan)
     return false;
 }
 
+static bool address_read(const char *text, net_address *address)
+{
+    uint8_t bytes[16] = {[10] = 0xFF, [11] = 0xFF};
+    *address = 0;
+    if (inet_pton(AF_INET, text, bytes + 12) != 1 && inet_pton(AF_INET6, text, bytes) != 1)
+        return false;
+    for (int i = 0; i < 16; i++)
+        *address = *address << 8 | bytes[i];
+    return true;
+}
+
 void resolvers_read(struct resolvers *resolvers)
 {
     FILE *file = fopen("/etc/resolv.conf", "re");
     char line[512], word[64];
+    net_address address;
     resolvers->list[0] = (net_address)0xFFFF << 32 | INADDR_LOOPBACK;
     resolvers->count = 1;
     while (file && resolvers->count < RESOLVERS_MOST && fgets(line, sizeof line, file)) {
-        uint8_t bytes[16] = {[10] = 0xFF, [11] = 0xFF};
-        if (sscanf(line, "nameserver %63s", word) != 1 || (inet_pton(AF_INET, word, bytes + 12) != 1 && inet_pton(AF_INET6, word, bytes) != 1))
-            continue;
-        net_address address = 0;
         bool known = false;
-        for (int i = 0; i < 16; i++)
-            address = address << 8 | bytes[i];
+        if (sscanf(line, "nameserver %63s", word) != 1 || !address_read(word, &address))
+            continue;
         for (size_t i = 0; i < resolvers->count; i++)
             known = known || resolvers->list[i] == address;
         if (!known && address != 1)
@@ -148,6 +157,27 @@ enum pin_result names_pin(struct names *names, struct str name, net_address addr
     memcpy(pin->name, name.text, name.length);
     pin->until = until > pin->until ? until : pin->until;
     return PIN_KEPT;
+}
+
+// What hosts(5) says of names that are allowed: the inside may see that file too, and then asks nobody.
+void names_pin_hosts(struct names *names, uint64_t now)
+{
+    FILE *file = fopen("/etc/hosts", "re");
+    char line[1024];
+    net_address address;
+    while (file && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "#\n")] = '\0';
+        char *rest = NULL, *word = strtok_r(line, " \t", &rest);
+        if (!word || !address_read(word, &address))
+            continue;
+        while ((word = strtok_r(NULL, " \t", &rest))) {
+            for (char *letter = word; *letter; letter++)
+                *letter = (char)tolower((unsigned char)*letter);
+            names_pin(names, str_from(word), address, UINT32_MAX, now);
+        }
+    }
+    if (file)
+        fclose(file);
 }
 
 struct str names_of(const struct names *names, net_address address, uint64_t now, size_t *at)

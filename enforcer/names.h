@@ -33,6 +33,8 @@ enum pin_result { PIN_REFUSED, PIN_KEPT };
 // Keeps a pin for that long, if the name may have that address. `now`: monotonic nanoseconds.
 enum pin_result names_pin(struct names *, struct str name, net_address, uint32_t seconds, uint64_t now);
 
+void names_pin_hosts(struct names *, uint64_t now); // the same for all of /etc/hosts, for good
+
 // The names that are pinned to an address now, one after the other: from *at = 0 on, until it returns an empty one.
 struct str names_of(const struct names *, net_address, uint64_t now, size_t *at);
 

@@ -21,8 +21,8 @@ sub own_network {
     }
     $dir = folder();
     spew("$dir/resolv.conf", "nameserver 192.0.2.53\noptions timeout:1 attempts:2\n");
-    spew("$dir/hosts", "127.0.0.1 localhost\n192.0.2.1 in-hosts.test\n");
-    for my $command ('ip link set lo up', (map { "ip addr add $_/24 dev lo" } qw(192.0.2.1 192.0.2.2 192.0.2.53 198.51.100.1 10.9.9.9)), 'ip addr add 2001:db8::1/64 dev lo nodad',
+    spew("$dir/hosts", "127.0.0.1 localhost\n192.0.2.3 in-hosts.test\n");
+    for my $command ('ip link set lo up', (map { "ip addr add $_/24 dev lo" } qw(192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.53 198.51.100.1 10.9.9.9)), 'ip addr add 2001:db8::1/64 dev lo nodad',
         'mount --make-rprivate /', "mount --bind $dir/resolv.conf /etc/resolv.conf", "mount --bind $dir/hosts /etc/hosts") {
         system($command) == 0 or die "$command: $?";
     }

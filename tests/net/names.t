@@ -121,7 +121,7 @@ for my $user (users()) {
     like $run->{err}, qr/^sbxrun: denied resolve "evil\.test"/m, "$name: what was refused is said";
 
     # What left the sandbox, seen on the wire.
-    is join("\n", sort { $a cmp $b } $seen->()), join("\n", 'tcp 192.0.2.1 7001', 'tcp 192.0.2.53 53', 'tcp 2001:db8::1 7001', 'udp 192.0.2.53 53'), "$name: no packet went anywhere but to what is allowed and to the resolver";
+    is join("\n", sort { $a cmp $b } $seen->()), join("\n", 'tcp 192.0.2.1 7001', 'tcp 192.0.2.3 7001', 'tcp 192.0.2.53 53', 'tcp 2001:db8::1 7001', 'udp 192.0.2.53 53'), "$name: no packet went anywhere but to what is allowed and to the resolver";
 
     # A pin ends; what the name then has counts.
     is in_sandbox($user, $dir, 'python3', '-c', $prelude . 't("1", lambda: echo("web.test"))')->{out}, "1 echoed\n", "$name: a run that asks once";
@@ -130,6 +130,10 @@ for my $user (users()) {
     my $shown = sandbox($user, 'net { allow connect tcp "web.test":7001; } fs { allow read "/etc/resolv.conf"; allow read "/etc/hosts"; }', uses => 'python');
     is in_sandbox($user, $shown, 'python3', '-c', $prelude . 't("1", lambda: echo("web.test"))')->{out}, "1 echoed\n", "$name: with the host's resolv.conf in the view";
     is in_sandbox($user, $shown, 'cat', '/etc/resolv.conf')->{out}, slurp('/etc/resolv.conf'), "$name: which is the host's";
+    my $hosts = sandbox($user, 'net { allow connect tcp "in-hosts.test":7001; } fs { allow read "/etc/hosts"; }', uses => 'python');
+    asked();
+    is in_sandbox($user, $hosts, 'python3', '-c', $prelude . 't("1", lambda: echo("in-hosts.test"))')->{out}, "1 echoed\n", "$name: with the host's hosts file in the view";
+    is asked(), '', "$name: nobody is asked";
     is left_since($before), '', "$name: nothing is left";
 }
 done_testing;

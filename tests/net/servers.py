@@ -124,7 +124,7 @@ def names_tcp(s):
 
 full = [] # connections that fill the queue of a server that never accepts: the next one waits
 if "echo" in kinds:
-    serve(echo_all, [tcp("192.0.2.1", 7001), tcp("192.0.2.2", 7001), tcp("198.51.100.1", 7001), tcp("127.0.0.1", 7001), tcp("2001:db8::1", 7001, family=socket.AF_INET6)])
+    serve(echo_all, [tcp("192.0.2.1", 7001), tcp("192.0.2.2", 7001), tcp("192.0.2.3", 7001), tcp("198.51.100.1", 7001), tcp("127.0.0.1", 7001), tcp("2001:db8::1", 7001, family=socket.AF_INET6)])
     serve(echo_datagrams, udp("192.0.2.1", 7002)); serve(echo_datagrams, udp("192.0.2.2", 7002)); serve(echo_datagrams, udp("198.51.100.1", 7002))
     serve(echo_datagrams, udp("127.0.0.1", 7002)); serve(echo_datagrams, udp("2001:db8::1", 7002, socket.AF_INET6))
 if "never" in kinds:
