@@ -51,20 +51,27 @@ struct brokered {
     struct socket_kind kind;
 };
 
+// What they share (broker_wait.c).
 void broker_denied(struct broker *, unsigned verb, unsigned protocol, const struct destination *, const struct decision *);
 void broker_allowed(struct broker *, unsigned verb, unsigned protocol, const struct destination *, const struct decision *);
+void broker_refuse(struct brokered *, int error);
 int broker_twin(struct brokered *, int *twin); // of the caller's socket; 0, or an errno
+int broker_place(struct brokered *, int twin); // in its place, with its flags; 0, or an errno
 int broker_to_host(struct brokered *);         // puts a twin in its place, not connected; 0, or an errno
-void broker_wait(struct brokered *, int fd, struct message *);                  // takes fd and the message; answers in time
-void broker_sent(struct broker *, const struct notified *, int64_t value);       // answers a call that has had its effect
-int broker_connect(int fd, const struct sockaddr *, socklen_t); // for sockets that the caller has too; 0, or an errno
+int broker_connect(int fd, const struct sockaddr *, socklen_t);                  // for sockets that the caller has too; 0, or an errno
+void broker_wait(struct brokered *, int fd, struct message *);                   // takes fd and the message; answers in time
+void broker_late(struct supervisor *, struct watch *, uint32_t events);          // the timer of those that wait no longer
+void broker_wait_end(struct broker *);
+void broker_sent(struct broker *, const struct notified *call, int64_t value);   // answers a call that has had its effect
+bool broker_was_sent(struct brokered *); // the same call once more, after a signal: answers it, if it has had its effect
+bool broker_again(struct brokered *);    // the same of a connect that is still being made
 unsigned protocol_of(const struct socket_kind *); // one of PROTOCOL_; 0: none that a rule can allow
 
-// The calls. Each answers.
+// The calls (broker_connections.c, broker_messages.c). Each answers.
 void broker_call_connect(struct brokered *);
 void broker_call_bind(struct brokered *);
 void broker_call_listen(struct brokered *);
-void broker_call_sendto(struct brokered *); // broker_messages.c
+void broker_call_sendto(struct brokered *);
 void broker_call_sendmsg(struct brokered *);
 void broker_call_sendmmsg(struct brokered *);
 bool message_again(struct attempt *); // the socket may be ready: sends and answers; false: it is not

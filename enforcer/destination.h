@@ -37,8 +37,5 @@ struct decision {
 
 struct decision destination_decide(const struct plan *, struct names *, unsigned verb, unsigned protocol, const struct destination *);
 
-// The policy function for one point, on the plan; the rule that decided, or NO_RULE.
-bool network_allows(const struct plan *, const struct net_point *, uint32_t *rule);
-
 // "connect tcp 192.0.2.1:443", as a rule would say it, with the name in place of the address where there is one.
 struct str destination_print(struct arena *, unsigned verb, unsigned protocol, const struct destination *, struct str name);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enforcer/destination.h"
+#include "enforcer/net_rules.h"
 
 enum { PINS_MOST = 4096, NAME_LONGEST = 253 };
 

@@ -9,9 +9,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "enforcer/destination.h"
 #include "enforcer/host.h"
 #include "enforcer/kernel.h"
+#include "enforcer/net_rules.h"
 #include "enforcer/scoped.h"
 
 static bool allowed(const struct plan *plan, const struct net_point *point)
