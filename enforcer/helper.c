@@ -5,7 +5,6 @@
 #include <grp.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -30,17 +29,32 @@ static void confine(bool writes)
         _exit(126);
 }
 
+// Where it may be: beside sbxrun (empty when that can't be told), and where packages put it.
+static void places_of(const char *name, char own[PATH_MAX], char elsewhere[64])
+{
+    ssize_t length = readlink("/proc/self/exe", own, PATH_MAX - strlen(name) - 1);
+    while (length > 0 && own[length - 1] != '/')
+        length--;
+    own[length > 0 ? length : 0] = '\0';
+    if (*own)
+        strcat(own, name);
+    snprintf(elsewhere, 64, "/usr/bin/%s", name);
+}
+
+bool helper_exists(const char *name)
+{
+    char own[PATH_MAX], elsewhere[64];
+    places_of(name, own, elsewhere);
+    return access(own, X_OK) == 0 || access(elsewhere, X_OK) == 0;
+}
+
 _Noreturn void helper_run(const struct helper *helper)
 {
     char own[PATH_MAX], elsewhere[64];
+    places_of(helper->name, own, elsewhere);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != helper->parent) // it died before that counted
         _exit(126);
-    ssize_t length = readlink("/proc/self/exe", own, sizeof own - strlen(helper->name) - 1);
-    while (length > 0 && own[length - 1] != '/')
-        length--;
-    strcpy(own + (length > 0 ? length : 0), helper->name);
-    snprintf(elsewhere, sizeof elsewhere, "/usr/bin/%s", helper->name);
     if (helper->folder >= 0 && fchdir(helper->folder) != 0)
         _exit(126);
     int high[HELPER_FDS_MOST]; // out of the way of the numbers that they get

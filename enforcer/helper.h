@@ -4,6 +4,7 @@
 // given. It dies with sbxrun.
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 enum { HELPER_FDS_MOST = 16 };
@@ -17,6 +18,9 @@ struct helper {
     uid_t user; // who it runs as, when sbxrun is root and this is not
     gid_t group;
 };
+
+// Is it there, beside sbxrun or in /usr/bin?
+bool helper_exists(const char *name);
 
 // In a new process: becomes the helper. Exits with 127 when it is not there, 126 when it can't be confined.
 _Noreturn void helper_run(const struct helper *);

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "enforcer/helper.h"
 #include "enforcer/host.h"
 #include "enforcer/kernel.h"
 #include "enforcer/net_rules.h"
@@ -135,6 +136,8 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
         const char *advice, *why = host_lacks_for_broker(&advice);
         if (why)
             return fail_with_advice(failure, allow->rule, 0, advice, "connections can't be made for the sandbox: %s", why);
+        if (plan_has_names(plan) && !helper_exists("sbxnames"))
+            return fail_with_advice(failure, allow->rule, 0, "it is installed beside sbxrun", "names can't be resolved: sbxnames is not there");
         network->brokered = network->loopback = true;
         if (plan_has_names(plan))
             resolvers_read(&network->resolvers);
@@ -188,7 +191,7 @@ static void add_addresses(const struct network *network)
         struct ifreq request = {0};
         struct sockaddr_in *at = (void *)&request.ifr_addr;
         struct in6_ifreq request6 = {.ifr6_prefixlen = 128, .ifr6_ifindex = 1}; // lo is the first interface of a namespace
-        snprintf(request.ifr_name, sizeof request.ifr_name, "lo:%zu", i);
+        snprintf(request.ifr_name, sizeof request.ifr_name, "lo:%u", (unsigned)i % 10);
         *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl((uint32_t)address)};
         for (int byte = 15; byte >= 0; byte--, address >>= 8)
             request6.ifr6_addr.s6_addr[byte] = (uint8_t)address;

@@ -134,6 +134,11 @@ for my $user (users()) {
     asked();
     is in_sandbox($user, $hosts, 'python3', '-c', $prelude . 't("1", lambda: echo("in-hosts.test"))')->{out}, "1 echoed\n", "$name: with the host's hosts file in the view";
     is asked(), '', "$name: nobody is asked";
+    # Without what resolves them nothing is run.
+    my $alone = folder();
+    system('cp', $sbxrun, $alone) == 0 or die;
+    my $missing = -x '/usr/bin/sbxnames' ? undef : run({ %$user, cwd => $hosts }, "$alone/sbxrun", 'p.sbx', '--', 'true');
+    if ($missing) { is $missing->{status}, 125, "$name: without sbxnames"; like $missing->{err}, qr/^sbxrun: names can't be resolved: sbxnames is not there \(p\.sbx:6/, "$name: is refused" }
     is left_since($before), '', "$name: nothing is left";
 }
 done_testing;
