@@ -136,7 +136,7 @@ int twin_make(int like, const struct socket_kind *kind)
 
 // ---- placing --------------------------------------------------------------------------------------------------------------------------------
 
-enum { DESCRIPTORS_MOST = 512, WAITERS_MOST = 16 };
+enum { LINES_MOST = 1024, WAITERS_MOST = 16, NEAR = 4 };
 
 struct waiter { // an epoll instance of the caller's that waits for the descriptor (epoll(7))
     int instance, at;
@@ -165,7 +165,7 @@ static size_t find_waits(const struct notified *call, int instance, uint64_t ino
     int copy = info < 0 ? -1 : dup(info);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "r");
     char line[256];
-    for (int lines = 0; file && lines < 2 * DESCRIPTORS_MOST && count < WAITERS_MOST && fgets(line, sizeof line, file); lines++) {
+    for (int lines = 0; file && lines < LINES_MOST && count < WAITERS_MOST && fgets(line, sizeof line, file); lines++) {
         int at;
         unsigned events;
         unsigned long long data, found;
@@ -200,30 +200,37 @@ static void wait_again(const struct waiter *waiter, int twin)
 int twin_place(const struct notified *call, int twin, int held, int at)
 {
     struct waiter waiters[WAITERS_MOST];
-    int others[WAITERS_MOST];
+    int others[WAITERS_MOST], last = -1;
     size_t waiter_count = 0, other_count = 0;
     struct stat status;
     char path[64], own[64], where[64], entries[2048] __attribute__((aligned(8)));
     snprintf(path, sizeof path, "/proc/%d/fd", call->thread);
     closing_fd int list = fstat(held, &status) == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     snprintf(own, sizeof own, "socket:[%llu]", (unsigned long long)status.st_ino);
-    int seen = 0;
-    for (long size; list >= 0 && seen < DESCRIPTORS_MOST && (size = getdents64(list, entries, sizeof entries)) > 0;) {
-        for (long offset = 0; offset < size; seen++) {
+    // Of a process with many descriptors: the first of them, where its event loops are, and those around this one, where copies of it are.
+    long size = list >= 0 ? getdents64(list, entries, sizeof entries) : 0, offset = 0;
+    bool many = size > (long)sizeof entries / 2;
+    int fd, near = at > NEAR ? at - NEAR : 0;
+    while (offset < size || (many && near < at + 4 * NEAR)) {
+        char number[16];
+        if (offset < size) {
             const struct dirent64 *entry = (const void *)(entries + offset);
             offset += entry->d_reclen;
-            ssize_t n = entry->d_name[0] == '.' ? -1 : readlinkat(list, entry->d_name, where, sizeof where - 1);
-            int fd = atoi(entry->d_name);
-            if (n <= 0)
-                continue;
-            where[n] = '\0';
-            if (strcmp(where, "anon_inode:[eventpoll]") == 0)
-                waiter_count = find_waits(call, fd, status.st_ino, waiters, waiter_count);
-            else if (fd != at && other_count < WAITERS_MOST && strcmp(where, own) == 0)
-                others[other_count++] = fd;
+            fd = entry->d_name[0] == '.' ? -1 : atoi(entry->d_name);
+            last = fd > last ? fd : last;
+        } else {
+            fd = near++;
+            fd = fd <= last ? -1 : fd; // seen
         }
-        if (size < (long)sizeof entries / 2) // there was room for more
-            break;
+        snprintf(number, sizeof number, "%d", fd);
+        ssize_t n = fd < 0 ? -1 : readlinkat(list, number, where, sizeof where - 1);
+        if (n <= 0)
+            continue;
+        where[n] = '\0';
+        if (strcmp(where, "anon_inode:[eventpoll]") == 0)
+            waiter_count = find_waits(call, fd, status.st_ino, waiters, waiter_count);
+        else if (fd != at && other_count < WAITERS_MOST && strcmp(where, own) == 0)
+            others[other_count++] = fd;
     }
     int error = notified_place(call, twin, at, closes_on_exec(call, at));
     for (size_t i = 0; !error && i < other_count; i++)

@@ -19,5 +19,6 @@ uint64_t socket_cookie(int fd); // names a socket as long as it exists; no two h
 int twin_make(int like, const struct socket_kind *);
 
 // Puts a twin into the place of the caller's descriptor `at`, which `held` is too: in its other descriptors of that socket, with the
-// close-on-exec flag of each, and in the epoll instances that wait for it. 0, or -errno.
+// close-on-exec flag of each, and in the epoll instances that wait for it (of a process with many descriptors: those among its first, and
+// those next to `at`). 0, or -errno.
 int twin_place(const struct notified *, int twin, int held, int at);
