@@ -188,7 +188,9 @@ void broker_call_bind(struct brokered *call)
     }
     struct decision decision = destination_decide(plan, NULL, VERB_BIND, protocol, &to);
     struct decision listening = destination_decide(plan, NULL, VERB_LISTEN, protocol, &to);
-    if (to.port && listening.way == WAY_HOST && listening.rule != NO_RULE)
+    if (decision.way == WAY_REFUSED && decision.rule != NO_RULE) // a deny holds, whatever else is allowed
+        error = EACCES;
+    else if (to.port && listening.way == WAY_HOST && listening.rule != NO_RULE)
         error = publish(call, &to);
     else if (to.port == 0 && to.any && connects(plan, protocol))
         error = bind(call->held, (struct sockaddr *)&to.address, to.length) == 0 ? 0 : errno;

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "compiler/broker.h"
 #include "enforcer/helper.h"
 #include "enforcer/host.h"
 #include "enforcer/kernel.h"
@@ -128,6 +129,9 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
             continue; // nothing is reachable but what is allowed
         if (!net_box_is_loopback(&entry->box) && !plan->broker)
             return refuse(entry, "connections out of the sandbox under a plan without a broker", "let sbxc make the plan", failure);
+        bool sends = entry->box.verbs & VERB_CONNECT && entry->box.protocols & (entry->box.place == NET_UNIX ? PROTOCOL_UNIX : PROTOCOL_UDP);
+        if (!net_box_is_loopback(&entry->box) && sends && !(plan->broker & BROKER_MESSAGES))
+            return refuse(entry, "datagrams out of the sandbox under a plan whose broker does not send them", "let sbxc make the plan", failure);
         allow = entry;
     }
     if (!allow)

@@ -249,6 +249,9 @@ for my $user (users()) {
     }
     $run = check($user, $dir, '', [['a port that is not published', 'EACCES', 'lambda: socket.socket().bind((LO, 18081))'], ['published, but no way out', 'EACCES', 'lambda: tcp(LO)']]);
 
+    $dir = sandbox($user, 'net { allow listen tcp host-loopback:18080; deny bind tcp host-loopback:18080; } fs { allow read "/w" from "./w"; }', uses => 'python');
+    check($user, $dir, '', [['a denied bind', 'EACCES', 'lambda: socket.socket().bind((LO, 18080))']]);
+
     # --events
     $dir = sandbox($user, 'net { allow connect tcp 192.0.2.1:7001; deny connect tcp 192.0.2.2; }', uses => 'python');
     $run = in_sandbox($user, $dir, { args => ['--events', "$dir/w/events"] }, 'python3', '-c', $prelude . "for h in (A, B, OUT, OUT): t(h, lambda: tcp(h).close())");
