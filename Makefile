@@ -42,14 +42,15 @@ IMPORT_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/import/*.c))
 LSP_OBJECTS      := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/lsp/*.c compiler/describe/*.c compiler/files/*.c compiler/emit/*.c))
 ACTION_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/actions/*.c))
 ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
+ENFORCER_LIBRARIES := -l:libcap.a -l:libmd.a -l:libbpf.a -l:libelf.a -l:libz.a
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
-TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/race $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
+TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/race $(BUILD)/tests/net/guard $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net)
 
-BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libldns-dev
+BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libldns-dev libbpf-dev libelf-dev zlib1g-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc
 BENCH_PACKAGES := bubblewrap procps passt slirp4netns
@@ -60,7 +61,7 @@ all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
 
 # Where something to build with is missing, it is installed before anything else.
 PRESENT := $(shell command -v gcc >/dev/null && command -v flex >/dev/null && command -v bison >/dev/null && \
-                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && test -e /usr/include/archive.h && test -e /usr/include/ldns/ldns.h && echo yes)
+                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && test -e /usr/include/archive.h && test -e /usr/include/ldns/ldns.h && test -e /usr/include/bpf/bpf.h && test -e /usr/include/zlib.h && test -e /usr/include/libelf.h && echo yes)
 ifneq ($(PRESENT),yes)
 $(GENERATED): | build-deps
 endif
@@ -83,7 +84,7 @@ $(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(IMPORT_OBJ
 # The enforcer is static: it starts sooner, and nothing beside it can change what it loads.
 $(BUILD)/sbxrun: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ -l:libcap.a -l:libmd.a
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
 
 # What unpacks images: a program of its own, for the library that reads them.
 $(BUILD)/sbximage: image/sbximage.c
@@ -167,7 +168,7 @@ demo: | demo-deps
 	@tools/demo.sh $(BUILD)/sbxc $(BUILD)/sbxrun
 
 $(BUILD)/tests/codegen/filters $(BUILD)/tests/codegen/import: LIBRARIES := -lseccomp
-$(BUILD)/tests/codegen/filters $(BUILD)/tests/codegen/prove $(BUILD)/tests/codegen/import: $(PROVE_OBJECTS)
+$(BUILD)/tests/codegen/filters $(BUILD)/tests/codegen/prove $(BUILD)/tests/codegen/guard $(BUILD)/tests/codegen/import: $(PROVE_OBJECTS)
 $(BUILD)/tests/codegen/import: $(IMPORT_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 	@echo "  LINK  $@"
@@ -185,6 +186,10 @@ $(BUILD)/tests/attacks/attack: $(wildcard tests/attacks/*.c) tests/attacks/attac
 	@mkdir -p $(@D)
 	@echo "  CC    $@"
 	$(Q)$(CC) -D_GNU_SOURCE -I. -O1 -Wall -Wextra -static -pthread -o $@ $(filter %.c,$^)
+# A broker gone wrong, on the enforcer's own guard.
+$(BUILD)/tests/net/guard: $(BUILD)/tests/net/guard.o $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(ENFORCER_OBJECTS)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
 $(BUILD)/tests/net/%: tests/net/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"

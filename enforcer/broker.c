@@ -98,6 +98,8 @@ struct broker *broker_new(const struct broker_settings *settings, struct failure
                               .handover = {settings->handover, handed_over, broker},
                               .timer = {timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), broker_late, broker}};
     if (names)
+        names_tell(names, net_guard_pin, settings->guard);
+    if (names)
         names_pin_hosts(names, clock_now());
     if (broker->timer.fd < 0) {
         fail(failure, NO_RULE, errno, "cannot make the broker's clock");
@@ -116,6 +118,8 @@ int broker_add(struct supervisor *supervisor, void *context)
 {
     struct broker *broker = context;
     broker->supervisor = supervisor;
+    if (broker->settings.guard && net_guard_add(supervisor, broker->settings.guard) != 0)
+        return -1;
     return supervisor_add(supervisor, &broker->handover, EPOLLIN) || supervisor_add(supervisor, &broker->timer, EPOLLIN) ? -1 : 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "enforcer/events.h"
 #include "enforcer/identity.h"
+#include "enforcer/net_guard.h"
 #include "enforcer/network.h"
 #include "enforcer/supervise.h"
 
@@ -19,6 +20,7 @@ struct broker_settings {
     const struct network *network; // as it was claimed
     const struct identity *identity; // whom the host's unix sockets are to see
     struct events *events;
+    struct net_guard *guard; // NULL: none
     int handover; // where the inside hands over what HANDED_ names (handover.h)
 };
 

@@ -109,7 +109,8 @@ static void question_waits(struct supervisor *supervisor, struct watch *watch, u
                                     .fds = fds,
                                     .count = NAMES_FD_FIRST + stub->count,
                                     .user = identity->outside_user,
-                                    .group = identity->outside_group});
+                                    .group = identity->outside_group,
+                                    .control_group = net_guard_own_group(stub->broker->settings.guard)});
     close(ends[1]);
     stub->pid = pid;
     stub->helper.fd = ends[0];

@@ -18,7 +18,7 @@
 #include "compiler/path_set.h"
 #include "enforcer/broker_calls.h"
 #include "enforcer/kernel.h"
-#include "enforcer/net_rules.h"
+#include "compiler/net_rules.h"
 #include "enforcer/scoped.h"
 
 enum { SLEEPERS_MOST = 64, BOUND_MOST = 1000 };

@@ -23,7 +23,9 @@ void broker_denied(struct broker *broker, unsigned verb, unsigned protocol, cons
 void broker_allowed(struct broker *broker, unsigned verb, unsigned protocol, const struct destination *to, const struct decision *decision)
 {
     struct arena *arena = arena_new();
-    event_allowed(broker->settings.events, destination_print(arena, verb, protocol, to, decision->name), decision->rule);
+    struct str operation = destination_print(arena, verb, protocol, to, decision->name);
+    event_allowed(broker->settings.events, operation, decision->rule);
+    net_guard_count(broker->settings.guard, verb, protocol, to, operation);
     arena_free(arena);
 }
 

@@ -337,17 +337,49 @@ void cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
     }
 }
 
+void cgroup_remove_group(struct cgroup_group *group)
+{
+    if (group->folder < 0)
+        return;
+    for (int attempt = 0; rmdir(group->path) != 0 && errno == EBUSY && attempt < 200; attempt++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); // the last process is dead, its exit not yet accounted for
+    close(group->folder);
+    group->folder = -1;
+}
+
 void cgroup_remove(struct cgroup *cgroup)
 {
     close_scoped(&cgroup->events);
     cgroup->events = -1;
-    for (int i = 0; i < CONTROLLER_COUNT; i++) {
-        struct cgroup_group *group = &cgroup->groups[i];
-        if (group->folder < 0)
-            continue;
-        for (int attempt = 0; rmdir(group->path) != 0 && errno == EBUSY && attempt < 200; attempt++)
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); // the last process is dead, its exit not yet accounted for
-        close(group->folder);
-        group->folder = -1;
-    }
+    for (int i = 0; i < CONTROLLER_COUNT; i++)
+        cgroup_remove_group(&cgroup->groups[i]);
+}
+
+// ---- a group for the guard ------------------------------------------------------------------------------------------------------------------
+
+static bool unified_folder(char *folder, size_t size)
+{
+    bool v2 = false;
+    return own_folder("", folder, size, &v2) && v2 && access(folder, W_OK) == 0;
+}
+
+bool cgroup_has_unified(void)
+{
+    char folder[512];
+    return unified_folder(folder, sizeof folder);
+}
+
+int cgroup_make_plain(struct cgroup_group *group, int *own, struct failure *failure)
+{
+    char folder[512];
+    if (!unified_folder(folder, sizeof folder))
+        return fail(failure, NO_RULE, ENOENT, "cannot make a control group in the unified hierarchy");
+    *own = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    group->v2 = true;
+    return *own < 0 ? fail(failure, NO_RULE, errno, "cannot open %s", folder) : make_group(group, folder, failure);
+}
+
+int cgroup_join(int folder)
+{
+    return write_at(folder, "cgroup.procs", "0");
 }

@@ -44,4 +44,12 @@ int cgroup_create(struct cgroup *, const struct plan *, unsigned wanted, struct 
 
 int cgroup_add(const struct cgroup *, pid_t, struct failure *);
 void cgroup_read(const struct cgroup *, struct cgroup_usage *);
+
+// A group without controllers beneath the caller's own in the unified hierarchy, for programs that guard what is made in it (net_guard.h). *own is the
+// caller's group, a folder that it owns from here on. 0, or -1 and the failure.
+bool cgroup_has_unified(void); // and the caller may make groups there
+int cgroup_make_plain(struct cgroup_group *, int *own, struct failure *);
+int cgroup_join(int folder); // this process; 0, or -errno
+void cgroup_remove_group(struct cgroup_group *); // once its processes are gone; idempotent
+
 void cgroup_remove(struct cgroup *); // once its processes are dead; idempotent

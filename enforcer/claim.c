@@ -149,7 +149,8 @@ struct str claim_operation(const struct plan *plan, const struct claims *claims,
     case DOMAIN_FILES: return claim_path(plan, claims, point->path);
     case DOMAIN_NET:
         if (claims->network.brokered)
-            return STR("a network namespace with a loopback of its own; the broker, which makes each connection; seccomp, which sockets there may be");
+            return str_format(plan->arena, "a network namespace with a loopback of its own; the broker, which makes each connection; %sseccomp, which sockets there may be",
+                              claims->network.guard_lacks ? "" : "the guard, eBPF on the sockets of the host's network; ");
         return str_format(plan->arena, "%s; seccomp, which sockets there may be%s",
                           claims->network.loopback ? "a network namespace with a loopback of its own" : "an empty network namespace",
                           claims->network.needs_landlock ? "; Landlock, which tcp ports" : "");

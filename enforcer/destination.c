@@ -7,7 +7,7 @@
 #include <sys/un.h>
 
 #include "enforcer/clock.h"
-#include "enforcer/net_rules.h"
+#include "compiler/net_rules.h"
 
 static const net_address v4 = (net_address)0xFFFF << 32;
 

@@ -62,7 +62,9 @@ static void print_network(FILE *out, const struct plan *plan, const struct netwo
         return;
     }
     if (network->brokered)
-        fprintf(out, "network            an empty network namespace with a loopback of its own; sbxrun makes each connection that a rule allows\n");
+        fprintf(out, "network            an empty network namespace with a loopback of its own; sbxrun makes each connection that a rule allows\n%s%s%s",
+                network->guard_lacks ? "                   no guard: " : "                   a guard in eBPF stands behind it\n", network->guard_lacks ? network->guard_lacks : "",
+                network->guard_lacks ? "\n" : "");
     else
         fprintf(out, "network            an empty network namespace with a loopback of its own, ports from %u%s\n", network->port_start,
                 network->needs_landlock ? ", of tcp only:" : "");

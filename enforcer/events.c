@@ -11,8 +11,8 @@ enum { TARGETS_MOST = 1000, SHOWN_MOST = 8 };
 struct target {
     struct str operation; // owned
     uint32_t rule;
-    bool denied;
-    uint64_t count;
+    bool denied, is_measured;
+    uint64_t count, sent, received; // bytes, where they are known
 };
 
 struct events {
@@ -48,6 +48,10 @@ static void write_target(struct json_writer *w, const struct events *events, con
     if (target->rule < events->plan->rule_count)
         json_member(w, "rule", rule_named(events->plan, target->rule));
     json_member_number(w, "count", target->count);
+    if (target->is_measured) {
+        json_member_number(w, "sent_bytes", target->sent);
+        json_member_number(w, "received_bytes", target->received);
+    }
     json_close(w, '}');
 }
 
@@ -88,7 +92,7 @@ static void note(struct events *events, struct str operation, uint32_t rule, boo
         return;
     }
     struct target *target = &events->targets[events->count++];
-    *target = (struct target){{copy, operation.length}, rule, denied, 1};
+    *target = (struct target){.operation = {copy, operation.length}, .rule = rule, .denied = denied, .count = 1};
     stream_line(events, target, event_name(target));
 }
 
@@ -108,6 +112,33 @@ void event_allowed(struct events *events, struct str operation, uint32_t rule)
     note(events, operation, rule, false);
 }
 
+void event_traffic(struct events *events, struct str operation, uint64_t sent, uint64_t received)
+{
+    for (size_t i = 0; events && i < events->count; i++) {
+        struct target *target = &events->targets[i];
+        if (target->denied || !str_equal(target->operation, operation))
+            continue;
+        target->is_measured = true;
+        target->sent += sent;
+        target->received += received;
+    }
+}
+
+// The operation that a rule would allow, so that this one is: of a name that may not be resolved, to connect to it. Empty: none would.
+static struct str what_would_allow(struct arena *arena, struct str operation)
+{
+    static const struct {
+        const char *starts, *allow;
+    } forms[] = {{"connect ", "connect "}, {"bind ", "bind "}, {"listen ", "listen "}, {"resolve ", "connect "}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        size_t length = strlen(forms[i].starts);
+        bool to_address = forms[i].starts[0] == 'r' && operation.length && operation.text[operation.length - 1] != '"';
+        if (!to_address && operation.length > length && memcmp(operation.text, forms[i].starts, length) == 0)
+            return str_format(arena, "%s%.*s", forms[i].allow, (int)(operation.length - length), operation.text + length);
+    }
+    return STR("");
+}
+
 void events_print(FILE *out, const struct events *events)
 {
     size_t shown = 0, left = 0;
@@ -124,8 +155,14 @@ void events_print(FILE *out, const struct events *events)
             fprintf(out, ", %llu times", (unsigned long long)target->count);
         if (target->rule < events->plan->rule_count)
             fprintf(out, " (%.*s)\n", STR_ARGS(rule_named(events->plan, target->rule)));
-        else
-            fprintf(out, ": no rule allows it\n        `net { allow %.*s; }` would\n", STR_ARGS(target->operation));
+        else {
+            struct arena *arena = arena_new();
+            struct str rule = what_would_allow(arena, target->operation);
+            fprintf(out, ": no rule allows it\n");
+            if (rule.length)
+                fprintf(out, "        `net { allow %.*s; }` would\n", STR_ARGS(rule));
+            arena_free(arena);
+        }
     }
     if (left || (events && events->others))
         fprintf(out, "sbxrun: and denied %llu other things (--report lists them)\n", (unsigned long long)(left + events->others));

@@ -17,6 +17,8 @@ void events_free(struct events *);
 void event_denied(struct events *, struct str operation, uint32_t rule);
 void event_allowed(struct events *, struct str operation, uint32_t rule);
 
+void event_traffic(struct events *, struct str operation, uint64_t sent, uint64_t received); // bytes of an allowed one, added to what it has
+
 void events_end(struct events *); // tells the stream how often each target was met
 
 // The lines at the end: what was denied, why, and the rule that would allow it. Nothing when nothing was.

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "enforcer/cgroup.h"
 #include "enforcer/kernel.h"
 
 // Where the kernel has no Landlock, a helper's own care has to do.
@@ -54,6 +55,8 @@ _Noreturn void helper_run(const struct helper *helper)
     places_of(helper->name, own, elsewhere);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != helper->parent) // it died before that counted
+        _exit(126);
+    if (helper->control_group > 0 && cgroup_join(helper->control_group) != 0)
         _exit(126);
     if (helper->folder >= 0 && fchdir(helper->folder) != 0)
         _exit(126);

@@ -17,6 +17,7 @@ struct helper {
     int count;
     uid_t user; // who it runs as, when sbxrun is root and this is not
     gid_t group;
+    int control_group; // which it goes into first, a folder; 0: it stays in that of sbxrun
 };
 
 // Is it there, beside sbxrun or in /usr/bin?

@@ -1,5 +1,6 @@
 // What this host offers.
 #include "enforcer/host.h"
+#include "enforcer/net_guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,11 @@ bool host_can_change_identity(void)
     return has_capability(CAP_SETUID) && has_capability(CAP_SETGID) && has_capability(CAP_SYS_ADMIN);
 }
 
+bool host_can_load_programs(void)
+{
+    return has_capability(CAP_NET_ADMIN) && (has_capability(CAP_BPF) || has_capability(CAP_SYS_ADMIN));
+}
+
 bool host_is_root(unsigned user)
 {
     char text[4096] = "";
@@ -61,7 +67,7 @@ static long number_in(const char *path)
 
 bool host_has(enum feature feature, uint64_t version, const char **found)
 {
-    static char text[64];
+    static char text[160];
     *found = "no";
     switch (feature) {
     case FEATURE_landlock:
@@ -75,8 +81,13 @@ bool host_has(enum feature feature, uint64_t version, const char **found)
     }
     case FEATURE_user_namespaces: *found = number_in("/proc/sys/user/max_user_namespaces") > 0 ? "yes" : "no"; return (*found)[0] == 'y';
     case FEATURE_idmapped_mounts: *found = geteuid() == 0 && host_can_change_identity() ? "yes" : "not for an ordinary user"; return (*found)[0] == 'y';
-    default: // ebpf: nothing here uses it yet, so nothing may rely on it
-        return false;
+    case FEATURE_ebpf: {
+        const char *lacks = net_guard_lacks();
+        snprintf(text, sizeof text, "none: %s", lacks ? lacks : "");
+        *found = lacks ? text : "yes";
+        return !lacks;
+    }
+    default: return false;
     }
 }
 
@@ -107,7 +118,7 @@ const char *host_lacks_for_broker(const char **advice)
 {
     uint64_t cookie;
     socklen_t size = sizeof cookie;
-    closing_fd int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    closing_fd int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     *advice = "it takes Linux 5.14 or newer";
     if (probe < 0 || getsockopt(probe, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)
         return "this kernel does not tell one network from another";

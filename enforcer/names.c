@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enforcer/net_rules.h"
+#include "compiler/net_rules.h"
 
 enum { PINS_MOST = 4096, NAME_LONGEST = 253 };
 
@@ -22,6 +22,8 @@ struct names {
     const struct resolvers *resolvers;
     struct pin *pins; // what has run out is used again
     size_t count;
+    names_pinned *pinned;
+    void *context; // of `pinned`
 };
 
 bool plan_has_names(const struct plan *plan)
@@ -156,7 +158,15 @@ enum pin_result names_pin(struct names *names, struct str name, net_address addr
     pin->length = (uint8_t)name.length;
     memcpy(pin->name, name.text, name.length);
     pin->until = until > pin->until ? until : pin->until;
+    if (names->pinned)
+        names->pinned(names->context, name, address, pin->until);
     return PIN_KEPT;
+}
+
+void names_tell(struct names *names, names_pinned *pinned, void *context)
+{
+    names->pinned = pinned;
+    names->context = context;
 }
 
 // What hosts(5) says of names that are allowed: the inside may see that file too, and then asks nobody.

@@ -33,6 +33,10 @@ enum pin_result { PIN_REFUSED, PIN_KEPT };
 // Keeps a pin for that long, if the name may have that address. `now`: monotonic nanoseconds.
 enum pin_result names_pin(struct names *, struct str name, net_address, uint32_t seconds, uint64_t now);
 
+// Who is told of each pin: the name, the address, and until when it holds.
+typedef void names_pinned(void *, struct str name, net_address, uint64_t until);
+void names_tell(struct names *, names_pinned *, void *context);
+
 void names_pin_hosts(struct names *, uint64_t now); // the same for all of /etc/hosts, for good
 
 // The names that are pinned to an address now, one after the other: from *at = 0 on, until it returns an empty one.

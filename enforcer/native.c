@@ -19,6 +19,7 @@
 #include "enforcer/guard.h"
 #include "enforcer/host.h"
 #include "enforcer/image.h"
+#include "enforcer/net_guard.h"
 #include "enforcer/sandbox.h"
 #include "enforcer/scoped.h"
 #include "enforcer/secrets.h"
@@ -232,16 +233,37 @@ static void measure(struct native *native, const struct run *run, const struct r
     outcome->outside_user = (int)native->identity.outside_user;
 }
 
+// Where the host lets us have one. A policy that requires it does not run without.
+static int make_guard(const struct run *run, struct net_guard **guard, struct outcome *outcome, struct failure *failure)
+{
+    const struct network *network = &run->claims->network;
+    outcome->guard = network->guard_lacks;
+    if (network->guard_lacks || (*guard = net_guard_new(run->plan, run->events, &outcome->guard)))
+        return 0;
+    return network->guard_rule == NO_RULE ? 0 : fail(failure, network->guard_rule, 0, "the guard that the policy requires can't be made: %s", outcome->guard);
+}
+
+// When the sandbox's first process is where it belongs: what sbxrun makes from here on is made in the guard's group.
+static int enter_guard(struct net_guard *guard, struct failure *failure)
+{
+    int error = guard ? net_guard_enter(guard) : 0;
+    return error ? fail(failure, NO_RULE, -error, "cannot move into the guard's control group") : 0;
+}
+
 void native_run(struct native *native, const struct run *run, struct outcome *outcome, struct failure *failure)
 {
     struct rusage usage = {0};
     enum ended reason = ENDED_NOT_SET_UP;
     *outcome = (struct outcome){.ended = ENDED_NOT_SET_UP};
     struct broker *broker = NULL;
-    struct broker_settings settings = {run->plan, &run->claims->network, &native->identity, run->events, native->lifeline[1]};
     bool brokered = run->plan->broker && !run->probes;
-    if (brokered && !(broker = broker_new(&settings, failure))) {
-    } else if (set_going(native, run, failure) == 0) {
+    struct broker_settings settings = {.plan = run->plan,
+                                       .network = &run->claims->network,
+                                       .identity = &native->identity,
+                                       .events = run->events,
+                                       .handover = native->lifeline[1]};
+    if (brokered && (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
+    } else if (set_going(native, run, failure) == 0 && enter_guard(settings.guard, failure) == 0) {
         struct watched watched = {
             .init = native->init,
             .bounds = &run->claims->bounds,
@@ -259,6 +281,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     }
     kill_and_reap(native, &usage);
     broker_free(broker);
+    net_guard_free(settings.guard);
     close_scoped(&native->sandbox.changes);
     native->sandbox.changes = -1;
     if (run->changes && !changes_write(run->changes, &native->view, native->changes))

@@ -13,7 +13,8 @@
 #include "enforcer/helper.h"
 #include "enforcer/host.h"
 #include "enforcer/kernel.h"
-#include "enforcer/net_rules.h"
+#include "enforcer/net_guard.h"
+#include "compiler/net_rules.h"
 #include "enforcer/scoped.h"
 
 static bool allowed(const struct plan *plan, const struct net_point *point)
@@ -119,9 +120,23 @@ static void add_port_range(void *context, uint16_t first, uint16_t last)
     }
 }
 
+// A guard stands behind the broker where sockets of the internet are made in the host's network.
+static void claim_guard(const struct plan *plan, struct network *network)
+{
+    network->guard_lacks = "nothing of the internet is reached";
+    for (size_t i = 0; i < plan->net_count; i++)
+        if (!plan->net[i].deny && plan->net[i].box.place != NET_UNIX && !net_box_is_loopback(&plan->net[i].box)) {
+            network->guard_lacks = net_guard_lacks();
+            break;
+        }
+    for (size_t i = 0; i < plan->require_count; i++)
+        if (plan->requires[i].feature == FEATURE_ebpf && !plan->requires[i].degrade)
+            network->guard_rule = plan->requires[i].rule;
+}
+
 int network_claim(const struct plan *plan, struct network *network, struct failure *failure)
 {
-    *network = (struct network){.port_start = 1024, .tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
+    *network = (struct network){.guard_rule = NO_RULE, .port_start = 1024, .tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
     const struct plan_net *allow = NULL;
     for (size_t i = 0; i < plan->net_count; i++) {
         const struct plan_net *entry = &plan->net[i];
@@ -143,6 +158,7 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
         if (plan_has_names(plan) && !helper_exists("sbxnames"))
             return fail_with_advice(failure, allow->rule, 0, "it is installed beside sbxrun", "names can't be resolved: sbxnames is not there");
         network->brokered = network->loopback = true;
+        claim_guard(plan, network);
         if (plan_has_names(plan))
             resolvers_read(&network->resolvers);
         return 0;

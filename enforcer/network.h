@@ -13,6 +13,8 @@ enum { NETWORK_PORTS_MOST = 1024 }; // that one policy may name one by one
 struct network {
     bool loopback;       // bring it up
     bool brokered;       // the broker keeps the rules
+    const char *guard_lacks; // why no guard stands behind the broker (net_guard.h); NULL: one does
+    uint32_t guard_rule;     // that requires it; NO_RULE
     struct resolvers resolvers; // where names are asked for; none: they are not resolved
     uint16_t port_start; // the smallest port a program may bind
     uint64_t tcp_rights; // Landlock's rights on tcp ports that are handled at all: denied but for the ports below

@@ -39,6 +39,7 @@ struct outcome {
     bool pids_known;
     uint64_t oom_kills, pids_refused;
     int outside_user;      // who its processes were on the host
+    const char *guard;     // where there is a broker: why no guard stands behind it; NULL: one did
     int changes_unwritten; // the errno, where the changes could not be written
 };
 

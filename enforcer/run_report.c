@@ -59,6 +59,10 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
     json_close(w, '}');
     json_member_number(w, "outside_user", (uint64_t)outcome->outside_user);
     write_usage(w, outcome);
+    if (run->claims->network.brokered) {
+        json_key(w, "guard");
+        outcome->guard ? json_string(w, str_format(plan->arena, "none: %s", outcome->guard)) : json_string(w, STR("eBPF"));
+    }
     json_key(w, "destinations");
     events_write(w, run->events);
     json_key(w, "degraded");

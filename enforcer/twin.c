@@ -32,7 +32,7 @@ int socket_examine(int fd, struct socket_kind *kind)
     if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &network, &size) != 0)
         return -errno;
     if (!own) {
-        closing_fd int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        closing_fd int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         if (probe < 0 || getsockopt(probe, SOL_SOCKET, SO_NETNS_COOKIE, &own, &size) != 0)
             return -errno;
     }

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "compiler/prove/prove.h"
+#include "compiler/prove/prove_guard.h"
 #include "compiler/report/report.h"
 
 int usage_error(const char *message)
@@ -38,7 +38,7 @@ int status_of(const struct options *options, const struct compilation *compilati
 struct plan *make_plan(const struct options *options, struct policy *policy)
 {
     struct plan *plan = policy_lower(policy, ARCH_ALL_MASK);
-    return plan && (options->no_proof || prove_filters(policy, plan->filters)) ? plan : NULL;
+    return plan && (options->no_proof || prove_plan(policy, plan)) ? plan : NULL;
 }
 
 struct policy *load_policy(const struct options *options, struct compilation *compilation, const char *path, int *status)

@@ -7,7 +7,7 @@
 
 #include "compiler/actions/actions.h"
 #include "compiler/files/files.h"
-#include "compiler/prove/prove.h"
+#include "compiler/prove/prove_guard.h"
 #include "compiler/report/report.h"
 
 struct checked { // one file
@@ -77,7 +77,7 @@ static struct checked check_file(const struct checks *checks, const char *path)
     for (struct group_decl *group = module->groups; group; group = group->next)
         group_find(compilation, module, group->name.text);
     for (; judged && !options->no_proof && !compilation->diagnostics.errors; judged = judged->next)
-        prove_filters(judged->policy, judged->plan->filters);
+        prove_plan(judged->policy, judged->plan);
     return result;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/emit/emit.h"
+#include "compiler/guard_code.h"
 
 static void emit_plan(struct text *out, const struct options *options, const struct plan *plan)
 {
@@ -35,11 +36,25 @@ static void emit_module(struct text *out, const struct options *options, const s
     emit_selinux(out, plan);
 }
 
+static void emit_guard(struct text *out, const struct options *options, const struct plan *plan)
+{
+    struct net_graphs graphs;
+    struct guard_program programs[GUARD_HOOKS];
+    const char *why;
+    (void)options;
+    if (!plan->broker)
+        text_addf(out, "none: no rule allows anything of the host's network\n");
+    else if (!guard_programs(out->arena, plan, &graphs, programs, &why))
+        text_addf(out, "none: %s\n", why);
+    else
+        guard_print(out, programs);
+}
+
 static const struct {
     const char *name;
     void (*write)(struct text *, const struct options *, const struct plan *);
 } forms[] = {
-    {"plan", emit_plan}, {"seccomp", emit_filter}, {"seccomp-asm", emit_listing}, {"apparmor", emit_profile}, {"selinux-cil", emit_module},
+    {"plan", emit_plan}, {"seccomp", emit_filter}, {"seccomp-asm", emit_listing}, {"apparmor", emit_profile}, {"selinux-cil", emit_module}, {"ebpf", emit_guard},
 };
 
 bool can_emit(const char *form)

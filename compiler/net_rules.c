@@ -1,7 +1,5 @@
 // The policy function of the network, on a plan.
-#include "enforcer/net_rules.h"
-
-#include "enforcer/failure.h"
+#include "compiler/net_rules.h"
 
 static bool in_box(const struct plan_net *entry, const struct net_point *point)
 {

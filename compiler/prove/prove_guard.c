@@ -1,0 +1,372 @@
+// The guard's decisions and the policy's network rules as formulas, and what Z3 says of their difference.
+#include "compiler/prove/prove_guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/prove/z3.h"
+
+struct question {
+    struct z3 z3;
+    Z3_context context;
+    Z3_sort word;
+    Z3_ast words[NET_WORDS];
+    const struct policy *policy;
+    const struct net_graphs *graphs;
+};
+
+static void note_failure(Z3_context context, Z3_error_code code)
+{
+    (void)context, (void)code;
+}
+
+static Z3_ast value(const struct question *q, uint32_t number)
+{
+    return q->z3.mk_unsigned_int64(q->context, number, q->word);
+}
+
+static Z3_ast both(const struct question *q, Z3_ast a, Z3_ast b)
+{
+    return q->z3.mk_and(q->context, 2, (Z3_ast[]){a, b});
+}
+
+static Z3_ast either(const struct question *q, Z3_ast a, Z3_ast b)
+{
+    return q->z3.mk_or(q->context, 2, (Z3_ast[]){a, b});
+}
+
+static Z3_ast no(const struct question *q, Z3_ast a)
+{
+    return q->z3.mk_not(q->context, a);
+}
+
+static Z3_ast falsehood(const struct question *q)
+{
+    return q->z3.mk_false(q->context);
+}
+
+// ---- the policy -------------------------------------------------------------------------------------------------------------------------------------
+
+static Z3_ast at_least(const struct question *q, net_address bound, bool at_most)
+{
+    Z3_ast formula = q->z3.mk_true(q->context);
+    for (int word = 3; word >= 0; word--) { // from the lowest word: equal so far leaves it to the lower ones
+        Z3_ast here = q->words[NET_WORD_ADDRESS + word], k = value(q, (uint32_t)(bound >> (96 - 32 * word)));
+        Z3_ast less = at_most ? no(q, q->z3.mk_bvule(q->context, k, here)) : no(q, q->z3.mk_bvule(q->context, here, k));
+        formula = either(q, less, both(q, q->z3.mk_eq(q->context, here, k), formula));
+    }
+    return formula;
+}
+
+static Z3_ast address_within(const struct question *q, net_address first, net_address last)
+{
+    return both(q, at_least(q, first, false), at_least(q, last, true));
+}
+
+static Z3_ast protocol_within(const struct question *q, unsigned protocols)
+{
+    Z3_ast protocol = q->words[NET_WORD_PROTOCOL], formula = falsehood(q);
+    if (protocols & PROTOCOL_TCP)
+        formula = either(q, formula, q->z3.mk_eq(q->context, protocol, value(q, NET_TCP)));
+    if (protocols & PROTOCOL_UDP)
+        formula = either(q, formula, q->z3.mk_eq(q->context, protocol, value(q, NET_UDP)));
+    return formula;
+}
+
+struct asked { // which operations: a verb at one kind of place, of one name
+    unsigned verb;
+    enum net_place place;
+    struct str name;
+};
+
+static Z3_ast set_formula(const struct question *q, const struct net_set *set, const struct asked *asked)
+{
+    Z3_ast formula = falsehood(q), port = q->words[NET_WORD_PORT];
+    for (size_t i = 0; i < set->count; i++) {
+        const struct net_box *box = &set->boxes[i];
+        bool of_name = box->place == NET_NAME || box->place == NET_WILDCARD;
+        if (!(box->verbs & asked->verb) || (asked->place == NET_NAME ? !of_name : box->place != asked->place))
+            continue;
+        struct net_point point = {.verb = asked->verb, .protocol = box->protocols & -box->protocols, .place = NET_NAME, .name = asked->name, .port = box->port_first};
+        if (of_name && !net_set_contains(&(struct net_set){(struct net_box *)box, 1}, &point))
+            continue;
+        Z3_ast in = both(q, protocol_within(q, box->protocols),
+                         both(q, q->z3.mk_bvule(q->context, value(q, box->port_first), port), q->z3.mk_bvule(q->context, port, value(q, box->port_last))));
+        formula = either(q, formula, box->place == NET_ADDRESS ? both(q, in, address_within(q, box->first, box->last)) : in);
+    }
+    return formula;
+}
+
+static Z3_ast rules_formula(const struct question *q, enum effect effect, const struct asked *asked)
+{
+    Z3_ast formula = falsehood(q);
+    for (size_t i = 0; i < q->policy->net_rule_count; i++) {
+        const struct rule *rule = q->policy->net_rules[i];
+        if (rule->effect == effect)
+            formula = either(q, formula, both(q, set_formula(q, &rule->net, asked), no(q, set_formula(q, &rule->net_except, asked))));
+    }
+    return formula;
+}
+
+static Z3_ast denied(const struct question *q, unsigned verb, enum net_place place)
+{
+    return rules_formula(q, EFFECT_DENY, &(struct asked){verb, place, STR("")});
+}
+
+static Z3_ast allowed(const struct question *q, unsigned verb, enum net_place place, struct str name)
+{
+    struct asked asked = {verb, place, name};
+    return both(q, rules_formula(q, EFFECT_ALLOW, &asked), no(q, rules_formula(q, EFFECT_DENY, &asked)));
+}
+
+static Z3_ast is_loopback(const struct question *q)
+{
+    Z3_ast formula = address_within(q, net_prefix_first(&net_loopback_v4), net_prefix_last(&net_loopback_v4));
+    const net_address others[] = {1, 0, (net_address)0xFFFF << 32}; // ::1, and what means "this host" where one connects to it
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        formula = either(q, formula, address_within(q, others[i], others[i]));
+    return formula;
+}
+
+static Z3_ast policy_formula(const struct question *q, bool listen)
+{
+    struct str none = STR("");
+    if (listen) {
+        Z3_ast may_bind = either(q, allowed(q, VERB_BIND, NET_HOST_LOOPBACK, none), allowed(q, VERB_BIND, NET_ADDRESS, none));
+        Z3_ast denies = either(q, denied(q, VERB_BIND, NET_HOST_LOOPBACK), denied(q, VERB_BIND, NET_ADDRESS));
+        Z3_ast there = both(q, allowed(q, VERB_LISTEN, NET_HOST_LOOPBACK, none), either(q, may_bind, no(q, denies)));
+        Z3_ast outside = both(q, allowed(q, VERB_LISTEN, NET_ADDRESS, none), no(q, denied(q, VERB_BIND, NET_ADDRESS)));
+        return q->z3.mk_ite(q->context, is_loopback(q), there, outside);
+    }
+    Z3_ast by_name = falsehood(q);
+    for (size_t g = 0; g < q->graphs->group_count; g++) {
+        Z3_ast bit = value(q, 1u << g), pinned = q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], bit), bit);
+        by_name = either(q, by_name, both(q, pinned, allowed(q, VERB_CONNECT, NET_NAME, q->graphs->groups[g].name)));
+    }
+    Z3_ast outside = either(q, allowed(q, VERB_CONNECT, NET_ADDRESS, none), both(q, no(q, denied(q, VERB_CONNECT, NET_ADDRESS)), by_name));
+    return q->z3.mk_ite(q->context, is_loopback(q), allowed(q, VERB_CONNECT, NET_HOST_LOOPBACK, none), outside);
+}
+
+// The same of one operation, by the policy function itself.
+static bool policy_says(const struct question *q, bool listen, const uint32_t *words)
+{
+    net_address address = 0;
+    uint32_t port = words[NET_WORD_PORT], protocol = words[NET_WORD_PROTOCOL];
+    for (int i = 0; i < 4; i++)
+        address = address << 32 | words[NET_WORD_ADDRESS + i];
+    bool loopback = address <= 1 || address == (net_address)0xFFFF << 32 || (address >> 24 == (net_address)0xFFFF7F);
+    struct net_point point = {.verb = listen ? VERB_LISTEN : VERB_CONNECT,
+                              .protocol = protocol == NET_TCP ? PROTOCOL_TCP : PROTOCOL_UDP,
+                              .place = loopback ? NET_HOST_LOOPBACK : NET_ADDRESS,
+                              .address = address,
+                              .port = (uint16_t)port};
+    if ((protocol != NET_TCP && protocol != NET_UDP) || port > 65535)
+        return false;
+    struct operation_point operation = {.domain = DOMAIN_NET, .verb = VERB_BIND};
+    bool binds = false, refused = false;
+    for (int here = !loopback; here < 2 && listen; here++) {
+        operation.net = point;
+        operation.net.verb = VERB_BIND;
+        operation.net.place = here ? NET_ADDRESS : NET_HOST_LOOPBACK;
+        binds |= policy_net_allows(q->policy, &operation.net);
+        for (size_t i = 0; i < q->policy->net_rule_count; i++)
+            refused |= q->policy->net_rules[i]->effect == EFFECT_DENY && rule_matches(q->policy, q->policy->net_rules[i], &operation);
+    }
+    if (listen)
+        return policy_net_allows(q->policy, &point) && (binds || !refused);
+    if (policy_net_allows(q->policy, &point))
+        return true;
+    operation = (struct operation_point){.domain = DOMAIN_NET, .verb = VERB_CONNECT, .net = point};
+    for (size_t i = 0; i < q->policy->net_rule_count; i++)
+        if (loopback || (q->policy->net_rules[i]->effect == EFFECT_DENY && rule_matches(q->policy, q->policy->net_rules[i], &operation)))
+            return false;
+    point.place = NET_NAME;
+    for (size_t g = 0; g < q->graphs->group_count; g++) {
+        point.name = q->graphs->groups[g].name;
+        if (words[NET_WORD_NAMES] >> g & 1 && policy_net_allows(q->policy, &point))
+            return true;
+    }
+    return false;
+}
+
+// ---- the program ------------------------------------------------------------------------------------------------------------------------------------
+
+struct translation {
+    const struct question *q;
+    const struct ebpf_program *decision;
+    Z3_ast *known; // per instruction at which register 1 does not matter: whether what follows allows
+    bool failed;
+};
+
+// As the kernel runs it, on 32-bit halves of registers (RFC 9669); `a` is register 1. Jumps go forward only, so this ends.
+static Z3_ast allows_from(struct translation *t, size_t at, Z3_ast a)
+{
+    const struct question *q = t->q;
+    if (t->failed || at >= t->decision->length) {
+        t->failed = true; // the end is reached by what sets the leaf, below
+        return falsehood(q);
+    }
+    const struct ebpf_instruction *in = &t->decision->code[at];
+    bool forgets = in->code == EBPF_LOAD_WORD || in->code == EBPF_MOVE_NUMBER32;
+    if (forgets && t->known[at])
+        return t->known[at];
+    size_t target = at + 1 + (size_t)in->offset;
+    int word = (in->offset - GUARD_WORDS_AT) / 4;
+    Z3_ast k = value(q, (uint32_t)in->immediate), result = NULL;
+    bool forward = in->offset >= 0;
+    switch (in->code) {
+    case EBPF_LOAD_WORD:
+        if (in->registers == (1 | EBPF_FRAME << 4) && in->offset >= GUARD_WORDS_AT && in->offset % 4 == 0 && word < NET_WORDS)
+            result = allows_from(t, at + 1, q->words[word]);
+        break;
+    case EBPF_AND_NUMBER32:
+        if (in->registers == 1)
+            result = allows_from(t, at + 1, q->z3.mk_bvand(q->context, a, k));
+        break;
+    case EBPF_JUMP: result = forward ? allows_from(t, target, a) : NULL; break;
+    case EBPF_JUMP_GE32:
+        if (forward && in->registers == 1) {
+            Z3_ast yes = allows_from(t, target, a), otherwise = allows_from(t, at + 1, a);
+            result = yes == otherwise ? yes : q->z3.mk_ite(q->context, q->z3.mk_bvule(q->context, k, a), yes, otherwise);
+        }
+        break;
+    case EBPF_MOVE_NUMBER32: { // the leaf: then the end, at once or by one jump
+        const struct ebpf_instruction *next = in + 1;
+        bool ends = at + 1 == t->decision->length || (next->code == EBPF_JUMP && at + 2 + (size_t)next->offset == t->decision->length);
+        if (in->registers == 0 && ends)
+            result = (uint32_t)in->immediate & NET_GRAPH_ALLOW ? q->z3.mk_true(q->context) : falsehood(q);
+        break;
+    }
+    default: break;
+    }
+    t->failed |= !result;
+    if (forgets)
+        t->known[at] = result;
+    return result ? result : falsehood(q);
+}
+
+static Z3_ast program_formula(const struct question *q, const struct ebpf_program *decision)
+{
+    struct translation t = {q, decision, calloc(decision->length + 1, sizeof(Z3_ast)), false};
+    Z3_ast formula = t.known ? allows_from(&t, 0, value(q, 0)) : NULL;
+    free(t.known);
+    return t.failed ? NULL : formula;
+}
+
+// ---- the question -----------------------------------------------------------------------------------------------------------------------------------
+
+static enum proof examine(const struct question *q, Z3_solver solver, const struct ebpf_program *decision, bool listen, struct guard_counterexample *example)
+{
+    Z3_model model = q->z3.solver_get_model(q->context, solver);
+    q->z3.model_inc_ref(q->context, model);
+    for (int i = 0; i < NET_WORDS; i++) {
+        Z3_ast found = NULL;
+        uint64_t number = 0;
+        if (q->z3.model_eval(q->context, model, q->words[i], true, &found))
+            q->z3.get_numeral_uint64(q->context, found, &number);
+        example->words[i] = (uint32_t)number;
+    }
+    q->z3.model_dec_ref(q->context, model);
+    uint32_t leaf = 0;
+    bool ran = ebpf_run(decision, GUARD_WORDS_AT, example->words, NET_WORDS, &leaf);
+    example->listen = listen;
+    example->allows = leaf & NET_GRAPH_ALLOW;
+    if (ran && example->allows != policy_says(q, listen, example->words))
+        return REFUTED;
+    example->why = "the prover's counterexample is none: a fault of sbxc";
+    return NOT_PROVED;
+}
+
+static enum proof solve(struct question *q, const struct ebpf_program *decision, bool listen, unsigned seconds, struct guard_counterexample *example)
+{
+    Z3_config config = q->z3.mk_config();
+    q->context = q->z3.mk_context(config);
+    q->z3.del_config(config);
+    q->z3.set_error_handler(q->context, note_failure);
+    q->word = q->z3.mk_bv_sort(q->context, 32);
+    for (int i = 0; i < NET_WORDS; i++)
+        q->words[i] = q->z3.mk_const(q->context, q->z3.mk_int_symbol(q->context, i), q->word);
+    Z3_ast program = program_formula(q, decision), policy = policy_formula(q, listen);
+    example->why = "it has an instruction that is not understood";
+    enum proof proof = NOT_PROVED;
+    if (program && q->z3.get_error_code(q->context) == Z3_OK) {
+        Z3_solver solver = q->z3.mk_solver_for_logic(q->context, q->z3.mk_string_symbol(q->context, "QF_BV"));
+        q->z3.solver_inc_ref(q->context, solver);
+        Z3_params params = q->z3.mk_params(q->context);
+        q->z3.params_inc_ref(q->context, params);
+        q->z3.params_set_uint(q->context, params, q->z3.mk_string_symbol(q->context, "timeout"), seconds * 1000);
+        q->z3.solver_set_params(q->context, solver, params);
+        q->z3.params_dec_ref(q->context, params);
+        q->z3.solver_assert(q->context, solver, no(q, q->z3.mk_eq(q->context, program, policy)));
+        Z3_lbool satisfiable = q->z3.get_error_code(q->context) == Z3_OK ? q->z3.solver_check(q->context, solver) : Z3_L_UNDEF;
+        example->why = "Z3 was not done in time";
+        if (q->z3.get_error_code(q->context) == Z3_OK && satisfiable == Z3_L_FALSE)
+            proof = PROVED;
+        else if (satisfiable == Z3_L_TRUE)
+            proof = examine(q, solver, decision, listen, example);
+        q->z3.solver_dec_ref(q->context, solver);
+    }
+    q->z3.del_context(q->context);
+    return proof;
+}
+
+enum proof guard_prove_decision(const struct policy *policy, const struct net_graphs *graphs, const struct ebpf_program *decision, bool listen, unsigned seconds,
+                                struct guard_counterexample *example)
+{
+    struct question q = {.policy = policy, .graphs = graphs};
+    *example = (struct guard_counterexample){0};
+    return z3_load(&q.z3, &example->why) ? solve(&q, decision, listen, seconds, example) : NOT_PROVED;
+}
+
+static struct str operation_of(struct arena *arena, const struct guard_counterexample *example)
+{
+    struct text text = {.arena = arena};
+    net_address address = 0;
+    for (int i = 0; i < 4; i++)
+        address = address << 32 | example->words[NET_WORD_ADDRESS + i];
+    uint32_t protocol = example->words[NET_WORD_PROTOCOL];
+    text_addf(&text, "%s %s ", example->listen ? "listen" : "connect", protocol == NET_TCP ? "tcp" : protocol == NET_UDP ? "udp" : "another protocol");
+    net_address_print(&text, address);
+    text_addf(&text, ":%u", example->words[NET_WORD_PORT]);
+    return text_str(&text);
+}
+
+bool prove_guard(struct policy *policy, const struct plan *plan)
+{
+    struct net_graphs graphs;
+    struct guard_program programs[GUARD_HOOKS];
+    const char *why;
+    struct ebpf_program proved[2] = {{0}}; // per question: most hooks have the same decision
+    struct diagnostics *diagnostics = &policy->compilation->diagnostics;
+    struct span span = policy->decl->name.span;
+    if (!plan->broker || !guard_programs(policy->arena, plan, &graphs, programs, &why))
+        return true; // sbxrun then loads none, and refuses where one is required
+    for (int hook = 0; hook < GUARD_HOOKS; hook++)
+        for (int i = 0; i < programs[hook].decision_count; i++) {
+            const struct guard_decision *at = &programs[hook].decisions[i];
+            struct ebpf_program decision = {programs[hook].program.code + at->first, at->length}, *same = &proved[at->listen];
+            if (same->length == decision.length && memcmp(same->code, decision.code, decision.length * sizeof *decision.code) == 0)
+                continue;
+            struct guard_counterexample example;
+            enum proof proof = guard_prove_decision(policy, &graphs, &decision, at->listen, PROVE_SECONDS, &example);
+            if (proof == PROVED) {
+                *same = decision;
+                continue;
+            }
+            struct str name = str_format(policy->arena, "the guard's %s", guard_hook_names[hook]);
+            struct diagnostic *d = proof == REFUTED ? diagnose(diagnostics, SBX0515, span, name.text) : diagnose(diagnostics, SBX0516, span, name.text);
+            if (proof == REFUTED)
+                diagnostic_label(diagnostics, d, span, "it %s `%.*s`, and the policy does not", example.allows ? "allows" : "denies",
+                                 STR_ARGS(operation_of(policy->arena, &example)));
+            else
+                diagnostic_label(diagnostics, d, span, "%s", example.why);
+            return false;
+        }
+    return true;
+}
+
+bool prove_plan(struct policy *policy, const struct plan *plan)
+{
+    bool filters = prove_filters(policy, plan->filters), guard = prove_guard(policy, plan);
+    return filters && guard;
+}
