@@ -492,6 +492,11 @@ static void compare_requires(struct comparing *c, const struct plan *before, con
     }
 }
 
+static struct str proxy_text(struct arena *arena, const struct plan *plan)
+{
+    return str_format(arena, "%s, %.*s, port %u", proxy_kind_names[plan->proxy.url.kind], STR_ARGS(plan->proxy.url.host), plan->proxy.url.port);
+}
+
 static void compare_process(struct comparing *c, const struct plan *before, const struct plan *after)
 {
     struct str was = words_text(c->arena, before->command, before->command_count), is = words_text(c->arena, after->command, after->command_count);
@@ -500,6 +505,9 @@ static void compare_process(struct comparing *c, const struct plan *before, cons
     if (before->user != after->user || before->user_number != after->user_number)
         add(c, "process", after->user == PLAN_USER_ROOT ? BECOMES_ALLOWED : OTHERWISE,
             str_format(c->arena, "user %.*s, was %.*s", STR_ARGS(user_text(c->arena, after)), STR_ARGS(user_text(c->arena, before))));
+    struct str proxy_was = before->proxy.set ? proxy_text(c->arena, before) : STR("none"), proxy = after->proxy.set ? proxy_text(c->arena, after) : STR("none");
+    if (!str_equal(proxy_was, proxy))
+        add(c, "process", OTHERWISE, str_format(c->arena, "via proxy %.*s, was %.*s", STR_ARGS(proxy), STR_ARGS(proxy_was)));
     struct str cwd_was = before->cwd.length ? before->cwd : STR("/"), cwd = after->cwd.length ? after->cwd : STR("/");
     if (!str_equal(cwd_was, cwd))
         add(c, "process", OTHERWISE, str_format(c->arena, "cwd \"%.*s\", was \"%.*s\"", STR_ARGS(cwd), STR_ARGS(cwd_was)));

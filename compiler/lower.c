@@ -171,6 +171,10 @@ static void lower_settings(struct policy *policy, struct plan *plan)
     plan->command = policy->command.list;
     plan->command_count = policy->command.count;
     plan->cwd = policy->cwd.text;
+    if (policy->proxy.set && !proxy_url_parse(plan->arena, policy->proxy.text, &plan->proxy.url)) {
+        plan->proxy.set = true;
+        plan->proxy.rule = add_source(policy, plan, policy->proxy.span);
+    }
     struct str user = policy->user.set ? policy->user.text : STR("nobody");
     plan->user = str_is(user, "root") ? PLAN_USER_ROOT : str_is(user, "self") ? PLAN_USER_SELF : str_is(user, "number") ? PLAN_USER_NUMBER : PLAN_USER_NOBODY;
     plan->user_number = plan->user == PLAN_USER_NUMBER ? (uint32_t)policy->user.number : 0;

@@ -152,14 +152,20 @@ static graph_node connect_graph(struct net_graphs *graphs, const struct plan *pl
 {
     struct graph *graph = graphs->graph;
     graph_node names = graph_leaf(graph, 0);
-    for (size_t g = graphs->group_count; g-- > 0;) {
+    for (size_t g = plan->proxy.set ? 0 : graphs->group_count; g-- > 0;) {
         struct graph_interval set = {1u << g, 1u << g};
         graph_node pinned = graph_test(graph, NET_WORD_NAMES, 1u << g, &set, 1, graph_leaf(graph, 1), graph_leaf(graph, 0));
         graph_node by_name = graph_select(graph, pinned, decide(graph, plan, VERB_CONNECT, NET_NAME, graphs->groups[g].name), graph_leaf(graph, 0));
         names = graph_apply(graph, first_that_allows, by_name, names);
     }
     graph_node outside = graph_apply(graph, first_that_speaks, decide(graph, plan, VERB_CONNECT, NET_ADDRESS, STR("")), names);
-    return graph_select(graph, loopback(graph), decide(graph, plan, VERB_CONNECT, NET_HOST_LOOPBACK, STR("")), outside);
+    graph_node decision = graph_select(graph, loopback(graph), decide(graph, plan, VERB_CONNECT, NET_HOST_LOOPBACK, STR("")), outside);
+    if (!plan->proxy.set)
+        return decision;
+    struct graph_interval port = {plan->proxy.url.port, plan->proxy.url.port}, set = {1, 1};
+    graph_node is_proxy = graph_test(graph, NET_WORD_NAMES, 1, &set, 1, graph_leaf(graph, 1), graph_leaf(graph, 0));
+    is_proxy = protocol_is(graph, NET_TCP, graph_test(graph, NET_WORD_PORT, UINT32_MAX, &port, 1, is_proxy, graph_leaf(graph, 0)));
+    return graph_select(graph, is_proxy, graph_leaf(graph, NET_GRAPH_ALLOW), decision);
 }
 
 // Servers are published where rules allow to listen and none denies to bind.
@@ -210,7 +216,7 @@ static bool name_allows(const struct net_graphs *graphs, struct str name, size_t
 
 int net_graphs_group(const struct net_graphs *graphs, struct str name)
 {
-    for (size_t g = 0; g < graphs->group_count; g++) {
+    for (size_t g = 0; g < graphs->group_count && !graphs->plan->proxy.set; g++) {
         bool same = true;
         for (size_t i = 0; i < 2 * graphs->border_count && same; i++)
             same = graphs->groups[g].allowed[i] == name_allows(graphs, name, i);
@@ -238,6 +244,10 @@ static bool add_group(struct arena *arena, struct net_graphs *graphs, struct str
 // Every name is one that a rule names, or is told from others by the longest of the wildcards that cover it: a label of its own stands for it.
 static bool find_groups(struct arena *arena, const struct plan *plan, struct net_graphs *graphs)
 {
+    if (plan->proxy.set) {
+        graphs->groups[graphs->group_count++] = (struct net_group){STR("the proxy"), NULL};
+        return true;
+    }
     for (size_t i = 0; i < plan->net_count; i++) {
         const struct net_box *box = &plan->net[i].box;
         struct str name = box->place == NET_WILDCARD ? str_format(arena, "!.%.*s", STR_ARGS(box->name)) : box->name;

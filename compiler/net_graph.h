@@ -1,7 +1,8 @@
 // The network rules of a plan as decision graphs: which sockets of the host's network a command may have, for the eBPF back end (guard_code.h).
 //
 // The same question that the broker asks of the rules (enforcer/destination.h), for all operations at once. Names are none of a packet's: an
-// address has those for which it was pinned. Names that may go to the same ports by the same protocols are one group, and the graph asks
+// address has those for which it was pinned. Where names are reached through a proxy, no address is a name's: the one group is the proxy itself, whose
+// address may be connected to at its port. Otherwise names that may go to the same ports by the same protocols are one group, and the graph asks
 // whether an address is pinned for one of a group.
 #pragma once
 

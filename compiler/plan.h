@@ -6,6 +6,7 @@
 
 #include "compiler/cbpf.h"
 #include "compiler/net_set.h"
+#include "lang/proxy_url.h"
 #include "lang/tables.h"
 
 struct plan_rule { // where a part of the plan comes from
@@ -33,6 +34,12 @@ struct plan_view { // one place of the view; sorted so that what lies above come
 struct plan_net {
     bool deny, exception; // an exception belongs to the deny before it
     struct net_box box;
+    uint32_t rule;
+};
+
+struct plan_proxy { // through which names are reached
+    bool set;
+    struct proxy_url url;
     uint32_t rule;
 };
 
@@ -81,6 +88,7 @@ struct plan {
     struct bpf_program filters[ARCH_COUNT]; // length 0: not made
     struct plan_net *net;
     size_t net_count;
+    struct plan_proxy proxy;
     unsigned broker; // broker.h: the calls that the filter hands to the supervisor
     struct plan_limit limits[LIMIT_COUNT];
     struct plan_require *requires;

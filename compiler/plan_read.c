@@ -224,6 +224,20 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
     }
 }
 
+static void read_proxy(struct plan_reader *r, const struct json *root, struct plan *plan, size_t rules)
+{
+    if (!json_get(root, "proxy"))
+        return;
+    const struct json *item = member(r, root, "proxy", JSON_OBJECT);
+    ONLY(r, item, "kind", "host", "port", "rule");
+    unsigned kind = one_of(r, item, "kind", proxy_kind_names, PROXY_KINDS), port = (unsigned)number_below(r, item, "port", 65536);
+    struct str host = member(r, item, "host", JSON_STRING)->text;
+    bool six = host.length && memchr(host.text, ':', host.length);
+    plan->proxy = (struct plan_proxy){.set = true, .rule = read_rule(r, item, rules)};
+    if (proxy_url_parse(r->arena, str_format(r->arena, six ? "%s://[%.*s]:%u" : "%s://%.*s:%u", proxy_kind_names[kind], STR_ARGS(host), port), &plan->proxy.url))
+        complain(r, "proxy", "not a proxy");
+}
+
 static void read_process(struct plan_reader *r, const struct json *root, struct plan *plan)
 {
     const struct json *process = member(r, root, "process", JSON_OBJECT);
@@ -319,7 +333,7 @@ struct plan *plan_read(struct arena *arena, struct str text, struct str *why)
     struct plan_reader reader = {.arena = arena, .why = why}, *r = &reader;
     struct plan *plan = NEW(arena, struct plan);
     plan->arena = arena;
-    ONLY(r, root, "sbx_plan", "name", "command", "process", "view", "syscalls", "network", "broker", "limits", "capabilities", "secrets", "requires", "rules");
+    ONLY(r, root, "sbx_plan", "name", "command", "process", "view", "syscalls", "network", "proxy", "broker", "limits", "capabilities", "secrets", "requires", "rules");
     if (number_below(r, root, "sbx_plan", 0) != 1)
         complain(r, "sbx_plan", "a version that this program does not know");
     plan->name = member(r, root, "name", JSON_STRING)->text;
@@ -336,6 +350,7 @@ struct plan *plan_read(struct arena *arena, struct str text, struct str *why)
     read_view(r, root, plan, rules->count);
     read_filters(r, root, plan);
     read_net(r, root, plan, rules->count);
+    read_proxy(r, root, plan, rules->count);
     read_rest(r, root, plan, rules->count);
     return r->failed ? NULL : plan;
 }

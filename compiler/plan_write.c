@@ -159,6 +159,15 @@ struct str plan_write(struct arena *arena, const struct plan *plan)
     for (size_t i = 0; i < plan->net_count; i++)
         write_net(w, &plan->net[i]);
     json_close(w, ']');
+    if (plan->proxy.set) {
+        json_key(w, "proxy");
+        json_open(w, '{');
+        json_member(w, "kind", str_from(proxy_kind_names[plan->proxy.url.kind]));
+        json_member(w, "host", plan->proxy.url.host);
+        json_member_number(w, "port", plan->proxy.url.port);
+        write_rule(w, plan->proxy.rule);
+        json_close(w, '}');
+    }
     json_key(w, "broker");
     json_open(w, '[');
     for (size_t i = 0; i < PLAN_BROKER_PARTS; i++)

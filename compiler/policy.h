@@ -109,7 +109,7 @@ struct policy {
     struct call_rule **calls;      // per row of the table of system calls
     const struct rule **net_rules; // the allows and denies of the network
     size_t net_rule_count;
-    struct setting_value command, cwd, user, fallback, summary; // fallback: `default deny with`, as an action
+    struct setting_value command, cwd, user, proxy, fallback, summary; // fallback: `default deny with`, as an action
     const struct group_decl *unseen;                            // calls that answer ENOSYS, not the fallback, where no rule allows them
     struct setting_value limits[LIMIT_COUNT];
     struct env_value *env;

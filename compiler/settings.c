@@ -121,6 +121,15 @@ void builder_add_setting(struct builder *b, const struct setting *setting)
         settle(b, &policy->cwd, value, "cwd");
         break;
     }
+    case SETTING_PROXY: {
+        const struct expr *url = builder_evaluate(b, setting->values);
+        struct proxy_url parsed;
+        if (!url || !check_proxy(b->compilation, url, &parsed))
+            return;
+        value.text = url->text;
+        settle(b, &policy->proxy, value, "via proxy");
+        break;
+    }
     case SETTING_ENV_KEEP:
         for (const struct name_list *name = setting->names; name; name = name->next)
             add_env(b, (struct env_value){.name = name->name.text, .keep = true, .span = setting->span});

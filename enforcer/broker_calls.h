@@ -17,6 +17,8 @@ struct attempt { // what a blocking caller waits for: a connection, or that a me
     struct notified call;
     uint64_t cookie, until;  // of the socket; when its SO_SNDTIMEO runs out, 0: never
     struct message *message; // NULL: a connection
+    struct proxy_talk *talk; // a connection through a proxy: `watch` has its twin, which is in nobody's place yet; NULL: not
+    int held, blocking;      // with it: the caller's socket, owned; whether it waits
     bool done;
     int error, given_up;
     struct attempt *next;
@@ -63,6 +65,7 @@ void broker_wait(struct brokered *, int fd, struct message *);                  
 void broker_late(struct supervisor *, struct watch *, uint32_t events);          // the timer of those that wait no longer
 void broker_wait_end(struct broker *);
 void broker_sent(struct broker *, const struct notified *call, int64_t value);   // answers a call that has had its effect
+void broker_wait_through(struct brokered *, int twin, struct proxy_talk *); // takes both; places the twin and answers in time
 bool broker_was_sent(struct brokered *); // the same call once more, after a signal: answers it, if it has had its effect
 bool broker_again(struct brokered *);    // the same of a connect that is still being made
 unsigned protocol_of(const struct socket_kind *); // one of PROTOCOL_; 0: none that a rule can allow

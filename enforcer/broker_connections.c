@@ -1,6 +1,7 @@
 // The broker's connect, bind and listen.
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,6 +70,38 @@ static void connect_host(struct brokered *call, struct destination *to)
         notified_answer(&call->notified, error, 0);
 }
 
+// To a name, through the host's proxy. The twin is placed when it leads there; until then the call waits, also one of a socket that does not, for a
+// twin can't be placed later.
+static void connect_through(struct brokered *call, const struct destination *to, struct str name)
+{
+    const struct proxy_place *proxy = &call->broker->settings.network->proxy;
+    struct proxy_place at = *proxy;
+    struct socket_kind kind = call->kind;
+    if (call->kind.type != SOCK_STREAM || !call->kind.inside) {
+        broker_refuse(call, call->kind.inside ? EHOSTUNREACH : EISCONN);
+        return;
+    }
+    if (kind.domain == AF_INET6 && at.address.ss_family == AF_INET) { // the caller's socket is of IPv6, and so will be its twin
+        struct sockaddr_in four;
+        memcpy(&four, &at.address, sizeof four);
+        struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = four.sin_port};
+        memcpy(six.sin6_addr.s6_addr, (uint8_t[12]){[10] = 0xFF, [11] = 0xFF}, 12);
+        memcpy(six.sin6_addr.s6_addr + 12, &four.sin_addr, 4);
+        memcpy(&at.address, &six, sizeof six);
+        at.length = sizeof six;
+    }
+    kind.domain = at.address.ss_family;
+    closing_fd int twin = twin_make(call->held, &kind);
+    struct proxy_talk *talk = twin < 0 ? NULL : proxy_talk_new(call->broker->settings.plan->proxy.url.kind, name, to->port, getenv(PROXY_CREDENTIALS));
+    if (!talk || (connect(twin, (struct sockaddr *)&at.address, at.length) != 0 && errno != EINPROGRESS)) {
+        int error = twin < 0 ? -twin : talk ? errno : ENOBUFS;
+        proxy_talk_free(talk);
+        broker_refuse(call, error);
+        return;
+    }
+    broker_wait_through(call, take_fd(twin), talk);
+}
+
 void broker_call_connect(struct brokered *call)
 {
     struct destination to;
@@ -99,6 +132,8 @@ void broker_call_connect(struct brokered *call)
         connect_inside(call, &to);
     else if (decision.way == WAY_INSIDE)
         broker_refuse(call, ENETUNREACH); // a twin is in the host's network
+    else if (decision.name.length && call->broker->settings.network->proxy.length)
+        connect_through(call, &to, decision.name);
     else
         connect_host(call, &to);
 }

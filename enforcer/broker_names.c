@@ -72,6 +72,7 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
     for (int i = 0; i < 16; i++)
         address = address << 8 | question.address[i];
     bool may = names_allows(broker->settings.plan, name);
+    struct names_answer answer = {.yes = NAMES_NO};
     struct arena *arena = arena_new();
     if (!may)
         event_denied(broker->settings.events, str_format(arena, "resolve \"%.*s\"", STR_ARGS(name)), NO_RULE);
@@ -83,7 +84,14 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
         may = false;
     }
     arena_free(arena);
-    if (send(watch->fd, &(char){may}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+    answer.yes = may ? NAMES_YES : NAMES_NO;
+    if (may && question.ask == NAMES_MAY && broker->settings.network->proxy.length) {
+        net_address stand_in = names_stand_in(broker->names, name);
+        answer.yes = stand_in ? NAMES_STANDS_IN : NAMES_NO;
+        for (int i = 15; i >= 0; i--, stand_in >>= 8)
+            answer.address[i] = (uint8_t)stand_in;
+    }
+    if (send(watch->fd, &answer, sizeof answer, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof answer)
         helper_gone(stub);
 }
 

@@ -59,6 +59,10 @@ static void attempt_end(struct attempt *attempt)
         }
     message_free(attempt->message);
     attempt->message = NULL;
+    if (attempt->talk)
+        close_scoped(&attempt->held);
+    proxy_talk_free(attempt->talk);
+    attempt->talk = NULL;
     notified_release(&attempt->call);
     attempt->next = broker->idle; // an event for it may still be on its way
     broker->idle = attempt;
@@ -66,6 +70,11 @@ static void attempt_end(struct attempt *attempt)
 
 static void attempt_answer(struct attempt *attempt)
 {
+    if (attempt->talk && !attempt->error) { // now that it leads to the name, the twin takes its place
+        int placed = twin_place(&attempt->call, attempt->watch.fd, attempt->held, (int)attempt->call.arguments[0]);
+        if (placed && notified_waits(&attempt->call))
+            attempt->error = -placed;
+    }
     // A signal may have interrupted the call, which then comes again and finds the result here.
     if (notified_answer(&attempt->call, attempt->error, 0) || attempt->given_up++)
         attempt_end(attempt);
@@ -73,13 +82,41 @@ static void attempt_answer(struct attempt *attempt)
         epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
 }
 
+// A connection through a proxy goes on.
+static void attempt_talk(struct attempt *attempt)
+{
+    socklen_t size = sizeof attempt->error;
+    const char *said = "";
+    short events = POLLOUT;
+    int error = getsockopt(attempt->watch.fd, SOL_SOCKET, SO_ERROR, &attempt->error, &size) != 0 ? errno : attempt->error;
+    bool reached = !error;
+    if (!error)
+        error = proxy_talk_step(attempt->talk, attempt->watch.fd, &events, &said);
+    if (error == EAGAIN) { // by edges: what is only looked at stays to be read
+        struct epoll_event again = {.events = EPOLLET | (events == POLLIN ? EPOLLIN : EPOLLOUT), .data.ptr = &attempt->watch};
+        epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_MOD, attempt->watch.fd, &again);
+        return;
+    }
+    if (error)
+        fprintf(stderr, "sbxrun: the proxy does not connect: %s\n", reached && *said ? said : strerror(error));
+    attempt->error = error;
+    attempt->done = true;
+    if (attempt->blocking)
+        fcntl(attempt->watch.fd, F_SETFL, fcntl(attempt->watch.fd, F_GETFL) & ~O_NONBLOCK);
+    attempt_answer(attempt);
+}
+
 static void attempt_ready(struct supervisor *supervisor, struct watch *watch, uint32_t events)
 {
     (void)supervisor, (void)events;
     struct attempt *attempt = (struct attempt *)watch;
-    struct pollfd now = {.fd = watch->fd, .events = POLLOUT};
+    struct pollfd now = {.fd = watch->fd, .events = attempt->talk ? POLLIN | POLLOUT : POLLOUT};
     if (attempt->done || poll(&now, 1, 0) != 1)
         return;
+    if (attempt->talk) {
+        attempt_talk(attempt);
+        return;
+    }
     if (attempt->message) {
         if (!notified_waits(&attempt->call) || message_again(attempt))
             attempt_end(attempt);
@@ -119,7 +156,7 @@ void broker_late(struct supervisor *supervisor, struct watch *watch, uint32_t ev
         next = attempt->next;
         if (!attempt->until || attempt->until > now)
             continue;
-        notified_answer(&attempt->call, attempt->message ? EAGAIN : EINPROGRESS, 0);
+        notified_answer(&attempt->call, attempt->message ? EAGAIN : attempt->talk ? ETIMEDOUT : EINPROGRESS, 0);
         attempt_end(attempt);
     }
     set_timer(broker);
@@ -153,6 +190,42 @@ void broker_wait(struct brokered *call, int fd, struct message *message)
         broker_refuse(call, ENOBUFS);
         attempt_end(attempt);
     } else if (wait) {
+        set_timer(broker);
+    }
+}
+
+void broker_wait_through(struct brokered *call, int twin, struct proxy_talk *talk)
+{
+    enum { PATIENCE = 60, LESS_PATIENCE = 20 }; // seconds; the second for a caller that thinks it does not wait
+    struct broker *broker = call->broker;
+    struct attempt *attempt = broker->idle ? broker->idle : calloc(1, sizeof *attempt);
+    struct timeval time = {0};
+    socklen_t size = sizeof time;
+    if (!attempt) {
+        close(twin);
+        proxy_talk_free(talk);
+        broker_refuse(call, ENOBUFS);
+        return;
+    }
+    broker->idle = broker->idle ? broker->idle->next : NULL;
+    getsockopt(call->held, SOL_SOCKET, SO_SNDTIMEO, &time, &size);
+    uint64_t wait = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_usec * 1000u;
+    wait = wait ? wait : (call->kind.blocking ? PATIENCE : LESS_PATIENCE) * 1000000000ull;
+    *attempt = (struct attempt){.watch = {twin, attempt_ready, broker},
+                                .broker = broker,
+                                .call = call->notified,
+                                .cookie = socket_cookie(call->held),
+                                .talk = talk,
+                                .held = take_fd(call->held),
+                                .blocking = call->kind.blocking,
+                                .until = clock_now() + wait,
+                                .next = broker->attempts};
+    call->notified.process = -1;
+    broker->attempts = attempt;
+    if (supervisor_add(broker->supervisor, &attempt->watch, EPOLLOUT) != 0) {
+        notified_answer(&attempt->call, ENOBUFS, 0);
+        attempt_end(attempt);
+    } else {
         set_timer(broker);
     }
 }
@@ -258,6 +331,9 @@ void broker_wait_end(struct broker *broker)
         next = attempt->next;
         close_scoped(&attempt->watch.fd);
         message_free(attempt->message);
+        if (attempt->talk)
+            close_scoped(&attempt->held);
+        proxy_talk_free(attempt->talk);
         notified_release(&attempt->call);
         free(attempt);
     }

@@ -83,10 +83,13 @@ struct decision destination_decide(const struct plan *plan, struct names *names,
     }
     uint32_t host_rule = decision.rule;
     point.place = NET_ADDRESS;
-    if (network_allows(plan, &point, &decision.rule)) {
+    bool stands_in = names && names_is_stand_in(names, to->number); // for a name: no rule on addresses speaks of it
+    if (!stands_in && network_allows(plan, &point, &decision.rule)) {
         decision.way = loopback ? WAY_INSIDE : WAY_HOST;
         return decision;
     }
+    if (stands_in)
+        decision.rule = NO_RULE;
     if (loopback) {
         decision.rule = decision.rule == NO_RULE ? host_rule : decision.rule;
         if (names && verb == VERB_CONNECT && names_are_asked_at(names, to->number, to->port))

@@ -22,6 +22,7 @@ struct names {
     const struct resolvers *resolvers;
     struct pin *pins; // what has run out is used again
     size_t count;
+    uint32_t stand_ins;
     names_pinned *pinned;
     void *context; // of `pinned`
 };
@@ -188,6 +189,31 @@ void names_pin_hosts(struct names *names, uint64_t now)
     }
     if (file)
         fclose(file);
+}
+
+enum { STAND_INS_MOST = 4000 };
+static const net_address stand_ins = (net_address)0xFFFF << 32 | 0xC6120001; // 198.18.0.1
+
+bool names_is_stand_in(const struct names *names, net_address address)
+{
+    return names->stand_ins && address >= stand_ins && address < stand_ins + names->stand_ins;
+}
+
+net_address names_stand_in(struct names *names, struct str name)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const struct pin *pin = &names->pins[i];
+        if (names_is_stand_in(names, pin->address) && pin->length == name.length && memcmp(pin->name, name.text, name.length) == 0)
+            return pin->address;
+    }
+    net_address address = stand_ins + names->stand_ins;
+    struct pin *pin = name.length <= NAME_LONGEST && names->stand_ins < STAND_INS_MOST ? pin_for(names, name, address, 0) : NULL;
+    if (!pin)
+        return 0;
+    *pin = (struct pin){.address = address, .until = UINT64_MAX, .length = (uint8_t)name.length};
+    memcpy(pin->name, name.text, name.length);
+    names->stand_ins++;
+    return address;
 }
 
 struct str names_of(const struct names *names, net_address address, uint64_t now, size_t *at)

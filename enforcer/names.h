@@ -42,5 +42,10 @@ void names_pin_hosts(struct names *, uint64_t now); // the same for all of /etc/
 // The names that are pinned to an address now, one after the other: from *at = 0 on, until it returns an empty one.
 struct str names_of(const struct names *, net_address, uint64_t now, size_t *at);
 
+// An address that stands for an allowed name, for as long as the run lasts: where a proxy reaches names, nobody here looks them up. Of 198.18.0.0/15, which is no
+// host's (RFC 2544). 0 when there are no more.
+net_address names_stand_in(struct names *, struct str name);
+bool names_is_stand_in(const struct names *, net_address);
+
 // True if an address lies in a private, loopback, link-local or otherwise local range (RFC 6890), also where it is embedded (RFC 6052, 3056).
 bool address_is_private(net_address);

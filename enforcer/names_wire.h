@@ -6,6 +6,7 @@
 enum names_ask {
     NAMES_MAY, // may this name be resolved?
     NAMES_PIN, // may it have this address? If so it is its, for that many seconds
+    NAMES_FIND, // the one question that sbxrun asks, of an sbxnames that has no other descriptor: an address of this name
 };
 
 struct names_question {
@@ -16,5 +17,12 @@ struct names_question {
     char name[253]; // lower case, no last dot
 };
 
-// Its descriptors: to sbxrun, then the sockets at which it is asked, udp and tcp, as many as there are. An answer is one byte: 1 for yes.
+enum { NAMES_NO, NAMES_YES, NAMES_STANDS_IN }; // the last to NAMES_MAY: nothing is asked of anybody, this address stands for the name
+
+struct names_answer {
+    uint8_t yes;
+    uint8_t address[16]; // NAMES_STANDS_IN, always of IPv4; NAMES_FIND
+};
+
+// Its descriptors: to sbxrun, then the sockets at which it is asked, udp and tcp, as many as there are.
 enum { NAMES_FD_SBXRUN, NAMES_FD_FIRST, NAMES_SOCKETS_MOST = 8 };

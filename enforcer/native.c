@@ -238,7 +238,7 @@ static int make_guard(const struct run *run, struct net_guard **guard, struct ou
 {
     const struct network *network = &run->claims->network;
     outcome->guard = network->guard_lacks;
-    if (network->guard_lacks || (*guard = net_guard_new(run->plan, run->events, &outcome->guard)))
+    if (network->guard_lacks || (*guard = net_guard_new(run->plan, &network->proxy, run->events, &outcome->guard)))
         return 0;
     return network->guard_rule == NO_RULE ? 0 : fail(failure, network->guard_rule, 0, "the guard that the policy requires can't be made: %s", outcome->guard);
 }

@@ -62,6 +62,12 @@ const char *net_guard_lacks(void)
     return probe < 0 ? "the kernel loads no programs for it: that takes Linux 5.8 or newer, and root of the machine, not of a container" : NULL;
 }
 
+static void words_of(net_address address, uint32_t words[4])
+{
+    for (int i = 3; i >= 0; i--, address >>= 32)
+        words[i] = (uint32_t)address;
+}
+
 // ---- loading ----------------------------------------------------------------------------------------------------------------------------------------
 
 static bool make_maps(struct net_guard *guard)
@@ -126,7 +132,20 @@ static int denied(void *context, void *data, size_t size)
     return 0;
 }
 
-struct net_guard *net_guard_new(const struct plan *plan, struct events *events, const char **why)
+static bool allow_proxy(struct net_guard *guard, const struct proxy_place *proxy)
+{
+    struct destination to;
+    uint64_t always = UINT64_MAX;
+    uint32_t key[4];
+    if (!proxy->length)
+        return true;
+    if (destination_of(&to, (const struct sockaddr *)&proxy->address, proxy->length) != 0)
+        return false;
+    words_of(to.number, key);
+    return bpf_map_update_elem(guard->maps[GUARD_PINS], key, &always, BPF_ANY) == 0;
+}
+
+struct net_guard *net_guard_new(const struct plan *plan, const struct proxy_place *proxy, struct events *events, const char **why)
 {
     struct net_guard *guard = calloc(1, sizeof *guard);
     struct guard_program programs[GUARD_HOOKS];
@@ -142,7 +161,7 @@ struct net_guard *net_guard_new(const struct plan *plan, struct events *events, 
     bool made = guard_programs(guard->arena, plan, &guard->graphs, programs, why);
     if (made && !(made = cgroup_make_plain(&guard->group, &guard->own, &failure) == 0))
         *why = "it can't make a control group in the unified hierarchy";
-    if (made && !(made = make_maps(guard)))
+    if (made && !(made = make_maps(guard) && allow_proxy(guard, proxy)))
         *why = "the kernel does not make its maps";
     for (int hook = 0; hook < GUARD_HOOKS && made; hook++)
         if (programs[hook].program.length && !(made = load(guard, (enum guard_hook)hook, &programs[hook].program)))
@@ -183,12 +202,6 @@ int net_guard_add(struct supervisor *supervisor, struct net_guard *guard)
 {
     guard->watch = (struct watch){ring_buffer__epoll_fd(guard->denials), denials_came, guard};
     return supervisor_add(supervisor, &guard->watch, EPOLLIN);
-}
-
-static void words_of(net_address address, uint32_t words[4])
-{
-    for (int i = 3; i >= 0; i--, address >>= 32)
-        words[i] = (uint32_t)address;
 }
 
 // Addresses that no name is pinned to any more make room: a connection that outlived all of that is cut.

@@ -8,6 +8,7 @@
 
 #include "enforcer/destination.h"
 #include "enforcer/events.h"
+#include "enforcer/proxy.h"
 #include "enforcer/supervise.h"
 
 struct net_guard;
@@ -16,7 +17,7 @@ struct net_guard;
 const char *net_guard_lacks(void);
 
 // Loads the programs of a plan and makes the group. NULL when that fails, and *why says what: text that stays.
-struct net_guard *net_guard_new(const struct plan *, struct events *, const char **why);
+struct net_guard *net_guard_new(const struct plan *, const struct proxy_place *, struct events *, const char **why); // the proxy of the plan; length 0
 int net_guard_enter(struct net_guard *); // sbxrun moves into the group: what it makes from here on is guarded. 0, or -errno
 int net_guard_own_group(const struct net_guard *); // where it was before, for what it starts; a folder; -1 without a guard
 int net_guard_add(struct supervisor *, struct net_guard *); // denials, to the loop. 0, or -1 and errno

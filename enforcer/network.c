@@ -134,6 +134,21 @@ static void claim_guard(const struct plan *plan, struct network *network)
             network->guard_rule = plan->requires[i].rule;
 }
 
+// A proxy makes connections, and sends no datagrams. What it asks for is not for the command to read.
+static int claim_proxy(const struct plan *plan, struct network *network, struct failure *failure)
+{
+    for (size_t i = 0; i < plan->net_count; i++) {
+        const struct net_box *box = &plan->net[i].box;
+        if (!plan->net[i].deny && (box->place == NET_NAME || box->place == NET_WILDCARD) && box->verbs & VERB_CONNECT && box->protocols == PROTOCOL_UDP)
+            return fail_with_advice(failure, plan->net[i].rule, 0, "allow tcp, or addresses, which are reached without the proxy",
+                                    "datagrams to a name can't go through a proxy");
+    }
+    for (size_t i = 0; i < plan->env_count; i++)
+        if (plan->env[i].keep && str_is(plan->env[i].name, PROXY_CREDENTIALS))
+            return fail(failure, plan->proxy.rule, 0, "the policy keeps %s in the command's environment, which is sbxrun's alone", PROXY_CREDENTIALS);
+    return proxy_find(plan, &network->proxy, failure);
+}
+
 int network_claim(const struct plan *plan, struct network *network, struct failure *failure)
 {
     *network = (struct network){.guard_rule = NO_RULE, .port_start = 1024, .tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
@@ -157,6 +172,8 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
             return fail_with_advice(failure, allow->rule, 0, advice, "connections can't be made for the sandbox: %s", why);
         if (plan_has_names(plan) && !helper_exists("sbxnames"))
             return fail_with_advice(failure, allow->rule, 0, "it is installed beside sbxrun", "names can't be resolved: sbxnames is not there");
+        if (plan->proxy.set && plan_has_names(plan) && claim_proxy(plan, network, failure))
+            return -1;
         network->brokered = network->loopback = true;
         claim_guard(plan, network);
         if (plan_has_names(plan))

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "enforcer/names.h"
+#include "enforcer/proxy.h"
 
 enum { NETWORK_PORTS_MOST = 1024 }; // that one policy may name one by one
 
@@ -16,6 +17,7 @@ struct network {
     const char *guard_lacks; // why no guard stands behind the broker (net_guard.h); NULL: one does
     uint32_t guard_rule;     // that requires it; NO_RULE
     struct resolvers resolvers; // where names are asked for; none: they are not resolved
+    struct proxy_place proxy; // through which names are reached; length 0: none
     uint16_t port_start; // the smallest port a program may bind
     uint64_t tcp_rights; // Landlock's rights on tcp ports that are handled at all: denied but for the ports below
     struct network_port {

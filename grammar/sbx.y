@@ -120,9 +120,9 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
 %token DEV "dev" ELSE "else" ENV "env" EXCEPT "except" EXEC "exec" EXISTS "exists" EXPECT "expect" FALSE "false" FILE_ "file"
 %token FROM "from" FS "fs" GROUP "group" HOME "home" HOST_LOOPBACK "host-loopback" IF "if" IMAGE "image" IMPORT "import" IN "in"
 %token KEEP "keep" KILL "kill" LET "let" LIMITS "limits" LISTEN "listen" LOOPBACK "loopback" MODIFY "modify" NET "net" NEVER "never"
-%token NONE "none" NOT "not" ON "on" OR "or" OVERLAY "overlay" POLICY "policy" PROC "proc" PROCESS "process" READ "read"
+%token NONE "none" NOT "not" ON "on" OR "or" OVERLAY "overlay" POLICY "policy" PROC "proc" PROCESS "process" PROXY "proxy" READ "read"
 %token REQUIRE "require" SBX "sbx" SECRET "secret" SECRETS "secrets" SIZE "size" SUMMARY "summary" SYSCALL "syscall"
-%token SYSCALLS "syscalls" TCP "tcp" TESTS "tests" TMPFS "tmpfs" TRUE "true" UDP "udp" UNIX "unix" USE "use" USER "user"
+%token SYSCALLS "syscalls" TCP "tcp" TESTS "tests" TMPFS "tmpfs" TRUE "true" UDP "udp" UNIX "unix" USE "use" USER "user" VIA "via"
 %token WHERE "where" WITH "with" WITHIN "within" WRITE "write"
 %token DOTDOT ".." EQ "==" NE "!=" LE "<=" GE ">="
 %token <text> WORD "a name" GROUP_NAME "a group (@name)" REFERENCE "a parameter ($name)" STRING "a string"
@@ -298,6 +298,7 @@ origin:
 net_rules:
     %empty                          { $$ = NULL; }
   | net_rules net_rule              { $$ = RING_ADD($1, $2); }
+  | net_rules VIA PROXY expr ';'    { $$ = $1; POLICY_OF(settings, MAKE(setting, .kind = SETTING_PROXY, .span = span_join(@2, @4), .values = $4)); }
   | net_rules error ';'             { $$ = $1; yyerrok; }
   ;
 net_rule:
@@ -520,8 +521,8 @@ word:
 keyword:
     AS | AT | BIND | CAPABILITIES | CAPABILITY | COMMAND | CONNECT | CREATE | CWD | DEFAULT | DELETE | DEV | ENV | EXEC
   | EXISTS | EXPECT | FILE_ | FS | GROUP | HOME | IMAGE | IMPORT | KEEP | LET | LIMITS | LISTEN | MODIFY | NET
-  | OVERLAY | POLICY | PROC | PROCESS | READ | REQUIRE | SBX | SECRET | SECRETS | SIZE | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
-  | TMPFS | UDP | UNIX | USER | WITHIN | WRITE
+  | OVERLAY | POLICY | PROC | PROCESS | PROXY | READ | REQUIRE | SBX | SECRET | SECRETS | SIZE | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
+  | TMPFS | UDP | UNIX | USER | VIA | WITHIN | WRITE
   ;
 %%
 

@@ -180,6 +180,7 @@ enum setting_kind {
     SETTING_CWD,
     SETTING_ENV_KEEP,
     SETTING_ENV_SET,
+    SETTING_PROXY,
 };
 
 struct setting {

@@ -113,6 +113,14 @@ static void check_user(struct scope *scope, const struct setting *setting)
                          "it is `root`, `nobody`, `self` or a number");
 }
 
+bool check_proxy(struct compilation *compilation, const struct expr *value, struct proxy_url *url)
+{
+    const char *wrong = proxy_url_parse(compilation->arena, value->text, url);
+    if (wrong)
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0610, value->span), value->span, "%s", wrong);
+    return !wrong;
+}
+
 static void check_setting(struct scope *scope, const struct setting *setting)
 {
     switch (setting->kind) {
@@ -152,6 +160,14 @@ static void check_setting(struct scope *scope, const struct setting *setting)
         const struct expr *literal = typed ? scope_follow(scope, setting->values, &have) : NULL;
         if (literal)
             check_view_path(scope->compilation, literal);
+        break;
+    }
+    case SETTING_PROXY: {
+        enum type have;
+        bool typed = scope_check_value(scope, setting->values, TYPE_STRING);
+        const struct expr *literal = typed ? scope_follow(scope, setting->values, &have) : NULL;
+        if (literal)
+            check_proxy(scope->compilation, literal, &(struct proxy_url){0});
         break;
     }
     case SETTING_ENV_KEEP: break;

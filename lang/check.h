@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lang/module.h"
+#include "lang/proxy_url.h"
 #include "lang/tables.h"
 
 void module_check(struct compilation *, struct module *);
@@ -10,6 +11,7 @@ void module_check(struct compilation *, struct module *);
 bool operation_check(struct compilation *, struct module *, struct policy_decl *, struct operation *);
 
 // The literals' own rules; each records what is wrong. `expr` is a literal, its references already followed.
+bool check_proxy(struct compilation *, const struct expr *, struct proxy_url *); // a string
 bool check_view_path(struct compilation *, const struct expr *);       // absolute, normal, no globs
 bool check_host_name(struct compilation *, const struct expr *);       // LDH labels, or "*." and two labels
 bool check_port(struct compilation *, const struct expr *);            // 0..65535

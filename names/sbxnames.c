@@ -28,6 +28,7 @@ enum {
     UDP_SIZE = 1232,  // what fits every path
     TTL_MOST = 86400,
     IDLE_MS = 5000,
+    STAND_IN_TTL = 60,
 };
 
 #define TYPE_SVCB ((ldns_rr_type)64)
@@ -38,23 +39,23 @@ static int threads;
 
 // ---- sbxrun ---------------------------------------------------------------------------------------------------------------------------------
 
-static bool ask(enum names_ask what, const char *name, const uint8_t address[16], uint32_t seconds)
+static struct names_answer ask(enum names_ask what, const char *name, const uint8_t address[16], uint32_t seconds)
 {
     struct names_question question = {.ask = (uint8_t)what, .seconds = seconds};
     size_t length = strlen(name);
-    char answer = 0;
+    struct names_answer answer = {.yes = NAMES_NO};
     if (length > sizeof question.name)
-        return false;
+        return answer;
     question.length = (uint8_t)length;
     memcpy(question.name, name, length);
     if (address)
         memcpy(question.address, address, 16);
     pthread_mutex_lock(&asking);
-    bool told = send(NAMES_FD_SBXRUN, &question, sizeof question, MSG_NOSIGNAL) == sizeof question && recv(NAMES_FD_SBXRUN, &answer, 1, 0) == 1;
+    bool told = send(NAMES_FD_SBXRUN, &question, sizeof question, MSG_NOSIGNAL) == sizeof question && recv(NAMES_FD_SBXRUN, &answer, sizeof answer, 0) == sizeof answer;
     pthread_mutex_unlock(&asking);
     if (!told)
         _exit(0); // it is gone
-    return answer == 1;
+    return answer;
 }
 
 // ---- the host's configuration ---------------------------------------------------------------------------------------------------------------
@@ -275,13 +276,13 @@ static bool may_have(const char *name, const ldns_rr *rr)
         memcpy(address + 12, data, 4);
     else
         memcpy(address, data, 16);
-    return ask(NAMES_PIN, name, address, ldns_rr_ttl(rr) < TTL_MOST ? ldns_rr_ttl(rr) : TTL_MOST);
+    return ask(NAMES_PIN, name, address, ldns_rr_ttl(rr) < TTL_MOST ? ldns_rr_ttl(rr) : TTL_MOST).yes == NAMES_YES;
 }
 
 static bool target_allowed(const ldns_rdf *target)
 {
     char text[256];
-    return canonical(target, text) && ask(NAMES_MAY, text, NULL, 0);
+    return canonical(target, text) && ask(NAMES_MAY, text, NULL, 0).yes != NAMES_NO;
 }
 
 // SVCB and HTTPS as wire: priority, target, parameters. Addresses in it are hints that nobody checked: they are left out.
@@ -369,6 +370,20 @@ static uint8_t *to_wire(ldns_pkt *answer, size_t most, size_t *size)
     return ldns_pkt2wire(&wire, answer, size) == LDNS_STATUS_OK ? wire : NULL;
 }
 
+// The name is reached through a proxy, which alone looks it up: for the sandbox an address of IPv4 stands for it, and it has nothing else.
+static void push_stand_in(ldns_pkt *answer, const ldns_rdf *owner, ldns_rr_type type, const uint8_t address[16])
+{
+    ldns_rr *rr = type == LDNS_RR_TYPE_A ? ldns_rr_new() : NULL;
+    if (!rr)
+        return;
+    ldns_rr_set_type(rr, LDNS_RR_TYPE_A);
+    ldns_rr_set_class(rr, LDNS_RR_CLASS_IN);
+    ldns_rr_set_ttl(rr, STAND_IN_TTL);
+    ldns_rr_set_owner(rr, ldns_rdf_clone(owner));
+    ldns_rr_push_rdf(rr, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_A, 4, address + 12));
+    ldns_pkt_push_rr(answer, LDNS_SECTION_ANSWER, rr);
+}
+
 // Answers one question. The caller frees the answer; NULL: there is none to give.
 static uint8_t *respond(const uint8_t *data, size_t length, bool tcp, size_t *size)
 {
@@ -399,6 +414,7 @@ static uint8_t *respond(const uint8_t *data, size_t length, bool tcp, size_t *si
         ldns_pkt_push_rr(answer, LDNS_SECTION_QUESTION, ldns_rr_clone(question)); // with the letters' case as it came
     ldns_rr_type type = question ? ldns_rr_get_type(question) : 0;
     ldns_pkt_rcode code = LDNS_RCODE_NOERROR;
+    struct names_answer may = {.yes = NAMES_NO};
     bool wanted = type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA || type == LDNS_RR_TYPE_SRV || type == TYPE_SVCB || type == TYPE_HTTPS;
     if (ldns_pkt_get_opcode(query) != LDNS_PACKET_QUERY)
         code = LDNS_RCODE_NOTIMPL;
@@ -406,8 +422,10 @@ static uint8_t *respond(const uint8_t *data, size_t length, bool tcp, size_t *si
         code = LDNS_RCODE_FORMERR;
     else if (ldns_pkt_edns(query) && ldns_pkt_edns_version(query) != 0)
         ldns_pkt_set_edns_extended_rcode(answer, 1); // BADVERS
-    else if (ldns_rr_get_class(question) != LDNS_RR_CLASS_IN || !canonical(ldns_rr_owner(question), name) || !ask(NAMES_MAY, name, NULL, 0))
+    else if (ldns_rr_get_class(question) != LDNS_RR_CLASS_IN || !canonical(ldns_rr_owner(question), name) || !(may = ask(NAMES_MAY, name, NULL, 0)).yes)
         code = LDNS_RCODE_REFUSED;
+    else if (may.yes == NAMES_STANDS_IN)
+        push_stand_in(answer, ldns_rr_owner(question), type, may.address);
     else if (wanted) { // other kinds lead nowhere that could be connected to: there are none
         ldns_rr_list *records = ldns_rr_list_new(), *taken = ldns_rr_list_new();
         if (!find_in_hosts(name, type, records)) {
@@ -498,12 +516,37 @@ static void start(struct job *job)
     pthread_attr_destroy(&attributes);
 }
 
+// Answers sbxrun's own question.
+static int find(void)
+{
+    struct names_question question;
+    struct names_answer answer = {.yes = NAMES_NO};
+    char name[256];
+    if (recv(NAMES_FD_SBXRUN, &question, sizeof question, 0) != sizeof question || question.ask != NAMES_FIND || question.length > sizeof question.name)
+        return 1;
+    snprintf(name, sizeof name, "%.*s", question.length, question.name);
+    static const ldns_rr_type types[] = {LDNS_RR_TYPE_A, LDNS_RR_TYPE_AAAA};
+    ldns_rdf *owner = ldns_dname_new_frm_str(name);
+    for (int i = 0; i < 2 && owner && !answer.yes; i++) {
+        ldns_pkt *found = resolve(owner, types[i]);
+        ldns_rr_list *records = found ? ldns_pkt_rr_list_by_type(found, types[i], LDNS_SECTION_ANSWER) : NULL;
+        if (records && ldns_rr_list_rr_count(records)) {
+            memcpy(answer.address, (uint8_t[16]){[10] = 0xFF, [11] = 0xFF}, 16);
+            memcpy(answer.address + (i ? 0 : 12), ldns_rdf_data(ldns_rr_rdf(ldns_rr_list_rr(records, 0), 0)), i ? 16 : 4);
+            answer.yes = NAMES_YES;
+        }
+    }
+    return send(NAMES_FD_SBXRUN, &answer, sizeof answer, MSG_NOSIGNAL) == sizeof answer ? 0 : 1;
+}
+
 int main(void)
 {
     struct pollfd waits[NAMES_FD_FIRST + NAMES_SOCKETS_MOST] = {[NAMES_FD_SBXRUN] = {NAMES_FD_SBXRUN, 0, 0}};
     int types[NAMES_FD_FIRST + NAMES_SOCKETS_MOST], count = NAMES_FD_FIRST;
     for (socklen_t size = sizeof *types; count < NAMES_FD_FIRST + NAMES_SOCKETS_MOST && getsockopt(count, SOL_SOCKET, SO_TYPE, &types[count], &size) == 0; count++)
         waits[count] = (struct pollfd){count, POLLIN, 0};
+    if (count == NAMES_FD_FIRST)
+        return find();
     struct job *job = NULL;
     while (poll(waits, (nfds_t)count, -1) >= 0 || errno == EINTR) {
         if (waits[NAMES_FD_SBXRUN].revents)

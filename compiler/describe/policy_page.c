@@ -381,6 +381,9 @@ static void write_process(struct writer *w)
     fact(w->page, "Command", command.length ? PAGE_CODE : PAGE_PLAIN, command.length ? text_str(&command) : STR("what the caller gives"));
     fact(w->page, "Runs as", PAGE_PLAIN, user_text(w));
     fact(w->page, "Capabilities", PAGE_CODE, capabilities_text(w));
+    if (plan->proxy.set)
+        fact(w->page, "Reaches names through", PAGE_PLAIN,
+             str_format(w->arena, "a proxy: %s, %.*s, port %u", proxy_kind_names[plan->proxy.url.kind], STR_ARGS(plan->proxy.url.host), plan->proxy.url.port));
     fact(w->page, "Starts in", PAGE_CODE, plan->cwd.length ? plan->cwd : STR("/"));
     for (size_t i = 0; i < plan->env_count; i++)
         if (!plan->env[i].keep)

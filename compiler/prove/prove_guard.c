@@ -138,13 +138,18 @@ static Z3_ast policy_formula(const struct question *q, bool listen)
         Z3_ast outside = both(q, allowed(q, VERB_LISTEN, NET_ADDRESS, none), no(q, denied(q, VERB_BIND, NET_ADDRESS)));
         return q->z3.mk_ite(q->context, is_loopback(q), there, outside);
     }
-    Z3_ast by_name = falsehood(q);
-    for (size_t g = 0; g < q->graphs->group_count; g++) {
+    Z3_ast by_name = falsehood(q), to_proxy = falsehood(q);
+    struct proxy_url proxy;
+    bool has_proxy = q->policy->proxy.set && !proxy_url_parse(q->policy->arena, q->policy->proxy.text, &proxy);
+    if (has_proxy)
+        to_proxy = both(q, q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], value(q, 1)), value(q, 1)),
+                        both(q, protocol_within(q, PROTOCOL_TCP), q->z3.mk_eq(q->context, q->words[NET_WORD_PORT], value(q, proxy.port))));
+    for (size_t g = 0; g < q->graphs->group_count && !has_proxy; g++) {
         Z3_ast bit = value(q, 1u << g), pinned = q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], bit), bit);
         by_name = either(q, by_name, both(q, pinned, allowed(q, VERB_CONNECT, NET_NAME, q->graphs->groups[g].name)));
     }
     Z3_ast outside = either(q, allowed(q, VERB_CONNECT, NET_ADDRESS, none), both(q, no(q, denied(q, VERB_CONNECT, NET_ADDRESS)), by_name));
-    return q->z3.mk_ite(q->context, is_loopback(q), allowed(q, VERB_CONNECT, NET_HOST_LOOPBACK, none), outside);
+    return either(q, to_proxy, q->z3.mk_ite(q->context, is_loopback(q), allowed(q, VERB_CONNECT, NET_HOST_LOOPBACK, none), outside));
 }
 
 // The same of one operation, by the policy function itself.
@@ -174,14 +179,16 @@ static bool policy_says(const struct question *q, bool listen, const uint32_t *w
     }
     if (listen)
         return policy_net_allows(q->policy, &point) && (binds || !refused);
-    if (policy_net_allows(q->policy, &point))
+    struct proxy_url proxy;
+    bool has_proxy = q->policy->proxy.set && !proxy_url_parse(q->policy->arena, q->policy->proxy.text, &proxy);
+    if (policy_net_allows(q->policy, &point) || (has_proxy && words[NET_WORD_NAMES] & 1 && protocol == NET_TCP && port == proxy.port))
         return true;
     operation = (struct operation_point){.domain = DOMAIN_NET, .verb = VERB_CONNECT, .net = point};
     for (size_t i = 0; i < q->policy->net_rule_count; i++)
         if (loopback || (q->policy->net_rules[i]->effect == EFFECT_DENY && rule_matches(q->policy, q->policy->net_rules[i], &operation)))
             return false;
     point.place = NET_NAME;
-    for (size_t g = 0; g < q->graphs->group_count; g++) {
+    for (size_t g = 0; g < q->graphs->group_count && !has_proxy; g++) {
         point.name = q->graphs->groups[g].name;
         if (words[NET_WORD_NAMES] >> g & 1 && policy_net_allows(q->policy, &point))
             return true;

@@ -204,6 +204,28 @@ static void check_mutants(void)
     compilation_free(compilation);
 }
 
+static void check_guard_of_proxy(void)
+{
+    struct compilation *compilation;
+    struct policy *policy = policy_from_text(&compilation, "sbx 1; policy p { net { allow connect tcp \"a.test\":443, 10.0.0.0/8:1..4000; deny connect 10.1.0.0/16; via proxy \"http://p.test:3128\"; } }");
+    struct plan *plan = policy_lower(policy, 0);
+    struct net_graphs graphs;
+    struct guard_program programs[GUARD_HOOKS];
+    const char *why;
+    bool made = guard_programs(policy->arena, plan, &graphs, programs, &why) && prove_guard(policy, plan);
+    uint32_t words[NET_WORDS] = {NET_TCP, 0, 0, 0xFFFF, 0xC0000201, 3128, 1}, leaf[4];
+    struct ebpf_program decision = decision_of(&programs[GUARD_CONNECT4], 0);
+    for (int i = 0; i < 4 && made; i++) {
+        words[NET_WORD_PORT] = i == 1 ? 443 : 3128;
+        words[NET_WORD_NAMES] = i != 2;
+        words[NET_WORD_ADDRESS + 3] = i == 3 ? 0x0A010001 : 0xC0000201;
+        ebpf_run(&decision, GUARD_WORDS_AT, words, NET_WORDS, &leaf[i]);
+    }
+    ok(made && leaf[0] == NET_GRAPH_ALLOW && leaf[1] != NET_GRAPH_ALLOW && leaf[2] != NET_GRAPH_ALLOW && leaf[3] == NET_GRAPH_ALLOW,
+       "with a proxy its address is allowed at its port, even where a rule denies it to the command, and no name's is");
+    compilation_free(compilation);
+}
+
 static void check_groups(void)
 {
     struct text text = {.arena = arena_new()};
@@ -231,6 +253,7 @@ int main(void)
 {
     check_random();
     check_mutants();
+    check_guard_of_proxy();
     check_groups();
     return tap_done();
 }

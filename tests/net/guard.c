@@ -147,7 +147,7 @@ int main(int argc, char **argv)
     ssize_t size = read(fd, file, sizeof file);
     struct plan *plan = size > 0 ? plan_read(arena, (struct str){file, (size_t)size}, &why) : NULL;
     struct events *events = plan ? events_new(plan, NULL) : NULL;
-    if (!events || !(guard = net_guard_new(plan, events, &lacks)) || net_guard_enter(guard) != 0) {
+    if (!events || !(guard = net_guard_new(plan, &(struct proxy_place){.length = 0}, events, &lacks)) || net_guard_enter(guard) != 0) {
         printf("the guard can't be made: %s\n", lacks ? lacks : "its group can't be entered");
         return 1;
     }

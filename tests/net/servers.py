@@ -80,6 +80,7 @@ zone = { # lower-case name: {type: records}
                       65: [other("services.test", 65, struct.pack(">H", 1) + b"\0" + struct.pack(">HH", 1, 3) + b"\x02h2" + struct.pack(">HH", 4, 4) + socket.inet_aton("198.51.100.1")),
                            other("services.test", 65, struct.pack(">H", 2) + name("evil.test"))],
                       16: [other("services.test", 16, b"\x04text")]},
+    "proxy.test": {1: [a("proxy.test", "192.0.2.3")]},
     "refused.test": {}, "malformed.test": {}, "silent.test": {}, "wrong-id.test": {}, "wrong-question.test": {},
 }
 
@@ -122,6 +123,81 @@ def names_tcp(s):
             pass
         c.close()
 
+# ---- proxies: HTTP's CONNECT at :3128, SOCKS5 at :1080, at the next ports the same for "somebody" with "a pass:word". What is asked of them is noted as
+# questions are. Each name leads to the echo server; but some answer otherwise.
+
+def relay(client, greeting=b""):
+    server = socket.create_connection(("192.0.2.1", 7001))
+    def copy(a, b):
+        try:
+            while data := a.recv(65536): b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError: pass
+    serve(copy, client, server)
+    copy(server, client)
+    client.close()
+
+def note(what):
+    with open(asked, "a") as log: log.write(what + "\n")
+
+def exactly(s, size):
+    data = b""
+    while len(data) < size:
+        more = s.recv(size - len(data))
+        if not more: raise OSError("end")
+        data += more
+    return data
+
+def http_proxy(client, wants_user):
+    head = b""
+    while not head.endswith(b"\r\n\r\n"): head += exactly(client, 1)
+    method, target, *_ = head.decode().split(" ")
+    user = "Proxy-Authorization: Basic c29tZWJvZHk6YSBwYXNzOndvcmQ=" in head.decode()
+    note(f"{method} {target}{' somebody' if user else ''}")
+    low = target.split(":")[0]
+    if low == "hang.test": threading.Event().wait()
+    if wants_user and not user: reply = b"HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic\r\n\r\n"
+    elif low == "down.test": reply = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\nno"
+    elif low == "forbidden.test": reply = b"HTTP/1.1 403 Forbidden\r\n\r\n"
+    elif low == "noise.test": reply = b"\x00\x01\x02 what\r\n\r\n"
+    elif low == "endless.test": reply = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10000
+    elif low == "closed.test": reply = b""
+    else: reply = b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n"
+    if low == "dribble.test":
+        for i in range(len(reply)): client.sendall(reply[i:i + 1]); threading.Event().wait(0.01)
+    else: client.sendall(reply + (b"first word" if low == "greets.test" else b""))
+    if b" 200 " in reply and low != "endless.test": relay(client)
+    else: client.close()
+
+def socks_proxy(client, wants_user):
+    version, count = exactly(client, 2)
+    methods, user = exactly(client, count), ""
+    if wants_user:
+        if 2 not in methods: client.sendall(b"\5\xff"); client.close(); return
+        client.sendall(b"\5\2")
+        exactly(client, 1); name = exactly(client, exactly(client, 1)[0]); password = exactly(client, exactly(client, 1)[0])
+        good = (name, password) == (b"somebody", b"a pass:word")
+        client.sendall(b"\1\0" if good else b"\1\1")
+        if not good: client.close(); return
+        user = " somebody"
+    else: client.sendall(b"\5\0")
+    version, command, _, kind = exactly(client, 4)
+    host = exactly(client, exactly(client, 1)[0]).decode() if kind == 3 else f"kind {kind}"
+    port = struct.unpack(">H", exactly(client, 2))[0]
+    note(f"SOCKS {host}:{port}{user}")
+    code = {"down.test": 5, "forbidden.test": 2}.get(host, 0)
+    reply = b"\5" + bytes([code]) + b"\0\3\x09somewhere\0\x50"
+    client.sendall(reply + (b"first word" if host == "greets.test" else b""))
+    if code: client.close()
+    else: relay(client)
+
+def proxies(listener, talk, wants_user):
+    def one(client):
+        try: talk(client, wants_user)
+        except OSError: client.close()
+    while True:
+        serve(one, listener.accept()[0])
+
 full = [] # connections that fill the queue of a server that never accepts: the next one waits
 if "echo" in kinds:
     serve(echo_all, [tcp("192.0.2.1", 7001), tcp("192.0.2.2", 7001), tcp("192.0.2.3", 7001), tcp("198.51.100.1", 7001), tcp("127.0.0.1", 7001), tcp("2001:db8::1", 7001, family=socket.AF_INET6)])
@@ -134,6 +210,10 @@ if "never" in kinds:
 if "http" in kinds:
     server = http.server.ThreadingHTTPServer(("192.0.2.1", 8000), Quiet)
     serve(server.serve_forever)
+if "proxy" in kinds:
+    for port, talk in (3128, http_proxy), (1080, socks_proxy):
+        serve(proxies, tcp("192.0.2.3", port), talk, False); serve(proxies, tcp("192.0.2.3", port + 1), talk, True)
+    serve(proxies, tcp("2001:db8::1", 3128, family=socket.AF_INET6), http_proxy, False)
 if "dns" in kinds:
     serve(names_udp, udp("192.0.2.53", 53)); serve(names_tcp, tcp("192.0.2.53", 53))
 print("ready", flush=True)
