@@ -53,7 +53,7 @@ BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filter
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libldns-dev libbpf-dev libelf-dev zlib1g-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc
-BENCH_PACKAGES := bubblewrap procps passt slirp4netns
+BENCH_PACKAGES := bubblewrap procps passt slirp4netns curl socat ripgrep
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
 all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
@@ -213,7 +213,7 @@ fuzz: | test-deps
 	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
 
 test-vm: | vm-deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe $(BUILD)/tests/live/under $(BUILD)/tests/attacks/attack >/dev/null
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe $(BUILD)/tests/live/under $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/guard $(BUILD)/tests/net/race >/dev/null
 	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
 
 # What each try of tests/attacks came to, here and in the virtual machines that were run: the page of it.
@@ -226,6 +226,7 @@ matrix: | test-deps
 bench: | bench-deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS) >/dev/null
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles" >&2
+	@tools/npm.sh $(abspath $(BUILD))/npm-bench @anthropic-ai/sandbox-runtime@0.0.78 || echo "without sandbox-runtime: it is not measured" >&2
 	@tests/bench/run.sh $(abspath $(BUILD))
 
 $(BUILD)/tests/bench/net: tests/bench/net.c

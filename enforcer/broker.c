@@ -33,12 +33,11 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
 {
     struct broker *broker = watch->context;
     struct brokered call = {.broker = broker, .held = -1};
-    int came = notified_next(watch->fd, &call.notified);
-    if (came < 0 && events & EPOLLHUP) { // no process has the filter any more
+    if (!(events & EPOLLIN)) { // no process has the filter any more; asked for a call now, older kernels would wait for one
         epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, watch->fd, NULL);
         return;
     }
-    if (came <= 0)
+    if (notified_next(watch->fd, &call.notified) <= 0)
         return;
     int error = ENOSYS; // a plan's filter may hand over what it likes
     for (size_t i = 0; i < sizeof performed / sizeof *performed; i++)

@@ -11,10 +11,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LANDLOCK_FS_REFER (1ULL << 13)     // ABI 2
-#define LANDLOCK_FS_TRUNCATE (1ULL << 14)  // ABI 3
-#define LANDLOCK_FS_IOCTL_DEV (1ULL << 15) // ABI 5
-#define LANDLOCK_NET_BIND_TCP (1ULL << 0)  // ABI 4
+#define LANDLOCK_FS_REFER (1ULL << 13)        // ABI 2
+#define LANDLOCK_FS_TRUNCATE (1ULL << 14)     // ABI 3
+#define LANDLOCK_FS_IOCTL_DEV (1ULL << 15)    // ABI 5
+#define LANDLOCK_FS_RESOLVE_UNIX (1ULL << 16) // ABI 9, Linux 7.1
+#define LANDLOCK_NET_BIND_TCP (1ULL << 0)     // ABI 4
 #define LANDLOCK_NET_CONNECT_TCP (1ULL << 1)
 #define LANDLOCK_SCOPES ((1ULL << 0) | (1ULL << 1)) // ABI 6: abstract unix sockets, signals
 enum { LANDLOCK_RULE_PORT = 2 };                    // ABI 4: LANDLOCK_RULE_NET_PORT

@@ -19,7 +19,8 @@ struct notified {
     uint64_t arguments[6];
 };
 
-// Takes the next call that waits. 1; 0 when there is none (it was interrupted meanwhile); -1 when the sandbox is over. Release what it gives.
+// Takes the next call that waits, when poll says that one does: else Linux before 6.6 would wait for one. 1; 0 when there is none (it was interrupted
+// meanwhile); -1 when the sandbox is over. Release what it gives.
 int notified_next(int listener, struct notified *);
 void notified_release(struct notified *);
 

@@ -1,13 +1,15 @@
 #!/bin/sh
-# The network part of `make bench`: the same program outside, through sbxrun's broker, through pasta and through slirp4netns. In a namespace of its
+# The network part of `make bench`: the same program outside, through sbxrun's broker, through pasta, slirp4netns and,
+# for programs that know proxies, Anthropic's sandbox-runtime. In a namespace of its
 # own, with the servers in another one at the other end of a cable (veth): no packet leaves this machine. As root.
 #
-#   tests/bench/net.sh WORK     WORK: a folder with sbxrun, sbxnames and the program `net`
+#   tests/bench/net.sh WORK [SRT]     WORK: a folder with sbxrun, sbxnames and the program `net`; SRT: sandbox-runtime's program
 set -eu
 work=$1
+srt=${2:-}
 here=$(cd "$(dirname "$0")" && pwd)
 if [ -z "${SBX_BENCH_NETWORK:-}" ]; then
-    SBX_BENCH_NETWORK=1 exec unshare --net --mount -- "$0" "$work"
+    SBX_BENCH_NETWORK=1 exec unshare --net --mount -- "$0" "$work" "$srt"
 fi
 mount --make-rprivate /
 ip link set lo up
@@ -21,11 +23,11 @@ ip addr add 192.0.2.100/24 dev cable && ip link set cable up && ip route add def
 nsenter --net=/proc/$other/ns/net sh -c 'ip link set lo up; ip addr add 192.0.2.1/24 dev far; ip addr add 192.0.2.53/24 dev far; ip link set far up'
 echo 'nameserver 192.0.2.53' > "$work/resolv.conf" && mount --bind "$work/resolv.conf" /etc/resolv.conf
 nsenter --net=/proc/$other/ns/net "$work/net" serve & servers=$!
-nsenter --net=/proc/$other/ns/net python3 "$here/../net/servers.py" /dev/null dns > "$work/ready" & servers="$servers $!"
+nsenter --net=/proc/$other/ns/net python3 "$here/../net/servers.py" /dev/null dns http > "$work/ready" & servers="$servers $!"
 sleep 1
 cat > "$work/net.sbx" <<'P'
 sbx 1; import std.base;
-policy net { use std.base; net { allow connect tcp 192.0.2.1:7001, "web.test":7001; } fs { allow read, exec "/net" from "./net"; allow read "/etc/resolv.conf"; } process { cwd "/"; }
+policy net { use std.base; net { allow connect tcp 192.0.2.1:7001, "web.test":7001, "web.test":8000; } fs { allow read, exec "/net" from "./net"; allow read "/etc/resolv.conf"; } process { cwd "/"; }
     syscalls { allow prlimit64; } }
 P
 cd "$work"
@@ -39,6 +41,7 @@ slirp_() { # in a namespace that slirp4netns serves
     wait $inside || true
     kill $helper 2>/dev/null || true
 }
+echo '{"network":{"allowedDomains":["web.test"],"deniedDomains":[]},"filesystem":{"denyRead":[],"allowWrite":[],"denyWrite":[]}}' > "$work/srt.json"
 ways='outside sbx'
 timeout -k 1 5 pasta --config-net --quiet -- true > /dev/null 2>&1 < /dev/null && ways="$ways pasta_"
 command -v slirp4netns > /dev/null && ways="$ways slirp_"
@@ -59,3 +62,27 @@ measure many 192.0.2.1 10000
 row '10,000 connections at once, milliseconds' ""
 measure lookup web.test 300
 row 'a name, microseconds' "more than outside: $(awk -v a="$(got sbx)" -v b="$(got outside)" 'BEGIN { printf "%.0f", a - b }')   (to reach: 1000)"
+
+# The same by curl, which sandbox-runtime's proxies serve too: it has no other way out.
+fetch='curl -s -o /dev/null --max-time 30 http://web.test:8000'
+outside() { timeout -k 1 60 $fetch"$@"; }
+sbx() { timeout -k 1 60 "$work/sbxrun" net.sbx -- $fetch"$@"; }
+pasta_() { timeout -k 1 60 pasta --config-net --quiet -- $fetch"$@"; }
+slirp_() {
+    unshare --net sh -c 'for i in $(seq 100); do ip route | grep -q default && break; sleep 0.05; done; exec timeout -k 1 60 "$@"' sh $fetch"$@" & inside=$!
+    sleep 0.2
+    timeout -k 1 70 slirp4netns --configure --mtu=65520 --disable-host-loopback $inside tap0 > /dev/null 2>&1 & helper=$!
+    wait $inside || true
+    kill $helper 2>/dev/null || true
+}
+srt_() { timeout -k 1 60 "$srt" --settings "$work/srt.json" -- $fetch"$@"; }
+[ -z "$srt" ] || [ "$(srt_ / -w '%{http_code}' 2>/dev/null < /dev/null)" != 200 ] || ways="$ways srt_"
+row() { printf '  %-44s %10s %10s %10s %10s %10s\n' "$1" "$(got outside)" "$(got sbx)" "$(got pasta_)" "$(got slirp_)" "$(got srt_)"; }
+printf '  %-44s %10s %10s %10s %10s %10s\n' '' outside sbxrun pasta slirp4netns srt
+: > "$work/of-srt_"
+measure / -w '%{time_total}\n'
+row 'curl of a name, a small page, seconds'
+: > "$work/of-srt_"
+measure /large -w '%{speed_download}\n'
+for way in $ways; do awk '{ printf "%.0f\n", $1 / 1e6 }' "$work/of-$way" > "$work/of" && mv "$work/of" "$work/of-$way"; done
+row 'curl of 5 MB, MB/s'

@@ -104,7 +104,7 @@ wait
 
 if [ "$(id -u)" = 0 ]; then
     cp "$build/sbxnames" "$build/tests/bench/net" "$work/"
-    "$root/tests/bench/net.sh" "$work"
+    "$root/tests/bench/net.sh" "$work" "$(find "$build/npm-bench" -path "*/.bin/srt" 2>/dev/null)"
 else
     echo "The network: not measured, as it takes root to lay a cable between two namespaces"
 fi
