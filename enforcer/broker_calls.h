@@ -44,6 +44,7 @@ struct broker {
     unsigned late_next;
     struct bound *bound; // unix sockets
     int sleepers;
+    unsigned proxy_failures;
 };
 
 struct brokered {

@@ -54,6 +54,15 @@ static void helper_gone(struct stub *stub)
         fprintf(stderr, "sbxrun: sbxnames died %d times, so no more names are resolved\n", stub->starts);
 }
 
+// A name as sbxnames writes it: no byte in it means anything to a terminal or a proxy.
+static bool is_name(const struct names_question *question)
+{
+    for (size_t i = 0; i < question->length && i < sizeof question->name; i++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", question->name[i]) || !question->name[i])
+            return false;
+    return question->length > 0 && question->length <= sizeof question->name;
+}
+
 static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint32_t events)
 {
     (void)supervisor, (void)events;
@@ -63,7 +72,7 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
     ssize_t n = recv(watch->fd, &question, sizeof question, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n != sizeof question || question.length > sizeof question.name) {
+    if (n != sizeof question || !is_name(&question)) {
         helper_gone(stub);
         return;
     }

@@ -82,6 +82,8 @@ static void attempt_answer(struct attempt *attempt)
         epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
 }
 
+enum { PROXY_FAILURES_TOLD = 8 }; // a program may try for ever
+
 // A connection through a proxy goes on.
 static void attempt_talk(struct attempt *attempt)
 {
@@ -97,7 +99,7 @@ static void attempt_talk(struct attempt *attempt)
         epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_MOD, attempt->watch.fd, &again);
         return;
     }
-    if (error)
+    if (error && attempt->broker->proxy_failures++ < PROXY_FAILURES_TOLD)
         fprintf(stderr, "sbxrun: the proxy does not connect: %s\n", reached && *said ? said : strerror(error));
     attempt->error = error;
     attempt->done = true;

@@ -2,6 +2,7 @@
 #include "enforcer/proxy.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -50,6 +51,8 @@ static bool find_in_hosts(const char *name, uint16_t port, struct proxy_place *p
     return found;
 }
 
+enum { NOBODY = 65534 };
+
 // sbxnames, for this one question.
 static bool ask_resolver(struct str name, uint16_t port, struct proxy_place *place)
 {
@@ -62,7 +65,7 @@ static bool ask_resolver(struct str name, uint16_t port, struct proxy_place *pla
     memcpy(question.name, name.text, name.length);
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        helper_run(&(struct helper){.name = "sbxnames", .parent = parent, .folder = -1, .fds = &ends[1], .count = 1});
+        helper_run(&(struct helper){.name = "sbxnames", .parent = parent, .folder = -1, .fds = &ends[1], .count = 1, .user = NOBODY, .group = NOBODY});
     close(ends[1]);
     setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     bool told = pid > 0 && send(ends[0], &question, sizeof question, MSG_NOSIGNAL) == sizeof question && recv(ends[0], &answer, sizeof answer, 0) == sizeof answer &&
@@ -153,7 +156,10 @@ struct proxy_talk *proxy_talk_new(enum proxy_kind kind, struct str name, uint16_
     struct proxy_talk *talk = calloc(1, sizeof *talk);
     const char *colon = credentials ? strchr(credentials, ':') : NULL;
     size_t user = colon ? (size_t)(colon - credentials) : credentials ? strlen(credentials) : 0, password = colon ? strlen(colon + 1) : 0;
-    if (!talk || name.length >= sizeof talk->name || user > USER_MOST || password > USER_MOST) {
+    bool plain = true; // what /etc/hosts has may hold anything
+    for (size_t i = 0; i < name.length; i++)
+        plain = plain && (isalnum((unsigned char)name.text[i]) || strchr("-_.", name.text[i]));
+    if (!talk || !plain || name.length >= sizeof talk->name || user > USER_MOST || password > USER_MOST) {
         free(talk);
         return NULL;
     }

@@ -19,6 +19,7 @@ def serve(path): s = unix(); s.bind(path); s.listen(); return s
 P
 my @tries = (
     ['allowed', 'hello {uid}', 'lambda: to("/host/good").recv(100).decode()'],
+    ['a socket that alone is shown', 'hello {uid}', 'lambda: to("/alone.sock").recv(100).decode()'], ['one that no rule allows', 'EACCES', 'lambda: to("/alone-bad.sock")'],
     ['relative', 'hello {uid}', 'lambda: (os.chdir("/host"), to("good").recv(100).decode())[1]'],
     ['with dots', 'hello {uid}', 'lambda: to("/host/../host/./good").recv(100).decode()'],
     ['not allowed', 'EACCES', 'lambda: to("/host/bad")'],
@@ -85,8 +86,8 @@ P
 for my $user (users()) {
     my $name = $user->{name};
     my $before = leftovers();
-    my $dir = sandbox($user, 'net { allow connect unix "/host/good", "/host/datagrams", "/host/packets", "/host/slow", "/host/never", "/host/keeper"; allow bind, listen, connect unix "/w/mine"; }
-        fs { allow read, write "/w" from "./w"; allow read "/host" from "./host"; } limits { lifetime 60s; }', uses => 'python');
+    my $dir = sandbox($user, 'net { allow connect unix "/host/good", "/host/datagrams", "/host/packets", "/host/slow", "/host/never", "/host/keeper", "/alone.sock"; allow bind, listen, connect unix "/w/mine"; }
+        fs { allow read, write "/w" from "./w"; allow read "/host" from "./host"; allow read "/alone.sock" from "./host/good"; allow read "/alone-bad.sock" from "./host/bad"; } limits { lifetime 60s; }', uses => 'python');
     mkdir "$dir/host";
     spew("$dir/host/file", '');
     spew("$dir/server.py", $server);
