@@ -186,6 +186,7 @@ def socks_proxy(client, wants_user):
     port = struct.unpack(">H", exactly(client, 2))[0]
     note(f"SOCKS {host}:{port}{user}")
     code = {"down.test": 5, "forbidden.test": 2}.get(host, 0)
+    if host == "dribble.test": threading.Event().wait(0.7)
     reply = b"\5" + bytes([code]) + b"\0\3\x09somewhere\0\x50"
     client.sendall(reply + (b"first word" if host == "greets.test" else b""))
     if code: client.close()
