@@ -164,21 +164,33 @@ void broker_late(struct supervisor *supervisor, struct watch *watch, uint32_t ev
     set_timer(broker);
 }
 
+static struct attempt *attempt_new(struct broker *broker)
+{
+    struct attempt *attempt = broker->idle ? broker->idle : calloc(1, sizeof *attempt);
+    if (broker->idle)
+        broker->idle = attempt->next;
+    return attempt;
+}
+
+static uint64_t send_timeout(int fd) // SO_SNDTIMEO in nanoseconds; 0: none
+{
+    struct timeval time = {0};
+    socklen_t size = sizeof time;
+    getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, &size);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_usec * 1000u;
+}
+
 void broker_wait(struct brokered *call, int fd, struct message *message)
 {
     struct broker *broker = call->broker;
-    struct attempt *attempt = broker->idle ? broker->idle : calloc(1, sizeof *attempt);
-    struct timeval time = {0};
-    socklen_t size = sizeof time;
+    struct attempt *attempt = attempt_new(broker);
     if (!attempt) {
         close(fd);
         message_free(message);
         broker_refuse(call, ENOBUFS);
         return;
     }
-    broker->idle = broker->idle ? broker->idle->next : NULL;
-    getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, &size);
-    uint64_t wait = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_usec * 1000u;
+    uint64_t wait = send_timeout(fd);
     *attempt = (struct attempt){.watch = {fd, attempt_ready, broker},
                                 .broker = broker,
                                 .call = call->notified,
@@ -200,18 +212,14 @@ void broker_wait_through(struct brokered *call, int twin, struct proxy_talk *tal
 {
     enum { PATIENCE = 60, LESS_PATIENCE = 20 }; // seconds; the second for a caller that thinks it does not wait
     struct broker *broker = call->broker;
-    struct attempt *attempt = broker->idle ? broker->idle : calloc(1, sizeof *attempt);
-    struct timeval time = {0};
-    socklen_t size = sizeof time;
+    struct attempt *attempt = attempt_new(broker);
     if (!attempt) {
         close(twin);
         proxy_talk_free(talk);
         broker_refuse(call, ENOBUFS);
         return;
     }
-    broker->idle = broker->idle ? broker->idle->next : NULL;
-    getsockopt(call->held, SOL_SOCKET, SO_SNDTIMEO, &time, &size);
-    uint64_t wait = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_usec * 1000u;
+    uint64_t wait = send_timeout(call->held);
     wait = wait ? wait : (call->kind.blocking ? PATIENCE : LESS_PATIENCE) * 1000000000ull;
     *attempt = (struct attempt){.watch = {twin, attempt_ready, broker},
                                 .broker = broker,
