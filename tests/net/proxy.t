@@ -59,7 +59,9 @@ my @http = (['no HTTP' => 'EPROTO' => 'blocking("noise.test")'], ['an endless an
     ['a proxy that hangs' => 'ETIMEDOUT' => 'timed()']);
 
 for my $user (users()) {
-    for my $proxy (['http://192.0.2.3:3128', ''], ['http://proxy.test:3129', 'somebody:a pass:word'], ['http://[2001:db8::1]:3128', ''], ['socks5://192.0.2.3:1080', ''], ['socks5://192.0.2.3:1081', 'somebody:a pass:word']) {
+    my @proxies = (['http://192.0.2.3:3128', ''], ['http://proxy.test:3129', 'somebody:a pass:word'], ['http://[2001:db8::1]:3128', ''], ['socks5://192.0.2.3:1080', ''], ['socks5://192.0.2.3:1081', 'somebody:a pass:word']);
+    @proxies = @proxies[1, 3] if $user->{name} eq 'root'; # it differs in who may be asked, not in what is said
+    for my $proxy (@proxies) {
         my ($url, $credentials) = @$proxy;
         my $name = "$user->{name}, $url";
         my $before = leftovers();
