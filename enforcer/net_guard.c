@@ -248,6 +248,8 @@ void net_guard_count(struct net_guard *guard, unsigned verb, unsigned protocol, 
     struct guard_traffic none = {0, 0};
     place.protocol |= verb == VERB_LISTEN ? GUARD_PUBLISHED : 0;
     words_of(to->number, place.address);
+    if (guard->counted_count && memcmp(&guard->counted[guard->counted_count - 1].place, &place, sizeof place) == 0)
+        return; // as most are
     if (guard->counted_count == PLACES_MOST || bpf_map_update_elem(guard->maps[GUARD_TRAFFIC], &place, &none, BPF_NOEXIST) != 0)
         return; // it is counted already
     struct counted *larger = guard->counted_count % 16 ? guard->counted : realloc(guard->counted, (guard->counted_count + 16) * sizeof *larger);

@@ -3,11 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <sched.h>
-#include <signal.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
