@@ -65,5 +65,13 @@ for my $user (users()) {
             is join(', ', grep { !/ (?:192\.0\.2\.1|2001:db8::1) (?:8000|7001|7002)$| 192\.0\.2\.53 53$|^udp .* \d{5}$/ } $seen->()), '', "$name: $label: on the wire nothing else";
         }
     }
+    # A client of DNS that asks a server itself, over udp: allowed as an address is, without any name.
+  SKIP: {
+        skip 'drill is not installed', 3 if system('command -v drill > /dev/null 2>&1') != 0;
+        my $asks = sandbox($user, 'net { allow connect udp 192.0.2.53:53; }');
+        like in_sandbox($user, $asks, 'drill', '@192.0.2.53', 'web.test')->{out}, qr/^web\.test\.\s+\d+\s+IN\s+A\s+192\.0\.2\.1$/m, "$name: drill";
+        like in_sandbox($user, $asks, 'drill', '-D', '@192.0.2.53', 'large.test')->{out}, qr/;; flags:[^;]* tc /, "$name: drill, of an answer that would need tcp";
+        unlike in_sandbox($user, $asks, { seconds => 30 }, 'timeout', '5', 'drill', '@198.51.100.1', 'web.test')->{out}, qr/192\.0\.2\.1/, "$name: drill, where it may not";
+    }
 }
 done_testing;
