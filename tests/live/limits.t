@@ -50,9 +50,9 @@ for my $user (users()) {
     } 0.3, patience(2);
     cmp_ok $cost[1] - $cost[0], '<', patience(1.3), "$name: waiting costs nothing when nobody reads any more";
 
-    $run = $try->('pids 10;', "import os, time\nn = 0\ntry:\n  while n < 50:\n    if os.fork() == 0: time.sleep(5); os._exit(0)\n    n += 1\nexcept OSError as e: print(n, e.strerror, flush=True)\nos._exit(0)");
+    $run = $try->('pids 10;', "import os, time\nn = 0\ntry:\n  while n < 50:\n    if os.fork() == 0: time.sleep(60); os._exit(0)\n    n += 1\nexcept OSError as e: print(n, e.strerror, flush=True)\nos._exit(0)");
     is $run->{out}, "9 Resource temporarily unavailable\n", "$name: pids, in processes";
-    $run = $try->('pids 10;', "import threading, time, os\nn = 0\ntry:\n  while n < 50: threading.Thread(target=time.sleep, args=(5,), daemon=True).start(); n += 1\nexcept RuntimeError as e: print(n, e, flush=True)\nos._exit(0)");
+    $run = $try->('pids 10;', "import threading, time, os\nn = 0\ntry:\n  while n < 50: threading.Thread(target=time.sleep, args=(60,), daemon=True).start(); n += 1\nexcept RuntimeError as e: print(n, e, flush=True)\nos._exit(0)");
     is $run->{out}, "9 can't start new thread\n", "$name: pids, in threads";
     if (!defined $user->{uid}) { cmp_ok $run->{report}{pids_refused}, '>', 0, "$name: what was refused is counted" }
 
