@@ -18,7 +18,8 @@ struct attempt { // what a blocking caller waits for: a connection, or that a me
     uint64_t cookie, until;  // of the socket; when its SO_SNDTIMEO runs out, 0: never
     struct message *message; // NULL: a connection
     struct proxy_talk *talk; // a connection through a proxy: `watch` has its twin, which is in nobody's place yet; NULL: not
-    int held, blocking;      // with it: the caller's socket, owned; whether it waits
+    int held;                // with it: the caller's socket, owned
+    bool blocking;           // it waits
     bool done;
     int error, given_up;
     struct attempt *next;

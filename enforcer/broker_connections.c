@@ -75,20 +75,17 @@ static void connect_host(struct brokered *call, struct destination *to)
 static void connect_through(struct brokered *call, const struct destination *to, struct str name)
 {
     const struct proxy_place *proxy = &call->broker->settings.network->proxy;
-    struct proxy_place at = *proxy;
+    struct destination at;
     struct socket_kind kind = call->kind;
     if (call->kind.type != SOCK_STREAM || !call->kind.inside) {
         broker_refuse(call, call->kind.inside ? EHOSTUNREACH : EISCONN);
         return;
     }
+    destination_of(&at, (const struct sockaddr *)&proxy->address, proxy->length);
     if (kind.domain == AF_INET6 && at.address.ss_family == AF_INET) { // the caller's socket is of IPv6, and so will be its twin
-        struct sockaddr_in four;
-        memcpy(&four, &at.address, sizeof four);
-        struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = four.sin_port};
-        memcpy(six.sin6_addr.s6_addr, (uint8_t[12]){[10] = 0xFF, [11] = 0xFF}, 12);
-        memcpy(six.sin6_addr.s6_addr + 12, &four.sin_addr, 4);
-        memcpy(&at.address, &six, sizeof six);
-        at.length = sizeof six;
+        at.address = (struct sockaddr_storage){.ss_family = AF_INET6};
+        at.length = sizeof(struct sockaddr_in6);
+        destination_set(&at, at.number, at.port);
     }
     kind.domain = at.address.ss_family;
     closing_fd int twin = twin_make(call->held, &kind);

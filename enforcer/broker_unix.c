@@ -15,10 +15,10 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "compiler/net_rules.h"
 #include "compiler/path_set.h"
 #include "enforcer/broker_calls.h"
 #include "enforcer/kernel.h"
-#include "compiler/net_rules.h"
 #include "enforcer/scoped.h"
 
 enum { SLEEPERS_MOST = 64, BOUND_MOST = 1000 };

@@ -113,6 +113,9 @@ int claim_plan(const struct plan *plan, bool strict, struct claims *claims, stru
     claim_requires(plan, strict, claims, failure);
     claim_places(plan, claims, failure);
     network_claim(plan, &claims->network, failure);
+    for (size_t i = 0; i < plan->require_count; i++) // what the host has may still fail to load
+        if (plan->requires[i].feature == FEATURE_ebpf && (!plan->requires[i].degrade || strict))
+            claims->network.guard_rule = plan->requires[i].rule;
     claim_limits(plan, strict, claims, failure);
     return failure->what[0] ? -1 : 0;
 }

@@ -10,11 +10,11 @@
 #include <sys/socket.h>
 
 #include "compiler/broker.h"
+#include "compiler/net_rules.h"
 #include "enforcer/helper.h"
 #include "enforcer/host.h"
 #include "enforcer/kernel.h"
 #include "enforcer/net_guard.h"
-#include "compiler/net_rules.h"
 #include "enforcer/scoped.h"
 
 static bool allowed(const struct plan *plan, const struct net_point *point)
@@ -129,9 +129,6 @@ static void claim_guard(const struct plan *plan, struct network *network)
             network->guard_lacks = net_guard_lacks();
             break;
         }
-    for (size_t i = 0; i < plan->require_count; i++)
-        if (plan->requires[i].feature == FEATURE_ebpf && !plan->requires[i].degrade)
-            network->guard_rule = plan->requires[i].rule;
 }
 
 // A proxy makes connections, and sends no datagrams. What it asks for is not for the command to read.

@@ -35,22 +35,6 @@ static bool take_address(const char *text, uint16_t port, struct proxy_place *pl
     return place->length > 0;
 }
 
-static bool find_in_hosts(const char *name, uint16_t port, struct proxy_place *place)
-{
-    FILE *file = fopen("/etc/hosts", "re");
-    char line[1024];
-    bool found = false;
-    while (file && !found && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "#\n")] = '\0';
-        char *rest = NULL, *address = strtok_r(line, " \t", &rest);
-        for (char *alias; address && !found && (alias = strtok_r(NULL, " \t", &rest));)
-            found = strcasecmp(alias, name) == 0 && take_address(address, port, place);
-    }
-    if (file)
-        fclose(file);
-    return found;
-}
-
 enum { NOBODY = 65534 };
 
 // sbxnames, for this one question.
@@ -83,7 +67,7 @@ int proxy_find(const struct plan *plan, struct proxy_place *place, struct failur
 {
     const struct proxy_url *url = &plan->proxy.url;
     const char *host = str_copy(plan->arena, url->host).text;
-    if (take_address(host, url->port, place) || find_in_hosts(host, url->port, place) || ask_resolver(url->host, url->port, place))
+    if (take_address(host, url->port, place) || ask_resolver(url->host, url->port, place))
         return 0;
     return fail_with_advice(failure, plan->proxy.rule, 0, "write its address, or put it into /etc/hosts", "the proxy's name %s leads nowhere on this host", host);
 }

@@ -528,8 +528,10 @@ static int find(void)
     static const ldns_rr_type types[] = {LDNS_RR_TYPE_A, LDNS_RR_TYPE_AAAA};
     ldns_rdf *owner = ldns_dname_new_frm_str(name);
     for (int i = 0; i < 2 && owner && !answer.yes; i++) {
-        ldns_pkt *found = resolve(owner, types[i]);
-        ldns_rr_list *records = found ? ldns_pkt_rr_list_by_type(found, types[i], LDNS_SECTION_ANSWER) : NULL;
+        ldns_rr_list *hosts = ldns_rr_list_new();
+        bool known = find_in_hosts(name, types[i], hosts);
+        ldns_pkt *found = known ? NULL : resolve(owner, types[i]);
+        ldns_rr_list *records = known ? hosts : found ? ldns_pkt_rr_list_by_type(found, types[i], LDNS_SECTION_ANSWER) : NULL;
         if (records && ldns_rr_list_rr_count(records)) {
             memcpy(answer.address, (uint8_t[16]){[10] = 0xFF, [11] = 0xFF}, 16);
             memcpy(answer.address + (i ? 0 : 12), ldns_rdf_data(ldns_rr_rdf(ldns_rr_list_rr(records, 0), 0)), i ? 16 : 4);
