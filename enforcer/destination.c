@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "enforcer/clock.h"
 #include "compiler/net_rules.h"
+#include "enforcer/clock.h"
 
 static const net_address v4 = (net_address)0xFFFF << 32;
 
