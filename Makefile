@@ -50,7 +50,7 @@ TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meani
 TIMED_TESTS      := tests/lang/bad-input.t tests/lang/growth.t tests/lang/lsp.t tests/lang/neovim.t
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile question)
 
-BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net)
+BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net naive)
 
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libldns-dev libbpf-dev libelf-dev zlib1g-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib

@@ -34,10 +34,10 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
     struct broker *broker = watch->context;
     struct brokered call = {.broker = broker, .held = -1};
     if (!(events & EPOLLIN)) { // no process has the filter any more; asked for a call now, older kernels would wait for one
-        epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, watch->fd, NULL);
+        supervisor->prompt = NULL;
         return;
     }
-    if (notified_next(watch->fd, &call.notified) <= 0)
+    if (notified_next(&broker->source, &call.notified) <= 0)
         return;
     int error = ENOSYS; // a plan's filter may hand over what it likes
     for (size_t i = 0; i < sizeof performed / sizeof *performed; i++)
@@ -67,10 +67,9 @@ static void handed_over(struct supervisor *supervisor, struct watch *watch, uint
     if (count < 0) { // the inside has closed its end
         epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, watch->fd, NULL);
     } else if (what == HANDED_LISTENER && count == 1 && broker->listener.fd < 0) {
-        broker->listener.fd = fds[0];
+        broker->listener.fd = broker->source.listener = fds[0];
         ioctl(fds[0], SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
-        if (supervisor_add(supervisor, &broker->listener, EPOLLIN) != 0)
-            supervisor_kill(supervisor, ENDED_SIGNALED);
+        supervisor->prompt = &broker->listener;
     } else if (what == HANDED_ROOT && count >= 1 && broker->root < 0) {
         broker->root = fds[0];
         if (count > 1)
@@ -93,6 +92,7 @@ struct broker *broker_new(const struct broker_settings *settings, struct failure
     *broker = (struct broker){.settings = *settings,
                               .names = names,
                               .root = -1,
+                              .source = {-1, NOTIFIED_NOBODY},
                               .listener = {-1, call_came, broker},
                               .handover = {settings->handover, handed_over, broker},
                               .timer = {timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), broker_late, broker}};
@@ -129,7 +129,7 @@ void broker_free(struct broker *broker)
     stub_end(broker);
     unix_end(broker);
     broker_wait_end(broker);
-    close_scoped(&broker->listener.fd);
+    notified_end(&broker->source);
     close_scoped(&broker->timer.fd);
     close_scoped(&broker->root);
     names_free(broker->names);

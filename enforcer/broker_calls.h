@@ -39,7 +39,8 @@ struct broker {
     struct names *names; // NULL: no rule allows one
     struct stub *stub;
     int root; // of the view; O_PATH
-    struct watch listener, handover, timer;
+    struct notified_source source;
+    struct watch listener, handover, timer; // the first is the source's
     struct attempt *attempts, *idle;
     struct late late[16];
     unsigned late_next;

@@ -185,7 +185,7 @@ static void answer(struct broker *broker, const struct notified *call, const str
         bool told = notified_answer(call, (int)-result, 0);
         // After the answer: before it, the signal would interrupt the call, which would come again.
         if (told && result == -EPIPE && !(message->flags & MSG_NOSIGNAL) && kind->type == SOCK_STREAM)
-            syscall(SYS_pidfd_send_signal, call->process, SIGPIPE, NULL, 0);
+            syscall(SYS_pidfd_send_signal, call->caller.process, SIGPIPE, NULL, 0);
         return;
     }
     if (message->written_to) { // sendmmsg sent one

@@ -70,7 +70,7 @@ static int whole_path(struct brokered *call, const struct destination *to, char 
         return EACCES;
     char folder[PATH_MAX] = "", link[64];
     if (address->sun_path[0] != '/') {
-        snprintf(link, sizeof link, "/proc/%d/cwd", call->notified.thread);
+        snprintf(link, sizeof link, "/proc/%d/cwd", call->notified.caller.thread);
         ssize_t n = readlink(link, folder, sizeof folder - 1);
         if (n <= 0 || folder[0] != '/' || !notified_waits(&call->notified))
             return EACCES;
@@ -226,7 +226,7 @@ void unix_end(struct broker *broker)
 static mode_t umask_of(const struct notified *call)
 {
     char path[64], text[4096] = "";
-    snprintf(path, sizeof path, "/proc/%d/status", call->thread);
+    snprintf(path, sizeof path, "/proc/%d/status", call->caller.thread);
     closing_fd int status = open(path, O_RDONLY | O_CLOEXEC);
     const char *line = status >= 0 && read(status, text, sizeof text - 1) > 0 ? strstr(text, "\nUmask:") : NULL;
     return line ? (mode_t)strtoul(line + 7, NULL, 8) : 077;

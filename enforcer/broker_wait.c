@@ -71,7 +71,7 @@ static void attempt_end(struct attempt *attempt)
 static void attempt_answer(struct attempt *attempt)
 {
     if (attempt->talk && !attempt->error) { // now that it leads to the name, the twin takes its place
-        int placed = twin_place(&attempt->call, attempt->watch.fd, attempt->held, (int)attempt->call.arguments[0]);
+        int placed = twin_place(&attempt->call, attempt->watch.fd, (int)attempt->call.arguments[0]);
         if (placed && notified_waits(&attempt->call))
             attempt->error = -placed;
     }
@@ -193,12 +193,11 @@ void broker_wait(struct brokered *call, int fd, struct message *message)
     uint64_t wait = send_timeout(fd);
     *attempt = (struct attempt){.watch = {fd, attempt_ready, broker},
                                 .broker = broker,
-                                .call = call->notified,
+                                .call = notified_move(&call->notified),
                                 .cookie = socket_cookie(fd),
                                 .message = message,
                                 .until = wait ? clock_now() + wait : 0,
                                 .next = broker->attempts};
-    call->notified.process = -1;
     broker->attempts = attempt;
     if (supervisor_add(broker->supervisor, &attempt->watch, EPOLLOUT) != 0) {
         broker_refuse(call, ENOBUFS);
@@ -223,14 +222,13 @@ void broker_wait_through(struct brokered *call, int twin, struct proxy_talk *tal
     wait = wait ? wait : (call->kind.blocking ? PATIENCE : LESS_PATIENCE) * 1000000000ull;
     *attempt = (struct attempt){.watch = {twin, attempt_ready, broker},
                                 .broker = broker,
-                                .call = call->notified,
+                                .call = notified_move(&call->notified),
                                 .cookie = socket_cookie(call->held),
                                 .talk = talk,
                                 .held = take_fd(call->held),
                                 .blocking = call->kind.blocking,
                                 .until = clock_now() + wait,
                                 .next = broker->attempts};
-    call->notified.process = -1;
     broker->attempts = attempt;
     if (supervisor_add(broker->supervisor, &attempt->watch, EPOLLOUT) != 0) {
         notified_answer(&attempt->call, ENOBUFS, 0);
@@ -245,7 +243,7 @@ void broker_sent(struct broker *broker, const struct notified *call, int64_t val
     if (notified_answer(call, 0, value))
         return;
     struct late *late = &broker->late[broker->late_next++ % (sizeof broker->late / sizeof *broker->late)];
-    *late = (struct late){.thread = call->thread, .number = call->number, .value = value};
+    *late = (struct late){.thread = call->caller.thread, .number = call->number, .value = value};
     memcpy(late->arguments, call->arguments, sizeof late->arguments);
 }
 
@@ -254,7 +252,7 @@ bool broker_was_sent(struct brokered *call)
     const struct notified *now = &call->notified;
     for (size_t i = 0; i < sizeof call->broker->late / sizeof *call->broker->late; i++) {
         struct late *late = &call->broker->late[i];
-        if (late->thread != now->thread || late->number != now->number || memcmp(late->arguments, now->arguments, sizeof late->arguments) != 0)
+        if (late->thread != now->caller.thread || late->number != now->number || memcmp(late->arguments, now->arguments, sizeof late->arguments) != 0)
             continue;
         late->thread = 0;
         notified_answer(now, 0, late->value);
@@ -274,8 +272,7 @@ bool broker_again(struct brokered *call)
         return true;
     }
     notified_release(&attempt->call);
-    attempt->call = call->notified;
-    call->notified.process = -1;
+    attempt->call = notified_move(&call->notified);
     if (attempt->done)
         attempt_answer(attempt);
     return true;
@@ -318,7 +315,7 @@ int broker_twin(struct brokered *call, int *twin)
 // Puts the twin where the caller's socket is, with the caller's flags.
 int broker_place(struct brokered *call, int twin)
 {
-    return -twin_place(&call->notified, twin, call->held, (int)call->notified.arguments[0]);
+    return -twin_place(&call->notified, twin, (int)call->notified.arguments[0]);
 }
 
 int broker_to_host(struct brokered *call)

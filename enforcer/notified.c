@@ -13,13 +13,14 @@
 #include "enforcer/kernel.h"
 #include "enforcer/scoped.h"
 
-// The process of a thread. Linux before 6.9 has pidfds of whole processes only.
-static int open_process(int thread)
+// The process of a thread. Linux before 6.9 has pidfds of whole processes only, and then it may not stand for the number.
+static int open_process(int thread, bool *stands_for_number)
 {
     int fd = (int)syscall(SYS_pidfd_open, thread, PIDFD_OF_THREAD);
+    if (fd < 0 && errno != ESRCH)
+        fd = (int)syscall(SYS_pidfd_open, thread, 0);
+    *stands_for_number = fd >= 0;
     if (fd >= 0 || errno == ESRCH)
-        return fd;
-    if ((fd = (int)syscall(SYS_pidfd_open, thread, 0)) >= 0)
         return fd;
     char path[64], text[512] = "";
     snprintf(path, sizeof path, "/proc/%d/status", thread);
@@ -30,30 +31,68 @@ static int open_process(int thread)
     return leader ? (int)syscall(SYS_pidfd_open, atoi(leader + 6), 0) : -1;
 }
 
-int notified_next(int listener, struct notified *call)
+static void caller_close(struct notified_caller *caller)
+{
+    close_scoped(&caller->process);
+    close_scoped(&caller->table);
+    *caller = (struct notified_caller)NOTIFIED_NOBODY;
+}
+
+static struct notified_caller caller_move(struct notified_caller *from)
+{
+    struct notified_caller moved = *from;
+    *from = (struct notified_caller)NOTIFIED_NOBODY;
+    return moved;
+}
+
+int notified_next(struct notified_source *source, struct notified *call)
 {
     struct seccomp_notif received = {0};
-    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &received) != 0)
+    if (ioctl(source->listener, SECCOMP_IOCTL_NOTIF_RECV, &received) != 0)
         return errno == ENOENT || errno == EINTR ? 0 : -1;
-    *call = (struct notified){.id = received.id, .listener = listener, .thread = (int)received.pid, .number = received.data.nr};
+    *call = (struct notified){.id = received.id, .source = source, .caller = {(int)received.pid, -1, -1}, .number = received.data.nr};
     memcpy(call->arguments, received.data.args, sizeof call->arguments);
-    call->process = open_process(call->thread);
-    if (call->process >= 0 && notified_waits(call)) // else the number may be another's already
+    // While the last caller is there, its number is nobody else's.
+    if (source->last.thread == call->caller.thread && syscall(SYS_pidfd_send_signal, source->last.process, 0, NULL, 0) == 0) {
+        call->caller = caller_move(&source->last);
+        call->stands_for_number = true;
+        return 1;
+    }
+    call->caller.process = open_process(call->caller.thread, &call->stands_for_number);
+    if (call->caller.process >= 0 && notified_waits(call)) // else the number may be another's already
         return 1;
     notified_answer(call, EINTR, 0);
-    notified_release(call);
+    caller_close(&call->caller);
     return 0;
 }
 
 void notified_release(struct notified *call)
 {
-    close_scoped(&call->process);
-    call->process = -1;
+    if (call->stands_for_number && call->caller.process >= 0) {
+        caller_close(&call->source->last);
+        call->source->last = caller_move(&call->caller);
+    } else {
+        caller_close(&call->caller);
+    }
+}
+
+struct notified notified_move(struct notified *from)
+{
+    struct notified moved = *from;
+    from->caller = (struct notified_caller)NOTIFIED_NOBODY;
+    return moved;
+}
+
+void notified_end(struct notified_source *source)
+{
+    caller_close(&source->last);
+    close_scoped(&source->listener);
+    source->listener = -1;
 }
 
 bool notified_waits(const struct notified *call)
 {
-    return ioctl(call->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
+    return ioctl(call->source->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
 }
 
 long notified_read(const struct notified *call, uint64_t address, void *to, size_t length)
@@ -64,7 +103,7 @@ long notified_read(const struct notified *call, uint64_t address, void *to, size
 long notified_gather(const struct notified *call, const struct iovec *theirs, int count, void *to, size_t length)
 {
     struct iovec ours = {to, length};
-    ssize_t n = process_vm_readv(call->thread, &ours, 1, theirs, (unsigned long)count, 0);
+    ssize_t n = process_vm_readv(call->caller.thread, &ours, 1, theirs, (unsigned long)count, 0);
     if (n < 0)
         return errno == EPERM ? -EPERM : -EFAULT;
     return notified_waits(call) ? n : -ESRCH; // it was that thread's memory
@@ -75,25 +114,34 @@ long notified_write(const struct notified *call, uint64_t address, const void *f
     struct iovec ours = {(void *)from, length}, theirs = {(void *)(uintptr_t)address, length};
     if (!notified_waits(call))
         return -ESRCH;
-    ssize_t n = process_vm_writev(call->thread, &ours, 1, &theirs, 1, 0);
+    ssize_t n = process_vm_writev(call->caller.thread, &ours, 1, &theirs, 1, 0);
     return n < 0 ? -EFAULT : n;
 }
 
 int notified_take(const struct notified *call, int fd)
 {
-    int taken = (int)syscall(SYS_pidfd_getfd, call->process, fd, 0);
+    int taken = (int)syscall(SYS_pidfd_getfd, call->caller.process, fd, 0);
     return taken < 0 ? -errno : taken;
+}
+
+int notified_table(struct notified *call)
+{
+    char path[64];
+    if (call->caller.table >= 0)
+        return lseek(call->caller.table, 0, SEEK_SET) == 0 ? call->caller.table : -1;
+    snprintf(path, sizeof path, "/proc/%d/fd", call->caller.thread);
+    return call->caller.table = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 int notified_place(const struct notified *call, int ours, int at, bool close_on_exec)
 {
     struct seccomp_notif_addfd add = {
         .id = call->id, .flags = SECCOMP_ADDFD_FLAG_SETFD, .srcfd = (uint32_t)ours, .newfd = (uint32_t)at, .newfd_flags = close_on_exec ? O_CLOEXEC : 0};
-    return ioctl(call->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
+    return ioctl(call->source->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
 }
 
 bool notified_answer(const struct notified *call, int error, int64_t value)
 {
     struct seccomp_notif_resp response = {.id = call->id, .val = error ? 0 : value, .error = -error};
-    return ioctl(call->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
+    return ioctl(call->source->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
 }

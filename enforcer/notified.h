@@ -10,19 +10,34 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+struct notified_caller { // a thread that makes calls
+    int thread;  // its number here
+    int process; // a pidfd; -1: not opened
+    int table;   // its table of descriptors: the folder fd of proc(5); -1: not opened
+};
+
+struct notified_source {
+    int listener;                // of the filter
+    struct notified_caller last; // whose call was released last: most often the next one's too, and to open these again takes 10 microseconds
+};
+
 struct notified {
     uint64_t id;
-    int listener;   // borrowed
-    int process;    // a pidfd, owned; -1 once released
-    int thread;     // its number here
-    int number;     // of the system call
+    struct notified_source *source;
+    struct notified_caller caller; // owned
+    bool stands_for_number;        // the process: while it is there, the thread's number is nobody else's
+    int number;                    // of the system call
     uint64_t arguments[6];
 };
 
+#define NOTIFIED_NOBODY {0, -1, -1}
+
 // Takes the next call that waits, when poll says that one does: else Linux before 6.6 would wait for one. 1; 0 when there is none (it was interrupted
-// meanwhile); -1 when the sandbox is over. Release what it gives.
-int notified_next(int listener, struct notified *);
+// meanwhile); -1 when the sandbox is over. Release what it gives, or move it on.
+int notified_next(struct notified_source *, struct notified *);
 void notified_release(struct notified *);
+struct notified notified_move(struct notified *); // the same call, and nothing to release where it was
+void notified_end(struct notified_source *);      // closes all that the source has
 
 bool notified_waits(const struct notified *); // false once it was interrupted or its thread is dead
 
@@ -33,6 +48,9 @@ long notified_write(const struct notified *, uint64_t address, const void *from,
 
 // A descriptor of ours for what the caller's descriptor is. -errno when it is none.
 int notified_take(const struct notified *, int fd);
+
+// The folder of the caller's descriptors, from its beginning; the caller's own, not to be closed. -1 and errno.
+int notified_table(struct notified *);
 
 // Puts ours in the place of the caller's descriptor `at`. 0, or -errno.
 int notified_place(const struct notified *, int ours, int at, bool close_on_exec);

@@ -178,6 +178,17 @@ static int add_stream(struct supervisor *s, struct stream *stream, int from, int
 
 // ---- the loop ---------------------------------------------------------------------------------------------------------------------------
 
+// Waits for the prompt source and for the others. True if one of the others is ready.
+static bool others_are_ready(struct supervisor *s)
+{
+    struct pollfd waits[] = {{.fd = s->prompt->fd, .events = POLLIN}, {.fd = s->loop, .events = POLLIN}};
+    if (poll(waits, 2, -1) <= 0)
+        return false;
+    if (waits[0].revents)
+        s->prompt->ready(s, s->prompt, (uint32_t)waits[0].revents); // POLLIN is EPOLLIN
+    return waits[1].revents;
+}
+
 static int loop_until_over(const struct watched *watched, struct stream streams[2], enum ended *reason, struct failure *failure)
 {
     closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
@@ -205,6 +216,8 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox's connections");
     while (!s.over || s.streams_open) {
         struct epoll_event events[8];
+        if (s.prompt && !others_are_ready(&s))
+            continue;
         int count = epoll_wait(loop, events, 8, -1);
         for (int i = 0; i < count; i++) {
             struct watch *source = events[i].data.ptr;

@@ -1,7 +1,8 @@
 // The supervisor: one process, one epoll loop, until the sandbox has ended. Nothing polls.
 //
-// Whatever has to be watched for is a source in that loop: a descriptor, the events it waits for, and a function. Later parts (a network
-// broker, denials) add sources.
+// Whatever has to be watched for is a source in that loop: a descriptor, the events it waits for, and a function. One of them may be prompt: the
+// loop waits for it beside the others, not through epoll, for a caller that the kernel wants answered on its own processor (seccomp_unotify(2),
+// SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP). Epoll forgets that on the way, and a call then costs two wake-ups of another processor.
 #pragma once
 
 #include <signal.h>
@@ -14,6 +15,7 @@ struct supervisor {
     bool over;           // the sandbox's processes are dead
     enum ended reason;   // why the supervisor killed it; ENDED_EXITED while it did not
     size_t streams_open; // outputs not yet drained
+    struct watch *prompt; // waited for directly; NULL: none
 };
 
 struct watch {

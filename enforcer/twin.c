@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,25 +142,31 @@ struct waiter { // an epoll instance of the caller's that waits for the descript
     struct epoll_event event;
 };
 
-static int open_of(const struct notified *call, const char *what, int fd)
+static int open_info(const struct notified *call, int fd)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s/%d", call->thread, what, fd);
-    return open(path, O_RDONLY | O_CLOEXEC);
+    char path[32];
+    snprintf(path, sizeof path, "../fdinfo/%d", fd);
+    return openat(call->caller.table, path, O_RDONLY | O_CLOEXEC);
 }
 
-static bool closes_on_exec(const struct notified *call, int fd)
+struct entry { // of a caller's table of descriptors (proc(5); `ino` since Linux 5.14)
+    bool closes_on_exec;
+    unsigned long long inode;
+};
+
+static struct entry entry_of(const struct notified *call, int fd)
 {
     char text[256] = "";
-    closing_fd int info = open_of(call, "fdinfo", fd);
-    const char *flags = info >= 0 && read(info, text, sizeof text - 1) > 0 ? strstr(text, "flags:") : NULL;
-    return flags && strtoul(flags + 6, NULL, 8) & O_CLOEXEC;
+    closing_fd int info = open_info(call, fd);
+    bool is_read = info >= 0 && read(info, text, sizeof text - 1) > 0;
+    const char *flags = is_read ? strstr(text, "flags:") : NULL, *inode = is_read ? strstr(text, "ino:") : NULL;
+    return (struct entry){flags && strtoul(flags + 6, NULL, 8) & O_CLOEXEC, inode ? strtoull(inode + 4, NULL, 10) : 0};
 }
 
 // Which of an epoll instance's entries are for a socket; a descriptor may be registered under each of its numbers.
-static size_t find_waits(const struct notified *call, int instance, uint64_t inode, struct waiter *waiters, size_t count)
+static size_t find_waits(const struct notified *call, int instance, unsigned long long inode, struct waiter *waiters, size_t count)
 {
-    closing_fd int info = open_of(call, "fdinfo", instance);
+    closing_fd int info = open_info(call, instance);
     int copy = info < 0 ? -1 : dup(info);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "r");
     char line[256];
@@ -197,16 +202,15 @@ static void wait_again(const struct waiter *waiter, int twin)
         ;
 }
 
-int twin_place(const struct notified *call, int twin, int held, int at)
+int twin_place(struct notified *call, int twin, int at)
 {
     struct waiter waiters[WAITERS_MOST];
     int others[WAITERS_MOST], last = -1;
     size_t waiter_count = 0, other_count = 0;
-    struct stat status;
-    char path[64], own[64], where[64], entries[2048] __attribute__((aligned(8)));
-    snprintf(path, sizeof path, "/proc/%d/fd", call->thread);
-    closing_fd int list = fstat(held, &status) == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    snprintf(own, sizeof own, "socket:[%llu]", (unsigned long long)status.st_ino);
+    int list = notified_table(call);
+    struct entry this = entry_of(call, at);
+    char own[64], where[64], entries[2048] __attribute__((aligned(8)));
+    snprintf(own, sizeof own, "socket:[%llu]", this.inode);
     // Of a process with many descriptors: the first of them, where its event loops are, and those around this one, where copies of it are.
     long size = list >= 0 ? getdents64(list, entries, sizeof entries) : 0, offset = 0;
     bool many = size > (long)sizeof entries / 2;
@@ -223,18 +227,18 @@ int twin_place(const struct notified *call, int twin, int held, int at)
             fd = fd <= last ? -1 : fd; // seen
         }
         snprintf(number, sizeof number, "%d", fd);
-        ssize_t n = fd < 0 ? -1 : readlinkat(list, number, where, sizeof where - 1);
+        ssize_t n = fd < 0 || fd == at ? -1 : readlinkat(list, number, where, sizeof where - 1);
         if (n <= 0)
             continue;
         where[n] = '\0';
         if (strcmp(where, "anon_inode:[eventpoll]") == 0)
-            waiter_count = find_waits(call, fd, status.st_ino, waiters, waiter_count);
-        else if (fd != at && other_count < WAITERS_MOST && strcmp(where, own) == 0)
+            waiter_count = find_waits(call, fd, this.inode, waiters, waiter_count);
+        else if (other_count < WAITERS_MOST && strcmp(where, own) == 0)
             others[other_count++] = fd;
     }
-    int error = notified_place(call, twin, at, closes_on_exec(call, at));
+    int error = notified_place(call, twin, at, this.closes_on_exec);
     for (size_t i = 0; !error && i < other_count; i++)
-        notified_place(call, twin, others[i], closes_on_exec(call, others[i]));
+        notified_place(call, twin, others[i], entry_of(call, others[i]).closes_on_exec);
     for (size_t i = 0; i < waiter_count; i++) {
         if (!error)
             wait_again(&waiters[i], twin);

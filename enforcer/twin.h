@@ -18,7 +18,6 @@ uint64_t socket_cookie(int fd); // names a socket as long as it exists; no two h
 // A new socket of sbxrun's network like that one, not blocking. The caller owns it; -errno.
 int twin_make(int like, const struct socket_kind *);
 
-// Puts a twin into the place of the caller's descriptor `at`, which `held` is too: in its other descriptors of that socket, with the
-// close-on-exec flag of each, and in the epoll instances that wait for it (of a process with many descriptors: those among its first, and
+// Puts a twin into the place of the caller's descriptor `at` and of its other descriptors of that socket, with the close-on-exec flag of each, and in the epoll instances that wait for it (of a process with many descriptors: those among its first, and
 // those next to `at`). 0, or -errno.
-int twin_place(const struct notified *, int twin, int held, int at);
+int twin_place(struct notified *, int twin, int at);

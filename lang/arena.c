@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { BLOCK = 256 * 1024, ALIGNMENT = 16 }; // large enough for the C library to map it: the kernel's pages are zero, and cost only when touched
+// Large enough for the C library to map it: the kernel's pages are zero, and cost only when touched. The first one is for arenas that hold a line.
+enum { FIRST_BLOCK = 4 * 1024, BLOCK = 256 * 1024, ALIGNMENT = 16 };
 
 struct block {
     struct block *next;
@@ -81,8 +82,9 @@ void *arena_alloc(struct arena *arena, size_t bytes)
     bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     struct block *block = arena->blocks;
     if (!block || block->size - block->used < bytes) {
-        struct block *fresh = block_new(arena, bytes > BLOCK ? bytes : BLOCK);
-        if (block && bytes > BLOCK) { // a large piece does not end the block that small ones still fit into
+        size_t usual = block ? BLOCK : FIRST_BLOCK;
+        struct block *fresh = block_new(arena, bytes > usual ? bytes : usual);
+        if (block && bytes > usual) { // a large piece does not end the block that small ones still fit into
             fresh->next = block->next;
             block->next = fresh;
             fresh->used = bytes;

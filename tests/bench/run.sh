@@ -103,7 +103,7 @@ echo "The supervisor's private memory while the command runs: $(awk '/^Private_/
 wait
 
 if [ "$(id -u)" = 0 ]; then
-    cp "$build/sbxnames" "$build/tests/bench/net" "$work/"
+    cp "$build/sbxnames" "$build/tests/bench/net" "$build/tests/bench/naive" "$work/"
     "$root/tests/bench/net.sh" "$work" "$(find "$build/npm-bench" -path "*/.bin/srt" 2>/dev/null)"
 else
     echo "The network: not measured, as it takes root to lay a cable between two namespaces"
