@@ -55,6 +55,8 @@ BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filter
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libldns-dev libbpf-dev libelf-dev zlib1g-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc ldnsutils
+TOOLCHAINS     := python3-venv python3-pytest python3-wheel nodejs npm golang-go rustc cargo default-jdk-headless maven libmaven-compiler-plugin-java \
+                  libmaven-resources-plugin-java libsurefire-java libmaven-jar-plugin-java junit4 g++ clang cmake ninja-build
 BENCH_PACKAGES := bubblewrap procps passt slirp4netns curl socat ripgrep
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
@@ -204,6 +206,7 @@ $(BUILD)/tests/live/%: tests/live/%.c
 test: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
 	@tools/deps.sh systemd || echo "without systemd: its groups are not imported by the tests" >&2
+	@tools/deps.sh --optional $(TOOLCHAINS)
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles: those tests are skipped" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || echo "without the SARIF validator: its tests are skipped" >&2
 	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) tests/faults tests/meaning tests/codegen tests/fuzz $(filter-out $(TIMED_TESTS),$(wildcard tests/lang/*.t))
@@ -228,6 +231,7 @@ matrix: | test-deps
 
 bench: | bench-deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS) >/dev/null
+	@tools/deps.sh --optional $(TOOLCHAINS)
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm-bench @anthropic-ai/sandbox-runtime@0.0.78 || echo "without sandbox-runtime: it is not measured" >&2
 	@tests/bench/run.sh $(abspath $(BUILD))

@@ -26,6 +26,14 @@ for my $user (users()) {
     $run = $example->("$dir/examples/pipeline.sbx");
     like $run->{out}, qr/^192\.0\.2\.7 +128 requests, 17 failed\n(.*\n){4}$/, "$name: pipeline";
 
+    for my $policy ('project', 'project_dev') {
+        $run = $example->('--policy', $policy, "$dir/examples/project.sbx", '--', 'sh', '-c', 'python3 -m unittest -q && echo new > new; mkdir .git; cat prices.key');
+        like $run->{err}, qr/Ran 4 tests.*OK/s, "$name: $policy: the project's tests";
+        unlike $run->{out}, qr/./, "$name: $policy: its secret stays one";
+        is -e "$dir/examples/python/new" ? 1 : 0, $policy eq 'project' ? 0 : 1, "$name: $policy: what is written stays as it says";
+        ok !-e "$dir/examples/python/.git", "$name: $policy: and no hooks";
+    }
+
     my $before = `cd $dir && find . -path ./examples/build-c/out -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum`;
     $run = $example->("$dir/examples/build-c.sbx", '--', 'make', '-C', '/workspace/src');
     is $run->{status}, 0, "$name: builds this repository" or diag $run->{err};

@@ -1,0 +1,3 @@
+fn main() {
+    println!("cargo:rustc-env=WORDS_BUILT_FOR={}", std::env::var("TARGET").unwrap());
+}
