@@ -329,7 +329,7 @@ bool cbpf_check(const struct bpf_program *program, const char **why, size_t *whe
     return !*why;
 }
 
-uint32_t cbpf_run(const struct bpf_program *program, const uint32_t words[SECCOMP_WORDS], unsigned *steps)
+static uint32_t run(const struct bpf_program *program, const uint32_t words[SECCOMP_WORDS], unsigned *steps, unsigned *loaded)
 {
     uint32_t a = 0;
     for (size_t pc = 0;; pc++) {
@@ -340,6 +340,8 @@ uint32_t cbpf_run(const struct bpf_program *program, const uint32_t words[SECCOM
         case LOAD: {
             int word = offset_word(in->k);
             a = word >= 0 ? words[word] : 0;
+            if (loaded && word >= 0)
+                *loaded |= 1u << word;
             break;
         }
         case AND: a &= in->k; break;
@@ -351,6 +353,20 @@ uint32_t cbpf_run(const struct bpf_program *program, const uint32_t words[SECCOM
         default: return in->k;
         }
     }
+}
+
+uint32_t cbpf_run(const struct bpf_program *program, const uint32_t words[SECCOMP_WORDS], unsigned *steps)
+{
+    return run(program, words, steps, NULL);
+}
+
+unsigned cbpf_arguments_asked(const struct bpf_program *program, const uint32_t words[SECCOMP_WORDS])
+{
+    unsigned loaded = 0, arguments = 0;
+    run(program, words, NULL, &loaded);
+    for (unsigned i = 0; i < SYSCALL_ARGUMENTS; i++)
+        arguments |= (unsigned)((loaded >> WORD_HIGH(i) & 3) != 0) << i;
+    return arguments;
 }
 
 static void print_value(struct text *text, int word, uint32_t k, int arch)

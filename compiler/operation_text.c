@@ -11,6 +11,24 @@ static unsigned tested_arguments(const struct test *test)
     return tested_arguments(test->left) | tested_arguments(test->right);
 }
 
+void call_print(struct text *text, const struct operation_point *point, unsigned arguments)
+{
+    int call = syscall_by_number(point->arch, point->number);
+    if (call < 0) {
+        text_addf(text, "system call %u of %s", point->number, arch_names[point->arch]);
+        return;
+    }
+    const struct syscall_row *row = syscall_row((size_t)call);
+    const char *joint = " where ";
+    text_addf(text, "syscall %s", row->name);
+    for (int i = 0; i < row->argument_count; i++)
+        if (arguments >> i & 1) {
+            text_addf(text, "%s%s == ", joint, row->arguments[i].name);
+            argument_value_print(text, row, (unsigned)i, point->arguments[i], point->arch);
+            joint = " and ";
+        }
+}
+
 struct str operation_text(struct policy *policy, const struct operation_point *point)
 {
     struct text text = {.arena = policy->arena};
@@ -23,29 +41,17 @@ struct str operation_text(struct policy *policy, const struct operation_point *p
     case DOMAIN_CAPABILITIES: text_addf(&text, "capability %s", constant_name_of("CAP_", NULL, point->capability, ARCH_X86_64)); break;
     case DOMAIN_CALLS: {
         int call = syscall_by_number(point->arch, point->number);
-        if (call < 0) {
-            text_addf(&text, "system call %u of %s", point->number, arch_names[point->arch]);
-            break;
-        }
-        const struct syscall_row *row = syscall_row((size_t)call);
-        text_addf(&text, "syscall %s", row->name);
         unsigned tested = 0;
-        for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next) {
+        for (const struct call_rule *entry = call < 0 ? NULL : policy->calls[call]; entry; entry = entry->next) {
             tested |= tested_arguments(entry->match->tests[point->arch]);
             if (entry->except)
                 tested |= tested_arguments(entry->except->tests[point->arch]);
         }
-        for (int i = 0; i < row->argument_count; i++)
+        for (int i = 0; i < SYSCALL_ARGUMENTS; i++)
             if (point->arguments[i])
                 tested |= 1u << i;
-        const char *joint = " where ";
-        for (int i = 0; i < row->argument_count; i++)
-            if (tested >> i & 1) {
-                text_addf(&text, "%s%s == ", joint, row->arguments[i].name);
-                argument_value_print(&text, row, (unsigned)i, point->arguments[i], point->arch);
-                joint = " and ";
-            }
-        if (row->number[!point->arch] < 0)
+        call_print(&text, point, tested);
+        if (call >= 0 && syscall_row((size_t)call)->number[!point->arch] < 0)
             text_addf(&text, " (%s)", arch_names[point->arch]);
         break;
     }

@@ -14,6 +14,7 @@ int operation_exceeds(struct policy *, struct policy *ceiling, struct operation_
 
 // The operation in the language's own words.
 struct str operation_text(struct policy *, const struct operation_point *);
+void call_print(struct text *, const struct operation_point *, unsigned arguments); // a system call with some of its arguments (bits); no policy is asked
 
 // The sets of a policy's network rules, whose borders cut out the cells that a question must look at. Returns how many were written to
 // `sets`, at most two a rule.

@@ -1,15 +1,12 @@
-// The broker: the source in the supervisor's loop, and which call is made by what.
+// The broker: what it holds, and which call is made by what.
 #include "enforcer/broker_calls.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "enforcer/handover.h"
-#include "enforcer/kernel.h"
 #include "enforcer/scoped.h"
 
 unsigned protocol_of(const struct socket_kind *kind)
@@ -29,16 +26,9 @@ static const struct {
     {SYS_sendto, broker_call_sendto},   {SYS_sendmsg, broker_call_sendmsg}, {SYS_sendmmsg, broker_call_sendmmsg},
 };
 
-static void call_came(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+void broker_call(struct broker *broker, struct notified *notified)
 {
-    struct broker *broker = watch->context;
-    struct brokered call = {.broker = broker, .held = -1};
-    if (!(events & EPOLLIN)) { // no process has the filter any more; asked for a call now, older kernels would wait for one
-        supervisor->prompt = NULL;
-        return;
-    }
-    if (notified_next(&broker->source, &call.notified) <= 0)
-        return;
+    struct brokered call = {.broker = broker, .notified = notified_move(notified), .held = -1};
     int error = ENOSYS; // a plan's filter may hand over what it likes
     for (size_t i = 0; i < sizeof performed / sizeof *performed; i++)
         if (performed[i].number == call.notified.number) {
@@ -58,26 +48,16 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
     notified_release(&call.notified);
 }
 
-static void handed_over(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+void broker_take_root(struct broker *broker, int *fds, int count)
 {
-    (void)events;
-    struct broker *broker = watch->context;
-    uint64_t what;
-    int fds[HANDOVER_MOST], count = handover_receive(watch->fd, &what, fds);
-    if (count < 0) { // the inside has closed its end
-        epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, watch->fd, NULL);
-    } else if (what == HANDED_LISTENER && count == 1 && broker->listener.fd < 0) {
-        broker->listener.fd = broker->source.listener = fds[0];
-        ioctl(fds[0], SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
-        supervisor->prompt = &broker->listener;
-    } else if (what == HANDED_ROOT && count >= 1 && broker->root < 0) {
-        broker->root = fds[0];
-        if (count > 1)
-            stub_begin(broker, fds + 1, count - 1);
-    } else {
-        for (int i = 0; i < count; i++)
-            close(fds[i]);
-    }
+    if (count < 1 || broker->root >= 0)
+        return;
+    broker->root = take_fd(fds[0]);
+    if (count == 1)
+        return;
+    stub_begin(broker, fds + 1, count - 1);
+    for (int i = 1; i < count; i++)
+        fds[i] = -1;
 }
 
 struct broker *broker_new(const struct broker_settings *settings, struct failure *failure)
@@ -92,9 +72,6 @@ struct broker *broker_new(const struct broker_settings *settings, struct failure
     *broker = (struct broker){.settings = *settings,
                               .names = names,
                               .root = -1,
-                              .source = {-1, NOTIFIED_NOBODY},
-                              .listener = {-1, call_came, broker},
-                              .handover = {settings->handover, handed_over, broker},
                               .timer = {timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), broker_late, broker}};
     if (names)
         names_tell(names, net_guard_pin, settings->guard);
@@ -113,13 +90,12 @@ struct broker *broker_new(const struct broker_settings *settings, struct failure
     return broker;
 }
 
-int broker_add(struct supervisor *supervisor, void *context)
+int broker_add(struct supervisor *supervisor, struct broker *broker)
 {
-    struct broker *broker = context;
     broker->supervisor = supervisor;
     if (broker->settings.guard && net_guard_add(supervisor, broker->settings.guard) != 0)
         return -1;
-    return supervisor_add(supervisor, &broker->handover, EPOLLIN) || supervisor_add(supervisor, &broker->timer, EPOLLIN) ? -1 : 0;
+    return supervisor_add(supervisor, &broker->timer, EPOLLIN);
 }
 
 void broker_free(struct broker *broker)
@@ -129,7 +105,6 @@ void broker_free(struct broker *broker)
     stub_end(broker);
     unix_end(broker);
     broker_wait_end(broker);
-    notified_end(&broker->source);
     close_scoped(&broker->timer.fd);
     close_scoped(&broker->root);
     names_free(broker->names);

@@ -1,6 +1,6 @@
 // The broker: makes the connections that the command's own system calls can't, in its empty network, and only those that a rule allows.
 //
-// A source in the supervisor's loop. The command's filter hands connect, bind, listen and, where udp or unix sockets may reach the host, the
+// Sources in the supervisor's loop, and an answer to calls (calls.h). The command's filter hands connect, bind, listen and, where udp or unix sockets may reach the host, the
 // sending calls to it (compiler/broker.h). It reads the address once, asks the policy function about that copy and acts on that copy, on a
 // descriptor that it has taken once (notified.h): a socket of the sandbox's own network is connected or bound as it is; for a destination of
 // the host's, a twin is made in the host's network, connected, and put in the socket's place (twin.h). No call is ever let through to the
@@ -11,6 +11,7 @@
 #include "enforcer/identity.h"
 #include "enforcer/net_guard.h"
 #include "enforcer/network.h"
+#include "enforcer/notified.h"
 #include "enforcer/supervise.h"
 
 struct broker;
@@ -21,11 +22,10 @@ struct broker_settings {
     const struct identity *identity; // whom the host's unix sockets are to see
     struct events *events;
     struct net_guard *guard; // NULL: none
-    int handover; // where the inside hands over what HANDED_ names (handover.h)
 };
 
-enum { HANDED_LISTENER, HANDED_ROOT }; // the filter's listener; the view's root and, when names are resolved, the stub's sockets
-
 struct broker *broker_new(const struct broker_settings *, struct failure *); // NULL and the failure
-int broker_add(struct supervisor *, void *broker);                            // to the loop; 0, or -1 and errno
+int broker_add(struct supervisor *, struct broker *);                         // to the loop; 0, or -1 and errno
+void broker_take_root(struct broker *, int *fds, int count);                  // of the view and, when names are resolved, the stub's sockets: its own from here on
+void broker_call(struct broker *, struct notified *);                       // a call that the filter handed over; it may be answered later
 void broker_free(struct broker *);                                            // all that waits gets no answer any more

@@ -39,8 +39,7 @@ struct broker {
     struct names *names; // NULL: no rule allows one
     struct stub *stub;
     int root; // of the view; O_PATH
-    struct notified_source source;
-    struct watch listener, handover, timer; // the first is the source's
+    struct watch timer;
     struct attempt *attempts, *idle;
     struct late late[16];
     unsigned late_next;
@@ -51,8 +50,8 @@ struct broker {
 
 struct brokered {
     struct broker *broker;
-    struct notified notified;
-    int held; // the caller's socket
+    struct notified notified; // owned
+    int held;                 // the caller's socket
     struct socket_kind kind;
 };
 

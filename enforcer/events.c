@@ -73,16 +73,21 @@ static void stream_line(const struct events *events, const struct target *target
     arena_free(arena);
 }
 
+bool event_again(struct events *events, struct str operation, bool denied)
+{
+    for (size_t i = 0; events && i < events->count; i++)
+        if (events->targets[i].denied == denied && str_equal(events->targets[i].operation, operation)) {
+            events->targets[i].count++;
+            return true;
+        }
+    return false;
+}
+
 // A target is told when it is met first; how often, when all is over.
 static void note(struct events *events, struct str operation, uint32_t rule, bool denied)
 {
-    if (!events)
+    if (!events || event_again(events, operation, denied))
         return;
-    for (size_t i = 0; i < events->count; i++)
-        if (events->targets[i].denied == denied && str_equal(events->targets[i].operation, operation)) {
-            events->targets[i].count++;
-            return;
-        }
     struct target *larger = events->count < TARGETS_MOST ? realloc(events->targets, (events->count + 1) * sizeof *larger) : NULL;
     char *copy = larger ? strndup(operation.text, operation.length) : NULL;
     if (larger)
@@ -124,27 +129,32 @@ void event_traffic(struct events *events, struct str operation, uint64_t sent, u
     }
 }
 
-// The operation that a rule would allow, so that this one is: of a name that may not be resolved, to connect to it. Empty: none would.
+static bool is_call(const struct target *target)
+{
+    return str_starts(target->operation, STR("syscall ")) || str_starts(target->operation, STR("system call "));
+}
+
+// The rule that would allow this operation, in its block; of a name that may not be resolved, to connect to it. Empty: none would.
 static struct str what_would_allow(struct arena *arena, struct str operation)
 {
     static const struct {
-        const char *starts, *allow;
-    } forms[] = {{"connect ", "connect "}, {"bind ", "bind "}, {"listen ", "listen "}, {"resolve ", "connect "}};
+        const char *starts, *block, *allow;
+    } forms[] = {{"connect ", "net", "connect "}, {"bind ", "net", "bind "}, {"listen ", "net", "listen "}, {"resolve ", "net", "connect "}, {"syscall ", "syscalls", ""}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         size_t length = strlen(forms[i].starts);
         bool to_address = forms[i].starts[0] == 'r' && operation.length && operation.text[operation.length - 1] != '"';
-        if (!to_address && operation.length > length && memcmp(operation.text, forms[i].starts, length) == 0)
-            return str_format(arena, "%s%.*s", forms[i].allow, (int)(operation.length - length), operation.text + length);
+        if (!to_address && str_starts(operation, str_from(forms[i].starts)))
+            return str_format(arena, "%s { allow %s%.*s; }", forms[i].block, forms[i].allow, (int)(operation.length - length), operation.text + length);
     }
     return STR("");
 }
 
-void events_print(FILE *out, const struct events *events)
+void events_print(FILE *out, const struct events *events, bool calls)
 {
     size_t shown = 0, left = 0;
     for (size_t i = 0; events && i < events->count; i++) {
         const struct target *target = &events->targets[i];
-        if (!target->denied)
+        if (!target->denied || (!calls && is_call(target)))
             continue;
         if (shown++ >= SHOWN_MOST) {
             left++;
@@ -153,14 +163,14 @@ void events_print(FILE *out, const struct events *events)
         fprintf(out, "sbxrun: denied %.*s", STR_ARGS(target->operation));
         if (target->count > 1)
             fprintf(out, ", %llu times", (unsigned long long)target->count);
-        if (target->rule < events->plan->rule_count)
+        if (target->rule < events->plan->rule_count) {
             fprintf(out, " (%.*s)\n", STR_ARGS(rule_named(events->plan, target->rule)));
-        else {
+        } else {
             struct arena *arena = arena_new();
             struct str rule = what_would_allow(arena, target->operation);
             fprintf(out, ": no rule allows it\n");
             if (rule.length)
-                fprintf(out, "        `net { allow %.*s; }` would\n", STR_ARGS(rule));
+                fprintf(out, "        `%.*s` would\n", STR_ARGS(rule));
             arena_free(arena);
         }
     }
@@ -168,10 +178,11 @@ void events_print(FILE *out, const struct events *events)
         fprintf(out, "sbxrun: and denied %llu other things (--report lists them)\n", (unsigned long long)(left + events->others));
 }
 
-void events_write(struct json_writer *w, const struct events *events)
+void events_write(struct json_writer *w, const struct events *events, bool calls)
 {
     json_open(w, '[');
     for (size_t i = 0; events && i < events->count; i++)
-        write_target(w, events, &events->targets[i], event_name(&events->targets[i]));
+        if (is_call(&events->targets[i]) == calls)
+            write_target(w, events, &events->targets[i], event_name(&events->targets[i]));
     json_close(w, ']');
 }

@@ -13,14 +13,15 @@ struct events;
 struct events *events_new(const struct plan *, FILE *stream);
 void events_free(struct events *);
 
-// `operation` as a rule would say it ("connect tcp 192.0.2.1:443"), `rule` that decided; NO_RULE: none allows it.
+// `operation` as a rule would say it ("connect tcp 192.0.2.1:443", "syscall ptrace"), `rule` that decided; NO_RULE: none allows it.
 void event_denied(struct events *, struct str operation, uint32_t rule);
+bool event_again(struct events *, struct str operation, bool denied); // counts it, if it was met before
 void event_allowed(struct events *, struct str operation, uint32_t rule);
 
 void event_traffic(struct events *, struct str operation, uint64_t sent, uint64_t received); // bytes of an allowed one, added to what it has
 
 void events_end(struct events *); // tells the stream how often each target was met
 
-// The lines at the end: what was denied, why, and the rule that would allow it. Nothing when nothing was.
-void events_print(FILE *, const struct events *);
-void events_write(struct json_writer *, const struct events *); // an array for the report
+// The lines at the end: what was denied, why, and the rule that would allow it; with or without system calls. Nothing when nothing was.
+void events_print(FILE *, const struct events *, bool calls);
+void events_write(struct json_writer *, const struct events *, bool calls); // an array for the report: the system calls, or all the rest

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "enforcer/broker.h"
+#include "enforcer/calls.h"
 #include "enforcer/cgroup.h"
 #include "enforcer/changes.h"
 #include "enforcer/clock.h"
@@ -142,7 +142,7 @@ static int start_as_root(struct native *native, struct failure *failure)
     return !started ? -1 : identity_map_other(&native->identity, native->pid, failure);
 }
 
-static int set_going(struct native *native, const struct run *run, struct failure *failure)
+static int set_going(struct native *native, const struct run *run, const struct bpf_program *asking, struct failure *failure)
 {
     const struct bpf_program *filter = &run->plan->filters[ARCH_HERE];
     struct sandbox *sandbox = &native->sandbox;
@@ -152,6 +152,8 @@ static int set_going(struct native *native, const struct run *run, struct failur
     }
     sandbox->run = run;
     sandbox->filter = (struct sock_fprog){(unsigned short)filter->length, (struct sock_filter *)filter->code};
+    if (asking)
+        sandbox->asking = (struct sock_fprog){(unsigned short)asking->length, (struct sock_filter *)asking->code};
     sandbox->has_output = run->claims->bounds.has_output;
     sandbox->opens_view = !native->identity.as_root;
     identity_choose(&native->identity, run->plan);
@@ -190,8 +192,9 @@ static void judge(const struct native *native, enum ended reason, struct outcome
     const struct board *board = &native->sandbox.board;
     int status = board->command_status;
     outcome->ended = reason;
-    if (board->failed) {
-        outcome->ended = ENDED_NOT_SET_UP;
+    if (board->failed) { // once the command has begun, it dies with init
+        outcome->ended = board->begun ? ENDED_SIGNALED : ENDED_NOT_SET_UP;
+        outcome->value = SIGKILL;
         *failure = board->failure;
     } else if (board->exec_error) {
         outcome->ended = ENDED_NOT_EXECUTED;
@@ -230,6 +233,7 @@ static void measure(struct native *native, const struct run *run, const struct r
     outcome->oom_kills = group.oom_kills;
     outcome->pids_known = group.pids_known;
     outcome->pids_refused = group.pids_refused;
+    outcome->untold = native->sandbox.board.untold;
     outcome->outside_user = (int)native->identity.outside_user;
 }
 
@@ -260,10 +264,14 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     struct broker_settings settings = {.plan = run->plan,
                                        .network = &run->claims->network,
                                        .identity = &native->identity,
-                                       .events = run->events,
-                                       .handover = native->lifeline[1]};
+                                       .events = run->events};
+    const struct bpf_program *asking = run->probes ? NULL : calls_asking(run->plan->arena, run->plan);
+    if (brokered && !asking)
+        asking = &run->plan->filters[ARCH_HERE];
+    struct calls *calls = NULL;
     if (brokered && (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
-    } else if (set_going(native, run, failure) == 0 && enter_guard(settings.guard, failure) == 0) {
+    } else if (asking && !(calls = calls_new(run, broker, native->lifeline[1], failure))) {
+    } else if (set_going(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0) {
         struct watched watched = {
             .init = native->init,
             .bounds = &run->claims->bounds,
@@ -271,8 +279,8 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .memory_is_file = native->cgroup.events_is_file,
             .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
             .signals = &native->signals,
-            .begin = broker ? broker_add : NULL,
-            .context = broker,
+            .begin = calls ? calls_add : NULL,
+            .context = calls,
         };
         if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;
@@ -280,7 +288,10 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
         *failure = native->sandbox.board.failure; // what init said tells more than that it was not there
     }
     kill_and_reap(native, &usage);
-    broker_free(broker);
+    if (calls)
+        calls_free(calls);
+    else
+        broker_free(broker);
     net_guard_free(settings.guard);
     close_scoped(&native->sandbox.changes);
     native->sandbox.changes = -1;

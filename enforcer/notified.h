@@ -27,6 +27,7 @@ struct notified {
     struct notified_caller caller; // owned
     bool stands_for_number;        // the process: while it is there, the thread's number is nobody else's
     int number;                    // of the system call
+    uint32_t architecture;         // as audit(7) numbers them
     uint64_t arguments[6];
 };
 

@@ -10,6 +10,7 @@
 
 struct run {
     const struct plan *plan;
+    struct policy *policy; // that the plan was made of, and says which rule denied a call; NULL: it was read from a file
     const struct claims *claims;
     struct view_bases bases;
     char *const *argv;           // the command; argv[0] is looked for in the view's PATH when it has no slash
@@ -17,7 +18,7 @@ struct run {
     uint64_t started;            // monotonic nanoseconds, when sbxrun started
     const struct probes *probes; // tried in place of the command; NULL: the command runs
     FILE *changes;               // where what differs in overlays is written; NULL: nowhere
-    struct events *events;       // what the broker allows and denies
+    struct events *events;       // what is denied, and where connections go
 };
 
 enum ended {
@@ -40,6 +41,7 @@ struct outcome {
     uint64_t oom_kills, pids_refused;
     int outside_user;      // who its processes were on the host
     const char *guard;     // where there is a broker: why no guard stands behind it; NULL: one did
+    int untold;            // the errno, where denied calls could not be told
     int changes_unwritten; // the errno, where the changes could not be written
 };
 

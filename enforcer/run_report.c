@@ -64,7 +64,9 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
         outcome->guard ? json_string(w, str_format(plan->arena, "none: %s", outcome->guard)) : json_string(w, STR("eBPF"));
     }
     json_key(w, "destinations");
-    events_write(w, run->events);
+    events_write(w, run->events, false);
+    json_key(w, "calls");
+    outcome->untold ? json_string(w, str_format(plan->arena, "not told: %s", strerror(outcome->untold))) : events_write(w, run->events, true);
     json_key(w, "degraded");
     json_open(w, '[');
     for (size_t i = 0; i < run->claims->degraded_count; i++) {

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "enforcer/broker.h"
+#include "enforcer/calls.h"
 #include "enforcer/changes.h"
 #include "enforcer/clock.h"
 #include "enforcer/handover.h"
@@ -84,6 +84,26 @@ int sandbox_lock_in(struct sandbox *sandbox, int ruleset, bool filter, struct fa
     return 0;
 }
 
+// Loads the filter that asks the supervisor. Where nothing but telling depends on it, the plan's own does as well: under another filter with a
+// listener there can be no second one (seccomp(2)).
+static int load_asking(struct sandbox *sandbox, struct failure *failure)
+{
+    struct board *board = &sandbox->board;
+    bool brokered = sandbox->run->plan->broker;
+    // A signal that interrupts a denied call would have it return EINTR, or be made again. And a twin that a proxy has not connected yet is in nobody's
+    // place: a program that a signal interrupts would wait on a socket that leads nowhere. So there, handlers run after the call (Linux 5.19).
+    unsigned long patient = !brokered || sandbox->run->claims->network.proxy.length ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : 0, flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | patient, &sandbox->asking);
+    if (board->listener < 0 && errno == EINVAL && patient)
+        board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &sandbox->asking);
+    if (board->listener >= 0)
+        return 0;
+    board->untold = errno;
+    if (brokered)
+        return fail(failure, NO_RULE, errno, "cannot load the filter of system calls with a listener");
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) == 0 ? 0 : fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
+}
+
 static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
 {
     struct board *board = &sandbox->board;
@@ -111,21 +131,9 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
         give_up(sandbox);
     }
     board->ready = clock_now();
-    bool brokered = sandbox->run->plan->broker;
-    if (sandbox_lock_in(sandbox, ruleset, !brokered, &board->failure))
+    bool asks = sandbox->asking.len;
+    if (sandbox_lock_in(sandbox, ruleset, !asks, &board->failure) || (asks && load_asking(sandbox, &board->failure)))
         give_up(sandbox);
-    if (brokered) {
-        // A twin that a proxy has not connected yet is in nobody's place: a program that a signal interrupts would wait on a socket that leads nowhere. So
-        // where there is a proxy, handlers run after the call (Linux 5.19).
-        unsigned long patient = sandbox->run->claims->network.proxy.length ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : 0, flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-        board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | patient, &sandbox->filter);
-        if (board->listener < 0 && errno == EINVAL && patient)
-            board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &sandbox->filter);
-        if (board->listener < 0) {
-            fail(&board->failure, NO_RULE, errno, "cannot load the filter of system calls with a listener");
-            give_up(sandbox);
-        }
-    }
     execve(command, sandbox->run->argv, sandbox->run->environment);
     board->exec_error = errno;
     _exit(126);
@@ -257,20 +265,25 @@ void sandbox_main(struct sandbox *sandbox)
     }
     // Where the filter has a listener, this process shares its descriptors with the command and waits for its exec, to hand it over: of the
     // calls that it takes the command can't make one, and after its exec it has no such descriptor. (fork() takes locks.)
-    bool brokered = sandbox->run->plan->broker && !sandbox->run->probes;
-    pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD | (brokered ? CLONE_VFORK | CLONE_FILES : 0), NULL, NULL, NULL, NULL);
+    bool asks = sandbox->asking.len;
+    pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD | (asks ? CLONE_VFORK | CLONE_FILES : 0), NULL, NULL, NULL, NULL);
     if (command == 0)
         run_command(sandbox, ruleset);
     if (command < 0) {
         fail(failure, NO_RULE, errno, "cannot start the command's process");
         give_up(sandbox);
     }
-    if (brokered && sandbox->board.listener >= 0 && handover_send(sandbox->lifeline, HANDED_LISTENER, &sandbox->board.listener, 1) != 0) {
-        fail(failure, NO_RULE, errno, "cannot hand over the calls that are the broker's");
+    sandbox->board.begun = asks && !sandbox->board.failed && !sandbox->board.exec_error;
+    if (sandbox->board.listener >= 0 && handover_send(sandbox->lifeline, HANDED_LISTENER, &sandbox->board.listener, 1) != 0) {
+        fail(failure, NO_RULE, errno, "cannot hand over the calls that the supervisor answers");
         give_up(sandbox);
     }
     close_range(0, ~0U, 0);
-    if (identity_drop(&(struct identity){.prepared = sandbox->identity->prepared}, failure) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    if (identity_drop(&(struct identity){.prepared = sandbox->identity->prepared}, failure))
         give_up(sandbox);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        fail(failure, NO_RULE, errno, "cannot have the sandbox's first process give up new privileges");
+        give_up(sandbox);
+    }
     reap(sandbox, command);
 }

@@ -14,21 +14,23 @@
 struct board { // shared between supervisor, init and the command until its exec
     struct failure failure;
     bool failed;
+    bool begun; // the command executes, where init waited for that
     int exec_error; // errno of execve
     bool command_ended;
     int command_status; // as waitpid(2) gives it
     uint64_t ready;     // monotonic nanoseconds, just before exec
     int listener;       // of the command's filter, in the table of descriptors that it shares with init until its exec; -1
+    int untold;         // the errno, where there could be none
 };
 
 struct sandbox { // all that the inside needs; it lies where both sides see it, and the supervisor fills it in before it says go
     const struct run *run;
     struct view *view;
     const struct identity *identity;
-    struct sock_fprog filter;
+    struct sock_fprog filter, asking; // the second has a listener; of length 0: there is to be none
     struct board board;
     int lifeline;         // a socket of packets: a byte comes when the supervisor has done its part, end of file when it is gone; what the
-                          // broker needs goes the other way (broker.h)
+                          // supervisor needs goes the other way (calls.h)
     bool opens_view;      // the inside opens the host's files, as an ordinary user's
     int output[2];        // write ends that may become standard output and standard error
     bool has_output;      // they do

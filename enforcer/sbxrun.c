@@ -145,7 +145,12 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
     const struct plan_limit *limits = run->plan->limits;
     switch (outcome->ended) {
     case ENDED_EXITED: return outcome->value;
-    case ENDED_SIGNALED: return 128 + outcome->value;
+    case ENDED_SIGNALED:
+        if (failure->what[0]) {
+            failure_print(stderr, failure, run->plan);
+            fputs("sbxrun: the command had begun, confined, and was killed\n", stderr);
+        }
+        return 128 + outcome->value;
     case ENDED_NOT_SET_UP: failure_print(stderr, failure, run->plan); return STATUS_NOT_SET_UP;
     case ENDED_NOT_EXECUTED:
         fprintf(stderr, "sbxrun: cannot execute %s: %s%s\n", run->argv[0], strerror(outcome->value),
@@ -165,7 +170,7 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
     return STATUS_NOT_SET_UP;
 }
 
-static int run_plan(struct plan *plan, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
+static int run_plan(struct plan *plan, struct policy *policy, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
 {
     struct claims *claims = NEW(plan->arena, struct claims);
     struct run *run = NEW(plan->arena, struct run);
@@ -174,6 +179,7 @@ static int run_plan(struct plan *plan, const struct live *live, const struct opt
     char *cwd = getcwd(NULL, 0), *home = getenv("HOME");
     *run = (struct run){
         .plan = plan,
+        .policy = policy,
         .claims = claims,
         .argv = command_of(plan, options),
         .environment = environment_of(plan),
@@ -205,7 +211,8 @@ static int run_plan(struct plan *plan, const struct live *live, const struct opt
         outcome.value = !live_report(stdout, live);
     int status = options->dry_run && !failure.what[0] ? 0 : status_of(run, &outcome, &failure);
     events_end(run->events);
-    events_print(stderr, run->events);
+    // Programs try calls that they can do without: a person may want to know, a log only when something failed.
+    events_print(stderr, run->events, status != 0 || isatty(STDERR_FILENO));
     if (stream && (ferror(stream) || fclose(stream) != 0))
         fprintf(stderr, "sbxrun: not all events could be written to %s\n", options->events);
     if (run->changes && (fclose(run->changes) != 0 || outcome.changes_unwritten))
@@ -344,7 +351,7 @@ int main(int argc, char **argv)
     struct policy *policy = NULL;
     struct plan *plan = is_plan_file(options.policy) ? load_plan(compilation, &options) : compile_plan(compilation, &options, &policy);
     const struct live *live = plan && options.live ? live_choose(policy) : NULL;
-    int status = plan ? run_plan(plan, live, &options, begun, started) : STATUS_NOT_SET_UP;
+    int status = plan ? run_plan(plan, policy, live, &options, begun, started) : STATUS_NOT_SET_UP;
     if (begun)
         options.driver->end(begun);
     compilation_free(compilation);

@@ -9,6 +9,7 @@ use Sbx;
 use Live;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
+use JSON::PP qw(decode_json);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -94,15 +95,26 @@ for my $user (users()) {
         return run({ %as, seconds => 30, cwd => $host, setup => $folders }, "$dir/attack", $as eq 'userns' ? '--userns' : (), @arguments);
     };
 
+    my ($to_tell, @untold) = 0;
+    my $reports = folder();
+    chmod 0777, $reports;
     for my $row (@rows) {
         my ($id, $part, $what, $arguments, $must, $control, $as) = @$row;
-        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, setup => $folders }, $sbxrun, "$dir/p.sbx", '--', '/attack', $words->($arguments, \%inside)));
+        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, setup => $folders }, $sbxrun, '--report', "$reports/$id", "$dir/p.sbx", '--', '/attack', $words->($arguments, \%inside)));
         my $without = outcome($plain->($as, $words->($arguments, \%outside)));
         my $possible = $without =~ /^(?:$control)$/;
         my $held = $got =~ /^(?:$must)$/;
         ok $held, "$who: $what: $got (outside: $without)" or diag "must be $must";
+        if ($part eq 'Kernel interface' && $got =~ /^E(?!NOSYS)/) { # the filter denied it: the report says what
+            my $calls = decode_json(slurp("$reports/$id"))->{calls};
+            my ($call) = $id =~ /^call-(\w+)/;
+            $to_tell++;
+            push @untold, "$id ($got)" if ref $calls ne 'ARRAY' || !grep { $_->{operation} =~ ($call ? qr/^syscall $call\b/ : qr/^syscall /) } @$calls;
+        }
         note_result($user, $part, $what, !$held ? 'NOT HELD' : $possible ? 'held' : 'held, as outside', $possible ? $got : "$got; outside $without");
     }
+
+    cmp_ok scalar @untold, '<=', 0.05 * $to_tell, "$who: of $to_tell tries that the filter denied, the report has " . ($to_tell - @untold) or diag "not: @untold";
 
     # What a program can't see of itself.
     my $special = sub { my ($part, $what, $held, $reason) = @_; ok $held, "$who: $what: $reason"; note_result($user, $part, $what, $held ? 'held' : 'NOT HELD', $reason) };

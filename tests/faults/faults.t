@@ -65,6 +65,7 @@ for my $user (users()) {
         $bad{silent}{$label} = 1 if $how =~ /^fail/ && $run->{out} eq '' && $run->{err} !~ /^sbxrun: |out of memory/ && $run->{status} !~ /^(?:3|134|139|159)$/;
         $bad{late}{$label} = 1 if $run->{status} eq 'late';
         $seen{ $run->{out} eq '' ? 'refused' : 'ran, confined' }++;
+        unlink "$dir/w/ok" if $run->{status} eq '137' && ($how =~ /^kill/ || $run->{err} =~ /had begun, confined, and was killed/); # the command was cut off at its work
         for (my $wait = 2; tree($dir) ne $before; $wait -= 0.02) {
             if ($wait < 1 && $keeper && tree($dir) ne $before) { run(\%o, @command) } # what removes it was hit itself: the next run does
             if ($wait <= 0) { $bad{left}{"$label: " . join ' ', grep { index($before, $_) < 0 } split /\n/, tree($dir)} = 1; system "rm -rf $dir/w/later"; last }

@@ -164,7 +164,7 @@ int main(int argc, char **argv)
     }
     fflush(stdout);
     net_guard_free(guard);
-    events_print(stdout, events);
+    events_print(stdout, events, true);
     events_free(events);
     return 0;
 }

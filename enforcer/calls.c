@@ -1,0 +1,155 @@
+// Calls that the command's filter hands to the supervisor.
+#include "enforcer/calls.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "compiler/cbpf.h"
+#include "compiler/search.h"
+#include "enforcer/handover.h"
+#include "enforcer/kernel.h"
+#include "enforcer/scoped.h"
+
+struct calls {
+    const struct run *run;
+    struct broker *broker;
+    struct notified_source source;
+    struct watch listener, handover; // the first is the source's
+};
+
+// ---- filters --------------------------------------------------------------------------------------------------------------------------------
+
+enum { ACTION = 0xFFFF0000u };
+
+static bool is_told(uint32_t action)
+{
+    return (action & ACTION) == SECCOMP_ERRNO && (action & ~ACTION) != ENOSYS;
+}
+
+const struct bpf_program *calls_asking(struct arena *arena, const struct plan *plan)
+{
+    // Until its exec nobody answers the command.
+    static const uint32_t needed[] = {SYS_execve, SYS_exit_group};
+    const struct bpf_program *own = &plan->filters[ARCH_HERE];
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (is_told(cbpf_run(own, (uint32_t[SECCOMP_WORDS]){[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = needed[i]}, NULL)))
+            return NULL;
+    struct bpf_program *asking = NEW(arena, struct bpf_program);
+    *asking = (struct bpf_program){NEW_ARRAY(arena, struct bpf_instruction, own->length), own->length};
+    for (size_t i = 0; i < own->length; i++) {
+        asking->code[i] = own->code[i];
+        if (asking->code[i].code == (BPF_RET | BPF_K) && is_told(asking->code[i].k))
+            asking->code[i].k = SECCOMP_NOTIFY;
+    }
+    return asking;
+}
+
+// ---- denials --------------------------------------------------------------------------------------------------------------------------------
+
+static void words_of(const struct notified *call, uint32_t words[SECCOMP_WORDS])
+{
+    words[WORD_ARCH] = call->architecture;
+    words[WORD_NUMBER] = (uint32_t)call->number;
+    for (unsigned i = 0; i < SYSCALL_ARGUMENTS; i++) {
+        words[WORD_HIGH(i)] = (uint32_t)(call->arguments[i] >> 32);
+        words[WORD_LOW(i)] = (uint32_t)call->arguments[i];
+    }
+}
+
+// Names it by its number and the arguments that decided, so that a program's thousand tries are one line.
+static void note_denied(const struct calls *calls, const struct notified *call, const uint32_t words[SECCOMP_WORDS])
+{
+    const struct run *run = calls->run;
+    unsigned asked = cbpf_arguments_asked(&run->plan->filters[ARCH_HERE], words);
+    struct operation_point point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = (uint32_t)call->number};
+    memcpy(point.arguments, call->arguments, sizeof point.arguments);
+    struct arena *arena = arena_new();
+    struct text text = {.arena = arena};
+    call_print(&text, &point, asked);
+    struct str operation = text_str(&text);
+    if (!event_again(run->events, operation, true)) {
+        struct verdict verdict = {0};
+        if (run->policy && syscall_by_number(point.arch, point.number) >= 0)
+            verdict = policy_verdict(run->policy, &point);
+        event_denied(run->events, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
+    }
+    arena_free(arena);
+}
+
+static void call_came(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+{
+    struct calls *calls = watch->context;
+    struct notified call;
+    uint32_t words[SECCOMP_WORDS];
+    if (!(events & EPOLLIN)) { // no process has the filter any more; asked for a call now, older kernels would wait for one
+        supervisor->prompt = NULL;
+        return;
+    }
+    if (notified_next(&calls->source, &call) <= 0)
+        return;
+    words_of(&call, words);
+    uint32_t action = cbpf_run(&calls->run->plan->filters[ARCH_HERE], words, NULL);
+    if (action == SECCOMP_NOTIFY && calls->broker) {
+        broker_call(calls->broker, &call);
+        return;
+    }
+    bool told = is_told(action);
+    notified_answer(&call, told ? (int)(action & ~ACTION) : ENOSYS, 0);
+    if (told)
+        note_denied(calls, &call, words);
+    notified_release(&call);
+}
+
+// ---- the source -------------------------------------------------------------------------------------------------------------------------------
+
+static void handed_over(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct calls *calls = watch->context;
+    uint64_t what;
+    int fds[HANDOVER_MOST], count = handover_receive(watch->fd, &what, fds);
+    if (count < 0) { // the inside has closed its end
+        epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, watch->fd, NULL);
+    } else if (what == HANDED_LISTENER && count == 1 && calls->source.listener < 0) {
+        calls->listener.fd = calls->source.listener = take_fd(fds[0]);
+        ioctl(calls->source.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
+        supervisor->prompt = &calls->listener;
+    } else if (what == HANDED_ROOT && calls->broker) {
+        broker_take_root(calls->broker, fds, count);
+    }
+    for (int i = 0; i < count; i++)
+        close_scoped(&fds[i]);
+}
+
+struct calls *calls_new(const struct run *run, struct broker *broker, int handover, struct failure *failure)
+{
+    struct calls *calls = calloc(1, sizeof *calls);
+    if (!calls) {
+        fail(failure, NO_RULE, ENOMEM, "cannot answer for the command's calls");
+        return NULL;
+    }
+    *calls = (struct calls){run, broker, {-1, NOTIFIED_NOBODY}, {-1, call_came, calls}, {handover, handed_over, calls}};
+    return calls;
+}
+
+int calls_add(struct supervisor *supervisor, void *context)
+{
+    struct calls *calls = context;
+    if (calls->broker && broker_add(supervisor, calls->broker) != 0)
+        return -1;
+    return supervisor_add(supervisor, &calls->handover, EPOLLIN);
+}
+
+void calls_free(struct calls *calls)
+{
+    if (!calls)
+        return;
+    broker_free(calls->broker);
+    notified_end(&calls->source);
+    free(calls);
+}

@@ -1,0 +1,23 @@
+// Calls that the command's filter hands to the supervisor: a source in its loop, and who answers them.
+//
+// Some are the broker's (compiler/broker.h). The others are those that the filter denies: so that they can be told, it is loaded with "ask the
+// supervisor" in the place of each errno, and the supervisor runs the plan's own filter on what the kernel says of the call (its number and
+// arguments, which nobody can change any more), answers as that does, and notes it. What the filter allows never comes here. What it denies stays
+// denied whatever becomes of the supervisor, which lets no call through. Denials with ENOSYS are not asked about: a C library then uses
+// another call, and does so often.
+#pragma once
+
+#include "enforcer/broker.h"
+#include "enforcer/run.h"
+
+enum { HANDED_LISTENER, HANDED_ROOT }; // over the handover: the filter's listener; what broker_take_root takes
+
+// The filter to load so that denials are told. Its code is the arena's. NULL: they can't be, as the filter denies what starting a command takes.
+const struct bpf_program *calls_asking(struct arena *, const struct plan *);
+
+struct calls;
+
+// `handover`: a socket (handover.h). `broker`: NULL: no call is one's. NULL and the failure.
+struct calls *calls_new(const struct run *, struct broker *, int handover, struct failure *);
+int calls_add(struct supervisor *, void *calls); // with the broker's sources; 0, or -1 and errno
+void calls_free(struct calls *);

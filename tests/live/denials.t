@@ -1,0 +1,106 @@
+#!/usr/bin/perl
+# Denied system calls are told: what was asked for, which rule denied it or what would allow it, and how often; and nothing else changes for the program.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use JSON::PP qw(decode_json);
+use Sbx;
+use Live;
+use Test::More;
+
+my $python = <<'P';
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *arguments):
+    ctypes.set_errno(0)
+    got = getattr(libc, name)(*arguments)
+    print(name, got, ctypes.get_errno())
+P
+
+sub policy { my ($user, $rules) = @_; sandbox($user, "command \"/usr/bin/python3\"; fs { allow read, write \"/tmp\" from tmpfs size 1MiB; }\n$rules", uses => 'base') }
+
+sub told { # runs Python and returns what it printed, the denied calls of the report by operation, and what was said
+    my ($user, $dir, $code, %more) = @_;
+    my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json", @{ $more{args} // [] }], seconds => patience(60), %{ $more{run} // {} } }, 'python3', '-c', "$python$code");
+    return ($run, { map { $_->{operation} => $_ } @{ decode_json(slurp("$dir/w/r.json"))->{calls} } });
+}
+
+for my $user (users()) {
+    my $name = $user->{name};
+    my $dir = policy($user, 'syscalls { deny getpriority with EXDEV because "nobody needs it"; }');
+    my ($run, $calls) = told($user, $dir, <<'P', args => ['--events', "$dir/w/e.json"]);
+for i in range(3): call("ptrace", 0, 0, 0, 0)
+call("unshare", 0x10000000)
+call("getpriority", 0, 0)
+call("chmod", b"/tmp", 0o4777)
+call("socket", 17, 3, 0)
+call("socket", 2, 1, 0)
+call("getppid")
+P
+    is $run->{status}, 0, "$name: runs" or diag $run->{err};
+    is $run->{out}, "ptrace -1 1\n" x 3 . "unshare -1 1\ngetpriority -1 18\nchmod -1 1\nsocket -1 1\nsocket -1 13\ngetppid 0 0\n" =~ s/getppid 0/getppid @{[ $run->{out} =~ m{getppid (\d+)} ]}/r,
+        "$name: each has the answer that the policy gives";
+    is $calls->{'syscall ptrace'}{count}, 3, "$name: counted";
+    ok !exists $calls->{'syscall ptrace'}{rule}, "$name: no rule denied that";
+    like $calls->{'syscall getpriority'}{rule}, qr/p\.sbx:\d+:\d+: deny getpriority/, "$name: a rule did that";
+    is $calls->{'syscall chmod where mode == 0x9ff'}{count}, 1, "$name: with the argument that decided" or diag explain $calls;
+    is $calls->{'syscall socket where family == AF_PACKET'}{count}, 1, "$name: by its name";
+    like $calls->{'syscall socket where family == AF_INET'}{rule}, qr/no net rule allows tcp/, "$name: a call that belongs to a net rule says so";
+    is scalar(keys %$calls), 6, "$name: and nothing else" or diag join "\n", keys %$calls;
+    is $run->{err}, '', "$name: nothing is said where all went well and nobody looks";
+    my @lines = map { decode_json($_) } split /\n/, slurp("$dir/w/e.json");
+    is scalar(grep { $_->{event} eq 'denied' } @lines), 6, "$name: each is streamed when it is met first";
+    is scalar(grep { $_->{event} eq 'denied in all' && $_->{operation} eq 'syscall ptrace' && $_->{count} == 3 } @lines), 1, "$name: and counted at the end";
+
+    # The line that it names allows it.
+    ($run) = told($user, $dir, "call('ptrace', 0, 0, 0, 0); call('chmod', b'/tmp', 0o4755); exit(1)");
+    my @allows = $run->{err} =~ /`syscalls \{ (allow .*?;) \}` would/g;
+    is scalar(@allows), 2, "$name: where the command failed, the lines that would allow it" or diag $run->{err};
+    my $wider = policy($user, "syscalls { @allows }");
+    ($run, $calls) = told($user, $wider, "call('ptrace', 0, 0, 0, 0); call('chmod', b'/tmp', 0o4755)");
+    is $run->{out}, "ptrace 0 0\nchmod 0 0\n", "$name: those lines do" or diag $run->{err};
+    is_deeply $calls, {}, "$name: and then nothing is told";
+
+    # Many.
+    ($run, $calls) = told($user, $dir, "import resource\nfor i in range(100000): libc.ptrace(0, 0, 0, 0)\nfor i in range(5000): libc.ioctl(0, 0x12340000 + i)");
+    is $run->{status}, 0, "$name: a flood ends";
+    is $calls->{'syscall ptrace'}{count}, 100000, "$name: all of it counted";
+    is scalar(keys %$calls), 1000, "$name: a thousand are told apart";
+
+    # Threads, children, signals.
+    ($run, $calls) = told($user, $dir, <<'P');
+import threading, signal
+bad = []
+def many():
+    for i in range(2000):
+        ctypes.set_errno(0)
+        if libc.ptrace(0, 0, 0, 0) != -1 or ctypes.get_errno() != 1: bad.append(ctypes.get_errno())
+signal.signal(signal.SIGALRM, lambda *_: None); signal.siginterrupt(signal.SIGALRM, True)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+threads = [threading.Thread(target=many) for _ in range(3)]
+for t in threads: t.start()
+many()
+for t in threads: t.join()
+signal.setitimer(signal.ITIMER_REAL, 0)
+pid = os.fork()
+if pid == 0:
+    bad.clear(); many(); os._exit(len(bad) != 0)
+print(os.waitpid(pid, 0)[1], [e for e in bad if e != 4], len(bad) < 100)
+P
+    is $run->{out}, "0 [] True\n", "$name: threads and children, with signals" or diag $run->{err};
+    cmp_ok $calls->{'syscall ptrace'}{count}, '>=', 9900, "$name: none is lost";
+
+    # From a plan, which knows no rules of calls.
+    my $plan = run({ %$user, cwd => $dir, seconds => 60 }, $sbxc, '--emit=plan', 'p.sbx');
+    spew("$dir/p.json", $plan->{out});
+    $run = run({ %$user, cwd => $dir, seconds => 60 }, $sbxrun, '--report', "$dir/w/r.json", 'p.json', '--', 'python3', '-c', "${python}call('getpriority', 0, 0)");
+    is $run->{out}, "getpriority -1 18\n", "$name: under a plan" or diag $run->{err};
+    is decode_json(slurp("$dir/w/r.json"))->{calls}[0]{operation}, 'syscall getpriority', "$name: told too";
+}
+
+# A filter that allows what starting takes is asked; one that denies it starts nothing, and waits for nobody.
+my $dir = policy({}, 'syscalls { deny exit_group with EPERM; }');
+my $run = in_sandbox({}, $dir, { seconds => patience(20) }, '/usr/bin/true');
+ok $run->{seconds} < patience(10), 'a command that may not exit does not hang' or diag $run->{err};
+done_testing;
