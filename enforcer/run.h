@@ -11,7 +11,7 @@
 struct run {
     const struct plan *plan;
     struct policy *policy; // that the plan was made of, and says which rule denied a call; NULL: it was read from a file
-    const struct claims *claims;
+    struct claims *claims;
     struct view_bases bases;
     char *const *argv;           // the command; argv[0] is looked for in the view's PATH when it has no slash
     char *const *environment;    // its whole environment

@@ -12,6 +12,7 @@
 #include "compiler/report/report.h"
 #include "compiler/why.h"
 #include "enforcer/clock.h"
+#include "enforcer/doctor.h"
 #include "enforcer/dry_run.h"
 #include "enforcer/events.h"
 #include "enforcer/live.h"
@@ -33,7 +34,7 @@ struct options {
     struct driver_options compile;
     const struct driver *driver;
     const char *policy, *report, *changes, *events, *layers;
-    bool strict, dry_run, live;
+    bool strict, dry_run, live, doctor;
     char **command; // NULL: the policy's own
 };
 
@@ -170,25 +171,30 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
     return STATUS_NOT_SET_UP;
 }
 
-static int run_plan(struct plan *plan, struct policy *policy, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
+static struct run *run_new(struct plan *plan, struct policy *policy, const struct options *options, uint64_t started)
 {
-    struct claims *claims = NEW(plan->arena, struct claims);
     struct run *run = NEW(plan->arena, struct run);
-    struct failure failure = {0};
-    struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
     char *cwd = getcwd(NULL, 0), *home = getenv("HOME");
     *run = (struct run){
         .plan = plan,
         .policy = policy,
-        .claims = claims,
+        .claims = NEW(plan->arena, struct claims),
         .argv = command_of(plan, options),
         .environment = environment_of(plan),
         .started = started,
-        .probes = live ? live_probes(live) : NULL,
         .bases = {str_copy(plan->arena, plan->folder).text, cwd ? str_copy(plan->arena, str_from(cwd)).text : NULL,
                   home ? str_copy(plan->arena, str_from(home)).text : NULL},
     };
     free(cwd);
+    return run;
+}
+
+static int run_plan(struct plan *plan, struct policy *policy, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
+{
+    struct run *run = run_new(plan, policy, options, started);
+    struct failure failure = {0};
+    struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
+    run->probes = live ? live_probes(live) : NULL;
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
     run->changes = options->changes && !options->dry_run ? fopen(options->changes, "we") : NULL;
     FILE *stream = options->events && !options->dry_run ? fopen(options->events, "we") : NULL;
@@ -203,7 +209,7 @@ static int run_plan(struct plan *plan, struct policy *policy, const struct live 
         fail(&failure, NO_RULE, errno, "cannot write events to %s", options->events);
     else if (!run->events)
         fail(&failure, NO_RULE, ENOMEM, "cannot keep events");
-    else if (claim_plan(plan, options->strict, claims, &failure) == 0 && (live || check_command(run, &failure) == 0) && begun)
+    else if (claim_plan(plan, options->strict, run->claims, &failure) == 0 && (live || check_command(run, &failure) == 0) && begun)
         options->driver->run(begun, run, &outcome, &failure);
     if (options->dry_run && run->argv[0])
         dry_run_print(stdout, run);
@@ -252,6 +258,49 @@ static int print_layers(struct compilation *compilation, const struct options *o
         if (found[part] > 0)
             printf("%s\t%.*s\n", part == WHY_ALLOWED ? "allowed" : "denied", STR_ARGS(claim_operation(plan, claims, &points[part])));
     return 0;
+}
+
+// A policy for when none is given, in a file to be removed. NULL and errno.
+static const char *some_policy(void)
+{
+    static const char text[] = "sbx 1; import std.base; policy any { use std.base; fs { allow read, write \"/tmp\" from tmpfs size 1MiB; } }\n";
+    static char path[] = "/tmp/sbx-doctor-XXXXXX.sbx";
+    closing_fd int fd = mkstemps(path, 4);
+    return fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1 ? path : NULL;
+}
+
+// What the machine offers, and what comes of a policy here: claimed, then set up for real around a look at its root and one call.
+static int examine(struct compilation *compilation, struct arena *shared, struct options *options, uint64_t started)
+{
+    bool given = options->policy, runs = doctor_host(stdout);
+    fflush(stdout);
+    if (!given && !(options->policy = some_policy())) {
+        fprintf(stderr, "sbxrun: cannot write a policy to /tmp, to try it: %s\n", strerror(errno));
+        return STATUS_NOT_SET_UP;
+    }
+    struct native *begun = options->driver->begin(compilation->arena, shared, NULL);
+    struct policy *policy = NULL;
+    struct plan *plan = is_plan_file(options->policy) ? load_plan(compilation, options) : compile_plan(compilation, options, &policy);
+    if (!given)
+        unlink(options->policy);
+    if (plan) {
+        struct probes *probes = NEW(plan->arena, struct probes);
+        struct run *run = run_new(plan, policy, options, started);
+        struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
+        struct failure failure = {0};
+        *probes = (struct probes){NEW_ARRAY(plan->arena, struct probe, 2), 2};
+        probes->list[0] = (struct probe){.point = {.domain = DOMAIN_FILES, .verb = VERB_READ, .path = STR("/")}};
+        probes->list[1] = (struct probe){.point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = SYS_getppid}};
+        run->probes = probes;
+        if (claim_plan(plan, options->strict, run->claims, &failure) == 0)
+            options->driver->run(begun, run, &outcome, &failure);
+        for (size_t i = 0; outcome.ended == ENDED_EXITED && i < probes->count; i++)
+            if (probes->list[i].result == PROBE_UNCLEAR)
+                fail(&failure, NO_RULE, 0, "%s", probes->list[i].note);
+        runs &= doctor_policy(stdout, given ? plan : NULL, run, &failure);
+    }
+    options->driver->end(begun);
+    return plan && runs ? 0 : STATUS_NOT_SET_UP;
 }
 
 // ---- options ----------------------------------------------------------------------------------------------------------------------------
@@ -309,6 +358,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_DRY_RUN: options->dry_run = true; break;
         case OPTION_LIVE: options->live = true; break;
         case OPTION_LAYERS: options->layers = optarg; break;
+        case OPTION_DOCTOR: options->doctor = true; break;
         case OPTION_REPORT: options->report = optarg; break;
         case OPTION_CHANGES: options->changes = optarg; break;
         case OPTION_EVENTS: options->events = optarg; break;
@@ -317,12 +367,14 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         default: return "that option is not known, or lacks its value";
         }
     if (optind >= argc)
-        return "a policy is missing";
+        return options->doctor ? NULL : "a policy is missing";
     options->policy = argv[optind];
     if (optind + 1 < argc && strcmp(argv[optind + 1], "--") != 0)
         return "the command stands after `--`";
     if ((options->changes || options->events) && (options->live || options->layers))
         return "--changes and --events belong to a run";
+    if (options->doctor && (options->live || options->layers || options->dry_run || options->report || options->changes || options->events || optind + 1 < argc))
+        return "--doctor takes at most a policy, and runs no command";
     if ((options->live || options->layers) && (options->dry_run || is_plan_file(options->policy) || optind + 1 < argc))
         return "--live and --layers take a .sbx file, and neither --dry-run nor a command";
     if (optind + 2 < argc)
@@ -342,8 +394,8 @@ int main(int argc, char **argv)
     const char *problem = read_options(argc, argv, &options, roots, values);
     if (problem)
         return usage_error(problem);
-    if (options.layers) {
-        int answered = print_layers(compilation, &options);
+    if (options.layers || options.doctor) {
+        int answered = options.layers ? print_layers(compilation, &options) : examine(compilation, shared, &options, started);
         compilation_free(compilation);
         return answered;
     }

@@ -50,6 +50,29 @@ for my $case (['fsopen', 38], ['open_tree', 1], ['move_mount', 1], ['mount_setat
     $run = run({ %$ordinary, cwd => $other }, $under, "$same{$call}=$error", '--', $sbxrun, 'p.sbx');
     is "$run->{status} $run->{out}", '125 ', "where $call fails: nothing runs";
     like $run->{err}, qr/^sbxrun: \S/, "where $call fails: it says so";
+    my $doctor = run({ %$ordinary, cwd => $other }, $under, "$same{$call}=$error", '--', $sbxrun, '--doctor', 'p.sbx');
+    is $doctor->{status}, 125, "where $call fails: the doctor says that nothing runs";
+    like $doctor->{out}, qr/nothing runs here:\nsbxrun: \S/, "where $call fails: and why";
+}
+
+# What --doctor says comes true.
+my $doctor = within($sbxrun, '--doctor', "$other/p.sbx");
+is $doctor->{status}, 0, 'the doctor finds nothing that forbids running' or diag $doctor->{out};
+is scalar(() = $doctor->{out} =~ /^ok +(?:kernel|namespaces) /mg), 2, 'it says what there is' or diag $doctor->{out};
+like $doctor->{out}, qr/^Under the policy p commands run here, and every rule is enforced\.$/m, 'and what a policy comes to';
+is within($sbxrun, '--doctor')->{status}, 0, 'without a policy too';
+$doctor = within('unshare', '--user', '--map-root-user', 'sh', '-c', "echo 0 > /proc/sys/user/max_user_namespaces && exec $sbxrun --doctor");
+is $doctor->{status}, 125, 'no more user namespaces: nothing runs';
+like $doctor->{out}, qr/^MISSING +namespaces .*\n.*\n +fix: .*sysctl user\.max_user_namespaces/m, 'and how that is changed' or diag $doctor->{out};
+$doctor = run({ %$ordinary, cwd => $other }, $under, "$same{landlock}=38", '--', $sbxrun, '--doctor', 'p.sbx');
+like $doctor->{out}, qr/^less +Landlock +none\n.*\n +fix: /m, 'without Landlock' or diag $doctor->{out};
+is $doctor->{status}, 0, 'where this policy runs';
+spew("$other/limited.sbx", 'sbx 1; import std.base; policy limited { use std.base; limits { memory 64MiB; } }');
+my ($said, $does) = map { run({ %$ordinary, cwd => $other }, $sbxrun, @$_)->{status} } ['--doctor', 'limited.sbx'], ['limited.sbx', '--', '/bin/true'];
+is $said, $does, 'a limit that can be kept here, or not';
+is scalar(() = glob '/tmp/sbx-doctor-*'), 0, 'it leaves nothing';
+for my $wrong (['--doctor', 'p.sbx', '--', '/bin/true'], ['--doctor', '--dry-run', 'p.sbx'], ['--doctor', 'missing.sbx']) {
+    is run({ %$ordinary, cwd => $other }, $sbxrun, @$wrong)->{status}, 125, "@$wrong is refused";
 }
 $run = run({ %$ordinary, cwd => $other }, $under, "$same{landlock}=38", '--', $sbxrun, 'p.sbx');
 is $run->{out}, "ran\n", 'without Landlock' or diag $run->{err};
