@@ -15,6 +15,7 @@
 #include "enforcer/doctor.h"
 #include "enforcer/dry_run.h"
 #include "enforcer/events.h"
+#include "enforcer/learning.h"
 #include "enforcer/live.h"
 #include "enforcer/run_report.h"
 #include "enforcer/scoped.h"
@@ -33,8 +34,8 @@ static const struct driver {
 struct options {
     struct driver_options compile;
     const struct driver *driver;
-    const char *policy, *report, *changes, *events, *layers;
-    bool strict, dry_run, live, doctor;
+    const char *policy, *report, *changes, *events, *layers, *learn;
+    bool strict, dry_run, live, doctor, tighten;
     char **command; // NULL: the policy's own
 };
 
@@ -358,6 +359,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_DRY_RUN: options->dry_run = true; break;
         case OPTION_LIVE: options->live = true; break;
         case OPTION_LAYERS: options->layers = optarg; break;
+        case OPTION_LEARN: options->learn = optarg; break;
+        case OPTION_TIGHTEN: options->tighten = true; break;
         case OPTION_DOCTOR: options->doctor = true; break;
         case OPTION_REPORT: options->report = optarg; break;
         case OPTION_CHANGES: options->changes = optarg; break;
@@ -366,9 +369,18 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_HELP: print_help(); exit(0);
         default: return "that option is not known, or lacks its value";
         }
+    bool learns = options->learn || options->tighten, runs = options->report || options->changes || options->events || options->strict;
+    if (learns && (options->live || options->layers || options->dry_run || options->doctor || runs || (options->learn && options->tighten)))
+        return "--learn and --tighten run a command without a sandbox: they go with -I, -D and --policy alone";
     if (optind >= argc)
-        return options->doctor ? NULL : "a policy is missing";
+        return options->doctor ? NULL : learns ? "a command is missing: it stands after `--`" : "a policy is missing";
+    if (options->learn && strcmp(argv[optind - 1], "--") == 0) { // getopt has taken it
+        options->command = argv + optind;
+        return NULL;
+    }
     options->policy = argv[optind];
+    if (learns && optind + 1 >= argc)
+        return "a command is missing: it stands after `--`";
     if (optind + 1 < argc && strcmp(argv[optind + 1], "--") != 0)
         return "the command stands after `--`";
     if ((options->changes || options->events) && (options->live || options->layers))
@@ -394,6 +406,12 @@ int main(int argc, char **argv)
     const char *problem = read_options(argc, argv, &options, roots, values);
     if (problem)
         return usage_error(problem);
+    if (options.learn || options.tighten) {
+        int learned = options.learn ? learning_run(compilation->arena, options.learn, options.policy, &options.compile, options.command)
+                                    : tightening_run(compilation->arena, options.policy, &options.compile, options.command);
+        compilation_free(compilation);
+        return learned;
+    }
     if (options.layers || options.doctor) {
         int answered = options.layers ? print_layers(compilation, &options) : examine(compilation, shared, &options, started);
         compilation_free(compilation);

@@ -341,6 +341,12 @@ static int pin_parents(const struct view *view, size_t i, struct failure *failur
         return 0;
     char path[4096];
     size_t top = view->places[place->above].path[1] ? strlen(view->places[place->above].path) : 0;
+    if (own_ground(view, i)) { // they may not be there yet
+        const char *name;
+        closing_fd int parent = make_parents(view->root, place->path + 1, &name);
+        if (parent < 0)
+            return fail(failure, view->plan->view[i].rule, errno, "cannot make the folders above %s", place->path);
+    }
     for (const char *slash = strchr(place->path + top + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         snprintf(path, sizeof path, "%.*s", (int)(slash - place->path - 1), place->path + 1);
         closing_fd int folder = sys_openat2(view->root, path, O_PATH | O_DIRECTORY, INSIDE);

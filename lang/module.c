@@ -276,12 +276,16 @@ struct source *source_load(struct compilation *compilation, const char *path)
     return source;
 }
 
+struct module *module_parse_in(struct compilation *compilation, struct str name, struct str folder, struct str text)
+{
+    compilation_prelude(compilation);
+    return parse_module(compilation, source_add(&compilation->sources, name, folder, text), name, NULL);
+}
+
 struct module *module_parse(struct compilation *compilation, struct str name, struct str text)
 {
     char here[PATH_MAX];
-    compilation_prelude(compilation);
-    struct str folder = realpath(".", here) ? str_copy(compilation->arena, str_from(here)) : STR("/nowhere"); // imports start in it
-    return parse_module(compilation, source_add(&compilation->sources, name, folder, text), name, NULL);
+    return module_parse_in(compilation, name, realpath(".", here) ? str_copy(compilation->arena, str_from(here)) : STR("/nowhere"), text);
 }
 
 struct str name_list_text(struct arena *arena, const struct name_list *path, const char *separator)

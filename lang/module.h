@@ -26,7 +26,9 @@ bool compilation_add_root(struct compilation *, const char *folder);
 // compilation->unreadable is set then.
 struct source *source_load(struct compilation *, const char *path);
 
-// A module from text that lies in an arena, as if it came from a file of that name. Its errors are among the diagnostics.
+// A module from text that lies in an arena, as if it came from a file of that name; in a folder (absolute), where its imports and relative paths start, or in the
+// caller's. Its errors are among the diagnostics.
+struct module *module_parse_in(struct compilation *, struct str name, struct str folder, struct str text);
 struct module *module_parse(struct compilation *, struct str name, struct str text);
 
 void compilation_prelude(struct compilation *); // loads it, where no module was loaded yet

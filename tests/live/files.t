@@ -90,6 +90,14 @@ for my $user (users()) {
     is $says->(in_sandbox($user, $dir, '/probe', 'map-exec', '/w/file-locked')), 'EPERM', "$name: mapping it executable";
     is $says->(in_sandbox($user, $dir, '/probe', 'memfd-exec')), 'EPERM', "$name: exec from memory";
 
+    # A host folder in folders of a tmpfs that nobody has made.
+    {
+        my $deep = sandbox($user, 'fs { allow read, write "/tmp" from tmpfs size 1MiB; allow read, write "/tmp/a/b/c" from "./w"; deny write "/tmp/a/b/d"; }');
+        my $run = in_sandbox($user, $deep, 'sh', '-c', 'touch /tmp/a/b/c/x; mv /tmp/a /tmp/z; mv /tmp/a/b /tmp/a/y; ls /tmp/a/b');
+        ok -e "$deep/w/x", "$name: a host folder deep in a tmpfs" or diag $run->{err};
+        like $run->{out}, qr/^c$/m, "$name: which stays where it is";
+    }
+
     # tmpfs has its size, and inodes.
     $refused->('head -c 2000000 /dev/zero > /tmp/big', qr/No space left/, 'more than the size of a tmpfs');
     is $sh->('i=0; while [ $i -lt 2000 ] && true 2>/dev/null > /tmp/f$i; do i=$((i+1)); done; [ $i -lt 2000 ] && echo bounded')->{out}, "bounded\n", "$name: inodes of a tmpfs";

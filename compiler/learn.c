@@ -1,0 +1,656 @@
+// Learning.
+#include "compiler/learn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/call_groups.h"
+#include "compiler/cbpf.h"
+#include "compiler/condition_text.h"
+#include "compiler/search.h"
+#include "lang/format.h"
+
+// ---- what is known of programs and places ---------------------------------------------------------------------------------------------------------
+
+static const struct library { // the module for programs of the distribution
+    const char *module, *holds; // which other one it has in it
+    const char *programs; // words; a last * stands for any more
+} libraries[] = {
+    {"python", "base", "python python3*"},
+    {"node", "shell", "node nodejs npm npx"},
+    {"go", "c", "go gofmt"},
+    {"rust", "c", "cargo rustc rustdoc"},
+    {"java", "shell", "java javac jar mvn"},
+    {"c", "shell", "gcc* g++* cc c++ cpp* clang* make gmake cmake ctest ninja ld ld.* as ar cc1* collect2 pkg-config x86_64-linux-gnu-* aarch64-linux-gnu-*"},
+    {"git", "shell", "git git-*"},
+    {"shell", "base", "sh dash bash ls cat cp mv rm ln mkdir rmdir touch chmod head tail sort uniq wc cut tr sed grep egrep fgrep awk gawk mawk find xargs tar gzip gunzip bzip2 xz zstd "
+                      "env printf echo test true false date id whoami tee diff cmp basename dirname readlink realpath mktemp sleep seq expr dd od stat du file which"},
+};
+enum { LIBRARY_COUNT = sizeof libraries / sizeof *libraries };
+
+static bool is_among(const char *words, struct str name)
+{
+    for (const char *at = words; *at;) {
+        size_t length = strcspn(at, " ");
+        bool open = length && at[length - 1] == '*';
+        size_t fixed = open ? length - 1 : length;
+        if ((open ? name.length >= fixed : name.length == fixed) && memcmp(name.text, at, fixed) == 0)
+            return true;
+        at += length;
+        at += strspn(at, " ");
+    }
+    return false;
+}
+
+static struct str last_name(struct str path)
+{
+    size_t start = path.length;
+    while (start && path.text[start - 1] != '/')
+        start--;
+    return (struct str){path.text + start, path.length - start};
+}
+
+static struct str parent_of(struct str path)
+{
+    size_t end = path.length;
+    while (end && path.text[end - 1] != '/')
+        end--;
+    return end <= 1 ? STR("/") : (struct str){path.text, end - 1};
+}
+
+// Whoever has these has an identity, or what others pay for.
+static bool looks_secret(struct str path)
+{
+    static const char *const folders[] = {"/.ssh/", "/.gnupg/", "/.aws/", "/.azure/", "/.kube/", "/.docker/", "/gcloud/", "/.password-store/", "/keyrings/", "/.mozilla/", "/.config/gh/"};
+    static const char names[] = "id_rsa id_ed25519 id_ecdsa id_dsa .netrc .pgpass .git-credentials .pypirc .npmrc .env credentials credentials.json shadow shadow- gshadow gshadow- .vault-token";
+    static const char *const ends[] = {".key", ".pem", ".p12", ".pfx", ".kdbx", ".keystore"};
+    static const char *const known[] = {"/usr/", "/etc/ssl/certs/", "/lib/", "/etc/ca-certificates/"}; // what anybody may have
+    struct str name = last_name(path);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (str_starts(path, str_from(known[i])))
+            return false;
+    if (is_among(names, name) || str_starts(name, STR(".env.")))
+        return true;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (memmem(path.text, path.length, folders[i], strlen(folders[i])))
+            return true;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t length = strlen(ends[i]);
+        if (name.length > length && memcmp(name.text + name.length - length, ends[i], length) == 0 && !memmem(name.text, name.length, "cacert", 6))
+            return true;
+    }
+    return false;
+}
+
+// Folders that hold much that is not the command's.
+static bool is_common(const struct seen *seen, struct str path)
+{
+    static const char roots[] = "/ /home /etc /usr /var /root /opt /srv /mnt /media /run /tmp /bin /sbin /lib /lib64 /boot /sys /proc /dev /var/lib /var/run /var/cache /var/log /run/user /usr/local /usr/lib";
+    return is_among(roots, path) || str_equal(path, seen->home) || (seen->home.length > 1 && path_covers(path, seen->home));
+}
+
+// What belongs to the system: a command that changes it is not one for a sandbox.
+static bool is_system(struct str path)
+{
+    static const char *const folders[] = {"/usr", "/etc", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/sys", "/var/lib", "/opt"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (path_covers(str_from(folders[i]), path))
+            return true;
+    return false;
+}
+
+static const char temporary[] = "/tmp /var/tmp";
+
+static struct str temporary_root(struct str path)
+{
+    return path_covers(STR("/tmp"), path) ? STR("/tmp") : path_covers(STR("/var/tmp"), path) ? STR("/var/tmp") : STR("");
+}
+
+// ---- the policy that is being written -------------------------------------------------------------------------------------------------------------
+
+struct place {
+    struct str path;
+    unsigned verbs;
+    uint64_t count;
+    size_t entries; // different paths that it stands for
+    bool is_memory, gone;
+};
+
+struct note {
+    struct str operation;
+    const char *why;
+    uint64_t count;
+    struct note *next;
+};
+
+struct learner {
+    struct arena *arena;
+    const struct seen *seen;
+    struct str folder, name, given, given_policy;
+    const struct driver_options *options;
+    bool libraries[LIBRARY_COUNT];
+    struct place *places;
+    size_t place_count;
+    struct note *notes, **last_note;
+    struct str net, calls; // statements
+    size_t rules;
+    struct map noted; // operations
+};
+
+static void note(struct learner *l, struct str operation, const char *why, uint64_t count)
+{
+    if (map_put(&l->noted, str_copy(l->arena, operation), l))
+        return;
+    struct note *note = NEW(l->arena, struct note);
+    *note = (struct note){str_copy(l->arena, operation), why, count, NULL};
+    *l->last_note = note;
+    l->last_note = &note->next;
+}
+
+static void print_string(struct text *text, struct str value) // as the language writes one
+{
+    text_addf(text, "\"");
+    for (size_t i = 0; i < value.length; i++) {
+        unsigned char c = (unsigned char)value.text[i];
+        if (c == '"' || c == '\\')
+            text_addf(text, "\\%c", c);
+        else if (c == '\n' || c == '\t')
+            text_addf(text, c == '\n' ? "\\n" : "\\t");
+        else if (c < 0x20 || c == 0x7F)
+            text_addf(text, "\\x%02x", c);
+        else
+            text_add(text, &value.text[i], 1);
+    }
+    text_addf(text, "\"");
+}
+
+static void print_quantity(struct text *text, const char *name, uint64_t bytes)
+{
+    text_addf(text, "%s %llu%s; ", name, (unsigned long long)(bytes >> 20 < 1024 || bytes >> 20 & 1023 ? bytes >> 20 : bytes >> 30), bytes >> 20 < 1024 || bytes >> 20 & 1023 ? "MiB" : "GiB");
+}
+
+static uint64_t power_of_two(uint64_t least, uint64_t wanted)
+{
+    while (least < wanted && least < UINT64_MAX / 2)
+        least *= 2;
+    return least;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return str_compare(((const struct place *)a)->path, ((const struct place *)b)->path);
+}
+
+// True if the view has this folder, or the way to something beneath it.
+static bool is_shown(const struct learner *l, struct str path)
+{
+    for (size_t i = 0; i < l->place_count; i++)
+        if (!l->places[i].gone && (path_covers(l->places[i].path, path) || path_covers(path, l->places[i].path)))
+            return true;
+    return path_covers(STR("/usr"), path) || str_is(path, "/");
+}
+
+static struct str write_policy(struct learner *l, bool whole)
+{
+    struct text text = {.arena = l->arena};
+    const struct seen *seen = l->seen;
+    bool any = false, held[LIBRARY_COUNT] = {false};
+    for (int again = 0; again < 3; again++) // what one has in it needs no `use`
+        for (int i = 0; i < LIBRARY_COUNT; i++)
+            for (int k = 0; k < LIBRARY_COUNT; k++)
+                held[k] |= (l->libraries[i] || held[i]) && strcmp(libraries[i].holds, libraries[k].module) == 0;
+    text_addf(&text, "sbx 1;\n\n");
+    if (l->given.length)
+        text_addf(&text, "import \"./%.*s\" as given;\n", STR_ARGS(l->given));
+    for (int i = 0; i < LIBRARY_COUNT; i++)
+        if (l->libraries[i] && !held[i] && (any = true))
+            text_addf(&text, "import std.%s;\n", libraries[i].module);
+    if (!any && !l->given.length)
+        text_addf(&text, "import std.base;\n");
+    text_addf(&text, "\n");
+    if (whole) {
+        text_addf(&text, "# Learned from %llu run%s of:", (unsigned long long)seen->runs, seen->runs == 1 ? "" : "s");
+        for (size_t i = 0; i < seen->command_count; i++) {
+            struct text word = {.arena = l->arena};
+            print_string(&word, seen->command[i]);
+            text_addf(&text, " %.*s", (int)(word.length > 60 ? 60 : word.length), word.data);
+        }
+        text_addf(&text, "\n# Read it before you trust it: it allows what was done, whoever did it.\n");
+    }
+    text_addf(&text, "policy %.*s {\n", STR_ARGS(l->name));
+    if (l->given.length)
+        text_addf(&text, "    use given.%.*s;\n", STR_ARGS(l->given_policy));
+    for (int i = 0; i < LIBRARY_COUNT; i++)
+        if (l->libraries[i] && !held[i])
+            text_addf(&text, "    use std.%s;\n", libraries[i].module);
+    if (!any && !l->given.length)
+        text_addf(&text, "    use std.base;\n");
+    if (whole && seen->command_count) {
+        text_addf(&text, "    command ");
+        for (size_t i = 0; i < seen->command_count; i++) {
+            text_addf(&text, i ? ", " : "");
+            print_string(&text, seen->command[i]);
+        }
+        text_addf(&text, ";\n\n");
+    }
+    l->rules = 0;
+    bool fs = false;
+    for (size_t i = 0; i < l->place_count; i++) {
+        const struct place *place = &l->places[i];
+        if (place->gone)
+            continue;
+        text_addf(&text, fs ? "" : "    fs {\n");
+        fs = true;
+        l->rules++;
+        if (whole && place->verbs & VERB_WRITE && place->verbs & VERB_EXEC)
+            text_addf(&text, "        # allow SBX0715: the command runs what it has made there\n");
+        text_addf(&text, "        allow read%s%s ", place->verbs & VERB_WRITE ? ", write" : "", place->verbs & VERB_EXEC ? ", exec" : "");
+        print_string(&text, place->path);
+        if (place->is_memory)
+            text_addf(&text, " from tmpfs size 256MiB");
+        for (size_t k = 0; k < l->place_count && !place->is_memory; k++) // else it would be memory too
+            if (l->places[k].is_memory && !l->places[k].gone && path_covers(l->places[k].path, place->path)) {
+                text_addf(&text, " from ");
+                print_string(&text, place->path);
+                break;
+            }
+        if (place->entries > 1)
+            text_addf(&text, " because \"seen %llu times, in %zu places\";\n", (unsigned long long)place->count, place->entries);
+        else
+            text_addf(&text, " because \"seen %llu time%s\";\n", (unsigned long long)place->count, place->count == 1 ? "" : "s");
+    }
+    for (const struct note *n = l->notes; n; n = n->next) // a secret beneath a folder that is shown
+        if (strcmp(n->why, "it looks like a secret") == 0) {
+            struct str quoted = {n->operation.text + 5, n->operation.length - 5}, path = {quoted.text + 1, quoted.length - 2};
+            bool shown = false;
+            for (size_t i = 0; i < l->place_count; i++)
+                shown |= !l->places[i].gone && !l->places[i].is_memory && path_covers(l->places[i].path, path);
+            if (!shown)
+                continue;
+            text_addf(&text, "        deny read %.*s because \"it looks like a secret\";\n", STR_ARGS(quoted));
+            l->rules++;
+        }
+    if (fs)
+        text_addf(&text, "    }\n");
+    if (l->net.length)
+        text_addf(&text, "    net {\n%.*s    }\n", STR_ARGS(l->net));
+    if (l->calls.length)
+        text_addf(&text, "    syscalls {\n%.*s    }\n", STR_ARGS(l->calls));
+    if (whole) {
+        uint64_t minutes = seen->wall / 6000 + 1; // ten times as long
+        text_addf(&text, "    limits { ");
+        print_quantity(&text, "memory", power_of_two(64ull << 20, 2 * seen->memory + (seen->processes << 22)));
+        text_addf(&text, "pids %llu; lifetime %llumin; }\n", (unsigned long long)power_of_two(16, 2 * seen->processes), (unsigned long long)minutes);
+        text_addf(&text, "    require cgroup else degrade because \"an ordinary user may often not limit memory; pids and time are kept all the same\";\n");
+    }
+    if (is_shown(l, seen->cwd) && !str_is(seen->cwd, "/")) {
+        text_addf(&text, "    process { cwd ");
+        print_string(&text, seen->cwd);
+        text_addf(&text, "; }\n");
+    }
+    if (whole && l->notes) {
+        text_addf(&text, "\n    # Seen, and not allowed:\n");
+        for (const struct note *n = l->notes; n; n = n->next)
+            text_addf(&text, "    #   %.*s, %llu time%s: %s\n", STR_ARGS(n->operation), (unsigned long long)n->count, n->count == 1 ? "" : "s", n->why);
+    }
+    text_addf(&text, "}\n");
+    return text_str(&text);
+}
+
+// What the text means. NULL: it has errors, the first of which is *problem.
+static struct policy *compile(struct learner *l, struct str text, const char **problem)
+{
+    struct compilation *compilation = compilation_new(l->arena);
+    struct driver_options options = *l->options;
+    options.policy = NULL;
+    *problem = driver_roots(compilation, &options);
+    struct module *module = *problem ? NULL : module_parse_in(compilation, str_format(l->arena, "%.*s.sbx", STR_ARGS(l->name)), l->folder, text);
+    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
+    struct expr **values = decl ? driver_values(compilation, decl, &options, problem) : NULL;
+    struct policy *policy = values ? policy_build(compilation, decl, values) : NULL;
+    if (!policy || compilation->diagnostics.errors) {
+        if (!*problem)
+            *problem = compilation->diagnostics.first ? compilation->diagnostics.first->message.text : "it makes no policy";
+        return NULL;
+    }
+    return policy;
+}
+
+// ---- files ------------------------------------------------------------------------------------------------------------------------------------------
+
+static bool allows(struct policy *policy, struct str path, unsigned verbs)
+{
+    for (unsigned verb = 1; verb <= VERB_EXEC; verb <<= 1)
+        if (verbs & verb && !policy_verdict(policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = verb, .path = path}).allowed)
+            return false;
+    return true;
+}
+
+static struct place *add_place(struct learner *l, struct str path, unsigned verbs, uint64_t count, size_t entries)
+{
+    for (size_t i = 0; i < l->place_count; i++)
+        if (str_equal(l->places[i].path, path)) {
+            l->places[i].verbs |= verbs;
+            l->places[i].count += count;
+            l->places[i].entries += entries;
+            l->places[i].gone = false;
+            return &l->places[i];
+        }
+    if ((l->place_count & (l->place_count - 1)) == 0)
+        l->places = arena_grow(l->arena, l->places, l->place_count * sizeof *l->places, (l->place_count ? 2 * l->place_count : 4) * sizeof *l->places);
+    l->places[l->place_count] = (struct place){path, verbs, count, entries, false, false};
+    return &l->places[l->place_count++];
+}
+
+static struct str file_operation(struct learner *l, const char *verb, struct str path)
+{
+    struct text text = {.arena = l->arena};
+    text_addf(&text, "%s ", verb);
+    print_string(&text, path);
+    return text_str(&text);
+}
+
+// The folder in which the command makes or removes something: one that was there before.
+static struct str made_in(const struct learner *l, struct str path)
+{
+    struct str folder = parent_of(path);
+    for (const struct seen_path *above; folder.length > 1 && (above = map_get(&l->seen->path_index, folder)) && above->made;)
+        folder = parent_of(folder);
+    return folder;
+}
+
+static void place_path(struct learner *l, struct policy *usual, const struct seen_path *seen)
+{
+    struct str path = seen->path, root = temporary_root(path);
+    unsigned verbs = seen->verbs;
+    if (is_among(temporary, path)) {
+        if (verbs)
+            add_place(l, path, VERB_READ | VERB_WRITE, seen->count, 1)->is_memory = true;
+        return;
+    }
+    if (allows(usual, path, verbs ? verbs : VERB_READ) || (!verbs && seen->folder && !path_covers(l->seen->cwd, path)))
+        return;
+    if (path_covers(STR("/proc"), path) || path_covers(STR("/dev"), path)) {
+        if (verbs)
+            note(l, file_operation(l, verbs & VERB_WRITE ? "write" : "read", path), "the sandbox has a /proc and a /dev of its own", seen->count);
+        return;
+    }
+    if (looks_secret(path)) {
+        if (verbs)
+            note(l, file_operation(l, "read", path), "it looks like a secret", seen->count);
+        return;
+    }
+    if (root.length && seen->made && !path_covers(l->seen->cwd, path)) {
+        struct place *place = add_place(l, root, VERB_READ | VERB_WRITE | (verbs & VERB_EXEC), seen->count, 1);
+        place->is_memory = true;
+        return;
+    }
+    bool makes = seen->made || verbs & (VERB_CREATE | VERB_DELETE);
+    if (verbs & VERB_WRITE || seen->made) {
+        struct str target = makes ? made_in(l, path) : path;
+        if (is_system(path)) {
+            note(l, file_operation(l, "write", path), "it would change the system", seen->count);
+            return;
+        }
+        if (makes && is_common(l->seen, target)) {
+            note(l, file_operation(l, "write", path), "its folder holds much else: make one for it, and allow that", seen->count);
+            return;
+        }
+        if (makes && temporary_root(target).length && is_among(temporary, target))
+            return;
+        add_place(l, target, VERB_READ | VERB_WRITE | (verbs & VERB_EXEC), seen->count, 1);
+        return;
+    }
+    if (verbs & VERB_EXEC && !seen->folder) {
+        add_place(l, path, VERB_READ | VERB_EXEC, seen->count, 1);
+        return;
+    }
+    if (seen->folder && is_common(l->seen, path)) { // the way to others, at most
+        if (verbs)
+            note(l, file_operation(l, "read", path), "it holds much else", seen->count);
+        return;
+    }
+    if (path_covers(l->seen->cwd, path) && !is_common(l->seen, l->seen->cwd))
+        path = l->seen->cwd;
+    add_place(l, path, VERB_READ, seen->count, 1);
+}
+
+// Several places of one kind beside each other become their folder; what another one allows already goes.
+static void fold(struct learner *l, size_t least)
+{
+    for (bool changed = true; changed;) {
+        changed = false;
+        qsort(l->places, l->place_count, sizeof *l->places, by_path);
+        for (size_t i = 0; i < l->place_count; i++) {
+            struct place *place = &l->places[i];
+            for (size_t k = 0; k < l->place_count && !place->gone; k++) {
+                struct place *above = &l->places[k];
+                if (k != i && !above->gone && path_covers(above->path, place->path) && !(place->verbs & ~above->verbs) && place->is_memory == above->is_memory) {
+                    above->count += place->count;
+                    above->entries += place->entries;
+                    place->gone = true;
+                }
+            }
+        }
+        for (size_t i = 0; i < l->place_count && !changed; i++) {
+            struct str folder = parent_of(l->places[i].path);
+            size_t beside = 0, entries = 0;
+            uint64_t count = 0;
+            if (l->places[i].gone || l->places[i].is_memory || is_common(l->seen, folder))
+                continue;
+            for (size_t k = 0; k < l->place_count; k++)
+                if (!l->places[k].gone && l->places[k].verbs == l->places[i].verbs && path_covers(folder, l->places[k].path) && !l->places[k].is_memory) {
+                    beside++;
+                    count += l->places[k].count;
+                    entries += l->places[k].entries;
+                }
+            if (beside < least)
+                continue;
+            unsigned verbs = l->places[i].verbs;
+            for (size_t k = 0; k < l->place_count; k++)
+                if (l->places[k].verbs == verbs && path_covers(folder, l->places[k].path) && !l->places[k].is_memory)
+                    l->places[k].gone = true;
+            add_place(l, folder, verbs, count, entries);
+            changed = true;
+        }
+    }
+}
+
+// ---- the network --------------------------------------------------------------------------------------------------------------------------------------
+
+static void learn_net(struct learner *l)
+{
+    struct text text = {.arena = l->arena};
+    uint64_t loopback[3] = {0}; // tcp, udp
+    for (size_t i = 0; i < l->seen->net_count; i++) {
+        const struct seen_net *net = l->seen->nets[i];
+        const struct net_point *point = &net->point;
+        bool own = point->place == NET_ADDRESS && (point->address == 1 || (uint32_t)(point->address >> 24) == (0xFFFF00u | 127));
+        if (point->verb == VERB_BIND || own) { // a server of the command's own, and who asks it
+            if (point->protocol == PROTOCOL_TCP || point->protocol == PROTOCOL_UDP)
+                loopback[point->protocol == PROTOCOL_UDP] += net->count;
+            continue;
+        }
+        if (point->protocol == PROTOCOL_UDP && point->place != NET_UNIX) { // a C library asks its kernel for a way to where it then connects
+            bool same = false;
+            for (size_t k = 0; k < l->seen->net_count; k++) {
+                const struct net_point *other = &l->seen->nets[k]->point;
+                same |= other->protocol == PROTOCOL_TCP && other->verb == VERB_CONNECT && other->place == point->place && other->address == point->address;
+                same |= other->protocol == PROTOCOL_TCP && other->place == NET_NAME && point->place == NET_NAME && str_equal(other->name, point->name);
+            }
+            if (same)
+                continue;
+        }
+        text_addf(&text, "        allow ");
+        net_point_print(&text, point);
+        text_addf(&text, " because \"seen %llu time%s\";\n", (unsigned long long)net->count, net->count == 1 ? "" : "s");
+        l->rules++;
+    }
+    for (int k = 0; k < 2; k++)
+        if (loopback[k])
+            text_addf(&text, "        allow bind, listen, connect %s loopback because \"seen %llu time%s; servers of its own\";\n", k ? "udp" : "tcp", (unsigned long long)loopback[k],
+                      loopback[k] == 1 ? "" : "s");
+    l->net = text_str(&text);
+}
+
+// ---- calls --------------------------------------------------------------------------------------------------------------------------------------------
+
+static bool is_dangerous(struct policy *policy, int call)
+{
+    const struct group_decl *group = group_find(policy->compilation, policy->compilation->prelude, STR("dangerous"));
+    for (size_t i = 0; group && i < group->call_count; i++)
+        if (group->calls[i] == call)
+            return true;
+    return false;
+}
+
+// One rule for each call, with the values of the argument that decides; one for all those of which none does.
+static void learn_calls(struct learner *l, struct policy *policy)
+{
+    struct text text = {.arena = l->arena};
+    size_t plain_count = 0;
+    uint64_t plain_times = 0;
+    bool *plain = NEW_ARRAY(l->arena, bool, syscall_count());
+    const struct plan *plan = policy_check(policy, false) ? policy_lower(policy, 1u << ARCH_HERE) : NULL;
+    if (!plan)
+        return;
+    bool *done = NEW_ARRAY(l->arena, bool, l->seen->call_count + 1);
+    for (size_t i = 0; i < l->seen->call_count; i++) {
+        const struct seen_call *seen = l->seen->calls[i];
+        struct operation_point point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = seen->number};
+        int call = syscall_by_number(ARCH_HERE, seen->number);
+        memcpy(point.arguments, seen->arguments, sizeof point.arguments);
+        if (done[i] || call < 0 || policy_verdict(policy, &point).allowed)
+            continue;
+        struct verdict verdict = policy_verdict(policy, &point);
+        const struct syscall_row *row = syscall_row((size_t)call);
+        uint32_t words[SECCOMP_WORDS] = {[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = seen->number};
+        for (unsigned k = 0; k < SYSCALL_ARGUMENTS; k++) {
+            words[WORD_HIGH(k)] = (uint32_t)(point.arguments[k] >> 32);
+            words[WORD_LOW(k)] = (uint32_t)point.arguments[k];
+        }
+        unsigned asked = cbpf_arguments_asked(&plan->filters[ARCH_HERE], words);
+        struct text operation = {.arena = l->arena};
+        call_print(&operation, &point, asked);
+        if (verdict.error == errno_find(STR("ENOSYS")) && !verdict.rule)
+            continue; // a C library has another call for it
+        if (verdict.rule || is_dangerous(policy, call)) {
+            note(l, text_str(&operation), verdict.rule ? "a rule denies it" : "it gives power over the machine or other processes; most programs can do without", seen->count);
+            continue;
+        }
+        if (!asked) {
+            for (size_t k = i; k < l->seen->call_count; k++)
+                if (l->seen->calls[k]->number == seen->number) {
+                    done[k] = true;
+                    plain_times += l->seen->calls[k]->count;
+                }
+            plain[call] = true;
+            plain_count++;
+            continue;
+        }
+        l->rules++;
+        if (asked & (asked - 1)) { // several together
+            struct str rule = text_str(&operation);
+            text_addf(&text, "        allow %.*s because \"seen %llu time%s\";\n", (int)(rule.length - strlen("syscall ")), rule.text + strlen("syscall "), (unsigned long long)seen->count,
+                      seen->count == 1 ? "" : "s");
+            continue;
+        }
+        unsigned argument = (unsigned)__builtin_ctz(asked);
+        uint64_t times = 0;
+        struct map values = {.arena = l->arena};
+        struct text list = {.arena = l->arena};
+        size_t written = 0;
+        for (size_t k = i; k < l->seen->call_count; k++) {
+            const struct seen_call *other = l->seen->calls[k];
+            struct operation_point same = point;
+            memcpy(same.arguments, other->arguments, sizeof same.arguments);
+            if (other->number != seen->number || policy_verdict(policy, &same).allowed)
+                continue;
+            done[k] = true;
+            times += other->count;
+            struct text value = {.arena = l->arena};
+            argument_value_print(&value, row, argument, other->arguments[argument], ARCH_HERE);
+            if (map_put(&values, text_str(&value), l))
+                continue;
+            text_addf(&list, "%s%.*s", written++ ? ", " : "", STR_ARGS(text_str(&value)));
+        }
+        text_addf(&text, written > 1 ? "        allow %s where %s in { %.*s }" : "        allow %s where %s == %.*s", row->name, row->arguments[argument].name, STR_ARGS(text_str(&list)));
+        text_addf(&text, " because \"seen %llu time%s\";\n", (unsigned long long)times, times == 1 ? "" : "s");
+    }
+    if (plain_count) {
+        text_addf(&text, "        allow ");
+        calls_print(&text, policy->compilation, plain, 1u << ARCH_HERE, NULL, NULL);
+        text_addf(&text, " because \"seen %llu time%s\";\n", (unsigned long long)plain_times, plain_times == 1 ? "" : "s");
+        l->rules++;
+    }
+    l->calls = text_str(&text);
+}
+
+// ---- all of it ----------------------------------------------------------------------------------------------------------------------------------------
+
+bool learn(struct arena *arena, const struct seen *seen, struct str folder, struct str name, struct str given, struct str given_policy, const struct driver_options *options, struct learned *learned,
+           const char **problem)
+{
+    struct learner learner = {.arena = arena, .seen = seen, .folder = folder, .name = name, .given = given, .given_policy = given_policy, .options = options, .noted = {.arena = arena}}, *l = &learner;
+    l->last_note = &l->notes;
+    for (size_t i = 0; i < seen->path_count; i++) {
+        const struct seen_path *path = seen->paths[i];
+        bool distribution = path_covers(STR("/usr"), path->path) || path_covers(STR("/bin"), path->path);
+        for (int k = 0; k < LIBRARY_COUNT && distribution && path->verbs & VERB_EXEC; k++)
+            l->libraries[k] |= is_among(libraries[k].programs, last_name(path->path));
+    }
+    struct policy *policy = compile(l, write_policy(l, false), problem);
+    if (!policy)
+        return false;
+    for (size_t i = 0; i < seen->path_count; i++)
+        place_path(l, policy, seen->paths[i]);
+    fold(l, 3);
+    size_t left = 0;
+    for (size_t i = 0; i < l->place_count; i++)
+        left += !l->places[i].gone;
+    if (left > 20)
+        fold(l, 2);
+    learn_net(l);
+    if (!(policy = compile(l, write_policy(l, false), problem)))
+        return false;
+    learn_calls(l, policy);
+    // Each operation of the record is asked of the finished policy.
+    for (int again = 0; again < 2; again++) {
+        if (!(policy = compile(l, write_policy(l, false), problem)))
+            return false;
+        *learned = (struct learned){.rules = l->rules};
+        for (size_t i = 0; i < seen->path_count; i++) {
+            const struct seen_path *path = seen->paths[i];
+            if (!path->verbs)
+                continue;
+            learned->operations++;
+            if (allows(policy, path->path, path->verbs)) {
+                learned->allowed++;
+                continue;
+            }
+            bool told = map_get(&l->noted, file_operation(l, "read", path->path)) || map_get(&l->noted, file_operation(l, "write", path->path));
+            if (!told && again)
+                note(l, file_operation(l, path->verbs & VERB_WRITE ? "write" : path->verbs & VERB_EXEC ? "exec" : "read", path->path), "no rule for it could be found", path->count);
+            else if (!told && !path->made && !is_common(seen, path->path))
+                add_place(l, path->path, (path->verbs & VERB_WRITE ? VERB_WRITE : 0) | VERB_READ | (path->verbs & VERB_EXEC), path->count, 1);
+            learned->noted++;
+        }
+        for (size_t i = 0; i < seen->call_count; i++) {
+            struct operation_point point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = seen->calls[i]->number};
+            memcpy(point.arguments, seen->calls[i]->arguments, sizeof point.arguments);
+            learned->operations++;
+            policy_verdict(policy, &point).allowed ? learned->allowed++ : learned->noted++;
+        }
+        for (size_t i = 0; i < seen->net_count; i++) {
+            learned->operations++;
+            policy_verdict(policy, &(struct operation_point){.domain = DOMAIN_NET, .net = seen->nets[i]->point}).allowed ? learned->allowed++ : learned->noted++;
+        }
+        qsort(l->places, l->place_count, sizeof *l->places, by_path);
+    }
+    struct compilation *compilation = compilation_new(arena);
+    struct str text = write_policy(l, true);
+    struct module *module = module_parse(compilation, STR("learned.sbx"), text);
+    const struct str *formatted = module && !compilation->diagnostics.errors ? format_source(arena, module->source) : NULL;
+    learned->text = formatted ? *formatted : text;
+    return true;
+}
