@@ -73,6 +73,8 @@ static void add_limit(struct builder *b, const struct setting *setting)
         number = UINT64_MAX;
     if (number == 0 && limit != LIMIT_swap && limit != LIMIT_output && limit != LIMIT_file_size)
         diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0608, setting->span), setting->span, "leave it away for no limit");
+    if (limit == LIMIT_cpu_weight && number > 10000)
+        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0611, setting->span), setting->span, "100 is what others have");
     struct setting_value *old = &b->policy->limits[limit];
     if (!old->set || number < old->number)
         *old = (struct setting_value){.span = setting->span, .set = true, .number = number, .distance = b->instance->distance};

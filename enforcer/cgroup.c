@@ -17,7 +17,7 @@
 
 enum { PERIOD = 100000 }; // microseconds, of the cpu controller; its default in both versions
 
-static const char *const controller_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids"};
+static const char *const controller_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "io"}, *const v1_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "blkio"};
 
 // limit, controller, file in v2, file in v1
 static const struct control {
@@ -28,6 +28,8 @@ static const struct control {
     {LIMIT_memory, CONTROLLER_MEMORY, "memory.max", "memory.limit_in_bytes"},
     {LIMIT_swap, CONTROLLER_MEMORY, "memory.swap.max", "memory.memsw.limit_in_bytes"}, // v1 counts memory and swap together
     {LIMIT_cpu, CONTROLLER_CPU, "cpu.max", "cpu.cfs_quota_us"},
+    {LIMIT_cpu_weight, CONTROLLER_CPU, "cpu.weight", "cpu.shares"},
+    {LIMIT_io, CONTROLLER_IO, "io.max", "blkio.throttle.read_bps_device"},
     {LIMIT_pids, CONTROLLER_PIDS, "pids.max", "pids.max"},
 };
 
@@ -148,7 +150,7 @@ static bool enable(const char *folder, const char *controller)
 static bool parent_folder(int controller, char *folder, size_t size, bool *v2)
 {
     const char *name = controller_names[controller];
-    if (!own_folder(name, folder, size, v2))
+    if (!own_folder(v1_names[controller], folder, size, v2))
         return false;
     if (!*v2)
         return access(folder, W_OK) == 0;
@@ -182,9 +184,11 @@ bool cgroup_can(enum limit limit)
     bool v2;
     if (!control || !parent_folder(control->controller, folder, sizeof folder, &v2))
         return false;
-    if (v2 || limit != LIMIT_swap)
+    if (v2 || (limit != LIMIT_swap && limit != LIMIT_io))
         return true;
     snprintf(path, sizeof path, "%s/%s", folder, control->v1);
+    if (limit == LIMIT_io)
+        return access(path, F_OK) == 0; // the root group has none, and a kernel may be built without
     return access(path, F_OK) == 0 || !host_has_swap(); // swap accounting is a boot option there; without swap there is nothing to limit
 }
 
@@ -226,13 +230,47 @@ static int make_group(struct cgroup_group *group, const char *folder, struct fai
     return fail(failure, NO_RULE, EEXIST, "cannot make a control group in %s", folder);
 }
 
+// Disks as a whole; what a kernel throttles is what comes to one.
+static int limit_disks(const struct cgroup_group *group, const struct plan_limit *limit, struct failure *failure)
+{
+    DIR *list = opendir("/sys/block");
+    int error = list ? 0 : -errno;
+    for (struct dirent *entry; list && !error && (entry = readdir(list));) {
+        char path[300], number[32] = "", size[32] = "", text[160];
+        snprintf(path, sizeof path, "/sys/block/%.200s/size", entry->d_name);
+        if (entry->d_name[0] == '.' || read_at(AT_FDCWD, path, size, sizeof size) <= 0 || strtoull(size, NULL, 10) == 0)
+            continue; // a loop device that nothing stands behind
+        snprintf(path, sizeof path, "/sys/block/%.200s/dev", entry->d_name);
+        if (read_at(AT_FDCWD, path, number, sizeof number) <= 0)
+            continue;
+        number[strcspn(number, "\n")] = '\0';
+        if (group->v2) {
+            snprintf(text, sizeof text, "%s rbps=%" PRIu64 " wbps=%" PRIu64, number, limit->value, limit->value);
+            error = write_at(group->folder, "io.max", text);
+        } else {
+            snprintf(text, sizeof text, "%s %" PRIu64, number, limit->value);
+            error = write_at(group->folder, "blkio.throttle.read_bps_device", text);
+            error = error ? error : write_at(group->folder, "blkio.throttle.write_bps_device", text);
+        }
+        if (error == -ENODEV) // it is gone, or none that is throttled
+            error = 0;
+    }
+    if (list)
+        closedir(list);
+    return error ? fail(failure, limit->rule, -error, "cannot limit io in %s", group->path) : 0;
+}
+
 static int set_limit(struct cgroup *cgroup, const struct plan *plan, const struct control *control, struct failure *failure)
 {
     const struct cgroup_group *group = &cgroup->groups[cgroup->first[control->controller]];
     const struct plan_limit *limit = &plan->limits[control->limit];
     char text[64];
     uint64_t value = limit->value;
-    if (control->limit == LIMIT_cpu)
+    if (control->limit == LIMIT_io)
+        return limit_disks(group, limit, failure);
+    if (control->limit == LIMIT_cpu_weight && !group->v2) // where 1024 is usual, and 2 the least
+        snprintf(text, sizeof text, "%" PRIu64, value * 1024 / 100 < 2 ? 2 : value * 1024 / 100);
+    else if (control->limit == LIMIT_cpu)
         snprintf(text, sizeof text, group->v2 ? "%" PRIu64 " %d" : "%" PRIu64, value > UINT64_MAX / PERIOD ? UINT64_MAX / 1000 : value * PERIOD / 1000, PERIOD);
     else if (control->limit == LIMIT_pids)
         snprintf(text, sizeof text, "%" PRIu64, value < UINT32_MAX ? value + 1 : UINT32_MAX); // and the sandbox's init
@@ -330,6 +368,20 @@ void cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
         }
         if (read_at(group->folder, group->v2 ? "memory.events" : "memory.oom_control", text, sizeof text) > 0)
             usage->oom_kills = value_in(text, "oom_kill");
+    }
+    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].v2 &&
+        read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder, "memory.swap.peak", text, sizeof text) > 0) { // Linux 6.5
+        usage->swap_known = true;
+        usage->swap_bytes = strtoull(text, NULL, 10);
+    }
+    if (cgroup->first[CONTROLLER_CPU] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_CPU]].folder, "cpu.stat", text, sizeof text) > 0) {
+        usage->cpu_known = true;
+        usage->throttled = value_in(text, "nr_throttled");
+        usage->cpu_us = value_in(text, "usage_usec"); // v1 counts that elsewhere
+    }
+    if (cgroup->first[CONTROLLER_PIDS] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_PIDS]].folder, "pids.peak", text, sizeof text) > 0) { // Linux 6.1
+        usage->pids_peak_known = true;
+        usage->pids_peak = strtoull(text, NULL, 10) ? strtoull(text, NULL, 10) - 1 : 0; // without the sandbox's init
     }
     if (cgroup->first[CONTROLLER_PIDS] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_PIDS]].folder, "pids.events", text, sizeof text) > 0) {
         usage->pids_known = true;

@@ -9,7 +9,7 @@
 
 #include "enforcer/failure.h"
 
-enum { CONTROLLER_MEMORY, CONTROLLER_CPU, CONTROLLER_PIDS, CONTROLLER_COUNT };
+enum { CONTROLLER_MEMORY, CONTROLLER_CPU, CONTROLLER_PIDS, CONTROLLER_IO, CONTROLLER_COUNT };
 
 struct cgroup_group {
     int folder; // -1 when not made
@@ -25,13 +25,13 @@ struct cgroup {
 };
 
 struct cgroup_usage {
-    bool memory_known, pids_known;
-    uint64_t peak_bytes, oom_kills, pids_refused;
+    bool memory_known, swap_known, pids_known, pids_peak_known, cpu_known;
+    uint64_t peak_bytes, oom_kills, swap_bytes, pids_refused, pids_peak, cpu_us, throttled; // throttled: how often it had to wait for its next share of `cpu`
 };
 
 #define CGROUP_NONE                                                                                                                                            \
     {                                                                                                                                                          \
-        .groups = {{.folder = -1}, {.folder = -1}, {.folder = -1}}, .first = {-1, -1, -1}, .events = -1                                                        \
+        .groups = {{.folder = -1}, {.folder = -1}, {.folder = -1}, {.folder = -1}}, .first = {-1, -1, -1, -1}, .events = -1                                                        \
     }
 
 int cgroup_version(void); // that the caller may make memory groups in: 2, 1, or 0 for none

@@ -17,6 +17,8 @@ static const struct keeping {
     {LIMIT_memory, KEEPER_CGROUP, -1, 1, "control group"},
     {LIMIT_swap, KEEPER_CGROUP, -1, 1, "control group"},
     {LIMIT_cpu, KEEPER_CGROUP, -1, 1, "control group"},
+    {LIMIT_cpu_weight, KEEPER_CGROUP, -1, 1, "control group"},
+    {LIMIT_io, KEEPER_CGROUP, -1, 1, "control group"},
     // Counted per user and user namespace since Linux 5.14, and the sandbox is alone in its own: it holds for all of it together.
     {LIMIT_pids, KEEPER_CGROUP, RLIMIT_NPROC, 1, "control group"},
     {LIMIT_lifetime, KEEPER_TIMER, -1, 1, "supervisor's timer"},

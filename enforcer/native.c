@@ -220,6 +220,25 @@ static uint64_t microseconds(struct timeval time)
     return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
 }
 
+// What is known of each limit: how close the run came to it, and whether it was stopped there. Once it is known how it ended.
+static void note_uses(const struct native *native, const struct run *run, struct outcome *outcome)
+{
+    struct limit_use *uses = outcome->uses;
+    struct cgroup_usage group;
+    cgroup_read(&native->cgroup, &group);
+    int signal = outcome->ended == ENDED_SIGNALED ? outcome->value : 0;
+    const struct plan_limit *cpu_time = &run->plan->limits[LIMIT_cpu_time];
+    bool out_of_time = signal == SIGXCPU || (signal == SIGKILL && cpu_time->set && outcome->cpu / 1000 + 100 >= cpu_time->value);
+    uses[LIMIT_memory] = (struct limit_use){group.memory_known, group.memory_known, outcome->peak, group.oom_kills};
+    uses[LIMIT_swap] = (struct limit_use){.peak_known = group.swap_known, .peak = group.swap_bytes};
+    uses[LIMIT_cpu] = (struct limit_use){outcome->wall != 0, group.cpu_known, outcome->wall ? outcome->cpu * 1000 / outcome->wall : 0, group.throttled};
+    uses[LIMIT_pids] = (struct limit_use){group.pids_peak_known, group.pids_known, group.pids_peak, group.pids_refused};
+    uses[LIMIT_lifetime] = (struct limit_use){true, true, outcome->wall / 1000, outcome->ended == ENDED_LIFETIME};
+    uses[LIMIT_cpu_time] = (struct limit_use){true, true, outcome->cpu / 1000, out_of_time};
+    uses[LIMIT_file_size] = (struct limit_use){.reached_known = true, .reached = signal == SIGXFSZ};
+    uses[LIMIT_output] = (struct limit_use){.reached_known = true, .reached = outcome->ended == ENDED_OUTPUT};
+}
+
 static void measure(struct native *native, const struct run *run, const struct rusage *usage, struct outcome *outcome)
 {
     uint64_t end = clock_now(), ready = native->sandbox.board.ready ? native->sandbox.board.ready : end;
@@ -228,6 +247,8 @@ static void measure(struct native *native, const struct run *run, const struct r
     outcome->setup = (ready - run->started) / 1000;
     outcome->wall = (end - ready) / 1000;
     outcome->cpu = microseconds(usage->ru_utime) + microseconds(usage->ru_stime);
+    if (group.cpu_us > outcome->cpu) // also of those that nobody could wait for
+        outcome->cpu = group.cpu_us;
     outcome->peak_of_all = group.memory_known;
     outcome->peak = group.memory_known ? group.peak_bytes : (uint64_t)usage->ru_maxrss * 1024;
     outcome->oom_kills = group.oom_kills;
@@ -300,6 +321,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     measure(native, run, &usage, outcome);
     if (reason != ENDED_NOT_SET_UP)
         judge(native, reason, outcome, failure);
+    note_uses(native, run, outcome);
     cgroup_remove(&native->cgroup);
 }
 

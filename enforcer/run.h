@@ -39,6 +39,10 @@ struct outcome {
     bool peak_of_all;          // of the whole sandbox, not of its largest process
     bool pids_known;
     uint64_t oom_kills, pids_refused;
+    struct limit_use { // of each limit that the policy states
+        bool peak_known, reached_known;
+        uint64_t peak, reached; // in its unit; how often it stopped something
+    } uses[LIMIT_COUNT];
     int outside_user;      // who its processes were on the host
     const char *guard;     // where there is a broker: why no guard stands behind it; NULL: one did
     int untold;            // the errno, where denied calls could not be told

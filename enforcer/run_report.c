@@ -59,6 +59,26 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
     json_close(w, '}');
     json_member_number(w, "outside_user", (uint64_t)outcome->outside_user);
     write_usage(w, outcome);
+    json_key(w, "limits");
+    json_open(w, '[');
+    for (int i = 0; i < LIMIT_COUNT; i++) {
+        const struct limit_use *use = &outcome->uses[i];
+        const char *keeper = limit_keeper(&run->claims->bounds, (enum limit)i);
+        if (!plan->limits[i].set)
+            continue;
+        json_open(w, '{');
+        json_member(w, "limit", str_from(limit_names[i]));
+        json_member_number(w, "value", plan->limits[i].value);
+        json_key(w, "kept_by");
+        keeper ? json_string(w, str_from(keeper)) : json_null(w);
+        json_key(w, "peak");
+        use->peak_known ? json_number(w, use->peak) : json_null(w);
+        json_key(w, "reached");
+        use->reached_known ? json_number(w, use->reached) : json_null(w);
+        write_rule(w, plan, plan->limits[i].rule);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
     if (run->claims->network.brokered) {
         json_key(w, "guard");
         outcome->guard ? json_string(w, str_format(plan->arena, "none: %s", outcome->guard)) : json_string(w, STR("eBPF"));

@@ -7,6 +7,7 @@ use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
 use JSON::PP;
+use POSIX ();
 use Test::More;
 
 sub report { my ($dir) = @_; decode_json(slurp("$dir/w/r.json")) }
@@ -21,6 +22,7 @@ for my $user (users()) {
         $run->{report} = report($dir) if -s "$dir/w/r.json";
         return $run;
     };
+    my $use = sub { my ($run, $limit) = @_; (grep { $_->{limit} eq $limit } @{ $run->{report}{limits} })[0] };
     my $run = $try->('lifetime 300ms;', ['sh', '-c', 'trap "" TERM INT HUP; sleep 100']);
     is $run->{status}, 124, "$name: lifetime";
     cmp_ok $run->{seconds}, '<', patience(3), "$name: is kept";
@@ -30,6 +32,8 @@ for my $user (users()) {
     $run = $try->('cpu_time 1s;', ['sh', '-c', 'while :; do :; done']);
     is $run->{status}, 128 + 9, "$name: cpu_time" or diag $run->{err};
     cmp_ok $run->{report}{cpu_us}, '>', 900_000, "$name: counted";
+    is $use->($run, 'cpu_time')->{reached}, 1, "$name: reached";
+    cmp_ok $use->($run, 'cpu_time')->{peak}, '>=', 900, "$name: with its peak";
     is $try->('open_files 20;', "fs = [open('/dev/null') for i in range(30)]")->{err} =~ /Too many open files/, 1, "$name: open_files";
     $run = $try->('file_size 1MiB;', "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nopen('/tmp/f', 'wb').write(b'x' * 2000000)");
     like $run->{err}, qr/File too large/, "$name: file_size";
@@ -37,6 +41,8 @@ for my $user (users()) {
     $run = $try->('output 1KiB;', ['sh', '-c', 'yes']);
     is length $run->{out}, 1024, "$name: output";
     is "$run->{status} $run->{report}{ended}{how}", '137 output limit', "$name: ends it";
+    is $use->($run, 'output')->{reached}, 1, "$name: said of the limit";
+    is $use->($run, 'output')->{value}, 1024, "$name: with its value";
     $run = $try->('output 1MiB;', ['sh', '-c', 'echo out; echo err >&2; exit 3']);
     is "$run->{status} $run->{out} $run->{err}", "3 out\n err\n", "$name: output within the limit";
     $run = $try->('output 1MiB;', ['sh', '-c', 'yes | head -c 500000']);
@@ -83,6 +89,34 @@ for my $user (users()) {
         like $run->{err}, qr/killed for its memory, at a peak of 6\d MiB \(p\.sbx:6:/, "$name: says so, with the rule";
         $run = $try->('cpu 0.25; lifetime 20s;', "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass");
         cmp_ok $run->{report}{cpu_us} / 1e6, '<', 0.4 * $run->{seconds}, "$name: a quarter of a core";
+        cmp_ok $use->($run, 'cpu')->{reached}, '>', 0, "$name: the report says that it had to wait";
+        $run = $try->('memory 64MiB; swap 0B; lifetime 10s;', "a = bytearray(200000000)");
+        is "$run->{report}{ended}{how}", 'memory limit', "$name: nor by swap";
+        is $use->($run, 'memory')->{reached} > 0 ? 1 : 0, 1, "$name: said of the limit";
+
+        # Two that want the same processor.
+        my %cpu;
+        for my $round (1 .. 3) {
+            my %pids;
+            for my $weight (50, 500) {
+                my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; } limits { cpu_weight $weight; }", uses => 'python');
+                my $pid = fork // die;
+                if (!$pid) { run({ %$user, cwd => $dir, seconds => patience(20) }, 'taskset', '-c', '0', $sbxrun, '--report', "$dir/w/r.json", 'p.sbx', '--', 'python3', '-c', "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass"); POSIX::_exit(0) }
+                $pids{$weight} = [$pid, $dir];
+            }
+            for my $weight (keys %pids) { waitpid $pids{$weight}[0], 0; $cpu{$weight} += report($pids{$weight}[1])->{cpu_us} }
+            last if $cpu{500} > 4 * $cpu{50};
+        }
+        cmp_ok $cpu{500}, '>', 4 * $cpu{50}, "$name: ten times the weight, most of the processor";
+
+        # What is on a disk.
+        $run = $try->('io 1MiB;', ['sh', '-c', 'dd if=/dev/zero of=/w/f bs=256k count=12 oflag=direct 2>&1']);
+      SKIP: {
+            skip "$name: no io controller on this host", 2 if $run->{status} == 125 && $run->{err} =~ /the limit io needs a control group/;
+            skip "$name: the tests' folder is on no disk", 2 if $run->{status} != 0;
+            cmp_ok $run->{seconds}, '>', 1.8, "$name: io, written" or diag $run->{out};
+            is $use->($run, 'io')->{kept_by}, 'control group', "$name: and reported";
+        }
     }
     is left_since($before), '', "$name: no group is left";
 
