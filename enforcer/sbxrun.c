@@ -11,6 +11,7 @@
 #include "compiler/options.h"
 #include "compiler/report/report.h"
 #include "compiler/why.h"
+#include "enforcer/batch.h"
 #include "enforcer/clock.h"
 #include "enforcer/doctor.h"
 #include "enforcer/dry_run.h"
@@ -35,7 +36,8 @@ struct options {
     struct driver_options compile;
     const struct driver *driver;
     const char *policy, *report, *changes, *events, *layers, *learn;
-    bool strict, dry_run, live, doctor, tighten;
+    bool strict, dry_run, live, doctor, tighten, batch;
+    unsigned jobs;
     char **command; // NULL: the policy's own
 };
 
@@ -304,6 +306,47 @@ static int examine(struct compilation *compilation, struct arena *shared, struct
     return plan && runs ? 0 : STATUS_NOT_SET_UP;
 }
 
+struct batch { // what each of its commands begins with
+    const struct options *options;
+    const struct plan *plan;
+    struct policy *policy;
+};
+
+// In a process of its own. What was compiled before lies in memory that nobody else writes; what the sandbox is told lies where both sides see it.
+static int run_of_batch(void *context, char **argv)
+{
+    const struct batch *batch = context;
+    uint64_t started = clock_now();
+    struct arena *shared = arena_new_shared(), *arena = shared ? shared : arena_new();
+    struct options options = *batch->options;
+    struct plan *plan = NEW(arena, struct plan);
+    options.command = argv;
+    options.report = NULL;
+    *plan = *batch->plan;
+    plan->arena = arena;
+    struct native *begun = options.driver->begin(arena, shared, NULL);
+    int status = run_plan(plan, batch->policy, NULL, &options, begun, started);
+    options.driver->end(begun);
+    return status;
+}
+
+static int run_batch(struct options *options)
+{
+    struct compilation *compilation = compilation_new(arena_new());
+    struct batch batch = {.options = options};
+    batch.plan = is_plan_file(options->policy) ? load_plan(compilation, options) : compile_plan(compilation, options, &batch.policy);
+    FILE *report = options->report ? fopen(options->report, "we") : NULL;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (options->report && !report)
+        fprintf(stderr, "sbxrun: cannot write the report %s: %s\n", options->report, strerror(errno));
+    int status = !batch.plan || (options->report && !report) ? STATUS_NOT_SET_UP
+                                                             : batch_run(options->jobs ? options->jobs : processors > 0 ? (unsigned)processors : 1, report, run_of_batch, &batch);
+    if (report && fclose(report) != 0)
+        fprintf(stderr, "sbxrun: the report %s could not be written: %s\n", options->report, strerror(errno));
+    compilation_free(compilation);
+    return status;
+}
+
 // ---- options ----------------------------------------------------------------------------------------------------------------------------
 
 static const struct option_row rows[] = {
@@ -359,6 +402,15 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_DRY_RUN: options->dry_run = true; break;
         case OPTION_LIVE: options->live = true; break;
         case OPTION_LAYERS: options->layers = optarg; break;
+        case OPTION_BATCH: options->batch = true; break;
+        case OPTION_JOBS: {
+            char *end;
+            unsigned long jobs = strtoul(optarg, &end, 10);
+            if (*end || jobs < 1 || jobs > 1024 || *optarg == '-')
+                return "--jobs is a number from 1 to 1024";
+            options->jobs = (unsigned)jobs;
+            break;
+        }
         case OPTION_LEARN: options->learn = optarg; break;
         case OPTION_TIGHTEN: options->tighten = true; break;
         case OPTION_DOCTOR: options->doctor = true; break;
@@ -379,6 +431,10 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return NULL;
     }
     options->policy = argv[optind];
+    if (options->jobs && !options->batch)
+        return "--jobs belongs to --batch";
+    if (options->batch && (options->live || options->layers || options->dry_run || options->doctor || learns || options->changes || options->events || optind + 1 < argc))
+        return "--batch takes its commands from standard input, and neither --changes nor --events";
     if (learns && optind + 1 >= argc)
         return "a command is missing: it stands after `--`";
     if (optind + 1 < argc && strcmp(argv[optind + 1], "--") != 0)
@@ -406,6 +462,11 @@ int main(int argc, char **argv)
     const char *problem = read_options(argc, argv, &options, roots, values);
     if (problem)
         return usage_error(problem);
+    if (options.batch) {
+        int ended = run_batch(&options);
+        compilation_free(compilation);
+        return ended;
+    }
     if (options.learn || options.tighten) {
         int learned = options.learn ? learning_run(compilation->arena, options.learn, options.policy, &options.compile, options.command)
                                     : tightening_run(compilation->arena, options.policy, &options.compile, options.command);

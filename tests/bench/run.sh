@@ -39,6 +39,26 @@ awk -F'\t' '{ printf "  %-10s %6d  %6d\n", $1, $2, $3 }' "$work/times"
 echo "  sbxrun / a bare C launcher that does the same kernel work: $(ratio "$(field sbxrun 2)" "$(field launcher 2)")   (to reach: 1.30)"
 echo "  sbxrun / bwrap with the same view:                         $(ratio "$(field sbxrun 2)" "$(field bwrap 2)")   (to reach: 0.75)"
 
+# Many short runs, as many at a time as there are processors.
+runs=${RUNS:-400}
+many() { name=$1; shift; begin=$(date +%s%N); "$@" > /dev/null; echo "$name $(awk -v n="$runs" -v a="$begin" -v b="$(date +%s%N)" 'BEGIN { printf "%.0f", n * 1e9 / (b - a) }')" >> "$work/rates"; }
+xargs_() { seq "$runs" | as xargs -P "$(nproc)" -I{} "$@"; }
+batch_() { for i in $(seq "$runs"); do printf '/usr/bin/true\0\0'; done | as "$work/sbxrun" --batch "$work/start.sbx"; }
+: > "$work/rates"
+for round in 1 2 3 4 5; do
+    many sbxrun xargs_ "$work/sbxrun" "$work/start.sbx"
+    many plan xargs_ "$work/sbxrun" "$work/start.json"
+    many batch batch_
+    # shellcheck disable=SC2086
+    many bwrap xargs_ bwrap --unshare-all --die-with-parent $view /usr/bin/true
+    many launcher xargs_ "$work/launcher" "$work/start.filter" /usr/bin/true
+done
+rate() { awk -v n="$1" '$1 == n { print $2 }' "$work/rates" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+echo
+echo "Sandboxes a second on $(nproc) processors, medians of 5 times $runs runs of /usr/bin/true"
+printf '  %-44s %6d\n' 'sbxrun --batch' "$(rate batch)" 'sbxrun, a plan' "$(rate plan)" 'sbxrun, a policy' "$(rate sbxrun)" 'a bare C launcher (as nsjail and others do)' "$(rate launcher)" bwrap "$(rate bwrap)"
+echo "  sbxrun --batch / bwrap: $(ratio "$(rate batch)" "$(rate bwrap)")   (to reach: 1.50)"
+
 lines() { # a policy of about that many lines
     awk -v n="$1" 'BEGIN { print "sbx 1;\nimport std.base;\npolicy lines {\n    use std.base;\n    fs {"
         for (i = 0; i < n * 0.8; i++) printf "        allow read \"/srv/app%d/data%d\" because \"rule %d\";\n", i % 97, i, i
