@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "compiler/cbpf.h"
+#include "compiler/path_set.h"
 #include "compiler/search.h"
 #include "enforcer/handover.h"
 #include "enforcer/kernel.h"
+#include "enforcer/named.h"
 #include "enforcer/scoped.h"
 
 struct calls {
@@ -31,7 +34,7 @@ static bool is_told(uint32_t action)
     return (action & ACTION) == SECCOMP_ERRNO && (action & ~ACTION) != ENOSYS;
 }
 
-const struct bpf_program *calls_asking(struct arena *arena, const struct plan *plan)
+const struct bpf_program *calls_asking(struct arena *arena, const struct plan *plan, bool explain_files)
 {
     // Until its exec nobody answers the command.
     static const uint32_t needed[] = {SYS_execve, SYS_exit_group};
@@ -40,13 +43,25 @@ const struct bpf_program *calls_asking(struct arena *arena, const struct plan *p
         if (is_told(cbpf_run(own, (uint32_t[SECCOMP_WORDS]){[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = needed[i]}, NULL)))
             return NULL;
     struct bpf_program *asking = NEW(arena, struct bpf_program);
-    *asking = (struct bpf_program){NEW_ARRAY(arena, struct bpf_instruction, own->length), own->length};
-    for (size_t i = 0; i < own->length; i++) {
-        asking->code[i] = own->code[i];
-        if (asking->code[i].code == (BPF_RET | BPF_K) && is_told(asking->code[i].k))
-            asking->code[i].k = SECCOMP_NOTIFY;
+    size_t end = syscall_numbers_end(ARCH_HERE), length = 0;
+    struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 4);
+    if (explain_files) {
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+        // The command's own exec can't be: nobody answers before it.
+        for (uint32_t number = 0; number < end; number++)
+            if (named_by(number) && number != SYS_execve) {
+                code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
+                code[length++] = (struct bpf_instruction)BPF_STMT(BPF_RET | BPF_K, SECCOMP_NOTIFY);
+            }
     }
-    return asking;
+    for (size_t i = 0; i < own->length; i++) {
+        code[length] = own->code[i];
+        if (code[length].code == (BPF_RET | BPF_K) && is_told(code[length].k))
+            code[length].k = SECCOMP_NOTIFY;
+        length++;
+    }
+    *asking = (struct bpf_program){code, length};
+    return length > BPF_MOST ? own : asking; // too long for both: nothing is told
 }
 
 // ---- denials --------------------------------------------------------------------------------------------------------------------------------
@@ -81,6 +96,40 @@ static void note_denied(const struct calls *calls, const struct notified *call, 
     arena_free(arena);
 }
 
+// What is wanted of a file and not allowed. Of what is not there on the host either nothing is said: programs look for much.
+static void note_file(const struct calls *calls, const struct notified *call, const struct named *file)
+{
+    const struct run *run = calls->run;
+    struct str path = str_from(file->path);
+    unsigned wanted = file->verbs ? file->verbs : (unsigned)VERB_READ, lacking = wanted & ~plan_verbs(run->plan, path);
+    struct stat status;
+    char above[PATH_MAX], shown[PATH_MAX + 32];
+    if (!lacking || path_covers(STR("/proc"), path) || path_covers(STR("/dev"), path))
+        return;
+    for (size_t i = 0; !file->verbs && i < run->plan->view_count; i++)
+        if (path_covers(path, run->plan->view[i].path))
+            return; // the way to what is shown
+    strcpy(above, file->path);
+    if (wanted & VERB_CREATE)
+        *strrchr(above, '/') = '\0';
+    snprintf(shown, sizeof shown, "/proc/%d/root%s", call->caller.thread, above);
+    if (lstat(*above ? above : "/", &status) != 0 && lstat(shown, &status) != 0)
+        return;
+    struct arena *arena = arena_new();
+    unsigned first = lacking & -lacking;
+    struct text text = {.arena = arena};
+    path_verbs_print(&text, lacking & VERB_CREATE ? VERB_CREATE : lacking & VERB_READ ? VERB_READ : lacking & VERB_WRITE ? VERB_WRITE : VERB_EXEC);
+    text_addf(&text, " \"%s\"", file->path);
+    struct str operation = text_str(&text);
+    if (!event_again(run->events, operation, true)) {
+        struct verdict verdict = {0};
+        if (run->policy)
+            verdict = policy_verdict(run->policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = first, .path = path});
+        event_denied(run->events, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
+    }
+    arena_free(arena);
+}
+
 static void call_came(struct supervisor *supervisor, struct watch *watch, uint32_t events)
 {
     struct calls *calls = watch->context;
@@ -96,6 +145,14 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
     uint32_t action = cbpf_run(&calls->run->plan->filters[ARCH_HERE], words, NULL);
     if (action == SECCOMP_NOTIFY && calls->broker) {
         broker_call(calls->broker, &call);
+        return;
+    }
+    if (action == SECCOMP_ALLOW && calls->run->explain_files && named_by((uint32_t)call.number)) {
+        static struct named files[NAMED_MOST];
+        for (int i = 0, count = named_read(&call, files); i < count; i++)
+            note_file(calls, &call, &files[i]);
+        notified_continue(&call);
+        notified_release(&call);
         return;
     }
     bool told = is_told(action);

@@ -191,13 +191,13 @@ static void find_groups(struct finding *f)
     static const struct {
         enum limit limit;
         const char *name;
-    } kinds[] = {{LIMIT_memory, "memory"}, {LIMIT_cpu, "cpu"}, {LIMIT_pids, "pids"}};
+    } kinds[] = {{LIMIT_memory, "memory"}, {LIMIT_cpu, "cpu"}, {LIMIT_pids, "pids"}, {LIMIT_io, "io"}};
     char runtime[64];
     size_t used = 0;
     bool all = true;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         bool can = cgroup_can(kinds[i].limit);
-        all &= can || kinds[i].limit == LIMIT_pids; // which a resource limit keeps too
+        all &= can || kinds[i].limit == LIMIT_pids || kinds[i].limit == LIMIT_io; // a resource limit keeps the first too; few ask for the second
         used += (size_t)snprintf(f->found + used, sizeof f->found - used, "%s%s%s", i ? ", " : "", can ? "" : "no ", kinds[i].name);
     }
     int version = cgroup_version();

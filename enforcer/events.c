@@ -129,9 +129,15 @@ void event_traffic(struct events *events, struct str operation, uint64_t sent, u
     }
 }
 
-static bool is_call(const struct target *target)
+static enum event_kind kind_of(const struct target *target)
 {
-    return str_starts(target->operation, STR("syscall ")) || str_starts(target->operation, STR("system call "));
+    static const char *const files[] = {"read ", "write ", "create ", "exec "};
+    if (str_starts(target->operation, STR("syscall ")) || str_starts(target->operation, STR("system call ")))
+        return EVENT_CALL;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (str_starts(target->operation, str_from(files[i])))
+            return EVENT_FILE;
+    return EVENT_DESTINATION;
 }
 
 // The rule that would allow this operation, in its block; of a name that may not be resolved, to connect to it. Empty: none would.
@@ -139,10 +145,11 @@ static struct str what_would_allow(struct arena *arena, struct str operation)
 {
     static const struct {
         const char *starts, *block, *allow;
-    } forms[] = {{"connect ", "net", "connect "}, {"bind ", "net", "bind "}, {"listen ", "net", "listen "}, {"resolve ", "net", "connect "}, {"syscall ", "syscalls", ""}};
+    } forms[] = {{"connect ", "net", "connect "}, {"bind ", "net", "bind "}, {"listen ", "net", "listen "}, {"resolve ", "net", "connect "}, {"syscall ", "syscalls", ""},
+                 {"read ", "fs", "read "},     {"write ", "fs", "read, write "}, {"exec ", "fs", "read, exec "}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         size_t length = strlen(forms[i].starts);
-        bool to_address = forms[i].starts[0] == 'r' && operation.length && operation.text[operation.length - 1] != '"';
+        bool to_address = strcmp(forms[i].starts, "resolve ") == 0 && operation.length && operation.text[operation.length - 1] != '"';
         if (!to_address && str_starts(operation, str_from(forms[i].starts)))
             return str_format(arena, "%s { allow %s%.*s; }", forms[i].block, forms[i].allow, (int)(operation.length - length), operation.text + length);
     }
@@ -154,7 +161,7 @@ void events_print(FILE *out, const struct events *events, bool calls)
     size_t shown = 0, left = 0;
     for (size_t i = 0; events && i < events->count; i++) {
         const struct target *target = &events->targets[i];
-        if (!target->denied || (!calls && is_call(target)))
+        if (!target->denied || (!calls && kind_of(target) == EVENT_CALL))
             continue;
         if (shown++ >= SHOWN_MOST) {
             left++;
@@ -178,11 +185,11 @@ void events_print(FILE *out, const struct events *events, bool calls)
         fprintf(out, "sbxrun: and denied %llu other things (--report lists them)\n", (unsigned long long)(left + events->others));
 }
 
-void events_write(struct json_writer *w, const struct events *events, bool calls)
+void events_write(struct json_writer *w, const struct events *events, enum event_kind kind)
 {
     json_open(w, '[');
     for (size_t i = 0; events && i < events->count; i++)
-        if (is_call(&events->targets[i]) == calls)
+        if (kind_of(&events->targets[i]) == kind)
             write_target(w, events, &events->targets[i], event_name(&events->targets[i]));
     json_close(w, ']');
 }

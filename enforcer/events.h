@@ -9,6 +9,8 @@
 
 struct events;
 
+enum event_kind { EVENT_DESTINATION, EVENT_CALL, EVENT_FILE };
+
 // `stream`: where lines are written as things happen; NULL: nowhere. It outlives the events.
 struct events *events_new(const struct plan *, FILE *stream);
 void events_free(struct events *);
@@ -24,4 +26,4 @@ void events_end(struct events *); // tells the stream how often each target was 
 
 // The lines at the end: what was denied, why, and the rule that would allow it; with or without system calls. Nothing when nothing was.
 void events_print(FILE *, const struct events *, bool calls);
-void events_write(struct json_writer *, const struct events *, bool calls); // an array for the report: the system calls, or all the rest
+void events_write(struct json_writer *, const struct events *, enum event_kind); // an array for the report

@@ -286,7 +286,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
                                        .network = &run->claims->network,
                                        .identity = &native->identity,
                                        .events = run->events};
-    const struct bpf_program *asking = run->probes ? NULL : calls_asking(run->plan->arena, run->plan);
+    const struct bpf_program *asking = run->probes ? NULL : calls_asking(run->plan->arena, run->plan, run->explain_files);
     if (brokered && !asking)
         asking = &run->plan->filters[ARCH_HERE];
     struct calls *calls = NULL;

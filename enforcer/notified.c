@@ -140,6 +140,12 @@ int notified_place(const struct notified *call, int ours, int at, bool close_on_
     return ioctl(call->source->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
 }
 
+void notified_continue(const struct notified *call)
+{
+    struct seccomp_notif_resp response = {.id = call->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    ioctl(call->source->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
 bool notified_answer(const struct notified *call, int error, int64_t value)
 {
     struct seccomp_notif_resp response = {.id = call->id, .val = error ? 0 : value, .error = -error};

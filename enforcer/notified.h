@@ -56,5 +56,8 @@ int notified_table(struct notified *);
 // Puts ours in the place of the caller's descriptor `at`. 0, or -errno.
 int notified_place(const struct notified *, int ours, int at, bool close_on_exec);
 
+// Lets the kernel go on with a call as it was made. Only where that decides nothing: its arguments in memory may be others by then.
+void notified_continue(const struct notified *);
+
 // Answers it: with `value`, or an error when that is not 0 (positive). False when nobody waits for it any more.
 bool notified_answer(const struct notified *, int error, int64_t value);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/filter.h>
-#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -27,6 +26,7 @@
 #include "compiler/cbpf.h"
 #include "enforcer/clock.h"
 #include "enforcer/destination.h"
+#include "enforcer/named.h"
 #include "enforcer/notified.h"
 #include "enforcer/scoped.h"
 #include "enforcer/twin.h"
@@ -41,78 +41,27 @@ struct observer {
 
 // ---- which calls are looked at ------------------------------------------------------------------------------------------------------------------
 
-enum look { LOOK_PATHS, LOOK_OPEN, LOOK_OPEN_HOW, LOOK_EXEC, LOOK_MAP, LOOK_CONNECT, LOOK_BIND, LOOK_SEND, LOOK_SEND_MESSAGE, LOOK_RECEIVE, LOOK_BORN, LOOK_GONE, LOOK_GONE_ALL };
-
-enum { NONE = -1, HERE = -2 }; // no path; relative to the working folder
+enum look { LOOK_MAP, LOOK_CONNECT, LOOK_BIND, LOOK_SEND, LOOK_SEND_MESSAGE, LOOK_RECEIVE, LOOK_BORN, LOOK_GONE, LOOK_GONE_ALL };
 
 static const struct looked {
     const char *call;
     enum look look;
-    struct {
-        int folder, path; // arguments
-        unsigned verbs;
-    } one, two;
 } looked[] = {
-    {"open", LOOK_OPEN, {HERE, 0, 0}, {NONE, NONE, 0}},
-    {"openat", LOOK_OPEN, {0, 1, 0}, {NONE, NONE, 0}},
-    {"openat2", LOOK_OPEN_HOW, {0, 1, 0}, {NONE, NONE, 0}},
-    {"creat", LOOK_PATHS, {HERE, 0, VERB_MODIFY | VERB_CREATE}, {NONE, NONE, 0}},
-    {"stat", LOOK_PATHS, {HERE, 0, 0}, {NONE, NONE, 0}},
-    {"lstat", LOOK_PATHS, {HERE, 0, 0}, {NONE, NONE, 0}},
-    {"newfstatat", LOOK_PATHS, {0, 1, 0}, {NONE, NONE, 0}},
-    {"statx", LOOK_PATHS, {0, 1, 0}, {NONE, NONE, 0}},
-    {"access", LOOK_PATHS, {HERE, 0, 0}, {NONE, NONE, 0}},
-    {"faccessat", LOOK_PATHS, {0, 1, 0}, {NONE, NONE, 0}},
-    {"faccessat2", LOOK_PATHS, {0, 1, 0}, {NONE, NONE, 0}},
-    {"readlink", LOOK_PATHS, {HERE, 0, 0}, {NONE, NONE, 0}},
-    {"readlinkat", LOOK_PATHS, {0, 1, 0}, {NONE, NONE, 0}},
-    {"statfs", LOOK_PATHS, {HERE, 0, 0}, {NONE, NONE, 0}},
-    {"chdir", LOOK_PATHS, {HERE, 0, 0}, {NONE, NONE, 0}},
-    {"getxattr", LOOK_PATHS, {HERE, 0, VERB_READ}, {NONE, NONE, 0}},
-    {"lgetxattr", LOOK_PATHS, {HERE, 0, 0}, {NONE, NONE, 0}},
-    {"inotify_add_watch", LOOK_PATHS, {HERE, 1, VERB_READ}, {NONE, NONE, 0}},
-    {"execve", LOOK_EXEC, {HERE, 0, VERB_EXEC | VERB_READ}, {NONE, NONE, 0}},
-    {"execveat", LOOK_EXEC, {0, 1, VERB_EXEC | VERB_READ}, {NONE, NONE, 0}},
-    {"mkdir", LOOK_PATHS, {HERE, 0, VERB_CREATE}, {NONE, NONE, 0}},
-    {"mkdirat", LOOK_PATHS, {0, 1, VERB_CREATE}, {NONE, NONE, 0}},
-    {"mknod", LOOK_PATHS, {HERE, 0, VERB_CREATE}, {NONE, NONE, 0}},
-    {"mknodat", LOOK_PATHS, {0, 1, VERB_CREATE}, {NONE, NONE, 0}},
-    {"symlink", LOOK_PATHS, {HERE, 1, VERB_CREATE}, {NONE, NONE, 0}},
-    {"symlinkat", LOOK_PATHS, {1, 2, VERB_CREATE}, {NONE, NONE, 0}},
-    {"unlink", LOOK_PATHS, {HERE, 0, VERB_DELETE}, {NONE, NONE, 0}},
-    {"unlinkat", LOOK_PATHS, {0, 1, VERB_DELETE}, {NONE, NONE, 0}},
-    {"rmdir", LOOK_PATHS, {HERE, 0, VERB_DELETE}, {NONE, NONE, 0}},
-    {"rename", LOOK_PATHS, {HERE, 0, VERB_DELETE}, {HERE, 1, VERB_CREATE | VERB_MODIFY}},
-    {"renameat", LOOK_PATHS, {0, 1, VERB_DELETE}, {2, 3, VERB_CREATE | VERB_MODIFY}},
-    {"renameat2", LOOK_PATHS, {0, 1, VERB_DELETE}, {2, 3, VERB_CREATE | VERB_MODIFY}},
-    {"link", LOOK_PATHS, {HERE, 0, VERB_READ}, {HERE, 1, VERB_CREATE}},
-    {"linkat", LOOK_PATHS, {0, 1, VERB_READ}, {2, 3, VERB_CREATE}},
-    {"chmod", LOOK_PATHS, {HERE, 0, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"fchmodat", LOOK_PATHS, {0, 1, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"fchmodat2", LOOK_PATHS, {0, 1, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"chown", LOOK_PATHS, {HERE, 0, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"lchown", LOOK_PATHS, {HERE, 0, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"fchownat", LOOK_PATHS, {0, 1, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"truncate", LOOK_PATHS, {HERE, 0, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"utime", LOOK_PATHS, {HERE, 0, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"utimes", LOOK_PATHS, {HERE, 0, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"utimensat", LOOK_PATHS, {0, 1, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"setxattr", LOOK_PATHS, {HERE, 0, VERB_MODIFY}, {NONE, NONE, 0}},
-    {"mmap", LOOK_MAP, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"connect", LOOK_CONNECT, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"bind", LOOK_BIND, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"sendto", LOOK_SEND, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"sendmsg", LOOK_SEND_MESSAGE, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"sendmmsg", LOOK_SEND_MESSAGE, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"recvfrom", LOOK_RECEIVE, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"recvmsg", LOOK_RECEIVE, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"recvmmsg", LOOK_RECEIVE, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"clone", LOOK_BORN, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"clone3", LOOK_BORN, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"fork", LOOK_BORN, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"vfork", LOOK_BORN, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"exit", LOOK_GONE, {NONE, NONE, 0}, {NONE, NONE, 0}},
-    {"exit_group", LOOK_GONE_ALL, {NONE, NONE, 0}, {NONE, NONE, 0}},
+    {"mmap", LOOK_MAP},
+    {"connect", LOOK_CONNECT},
+    {"bind", LOOK_BIND},
+    {"sendto", LOOK_SEND},
+    {"sendmsg", LOOK_SEND_MESSAGE},
+    {"sendmmsg", LOOK_SEND_MESSAGE},
+    {"recvfrom", LOOK_RECEIVE},
+    {"recvmsg", LOOK_RECEIVE},
+    {"recvmmsg", LOOK_RECEIVE},
+    {"clone", LOOK_BORN},
+    {"clone3", LOOK_BORN},
+    {"fork", LOOK_BORN},
+    {"vfork", LOOK_BORN},
+    {"exit", LOOK_GONE},
+    {"exit_group", LOOK_GONE_ALL},
 };
 
 static const struct looked *looked_at(uint32_t number)
@@ -159,7 +108,7 @@ static size_t make_filter(const struct plan *usual, struct sock_filter code[FILT
     code[length++] = tell;
     bool telling = false;
     for (unsigned number = 0; number <= end && length + 4 < FILTER_MOST; number++) {
-        bool whatever, told = number < end && (looked_at(number) || !is_usual(usual, none, number, &whatever) || !whatever);
+        bool whatever, told = number < end && (looked_at(number) || named_by(number) || !is_usual(usual, none, number, &whatever) || !whatever);
         if (number == 0) {
             telling = told;
         } else if (told != telling || number == end) { // all numbers below this one, and not below the last
@@ -173,76 +122,6 @@ static size_t make_filter(const struct plan *usual, struct sock_filter code[FILT
 }
 
 // ---- files --------------------------------------------------------------------------------------------------------------------------------------
-
-static bool read_path(const struct notified *call, uint64_t at, char path[PATH_MAX])
-{
-    size_t have = 0;
-    while (have < PATH_MAX - 1) { // a page at a time: the string may end right before memory does
-        size_t rest = 4096 - (at + have) % 4096, room = PATH_MAX - 1 - have;
-        long n = notified_read(call, at + have, path + have, rest < room ? rest : room);
-        if (n <= 0)
-            return false;
-        char *end = memchr(path + have, '\0', (size_t)n);
-        if (end)
-            return true;
-        have += (size_t)n;
-    }
-    return false;
-}
-
-static bool link_of(const struct notified *call, const char *what, char path[PATH_MAX])
-{
-    char link[64];
-    snprintf(link, sizeof link, "/proc/%d/%s", call->caller.thread, what);
-    ssize_t n = readlink(link, path, PATH_MAX - 1);
-    path[n > 0 ? n : 0] = '\0';
-    return n > 0 && path[0] == '/' && !strstr(path, " (deleted)");
-}
-
-// Takes "//", "." and ".." away. What is behind a link and then ".." is elsewhere; realpath finds that.
-static void make_normal(char *path)
-{
-    char *out = path;
-    for (char *at = path; *at;) {
-        while (*at == '/')
-            at++;
-        size_t length = strcspn(at, "/");
-        if (length == 0 || (length == 1 && at[0] == '.')) {
-        } else if (length == 2 && at[0] == '.' && at[1] == '.') {
-            while (out > path && *--out != '/')
-                ;
-        } else {
-            *out++ = '/';
-            memmove(out, at, length);
-            out += length;
-        }
-        at += length;
-    }
-    if (out == path)
-        *out++ = '/';
-    *out = '\0';
-}
-
-static bool path_of(const struct notified *call, int folder, int argument, char path[PATH_MAX])
-{
-    char given[PATH_MAX], base[PATH_MAX], number[32];
-    if (!read_path(call, call->arguments[argument], given) || !given[0]) // "" with AT_EMPTY_PATH: a descriptor that was opened before
-        return false;
-    if (given[0] == '/') {
-        strcpy(path, given);
-    } else {
-        int fd = folder == HERE ? AT_FDCWD : (int)call->arguments[folder];
-        snprintf(number, sizeof number, "fd/%d", fd);
-        if (!link_of(call, fd == AT_FDCWD ? "cwd" : number, base) || strlen(base) + strlen(given) + 2 > PATH_MAX)
-            return false;
-        strcat(strcat(strcpy(path, base), "/"), given);
-    }
-    // The observer's own /proc/self is another's.
-    static const char self[] = "/proc/self";
-    if (strncmp(path, self, sizeof self - 1) != 0)
-        make_normal(path);
-    return true;
-}
 
 static void see_path(struct observer *o, const char *path, unsigned verbs)
 {
@@ -269,19 +148,6 @@ static void see_path(struct observer *o, const char *path, unsigned verbs)
     }
     if (realpath(path, real) && strcmp(real, path) != 0 && stat(real, &behind) == 0)
         seen_path_add(o->seen, str_from(real), verbs & ~(unsigned)(VERB_CREATE | VERB_DELETE), 1)->folder |= S_ISDIR(behind.st_mode);
-}
-
-static unsigned verbs_of_open(uint64_t flags, const char *path)
-{
-    uint64_t mode = flags & O_ACCMODE;
-    unsigned verbs = mode == O_RDONLY ? VERB_READ : mode == O_WRONLY ? VERB_MODIFY : VERB_READ | VERB_MODIFY;
-    if ((flags & O_TMPFILE) == O_TMPFILE)
-        return VERB_MODIFY | VERB_CREATE | VERB_DELETE; // a file without a name in this folder
-    if (flags & O_PATH)
-        return 0;
-    if (flags & O_TRUNC)
-        verbs |= VERB_MODIFY;
-    return flags & O_CREAT && access(path, F_OK) != 0 ? verbs | VERB_CREATE : verbs;
 }
 
 // A script's interpreter is executed by the kernel itself.
@@ -336,11 +202,11 @@ static void see_destination(struct observer *o, const struct notified *call, uns
         if (path[0] != '/') {
             char given[PATH_MAX];
             strcpy(given, path);
-            if (!link_of(call, "cwd", base) || strlen(base) + strlen(given) + 2 > PATH_MAX)
+            if (!named_link(call, "cwd", base) || strlen(base) + strlen(given) + 2 > PATH_MAX)
                 return;
             strcat(strcat(strcpy(path, base), "/"), given);
         }
-        make_normal(path);
+        named_make_normal(path);
         if (verb == VERB_CONNECT && access(path, F_OK) != 0)
             return;
         see_path(o, path, verb == VERB_CONNECT ? VERB_READ : VERB_CREATE);
@@ -413,30 +279,10 @@ static void see(struct observer *o, const struct notified *call, const struct lo
     struct destination to;
     closing_fd int fd = -1;
     switch (how->look) {
-    case LOOK_PATHS:
-        if (path_of(call, how->one.folder, how->one.path, path))
-            see_path(o, path, how->one.verbs);
-        if (how->two.path >= 0 && path_of(call, how->two.folder, how->two.path, path))
-            see_path(o, path, how->two.verbs);
-        return;
-    case LOOK_OPEN:
-        if (path_of(call, how->one.folder, how->one.path, path))
-            see_path(o, path, verbs_of_open(call->arguments[how->one.path + 1], path));
-        return;
-    case LOOK_OPEN_HOW: {
-        struct open_how open_how = {0};
-        if (notified_read(call, call->arguments[2], &open_how, sizeof open_how) == sizeof open_how && path_of(call, 0, 1, path))
-            see_path(o, path, verbs_of_open(open_how.flags, path));
-        return;
-    }
-    case LOOK_EXEC:
-        if (path_of(call, how->one.folder, how->one.path, path))
-            see_program(o, path, 0);
-        return;
     case LOOK_MAP: {
         char number[32];
         snprintf(number, sizeof number, "fd/%d", (int)call->arguments[4]);
-        if (link_of(call, number, path))
+        if (named_link(call, number, path))
             see_path(o, path, VERB_EXEC | VERB_READ);
         return;
     }
@@ -480,14 +326,15 @@ static void call_came(struct observer *o, const struct plan *usual)
     struct notified call;
     if (notified_next(&o->source, &call) <= 0)
         return;
+    static struct named files[NAMED_MOST];
     const struct looked *how = looked_at((uint32_t)call.number);
     if (how)
         see(o, &call, how);
+    for (int i = 0, count = named_read(&call, files); i < count; i++)
+        files[i].verbs & VERB_EXEC ? see_program(o, files[i].path, 0) : see_path(o, files[i].path, files[i].verbs);
     if (!is_usual(usual, call.arguments, (uint32_t)call.number, NULL))
         seen_call_add(o->seen, (uint32_t)call.number, call.arguments, 1);
-    // The kernel goes on with the call as it was made.
-    struct seccomp_notif_resp response = {.id = call.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
-    ioctl(o->source.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+    notified_continue(&call);
     notified_release(&call);
 }
 

@@ -19,6 +19,7 @@ struct run {
     const struct probes *probes; // tried in place of the command; NULL: the command runs
     FILE *changes;               // where what differs in overlays is written; NULL: nowhere
     struct events *events;       // what is denied, and where connections go
+    bool explain_files;          // also which files: each call that names some is then looked at
 };
 
 enum ended {

@@ -84,9 +84,13 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
         outcome->guard ? json_string(w, str_format(plan->arena, "none: %s", outcome->guard)) : json_string(w, STR("eBPF"));
     }
     json_key(w, "destinations");
-    events_write(w, run->events, false);
+    events_write(w, run->events, EVENT_DESTINATION);
     json_key(w, "calls");
-    outcome->untold ? json_string(w, str_format(plan->arena, "not told: %s", strerror(outcome->untold))) : events_write(w, run->events, true);
+    outcome->untold ? json_string(w, str_format(plan->arena, "not told: %s", strerror(outcome->untold))) : events_write(w, run->events, EVENT_CALL);
+    if (run->explain_files) {
+        json_key(w, "files");
+        events_write(w, run->events, EVENT_FILE);
+    }
     json_key(w, "degraded");
     json_open(w, '[');
     for (size_t i = 0; i < run->claims->degraded_count; i++) {

@@ -36,7 +36,7 @@ struct options {
     struct driver_options compile;
     const struct driver *driver;
     const char *policy, *report, *changes, *events, *layers, *learn;
-    bool strict, dry_run, live, doctor, tighten, batch;
+    bool strict, explain_files, dry_run, live, doctor, tighten, batch;
     unsigned jobs;
     char **command; // NULL: the policy's own
 };
@@ -185,6 +185,7 @@ static struct run *run_new(struct plan *plan, struct policy *policy, const struc
         .argv = command_of(plan, options),
         .environment = environment_of(plan),
         .started = started,
+        .explain_files = options->explain_files,
         .bases = {str_copy(plan->arena, plan->folder).text, cwd ? str_copy(plan->arena, str_from(cwd)).text : NULL,
                   home ? str_copy(plan->arena, str_from(home)).text : NULL},
     };
@@ -402,6 +403,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_DRY_RUN: options->dry_run = true; break;
         case OPTION_LIVE: options->live = true; break;
         case OPTION_LAYERS: options->layers = optarg; break;
+        case OPTION_EXPLAIN: options->explain_files = true; break;
         case OPTION_BATCH: options->batch = true; break;
         case OPTION_JOBS: {
             char *end;
@@ -421,7 +423,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_HELP: print_help(); exit(0);
         default: return "that option is not known, or lacks its value";
         }
-    bool learns = options->learn || options->tighten, runs = options->report || options->changes || options->events || options->strict;
+    bool learns = options->learn || options->tighten, runs = options->report || options->changes || options->events || options->strict || options->explain_files;
     if (learns && (options->live || options->layers || options->dry_run || options->doctor || runs || (options->learn && options->tighten)))
         return "--learn and --tighten run a command without a sandbox: they go with -I, -D and --policy alone";
     if (optind >= argc)
