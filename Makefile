@@ -33,7 +33,7 @@ STATIC   := -pie
 endif
 Q        := $(if $(V),,@)
 CPPFLAGS := -D_GNU_SOURCE -DSBX_VERSION='"$(VERSION)"' -I. -I$(BUILD)
-CFLAGS   := -std=gnu17 -g $(OPTIMIZE) -fPIE $(HARDEN) $(WARNINGS)
+CFLAGS   := -std=gnu17 -g $(OPTIMIZE) -fPIC -fvisibility=hidden $(HARDEN) $(WARNINGS)
 
 LANG_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lang/*.c)) $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o
 COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out compiler/sbxc.c,$(wildcard compiler/*.c compiler/report/*.c)))
@@ -43,6 +43,7 @@ LSP_OBJECTS      := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/lsp/*.c comp
 ACTION_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/actions/*.c))
 ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
 ENFORCER_LIBRARIES := -l:libcap.a -l:libmd.a -l:libbpf.a -l:libelf.a -l:libz.a -l:libresolv.a
+LIBSBX_OBJECTS   := $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(patsubst %.c,$(BUILD)/%.o,$(wildcard libsbx/*.c))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
 TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/race $(BUILD)/tests/net/guard $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
@@ -60,7 +61,7 @@ TOOLCHAINS     := python3-venv python3-pytest python3-wheel nodejs npm golang-go
 BENCH_PACKAGES := bubblewrap procps passt slirp4netns curl socat ripgrep
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
-all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
+all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames $(BUILD)/libsbx.so.0
 	@:
 
 # Where something to build with is missing, it is installed before anything else.
@@ -81,12 +82,20 @@ bench-deps:
 	@tools/deps.sh $(TEST_PACKAGES) $(BENCH_PACKAGES)
 deps: bench-deps
 
-$(BUILD)/sbxc: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(IMPORT_OBJECTS) $(LSP_OBJECTS) $(ACTION_OBJECTS) $(BUILD)/compiler/sbxc.o
+# What a policy means, for both programs and for others.
+$(BUILD)/libsbx.a: $(LIBSBX_OBJECTS)
+	@echo "  AR    $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/libsbx.so.0: $(BUILD)/libsbx.a
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) -shared $(LINK) -Wl,-soname,libsbx.so.0 -Wl,--whole-archive $< -Wl,--no-whole-archive -o $@ -lmd
+
+$(BUILD)/sbxc: $(IMPORT_OBJECTS) $(LSP_OBJECTS) $(ACTION_OBJECTS) $(BUILD)/compiler/sbxc.o $(BUILD)/libsbx.a
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a
 
 # The enforcer is static: it starts sooner, and nothing beside it can change what it loads.
-$(BUILD)/sbxrun: $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o
+$(BUILD)/sbxrun: $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o $(BUILD)/libsbx.a
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
 
@@ -250,6 +259,10 @@ $(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(C
 
 install: all $(COMPLETIONS) $(EDITORS)
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libsbx.a $(BUILD)/libsbx.so.0
+	ln -sf libsbx.so.0 $(DESTDIR)$(PREFIX)/lib/libsbx.so
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include libsbx/sbx.h
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libsbx/sbx.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/sbx.pc
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/sbxc.1 docs/man/sbxrun.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/sbx.5
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(BUILD)/completions/bash/sbxc $(BUILD)/completions/bash/sbxrun
@@ -265,6 +278,7 @@ install: all $(COMPLETIONS) $(EDITORS)
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim
+	rm -f $(DESTDIR)$(PREFIX)/lib/libsbx.a $(DESTDIR)$(PREFIX)/lib/libsbx.so.0 $(DESTDIR)$(PREFIX)/lib/libsbx.so $(DESTDIR)$(PREFIX)/include/sbx.h $(DESTDIR)$(PREFIX)/lib/pkgconfig/sbx.pc
 	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun $(DESTDIR)$(PREFIX)/bin/sbximage $(DESTDIR)$(PREFIX)/bin/sbxnames
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sbxc.1 $(DESTDIR)$(PREFIX)/share/man/man1/sbxrun.1 $(DESTDIR)$(PREFIX)/share/man/man5/sbx.5
 	cd $(DESTDIR)$(PREFIX)/share 2>/dev/null && rm -f bash-completion/completions/sbxc bash-completion/completions/sbxrun \

@@ -35,7 +35,7 @@ static const struct driver {
 struct options {
     struct driver_options compile;
     const struct driver *driver;
-    const char *policy, *report, *changes, *events, *layers, *learn;
+    const char *policy, *report, *changes, *events, *layers, *learn, *beside;
     bool strict, explain_files, dry_run, live, doctor, tighten, batch;
     unsigned jobs;
     char **command; // NULL: the policy's own
@@ -79,7 +79,11 @@ static struct plan *load_plan(struct compilation *compilation, const struct opti
         fprintf(stderr, problem ? "sbxrun: cannot read %s: %s\n" : "sbxrun: %s is not a plan: %s\n", options->policy, problem ? problem : why.text);
         return NULL;
     }
-    char *real = realpath(options->policy, NULL), *slash = real ? strrchr(real, '/') : NULL;
+    char *real = realpath(options->beside ? options->beside : options->policy, NULL), *slash = real ? options->beside ? real + strlen(real) : strrchr(real, '/') : NULL;
+    if (options->beside && !real) {
+        fprintf(stderr, "sbxrun: --beside %s: %s\n", options->beside, strerror(errno));
+        return NULL;
+    }
     if (slash)
         plan->folder = str_copy(compilation->arena, (struct str){real, slash == real ? 1 : (size_t)(slash - real)});
     free(real);
@@ -100,10 +104,10 @@ static struct plan *compile_plan(struct compilation *compilation, const struct o
     return plan;
 }
 
-static bool is_plan_file(const char *path)
+static bool is_plan_file(const char *path) // or one on a descriptor, as those who embed sbx give it
 {
     size_t length = strlen(path);
-    return length > 5 && strcmp(path + length - 5, ".json") == 0;
+    return strncmp(path, "/dev/fd/", 8) == 0 || (length > 5 && strcmp(path + length - 5, ".json") == 0);
 }
 
 // ---- the run ----------------------------------------------------------------------------------------------------------------------------
@@ -404,6 +408,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_LIVE: options->live = true; break;
         case OPTION_LAYERS: options->layers = optarg; break;
         case OPTION_EXPLAIN: options->explain_files = true; break;
+        case OPTION_BESIDE: options->beside = optarg; break;
         case OPTION_BATCH: options->batch = true; break;
         case OPTION_JOBS: {
             char *end;
@@ -433,6 +438,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return NULL;
     }
     options->policy = argv[optind];
+    if (options->beside && !is_plan_file(options->policy))
+        return "--beside belongs to a plan";
     if (options->jobs && !options->batch)
         return "--jobs belongs to --batch";
     if (options->batch && (options->live || options->layers || options->dry_run || options->doctor || learns || options->changes || options->events || optind + 1 < argc))

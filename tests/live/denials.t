@@ -85,11 +85,12 @@ for t in threads: t.join()
 signal.setitimer(signal.ITIMER_REAL, 0)
 pid = os.fork()
 if pid == 0:
-    bad.clear(); many(); os._exit(len(bad) != 0)
-print(os.waitpid(pid, 0)[1], [e for e in bad if e != 4], len(bad) < 1000) # one in ten at most is interrupted before it was received
+    bad.clear(); many(); os._exit(any(e != 4 for e in bad))
+print(os.waitpid(pid, 0)[1], [e for e in bad if e != 4], len(bad)) # some are interrupted before they were received
 P
-    is $run->{out}, "0 [] True\n", "$name: threads and children, with signals" or diag $run->{err};
-    cmp_ok $calls->{'syscall ptrace'}{count}, '>=', 9000, "$name: none is lost";
+    like $run->{out}, qr/^0 \[\] \d+$/, "$name: threads and children, with signals" or diag $run->{err};
+    my ($interrupted) = $run->{out} =~ /(\d+)$/;
+    cmp_ok $calls->{'syscall ptrace'}{count}, '>=', 10000 - ($interrupted // 0), "$name: none is lost";
 
     # From a plan, which knows no rules of calls.
     my $plan = run({ %$user, cwd => $dir, seconds => 60 }, $sbxc, '--emit=plan', 'p.sbx');
