@@ -117,7 +117,7 @@ struct place {
 };
 
 struct note {
-    struct str operation;
+    struct str operation, path; // path: of a secret
     const char *why;
     uint64_t count;
     struct note *next;
@@ -137,31 +137,15 @@ struct learner {
     struct map noted; // operations
 };
 
-static void note(struct learner *l, struct str operation, const char *why, uint64_t count)
+static struct note *note(struct learner *l, struct str operation, const char *why, uint64_t count)
 {
-    if (map_put(&l->noted, str_copy(l->arena, operation), l))
-        return;
-    struct note *note = NEW(l->arena, struct note);
-    *note = (struct note){str_copy(l->arena, operation), why, count, NULL};
+    struct note *note = NEW(l->arena, struct note), *known = map_put(&l->noted, str_copy(l->arena, operation), note);
+    if (known)
+        return known;
+    *note = (struct note){str_copy(l->arena, operation), STR(""), why, count, NULL};
     *l->last_note = note;
     l->last_note = &note->next;
-}
-
-static void print_string(struct text *text, struct str value) // as the language writes one
-{
-    text_addf(text, "\"");
-    for (size_t i = 0; i < value.length; i++) {
-        unsigned char c = (unsigned char)value.text[i];
-        if (c == '"' || c == '\\')
-            text_addf(text, "\\%c", c);
-        else if (c == '\n' || c == '\t')
-            text_addf(text, c == '\n' ? "\\n" : "\\t");
-        else if (c < 0x20 || c == 0x7F)
-            text_addf(text, "\\x%02x", c);
-        else
-            text_add(text, &value.text[i], 1);
-    }
-    text_addf(text, "\"");
+    return note;
 }
 
 static void print_quantity(struct text *text, const char *name, uint64_t bytes)
@@ -212,7 +196,7 @@ static struct str write_policy(struct learner *l, bool whole)
         text_addf(&text, "# Learned from %llu run%s of:", (unsigned long long)seen->runs, seen->runs == 1 ? "" : "s");
         for (size_t i = 0; i < seen->command_count; i++) {
             struct text word = {.arena = l->arena};
-            print_string(&word, seen->command[i]);
+            text_quote(&word, seen->command[i]);
             text_addf(&text, " %.*s", (int)(word.length > 60 ? 60 : word.length), word.data);
         }
         text_addf(&text, "\n# Read it before you trust it: it allows what was done, whoever did it.\n");
@@ -229,7 +213,7 @@ static struct str write_policy(struct learner *l, bool whole)
         text_addf(&text, "    command ");
         for (size_t i = 0; i < seen->command_count; i++) {
             text_addf(&text, i ? ", " : "");
-            print_string(&text, seen->command[i]);
+            text_quote(&text, seen->command[i]);
         }
         text_addf(&text, ";\n\n");
     }
@@ -245,13 +229,13 @@ static struct str write_policy(struct learner *l, bool whole)
         if (whole && place->verbs & VERB_WRITE && place->verbs & VERB_EXEC)
             text_addf(&text, "        # allow SBX0715: the command runs what it has made there\n");
         text_addf(&text, "        allow read%s%s ", place->verbs & VERB_WRITE ? ", write" : "", place->verbs & VERB_EXEC ? ", exec" : "");
-        print_string(&text, place->path);
+        text_quote(&text, place->path);
         if (place->is_memory)
             text_addf(&text, " from tmpfs size 256MiB");
         for (size_t k = 0; k < l->place_count && !place->is_memory; k++) // else it would be memory too
             if (l->places[k].is_memory && !l->places[k].gone && path_covers(l->places[k].path, place->path)) {
                 text_addf(&text, " from ");
-                print_string(&text, place->path);
+                text_quote(&text, place->path);
                 break;
             }
         if (place->entries > 1)
@@ -260,14 +244,15 @@ static struct str write_policy(struct learner *l, bool whole)
             text_addf(&text, " because \"seen %llu time%s\";\n", (unsigned long long)place->count, place->count == 1 ? "" : "s");
     }
     for (const struct note *n = l->notes; n; n = n->next) // a secret beneath a folder that is shown
-        if (strcmp(n->why, "it looks like a secret") == 0) {
-            struct str quoted = {n->operation.text + 5, n->operation.length - 5}, path = {quoted.text + 1, quoted.length - 2};
+        if (n->path.length) {
             bool shown = false;
             for (size_t i = 0; i < l->place_count; i++)
-                shown |= !l->places[i].gone && !l->places[i].is_memory && path_covers(l->places[i].path, path);
+                shown |= !l->places[i].gone && !l->places[i].is_memory && path_covers(l->places[i].path, n->path);
             if (!shown)
                 continue;
-            text_addf(&text, "        deny read %.*s because \"it looks like a secret\";\n", STR_ARGS(quoted));
+            text_addf(&text, "        deny ");
+            text_add(&text, n->operation.text, n->operation.length);
+            text_addf(&text, " because \"it looks like a secret\";\n");
             l->rules++;
         }
     if (fs)
@@ -285,7 +270,7 @@ static struct str write_policy(struct learner *l, bool whole)
     }
     if (is_shown(l, seen->cwd) && !str_is(seen->cwd, "/")) {
         text_addf(&text, "    process { cwd ");
-        print_string(&text, seen->cwd);
+        text_quote(&text, seen->cwd);
         text_addf(&text, "; }\n");
     }
     if (whole && l->notes) {
@@ -346,7 +331,7 @@ static struct str file_operation(struct learner *l, const char *verb, struct str
 {
     struct text text = {.arena = l->arena};
     text_addf(&text, "%s ", verb);
-    print_string(&text, path);
+    text_quote(&text, path);
     return text_str(&text);
 }
 
@@ -377,7 +362,7 @@ static void place_path(struct learner *l, struct policy *usual, const struct see
     }
     if (looks_secret(path)) {
         if (verbs)
-            note(l, file_operation(l, "read", path), "it looks like a secret", seen->count);
+            note(l, file_operation(l, "read", path), "it looks like a secret", seen->count)->path = path;
         return;
     }
     if (root.length && seen->made && !path_covers(l->seen->cwd, path)) {

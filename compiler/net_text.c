@@ -39,7 +39,7 @@ void net_point_print(struct text *text, const struct net_point *point)
     switch (point->place) {
     case NET_ADDRESS: net_address_print(text, point->address); break;
     case NET_HOST_LOOPBACK: text_addf(text, "host-loopback"); break;
-    default: text_addf(text, "\"%.*s\"", STR_ARGS(point->name));
+    default: text_quote(text, point->name);
     }
     if (point->place != NET_UNIX)
         text_addf(text, ":%u", point->port);

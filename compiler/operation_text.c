@@ -35,7 +35,8 @@ struct str operation_text(struct policy *policy, const struct operation_point *p
     switch (point->domain) {
     case DOMAIN_FILES:
         path_verbs_print(&text, point->verb);
-        text_addf(&text, " \"%.*s\"", STR_ARGS(point->path));
+        text_addf(&text, " ");
+        text_quote(&text, point->path);
         break;
     case DOMAIN_NET: net_point_print(&text, &point->net); break;
     case DOMAIN_CAPABILITIES: text_addf(&text, "capability %s", constant_name_of("CAP_", NULL, point->capability, ARCH_X86_64)); break;

@@ -44,8 +44,11 @@ const struct bpf_program *calls_asking(struct arena *arena, const struct plan *p
             return NULL;
     struct bpf_program *asking = NEW(arena, struct bpf_program);
     size_t end = syscall_numbers_end(ARCH_HERE), length = 0;
-    struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 4);
-    if (explain_files) {
+    struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 5);
+    if (explain_files) { // of this architecture: what others call is the plan's filter's alone
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 1, 0);
+        size_t others = length++;
         code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
         // The command's own exec can't be: nobody answers before it.
         for (uint32_t number = 0; number < end; number++)
@@ -53,6 +56,7 @@ const struct bpf_program *calls_asking(struct arena *arena, const struct plan *p
                 code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
                 code[length++] = (struct bpf_instruction)BPF_STMT(BPF_RET | BPF_K, SECCOMP_NOTIFY);
             }
+        code[others] = (struct bpf_instruction)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(length - others - 1));
     }
     for (size_t i = 0; i < own->length; i++) {
         code[length] = own->code[i];
@@ -119,7 +123,8 @@ static void note_file(const struct calls *calls, const struct notified *call, co
     unsigned first = lacking & -lacking;
     struct text text = {.arena = arena};
     path_verbs_print(&text, lacking & VERB_CREATE ? VERB_CREATE : lacking & VERB_READ ? VERB_READ : lacking & VERB_WRITE ? VERB_WRITE : VERB_EXEC);
-    text_addf(&text, " \"%s\"", file->path);
+    text_addf(&text, " ");
+    text_quote(&text, path);
     struct str operation = text_str(&text);
     if (!event_again(run->events, operation, true)) {
         struct verdict verdict = {0};

@@ -173,6 +173,32 @@ bool text_is_utf8(struct str text)
     return length != 0;
 }
 
+static bool is_bidirectional(uint32_t code)
+{
+    return (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || code == 0x200E || code == 0x200F || code == 0x061C;
+}
+
+void text_quote(struct text *text, struct str value)
+{
+    text_addf(text, "\"");
+    for (size_t i = 0; i < value.length;) {
+        uint32_t length, code = decode(value, i, &length);
+        bool plain = length && code >= 0x20 && (code < 0x7F || code >= 0xA0) && !is_bidirectional(code);
+        if (!length)
+            length = 1;
+        if (code == '"' || code == '\\')
+            text_addf(text, "\\%c", (char)code);
+        else if (code == '\n' || code == '\t')
+            text_addf(text, code == '\n' ? "\\n" : "\\t");
+        else if (plain)
+            text_add(text, value.text + i, length);
+        for (uint32_t k = 0; !plain && code != '\n' && code != '\t' && k < length; k++)
+            text_addf(text, "\\x%02x", (unsigned char)value.text[i + k]);
+        i += length;
+    }
+    text_addf(text, "\"");
+}
+
 const char *source_flaw(struct str text, uint32_t *where, uint32_t *length)
 {
     for (size_t i = 0; i < text.length;) {
@@ -191,7 +217,7 @@ const char *source_flaw(struct str text, uint32_t *where, uint32_t *length)
             return "a NUL byte";
         if ((code < 0x20 && code != '\n' && code != '\t' && code != '\r') || code == 0x7F)
             return "a control character";
-        if ((code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || code == 0x200E || code == 0x200F || code == 0x061C)
+        if (is_bidirectional(code))
             return "a bidirectional control character, which makes text look different from what it means";
         i += *length;
     }

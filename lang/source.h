@@ -51,6 +51,10 @@ bool text_is_utf8(struct str); // RFC 3629
 // control characters, and the bidirectional controls that make text read otherwise than it means (Trojan Source).
 const char *source_flaw(struct str text, uint32_t *where, uint32_t *length);
 
+// A string as the language writes it, quotes and escapes included. What a reader would not see as it is, or a terminal would obey, is written as \xNN: controls, bidirectional
+// ones too, and what is not UTF-8.
+void text_quote(struct text *, struct str);
+
 static inline struct span span_join(struct span a, struct span b)
 {
     return (struct span){a.source, a.start, b.end > a.start ? b.end : a.end};

@@ -123,6 +123,17 @@ os.stat("/etc"); exit(1)';
     like $run->{err}, qr/^sbxrun: denied read "\/etc\/shadow", 2 times: no rule allows it\n +`fs \{ allow read "\/etc\/shadow"; \}` would$/m, "$name: said at the end, with what would allow it";
     my ($kept) = grep { /kept/ } keys %files;
     like $files{ $kept // '' }{rule} // '', qr/deny write "\/w\/kept" because "ours"/, "$name: with the rule that denies it" or diag explain \%files;
+    # Names are the command's to choose: none of their bytes reaches a terminal as it is.
+    my $odd = policy($user, 'fs { allow read, write "/w" from "./w"; deny write "/w/ro"; allow read, exec "/attack" from "./attack"; }');
+    mkdir "$odd/w/ro";
+    spew("$odd/w/ro/\e[2J\xff\xc2\x9b", "x");
+    system('cp', "$build/tests/attacks/attack", "$odd/attack");
+    $run = in_sandbox($user, $odd, { args => ['--explain-files', '--report', "$odd/w/r.json"], seconds => patience(60) }, 'sh', '-c', 'for f in /w/ro/*; do : >> "$f"; done; exit 1');
+    like $run->{err}, qr{denied write "/w/ro/\\x1b\[2J\\xff\\xc2\\x9b"}, "$name: an odd name is written so that nobody obeys it" or diag $run->{err};
+    is decode_json(slurp("$odd/w/r.json"))->{files}[0]{operation}, 'write "/w/ro/\\x1b[2J\\xff\\xc2\\x9b"', "$name: in the report too";
+    $run = in_sandbox($user, $odd, { args => ['--explain-files'], seconds => patience(60) }, '/attack', 'i386');
+    ok $run->{status} == 128 + 31 || $run->{status} == 128 + 11, "$name: a call of another architecture is killed as ever" or diag $run->{status};
+
     my $flood = in_sandbox($user, $dir, { args => ['--explain-files'], seconds => patience(60) }, 'sh', '-c', 'i=0; while [ $i -lt 300 ]; do cat /w/kept > /dev/null; i=$((i+1)); done; echo done');
     is $flood->{out}, "done\n", "$name: many processes";
 }

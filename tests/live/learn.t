@@ -84,6 +84,16 @@ for my $user (users()) {
     is run({ %$user }, $sbxc, '--check', '--no-proof', "$dir/l.sbx")->{status}, 0, "$name: it is a policy without errors";
     is run({ %$user }, $sbxc, '--fmt', "$dir/l.sbx")->{out}, $text, "$name: laid out as sbxc does";
 
+    # Names of files are whatever bytes somebody chose.
+    $dir = $prepare->();
+    mkdir "$dir/q";
+    spew("$dir/q/\e[2J\xff", "odd\n");
+    spew("$dir/q/.env.\xff", "KEY\n");
+    system('chown', '-R', "$user->{uid}:$user->{gid}", $dir) if defined $user->{uid} && $> == 0;
+    $run = $go->($dir, $sbxrun, '--learn', "$dir/l.sbx", '--', 'sh', '-c', 'cat ../q/*2J*; cat ../q/.env* > /dev/null');
+    like slurp("$dir/l.sbx"), qr{deny read "\Q$dir\E/q/\.env\.\\xff" because}, "$name: an odd name is written so that it means itself" or diag slurp("$dir/l.sbx") . $run->{err};
+    is $go->($dir, $sbxrun, "$dir/l.sbx", '--', 'sh', '-c', 'cat ../q/*2J*')->{out}, "odd\n", "$name: and what it allows";
+
     # Runs add up.
     $go->($dir, $sbxrun, '--learn', "$dir/m.sbx", '--', 'cat', '/etc/hostname');
     $run = $go->($dir, $sbxrun, '--learn', "$dir/m.sbx", '--', 'sh', '-c', 'echo $(cat /etc/debian_version)');
