@@ -95,7 +95,7 @@ ok scalar(grep { $_ eq 'openat' } $labels->('@mine; allow', 0)), 'completion: ca
 is join(' ', grep { /^(fd|request|argp)$/ } $labels->('where request', 6)), 'fd request argp', 'completion: arguments of the call';
 ok scalar(grep { $_ eq 'TIOCGWINSZ' } $labels->('TCGETS', 2)), 'completion: constants';
 ok !scalar(grep { $_ eq 'AF_INET' } $labels->('TCGETS', 2)), 'completion: of that argument only';
-is join(' ', sort $labels->('memory', 2)), join(' ', sort 'memory', qw(swap cpu pids lifetime cpu_time open_files file_size output)), 'completion: limits';
+is join(' ', sort $labels->('memory', 2)), join(' ', sort 'memory', qw(swap cpu cpu_weight io pids lifetime cpu_time open_files file_size output)), 'completion: limits';
 is_deeply [ grep { /^\$/ } $labels->('$src;', 1) ], ['$src', '$api'], 'completion: parameters and values';
 ok scalar(grep { $_ eq 'std.python' } $labels->('import std.base', 9)), 'completion: library modules';
 is join(' ', $labels->('use std.base', 5)), 'std.base std.base.inside', 'completion: what can be used';
