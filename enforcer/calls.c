@@ -65,7 +65,7 @@ const struct bpf_program *calls_asking(struct arena *arena, const struct plan *p
         length++;
     }
     *asking = (struct bpf_program){code, length};
-    return length > BPF_MOST ? own : asking; // too long for both: nothing is told
+    return length > BPF_MOST ? NULL : asking;
 }
 
 // ---- denials --------------------------------------------------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ static int load_asking(struct sandbox *sandbox, struct failure *failure)
     if (board->listener >= 0)
         return 0;
     board->untold = errno;
-    if (brokered)
+    if (brokered || sandbox->run->explain_files)
         return fail(failure, NO_RULE, errno, "cannot load the filter of system calls with a listener");
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) == 0 ? 0 : fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
 }

@@ -142,4 +142,7 @@ os.stat("/etc"); exit(1)';
 my $dir = policy({}, 'syscalls { deny exit_group with EPERM; }');
 my $run = in_sandbox({}, $dir, { seconds => patience(20) }, '/usr/bin/true');
 ok $run->{seconds} < patience(10), 'a command that may not exit does not hang' or diag $run->{err};
+$run = in_sandbox({}, $dir, { args => ['--explain-files'], seconds => patience(20) }, '/usr/bin/true');
+is $run->{status}, 125, 'nor is it run where it is to be told about';
+like $run->{err}, qr/files can't be told under this policy/, 'which is said';
 done_testing;
