@@ -160,6 +160,11 @@ static uint64_t power_of_two(uint64_t least, uint64_t wanted)
     return least;
 }
 
+static void end_seen(struct text *text, uint64_t count, const char *more) // a rule
+{
+    text_addf(text, " because \"seen %llu time%s%s\";\n", (unsigned long long)count, count == 1 ? "" : "s", more);
+}
+
 static int by_path(const void *a, const void *b)
 {
     return str_compare(((const struct place *)a)->path, ((const struct place *)b)->path);
@@ -239,9 +244,9 @@ static struct str write_policy(struct learner *l, bool whole)
                 break;
             }
         if (place->entries > 1)
-            text_addf(&text, " because \"seen %llu times, in %zu places\";\n", (unsigned long long)place->count, place->entries);
+            end_seen(&text, place->count, str_format(l->arena, ", in %zu places", place->entries).text);
         else
-            text_addf(&text, " because \"seen %llu time%s\";\n", (unsigned long long)place->count, place->count == 1 ? "" : "s");
+            end_seen(&text, place->count, "");
     }
     for (const struct note *n = l->notes; n; n = n->next) // a secret beneath a folder that is shown
         if (n->path.length) {
@@ -468,13 +473,14 @@ static void learn_net(struct learner *l)
         }
         text_addf(&text, "        allow ");
         net_point_print(&text, point);
-        text_addf(&text, " because \"seen %llu time%s\";\n", (unsigned long long)net->count, net->count == 1 ? "" : "s");
+        end_seen(&text, net->count, "");
         l->rules++;
     }
     for (int k = 0; k < 2; k++)
-        if (loopback[k])
-            text_addf(&text, "        allow bind, listen, connect %s loopback because \"seen %llu time%s; servers of its own\";\n", k ? "udp" : "tcp", (unsigned long long)loopback[k],
-                      loopback[k] == 1 ? "" : "s");
+        if (loopback[k]) {
+            text_addf(&text, "        allow bind, listen, connect %s loopback", k ? "udp" : "tcp");
+            end_seen(&text, loopback[k], "; servers of its own");
+        }
     l->net = text_str(&text);
 }
 
@@ -536,8 +542,8 @@ static void learn_calls(struct learner *l, struct policy *policy)
         l->rules++;
         if (asked & (asked - 1)) { // several together
             struct str rule = text_str(&operation);
-            text_addf(&text, "        allow %.*s because \"seen %llu time%s\";\n", (int)(rule.length - strlen("syscall ")), rule.text + strlen("syscall "), (unsigned long long)seen->count,
-                      seen->count == 1 ? "" : "s");
+            text_addf(&text, "        allow %.*s", (int)(rule.length - strlen("syscall ")), rule.text + strlen("syscall "));
+            end_seen(&text, seen->count, "");
             continue;
         }
         unsigned argument = (unsigned)__builtin_ctz(asked);
@@ -560,12 +566,12 @@ static void learn_calls(struct learner *l, struct policy *policy)
             text_addf(&list, "%s%.*s", written++ ? ", " : "", STR_ARGS(text_str(&value)));
         }
         text_addf(&text, written > 1 ? "        allow %s where %s in { %.*s }" : "        allow %s where %s == %.*s", row->name, row->arguments[argument].name, STR_ARGS(text_str(&list)));
-        text_addf(&text, " because \"seen %llu time%s\";\n", (unsigned long long)times, times == 1 ? "" : "s");
+        end_seen(&text, times, "");
     }
     if (plain_count) {
         text_addf(&text, "        allow ");
         calls_print(&text, policy->compilation, plain, 1u << ARCH_HERE, NULL, NULL);
-        text_addf(&text, " because \"seen %llu time%s\";\n", (unsigned long long)plain_times, plain_times == 1 ? "" : "s");
+        end_seen(&text, plain_times, "");
         l->rules++;
     }
     l->calls = text_str(&text);
