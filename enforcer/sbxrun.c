@@ -469,8 +469,10 @@ int main(int argc, char **argv)
     struct compilation *compilation = compilation_new(shared ? shared : arena_new());
     const char **roots = NEW_ARRAY(compilation->arena, const char *, argc), **values = NEW_ARRAY(compilation->arena, const char *, argc);
     const char *problem = read_options(argc, argv, &options, roots, values);
-    if (problem)
+    if (problem) {
+        compilation_free(compilation);
         return usage_error(problem);
+    }
     if (options.batch) {
         int ended = run_batch(&options);
         compilation_free(compilation);
