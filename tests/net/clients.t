@@ -24,6 +24,20 @@ spew("$files/Fetch.java", <<'J');
 import java.net.*; import java.io.*;
 public class Fetch { public static void main(String[] a) { for (String u : a) try (InputStream in = new URL(u).openStream()) { System.out.print(new String(in.readAllBytes())); } catch (Exception e) { System.out.println("failed"); } } }
 J
+# Go's own resolver and its own calls, without a C library.
+spew("$files/fetch.go", <<'G');
+package main
+
+import ("fmt"; "io"; "net/http"; "os")
+
+func main() {
+	answer, err := http.Get(os.Args[1])
+	if err != nil { fmt.Println("failed"); os.Exit(1) }
+	io.Copy(os.Stdout, answer.Body)
+}
+G
+mkdir "$files/go-cache";
+my $go = -x '/usr/bin/go' && system("cd $files && HOME=$files GOCACHE=$files/go-cache GO111MODULE=off CGO_ENABLED=0 go build -o fetch fetch.go > /dev/null 2>&1") == 0;
 my ($good, $bad) = ('http://web.test:8000/', 'http://198.51.100.1:8000/');
 my @clients = (
     ['curl', 'curl', ['curl', '-sS', '--max-time', 20, $good], qr/^hello from web\.test:8000$/, ['curl', '-sS', '--max-time', 20, $bad]],
@@ -40,6 +54,7 @@ asyncio.run(main())
 P
     ['Node', 'node', ['node', '-e', "fetch('$good').then(r => r.text()).then(t => process.stdout.write(t)).catch(e => console.log('failed', e.cause))"], qr/^hello from web\.test:8000$/, ['node', '-e', "fetch('$bad').then(r => r.text()).then(t => console.log(t)).catch(e => { console.log('failed'); process.exit(1) })"]],
     ['Java', 'java', ['java', '-Xint', '-XX:+UseSerialGC', '-Xmx128m', '/files/Fetch.java', $good], qr/^hello from web\.test:8000$/],
+    ($go ? ['Go', 'go', ['/fetch', $good], qr/^hello from web\.test:8000$/, ['/fetch', $bad]] : ()),
     ['nc', 'nc', ['sh', '-c', 'echo over nc | nc -N -w 5 192.0.2.1 7001'], qr/^over nc$/, ['sh', '-c', 'echo x | nc -N -w 5 198.51.100.1 7001']],
     ['nc over udp', 'nc', ['sh', '-c', 'echo datagram | nc -u -W 1 -w 5 192.0.2.1 7002'], qr/^datagram$/],
     ['bash', 'bash', ['bash', '-c', 'exec 3<>/dev/tcp/web.test/8000; printf "GET / HTTP/1.0\r\nHost: b\r\n\r\n" >&3; tail -n 1 <&3'], qr/^hello from b$/, ['bash', '-c', 'exec 3<>/dev/tcp/198.51.100.1/8000']],
@@ -49,11 +64,11 @@ P
 for my $user (users()) {
     my $name = $user->{name};
     my $dir = sandbox($user, 'net { allow connect tcp "web.test":8000, 192.0.2.1:7001; allow connect udp 192.0.2.1:7002; }
-        fs { allow read "/files" from "./files"; allow read "/etc/ssl", "/etc/nsswitch.conf", "/etc/services", "/etc/ssh", "/etc/java-17-openjdk" if exists; allow read, exec "/opt" from "/opt" if exists; allow read, write "/tmp" from tmpfs size 256MiB; allow read "/proc"; allow read, write "/dev"; }
+        fs { allow read "/files" from "./files"; allow read, exec "/fetch" from "./files/fetch" if exists; allow read "/etc/ssl", "/etc/nsswitch.conf", "/etc/services", "/etc/ssh", "/etc/java-17-openjdk" if exists; allow read, exec "/opt" from "/opt" if exists; allow read, write "/tmp" from tmpfs size 256MiB; allow read "/proc"; allow read, write "/dev"; }
         process { env PATH = "/usr/local/bin:/usr/bin:/bin"; env HOME = "/tmp"; }
         syscalls { allow clone, clone3, io_uring_setup, sched_getaffinity, mincore, membarrier, statfs, fstatfs, getcpu, sched_yield, timerfd_create, timerfd_settime, eventfd2, epoll_create1, capget, pkey_alloc, sysinfo, getrusage, times, prctl, msync, flock, ftruncate, fallocate; } limits { lifetime 120s; }', uses => 'python');
     mkdir "$dir/files";
-    system('cp', "$files/Fetch.java", "$dir/files/") == 0 or die;
+    system('cp', "$files/Fetch.java", $go ? "$files/fetch" : (), "$dir/files/") == 0 or die;
     for my $client (@clients) {
         my ($label, $program, $command, $want, $denied) = @$client;
       SKIP: {
