@@ -229,7 +229,8 @@ static void note_uses(const struct native *native, const struct run *run, struct
     int signal = outcome->ended == ENDED_SIGNALED ? outcome->value : 0;
     const struct plan_limit *cpu_time = &run->plan->limits[LIMIT_cpu_time];
     bool out_of_time = signal == SIGXCPU || (signal == SIGKILL && cpu_time->set && outcome->cpu / 1000 + 100 >= cpu_time->value);
-    uses[LIMIT_memory] = (struct limit_use){group.memory_known, group.memory_known, outcome->peak, group.oom_kills};
+    uint64_t out_of_memory = group.oom_kills ? group.oom_kills : outcome->ended == ENDED_MEMORY; // the supervisor may be there before the kernel kills
+    uses[LIMIT_memory] = (struct limit_use){group.memory_known, group.memory_known, outcome->peak, out_of_memory};
     uses[LIMIT_swap] = (struct limit_use){.peak_known = group.swap_known, .peak = group.swap_bytes};
     uses[LIMIT_cpu] = (struct limit_use){outcome->wall != 0, group.cpu_known, outcome->wall ? outcome->cpu * 1000 / outcome->wall : 0, group.throttled};
     uses[LIMIT_pids] = (struct limit_use){group.pids_peak_known, group.pids_known, group.pids_peak, group.pids_refused};
