@@ -133,7 +133,7 @@ struct learner {
     size_t place_count;
     struct note *notes, **last_note;
     struct str net, calls; // statements
-    size_t rules;
+    size_t net_rules, call_rules, rules; // rules: all of them, as they were last written
     struct map noted; // operations
 };
 
@@ -202,7 +202,11 @@ static struct str write_policy(struct learner *l, bool whole)
         for (size_t i = 0; i < seen->command_count; i++) {
             struct text word = {.arena = l->arena};
             text_quote(&word, seen->command[i]);
-            text_addf(&text, " %.*s", (int)(word.length > 60 ? 60 : word.length), word.data);
+            struct str shown = text_str(&word);
+            if (shown.length > 60) // not within a character
+                for (shown.length = 60; (shown.text[shown.length] & 0xC0) == 0x80;)
+                    shown.length--;
+            text_addf(&text, " %.*s", STR_ARGS(shown));
         }
         text_addf(&text, "\n# Read it before you trust it: it allows what was done, whoever did it.\n");
     }
@@ -222,7 +226,7 @@ static struct str write_policy(struct learner *l, bool whole)
         }
         text_addf(&text, ";\n\n");
     }
-    l->rules = 0;
+    l->rules = l->net_rules + l->call_rules;
     bool fs = false;
     for (size_t i = 0; i < l->place_count; i++) {
         const struct place *place = &l->places[i];
@@ -474,12 +478,13 @@ static void learn_net(struct learner *l)
         text_addf(&text, "        allow ");
         net_point_print(&text, point);
         end_seen(&text, net->count, "");
-        l->rules++;
+        l->net_rules++;
     }
     for (int k = 0; k < 2; k++)
         if (loopback[k]) {
             text_addf(&text, "        allow bind, listen, connect %s loopback", k ? "udp" : "tcp");
             end_seen(&text, loopback[k], "; servers of its own");
+            l->net_rules++;
         }
     l->net = text_str(&text);
 }
@@ -505,6 +510,7 @@ static void learn_calls(struct learner *l, struct policy *policy)
     const struct plan *plan = policy_check(policy, false) ? policy_lower(policy, 1u << ARCH_HERE) : NULL;
     if (!plan)
         return;
+    struct map together = {.arena = l->arena};
     bool *done = NEW_ARRAY(l->arena, bool, l->seen->call_count + 1);
     for (size_t i = 0; i < l->seen->call_count; i++) {
         const struct seen_call *seen = l->seen->calls[i];
@@ -539,13 +545,16 @@ static void learn_calls(struct learner *l, struct policy *policy)
             plain_count++;
             continue;
         }
-        l->rules++;
         if (asked & (asked - 1)) { // several together
             struct str rule = text_str(&operation);
+            if (map_put(&together, rule, l))
+                continue;
+            l->call_rules++;
             text_addf(&text, "        allow %.*s", (int)(rule.length - strlen("syscall ")), rule.text + strlen("syscall "));
             end_seen(&text, seen->count, "");
             continue;
         }
+        l->call_rules++;
         unsigned argument = (unsigned)__builtin_ctz(asked);
         uint64_t times = 0;
         struct map values = {.arena = l->arena};
@@ -572,7 +581,7 @@ static void learn_calls(struct learner *l, struct policy *policy)
         text_addf(&text, "        allow ");
         calls_print(&text, policy->compilation, plain, 1u << ARCH_HERE, NULL, NULL);
         end_seen(&text, plain_times, "");
-        l->rules++;
+        l->call_rules++;
     }
     l->calls = text_str(&text);
 }
@@ -638,10 +647,11 @@ bool learn(struct arena *arena, const struct seen *seen, struct str folder, stru
         }
         qsort(l->places, l->place_count, sizeof *l->places, by_path);
     }
-    struct compilation *compilation = compilation_new(arena);
     struct str text = write_policy(l, true);
-    struct module *module = module_parse(compilation, STR("learned.sbx"), text);
-    const struct str *formatted = module && !compilation->diagnostics.errors ? format_source(arena, module->source) : NULL;
+    if (!(policy = compile(l, text, problem)))
+        return false;
+    const struct str *formatted = format_source(arena, source_of(&policy->compilation->sources, policy->decl->name.span));
     learned->text = formatted ? *formatted : text;
+    learned->rules = l->rules;
     return true;
 }

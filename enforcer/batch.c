@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,8 +100,10 @@ static bool reap_one(struct job *jobs, unsigned count, FILE *report, bool *all_g
     return pid > 0;
 }
 
-static _Noreturn void run_one(int (*one)(void *context, char **argv), void *context, char **argv)
+static _Noreturn void run_one(pid_t parent, int (*one)(void *context, char **argv), void *context, char **argv)
 {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) // with it, also before this was said
+        _exit(125);
     int nothing = open("/dev/null", O_RDONLY);
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0)
         _exit(125);
@@ -114,6 +118,7 @@ int batch_run(unsigned count, FILE *report, int (*one)(void *context, char **arg
     struct job *jobs = calloc(count, sizeof *jobs);
     bool all_good = true;
     uint64_t number = 0;
+    pid_t parent = getpid();
     int more = jobs ? 1 : -1;
     // The input is this process's alone: a child must not move it on.
     FILE *in = more > 0 ? fdopen(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), "r") : NULL;
@@ -132,7 +137,7 @@ int batch_run(unsigned count, FILE *report, int (*one)(void *context, char **arg
         fflush(NULL);
         job->pid = fork();
         if (job->pid == 0)
-            run_one(one, context, job->command.argv);
+            run_one(parent, one, context, job->command.argv);
         if (job->pid < 0) {
             fprintf(stderr, "sbxrun: cannot start a command: %s\n", strerror(errno));
             job->pid = 0;

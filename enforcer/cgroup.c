@@ -252,7 +252,7 @@ static int limit_disks(const struct cgroup_group *group, const struct plan_limit
             error = write_at(group->folder, "blkio.throttle.read_bps_device", text);
             error = error ? error : write_at(group->folder, "blkio.throttle.write_bps_device", text);
         }
-        if (error == -ENODEV) // it is gone, or none that is throttled
+        if (error == -ENODEV && access(path, F_OK) != 0) // it was taken away meanwhile
             error = 0;
     }
     if (list)

@@ -50,7 +50,9 @@ static bool read_file(struct arena *arena, const char *path, struct str *text)
     for (ssize_t n; used < (size_t)status.st_size && (n = read(fd, data + used, (size_t)status.st_size - used)) > 0;)
         used += (size_t)n;
     *text = (struct str){data, used};
-    return true;
+    if (used < (size_t)status.st_size)
+        errno = EIO;
+    return used == (size_t)status.st_size;
 }
 
 // All of it or nothing.
@@ -123,12 +125,14 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
 {
     size_t length = strlen(out);
     struct str text, given_policy = STR("");
-    const char *problem, *slash = strrchr(out, '/'), *given_name = given ? strrchr(given, '/') : NULL;
+    const char *problem, *slash = strrchr(out, '/'), *given_name = "";
     struct failure failure = {0};
     if (length < 5 || strcmp(out + length - 4, ".sbx") != 0)
         return refuse("cannot learn into", out, "a policy's name ends in .sbx");
     const char *record = str_format(arena, "%.*s.seen.json", (int)(length - 4), out).text;
     bool has_record = read_file(arena, record, &text);
+    if (!has_record && errno != ENOENT) // or what it holds would be lost
+        return refuse("cannot read", record, strerror(errno));
     if (!has_record && access(out, F_OK) == 0)
         return refuse("cannot learn into", out, "it is there, and was not learned: give it as POLICY, to go on from it, and another name to learn into");
     const struct plan *usual = usual_plan(arena);
@@ -160,7 +164,7 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
         return refuse("cannot write", out, strerror(errno));
     if (!seen_read(all, seen_write(arena, seen), &problem))
         return refuse("cannot keep", record, problem);
-    if (!learn(arena, all, str_from(folder), name_of(arena, out), given ? str_from(given_name) : STR(""), given_policy, options, &learned, &problem))
+    if (!learn(arena, all, str_from(folder), name_of(arena, out), str_from(given_name), given_policy, options, &learned, &problem))
         return refuse("cannot learn", out, problem);
     int error = write_file(arena, record, seen_write(arena, all));
     if (error || (error = write_file(arena, out, learned.text)))

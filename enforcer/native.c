@@ -255,7 +255,7 @@ static void measure(struct native *native, const struct run *run, const struct r
     outcome->oom_kills = group.oom_kills;
     outcome->pids_known = group.pids_known;
     outcome->pids_refused = group.pids_refused;
-    outcome->untold = native->sandbox.board.untold;
+    outcome->untold = native->sandbox.asking.len ? native->sandbox.board.untold : EOPNOTSUPP;
     outcome->outside_user = (int)native->identity.outside_user;
 }
 

@@ -332,8 +332,13 @@ static void call_came(struct observer *o, const struct plan *usual)
         see(o, &call, how);
     for (int i = 0, count = named_read(&call, files); i < count; i++)
         files[i].verbs & VERB_EXEC ? see_program(o, files[i].path, 0) : see_path(o, files[i].path, files[i].verbs);
-    if (!is_usual(usual, call.arguments, (uint32_t)call.number, NULL))
+    if (!is_usual(usual, call.arguments, (uint32_t)call.number, NULL)) {
+        int row = syscall_by_number(ARCH_HERE, (unsigned)call.number);
+        for (int i = 0; row >= 0 && i < SYSCALL_ARGUMENTS; i++) // no rule asks where something lies
+            if (i >= syscall_row((size_t)row)->argument_count || argument_is_pointer(syscall_row((size_t)row)->arguments[i].type))
+                call.arguments[i] = 0;
         seen_call_add(o->seen, (uint32_t)call.number, call.arguments, 1);
+    }
     notified_continue(&call);
     notified_release(&call);
 }

@@ -431,6 +431,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     bool learns = options->learn || options->tighten, runs = options->report || options->changes || options->events || options->strict || options->explain_files;
     if (learns && (options->live || options->layers || options->dry_run || options->doctor || runs || (options->learn && options->tighten)))
         return "--learn and --tighten run a command without a sandbox: they go with -I, -D and --policy alone";
+    if (options->learn && options->compile.value_count)
+        return "--learn takes no -D: what it writes has no parameters, and POLICY's need values of their own";
     if (optind >= argc)
         return options->doctor ? NULL : learns ? "a command is missing: it stands after `--`" : "a policy is missing";
     if (options->learn && strcmp(argv[optind - 1], "--") == 0) { // getopt has taken it

@@ -7,6 +7,7 @@ use lib "$FindBin::Bin/../lib";
 use JSON::PP qw(decode_json);
 use Sbx;
 use Live;
+use POSIX ();
 use Test::More;
 
 for my $user (users()) {
@@ -48,6 +49,21 @@ for my $user (users()) {
     for my $wrong (['--batch', 'p.sbx', '--', 'true'], ['--batch', '--jobs', '0', 'p.sbx'], ['--jobs', '2', 'p.sbx', '--', 'true'], ['--batch', '--dry-run', 'p.sbx'], ['--batch', 'missing.sbx']) {
         is run({ %$user, cwd => $dir }, $sbxrun, @$wrong)->{status}, 125, "$name: @$wrong is refused";
     }
+    # It is killed: its runs die with it.
+    spew("$dir/in", "sleep\0" . "66.6\0\0");
+    my $pid = fork // die;
+    if (!$pid) {
+        if (defined $user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) }
+        chdir $dir; open STDIN, '<', "$dir/in"; exec $sbxrun, '--batch', 'p.sbx' or POSIX::_exit(99);
+    }
+    my $alive = sub { grep { (eval { slurp("/proc/$_/cmdline") } // '') =~ /^sleep\0(?:66\.6)/ } map { m{/(\d+)/} } glob '/proc/[0-9]*/stat' };
+    for (1 .. 100 * patience(1)) { last if $alive->(); select undef, undef, undef, 0.05 }
+    ok scalar $alive->(), "$name: a command runs";
+    kill KILL => $pid;
+    waitpid $pid, 0;
+    for (1 .. 100 * patience(1)) { last if !$alive->(); select undef, undef, undef, 0.05 }
+    ok !$alive->(), "$name: and dies with --batch";
+    in_sandbox($user, $dir, 'true'); # removes what was left by the kill
     is left_since($before), '', "$name: nothing is left";
 }
 done_testing;

@@ -94,6 +94,18 @@ for my $user (users()) {
     like slurp("$dir/l.sbx"), qr{deny read "\Q$dir\E/q/\.env\.\\xff" because}, "$name: an odd name is written so that it means itself" or diag slurp("$dir/l.sbx") . $run->{err};
     is $go->($dir, $sbxrun, "$dir/l.sbx", '--', 'sh', '-c', 'cat ../q/*2J*')->{out}, "odd\n", "$name: and what it allows";
 
+    # A command that is cut short in the comment on it, within a character.
+    $run = $go->($dir, $sbxrun, '--learn', "$dir/c.sbx", '--', 'echo', 'x' x 58 . "\xe2\x82\xac" . 'y');
+    is run({ %$user }, $sbxc, '--check', '--no-proof', "$dir/c.sbx")->{status}, 0, "$name: a long word of the command" or diag slurp("$dir/c.sbx");
+    my ($said) = $go->($dir, $sbxrun, '--learn', "$dir/n.sbx", '--', 'perl', '-e', 'use Socket; socket my $s, AF_INET, SOCK_STREAM, 0; bind $s, sockaddr_in(0, INADDR_LOOPBACK)')->{err} =~ /: (\d+) rules? of its own/;
+    is $said, scalar(() = slurp("$dir/n.sbx") =~ /^ +(?:allow|deny) /mg), "$name: it says how many rules there are" or diag slurp("$dir/n.sbx");
+    $run = $go->($dir, $sbxrun, '--learn', "$dir/n.sbx", '-D', 'a=b', '--', 'true');
+    is $run->{status}, 125, "$name: --learn takes no -D";
+    mkdir "$dir/r.seen.json";
+    $run = $go->($dir, $sbxrun, '--learn', "$dir/r.sbx", '--', 'true');
+    is $run->{status}, 125, "$name: a record that can't be read is not taken for none";
+    rmdir "$dir/r.seen.json";
+
     # Runs add up.
     $go->($dir, $sbxrun, '--learn', "$dir/m.sbx", '--', 'cat', '/etc/hostname');
     $run = $go->($dir, $sbxrun, '--learn', "$dir/m.sbx", '--', 'sh', '-c', 'echo $(cat /etc/debian_version)');
