@@ -360,6 +360,16 @@ uint32_t cbpf_run(const struct bpf_program *program, const uint32_t words[SECCOM
     return run(program, words, steps, NULL);
 }
 
+void cbpf_words(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint32_t number, const uint64_t *arguments)
+{
+    words[WORD_ARCH] = audit;
+    words[WORD_NUMBER] = number;
+    for (unsigned i = 0; i < SYSCALL_ARGUMENTS; i++) {
+        words[WORD_HIGH(i)] = arguments ? (uint32_t)(arguments[i] >> 32) : 0;
+        words[WORD_LOW(i)] = arguments ? (uint32_t)arguments[i] : 0;
+    }
+}
+
 unsigned cbpf_arguments_asked(const struct bpf_program *program, const uint32_t words[SECCOMP_WORDS])
 {
     unsigned loaded = 0, arguments = 0;

@@ -40,6 +40,7 @@ bool cbpf_check(const struct bpf_program *, const char **why, size_t *where);
 
 // Runs a checked program on words as the graph has them. *steps, if not NULL, counts instructions.
 uint32_t cbpf_run(const struct bpf_program *, const uint32_t words[SECCOMP_WORDS], unsigned *steps);
+void cbpf_words(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint32_t number, const uint64_t *arguments); // six; NULL: all 0
 unsigned cbpf_arguments_asked(const struct bpf_program *, const uint32_t words[SECCOMP_WORDS]); // bits: the call's arguments that decide there
 
 // As text, one instruction a line, with the names of words, calls and verdicts where they are known.

@@ -521,11 +521,8 @@ static void learn_calls(struct learner *l, struct policy *policy)
             continue;
         struct verdict verdict = policy_verdict(policy, &point);
         const struct syscall_row *row = syscall_row((size_t)call);
-        uint32_t words[SECCOMP_WORDS] = {[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = seen->number};
-        for (unsigned k = 0; k < SYSCALL_ARGUMENTS; k++) {
-            words[WORD_HIGH(k)] = (uint32_t)(point.arguments[k] >> 32);
-            words[WORD_LOW(k)] = (uint32_t)point.arguments[k];
-        }
+        uint32_t words[SECCOMP_WORDS];
+        cbpf_words(words, arch_audit[ARCH_HERE], seen->number, seen->arguments);
         unsigned asked = cbpf_arguments_asked(&plan->filters[ARCH_HERE], words);
         struct text operation = {.arena = l->arena};
         call_print(&operation, &point, asked);

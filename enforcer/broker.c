@@ -9,15 +9,6 @@
 
 #include "enforcer/scoped.h"
 
-unsigned protocol_of(const struct socket_kind *kind)
-{
-    if (kind->domain == AF_UNIX)
-        return PROTOCOL_UNIX;
-    if (kind->domain != AF_INET && kind->domain != AF_INET6)
-        return 0;
-    return kind->type == SOCK_STREAM && kind->protocol == IPPROTO_TCP ? PROTOCOL_TCP : kind->type == SOCK_DGRAM && kind->protocol == IPPROTO_UDP ? PROTOCOL_UDP : 0;
-}
-
 static const struct {
     int number;
     void (*perform)(struct brokered *);

@@ -18,7 +18,6 @@ struct attempt { // what a blocking caller waits for: a connection, or that a me
     uint64_t cookie, until;  // of the socket; when its SO_SNDTIMEO runs out, 0: never
     struct message *message; // NULL: a connection
     struct proxy_talk *talk; // a connection through a proxy: `watch` has its twin, which is in nobody's place yet; NULL: not
-    int held;                // with it: the caller's socket, owned
     bool blocking;           // it waits
     bool done;
     int error, given_up;
@@ -70,7 +69,6 @@ void broker_sent(struct broker *, const struct notified *call, int64_t value);  
 void broker_wait_through(struct brokered *, int twin, struct proxy_talk *); // takes both; places the twin and answers in time
 bool broker_was_sent(struct brokered *); // the same call once more, after a signal: answers it, if it has had its effect
 bool broker_again(struct brokered *);    // the same of a connect that is still being made
-unsigned protocol_of(const struct socket_kind *); // one of PROTOCOL_; 0: none that a rule can allow
 
 // The calls (broker_connections.c, broker_messages.c). Each answers.
 void broker_call_connect(struct brokered *);

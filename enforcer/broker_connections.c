@@ -102,7 +102,7 @@ static void connect_through(struct brokered *call, const struct destination *to,
 void broker_call_connect(struct brokered *call)
 {
     struct destination to;
-    unsigned protocol = protocol_of(&call->kind);
+    unsigned protocol = socket_protocol(&call->kind);
     int error = -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2], &to);
     if (error) {
         broker_refuse(call, error);
@@ -208,7 +208,7 @@ void broker_call_bind(struct brokered *call)
 {
     struct destination to;
     const struct plan *plan = call->broker->settings.plan;
-    unsigned protocol = protocol_of(&call->kind);
+    unsigned protocol = socket_protocol(&call->kind);
     int error = -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2], &to);
     if (!error && (to.address.ss_family == AF_UNIX || call->kind.domain == AF_UNIX)) {
         unix_bind(call, &to);
@@ -241,7 +241,7 @@ void broker_call_listen(struct brokered *call)
 {
     struct sockaddr_storage address = {0};
     struct destination to;
-    unsigned protocol = protocol_of(&call->kind);
+    unsigned protocol = socket_protocol(&call->kind);
     socklen_t length = sizeof address;
     int error = getsockname(call->held, (struct sockaddr *)&address, &length) == 0 ? 0 : errno;
     if (!error && address.ss_family == AF_UNIX) {

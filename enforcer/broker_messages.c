@@ -154,7 +154,7 @@ static int read_message(struct brokered *call, const struct msghdr *header, stru
 static int route(struct brokered *call, struct message *message)
 {
     struct destination *to = &message->to;
-    unsigned protocol = protocol_of(&call->kind);
+    unsigned protocol = socket_protocol(&call->kind);
     message->as_outside = call->kind.domain == AF_UNIX;
     if (call->kind.type == SOCK_STREAM) // goes where it is connected; tcp(7) and unix(7) have no use for an address
         to->length = 0;

@@ -84,12 +84,12 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
     struct names_answer answer = {.yes = NAMES_NO};
     struct arena *arena = arena_new();
     if (!may)
-        event_denied(broker->settings.events, str_format(arena, "resolve \"%.*s\"", STR_ARGS(name)), NO_RULE);
+        event_denied(broker->settings.events, EVENT_DESTINATION, str_format(arena, "resolve \"%.*s\"", STR_ARGS(name)), NO_RULE);
     if (may && question.ask == NAMES_PIN && names_pin(broker->names, name, address, question.seconds, clock_now()) != PIN_KEPT) {
         struct text text = {.arena = arena};
         text_addf(&text, "resolve \"%.*s\" to ", STR_ARGS(name));
         net_address_print(&text, address);
-        event_denied(broker->settings.events, text_str(&text), NO_RULE);
+        event_denied(broker->settings.events, EVENT_DESTINATION, text_str(&text), NO_RULE);
         may = false;
     }
     arena_free(arena);

@@ -225,11 +225,8 @@ void unix_end(struct broker *broker)
 
 static mode_t umask_of(const struct notified *call)
 {
-    char path[64], text[4096] = "";
-    snprintf(path, sizeof path, "/proc/%d/status", call->caller.thread);
-    closing_fd int status = open(path, O_RDONLY | O_CLOEXEC);
-    const char *line = status >= 0 && read(status, text, sizeof text - 1) > 0 ? strstr(text, "\nUmask:") : NULL;
-    return line ? (mode_t)strtoul(line + 7, NULL, 8) : 077;
+    long mask = notified_status(call->caller.thread, "Umask", 8);
+    return mask >= 0 ? (mode_t)mask : 077;
 }
 
 void unix_bind(struct brokered *call, struct destination *to)

@@ -16,7 +16,7 @@
 void broker_denied(struct broker *broker, unsigned verb, unsigned protocol, const struct destination *to, const struct decision *decision)
 {
     struct arena *arena = arena_new();
-    event_denied(broker->settings.events, destination_print(arena, verb, protocol, to, decision->name), decision->rule);
+    event_denied(broker->settings.events, EVENT_DESTINATION, destination_print(arena, verb, protocol, to, decision->name), decision->rule);
     arena_free(arena);
 }
 
@@ -59,8 +59,6 @@ static void attempt_end(struct attempt *attempt)
         }
     message_free(attempt->message);
     attempt->message = NULL;
-    if (attempt->talk)
-        close_scoped(&attempt->held);
     proxy_talk_free(attempt->talk);
     attempt->talk = NULL;
     notified_release(&attempt->call);
@@ -225,7 +223,6 @@ void broker_wait_through(struct brokered *call, int twin, struct proxy_talk *tal
                                 .call = notified_move(&call->notified),
                                 .cookie = socket_cookie(call->held),
                                 .talk = talk,
-                                .held = take_fd(call->held),
                                 .blocking = call->kind.blocking,
                                 .until = clock_now() + wait,
                                 .next = broker->attempts};
@@ -338,8 +335,6 @@ void broker_wait_end(struct broker *broker)
         next = attempt->next;
         close_scoped(&attempt->watch.fd);
         message_free(attempt->message);
-        if (attempt->talk)
-            close_scoped(&attempt->held);
         proxy_talk_free(attempt->talk);
         notified_release(&attempt->call);
         free(attempt);

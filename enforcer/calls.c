@@ -39,11 +39,14 @@ const struct bpf_program *calls_asking(struct arena *arena, const struct plan *p
     // Until its exec nobody answers the command.
     static const uint32_t needed[] = {SYS_execve, SYS_exit_group};
     const struct bpf_program *own = &plan->filters[ARCH_HERE];
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (is_told(cbpf_run(own, (uint32_t[SECCOMP_WORDS]){[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = needed[i]}, NULL)))
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        uint32_t words[SECCOMP_WORDS];
+        cbpf_words(words, arch_audit[ARCH_HERE], needed[i], NULL);
+        if (is_told(cbpf_run(own, words, NULL)))
             return NULL;
+    }
     struct bpf_program *asking = NEW(arena, struct bpf_program);
-    size_t end = syscall_numbers_end(ARCH_HERE), length = 0;
+    size_t end = explain_files ? syscall_numbers_end(ARCH_HERE) : 0, length = 0;
     struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 5);
     if (explain_files) { // of this architecture: what others call is the plan's filter's alone
         code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
@@ -70,16 +73,6 @@ const struct bpf_program *calls_asking(struct arena *arena, const struct plan *p
 
 // ---- denials --------------------------------------------------------------------------------------------------------------------------------
 
-static void words_of(const struct notified *call, uint32_t words[SECCOMP_WORDS])
-{
-    words[WORD_ARCH] = call->architecture;
-    words[WORD_NUMBER] = (uint32_t)call->number;
-    for (unsigned i = 0; i < SYSCALL_ARGUMENTS; i++) {
-        words[WORD_HIGH(i)] = (uint32_t)(call->arguments[i] >> 32);
-        words[WORD_LOW(i)] = (uint32_t)call->arguments[i];
-    }
-}
-
 // Names it by its number and the arguments that decided, so that a program's thousand tries are one line.
 static void note_denied(const struct calls *calls, const struct notified *call, const uint32_t words[SECCOMP_WORDS])
 {
@@ -95,7 +88,7 @@ static void note_denied(const struct calls *calls, const struct notified *call, 
         struct verdict verdict = {0};
         if (run->policy && syscall_by_number(point.arch, point.number) >= 0)
             verdict = policy_verdict(run->policy, &point);
-        event_denied(run->events, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
+        event_denied(run->events, EVENT_CALL, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
     }
     arena_free(arena);
 }
@@ -130,7 +123,7 @@ static void note_file(const struct calls *calls, const struct notified *call, co
         struct verdict verdict = {0};
         if (run->policy)
             verdict = policy_verdict(run->policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = first, .path = path});
-        event_denied(run->events, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
+        event_denied(run->events, EVENT_FILE, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
     }
     arena_free(arena);
 }
@@ -146,7 +139,7 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
     }
     if (notified_next(&calls->source, &call) <= 0)
         return;
-    words_of(&call, words);
+    cbpf_words(words, call.architecture, (uint32_t)call.number, call.arguments);
     uint32_t action = cbpf_run(&calls->run->plan->filters[ARCH_HERE], words, NULL);
     if (action == SECCOMP_NOTIFY && calls->broker) {
         broker_call(calls->broker, &call);

@@ -9,6 +9,7 @@
 enum { TARGETS_MOST = 1000, SHOWN_MOST = 8 };
 
 struct target {
+    enum event_kind kind;
     struct str operation; // owned
     uint32_t rule;
     bool denied, is_measured;
@@ -84,7 +85,7 @@ bool event_again(struct events *events, struct str operation, bool denied)
 }
 
 // A target is told when it is met first; how often, when all is over.
-static void note(struct events *events, struct str operation, uint32_t rule, bool denied)
+static void note(struct events *events, enum event_kind kind, struct str operation, uint32_t rule, bool denied)
 {
     if (!events || event_again(events, operation, denied))
         return;
@@ -97,7 +98,7 @@ static void note(struct events *events, struct str operation, uint32_t rule, boo
         return;
     }
     struct target *target = &events->targets[events->count++];
-    *target = (struct target){.operation = {copy, operation.length}, .rule = rule, .denied = denied, .count = 1};
+    *target = (struct target){.kind = kind, .operation = {copy, operation.length}, .rule = rule, .denied = denied, .count = 1};
     stream_line(events, target, event_name(target));
 }
 
@@ -107,14 +108,14 @@ void events_end(struct events *events)
         stream_line(events, &events->targets[i], events->targets[i].denied ? "denied in all" : "allowed in all");
 }
 
-void event_denied(struct events *events, struct str operation, uint32_t rule)
+void event_denied(struct events *events, enum event_kind kind, struct str operation, uint32_t rule)
 {
-    note(events, operation, rule, true);
+    note(events, kind, operation, rule, true);
 }
 
 void event_allowed(struct events *events, struct str operation, uint32_t rule)
 {
-    note(events, operation, rule, false);
+    note(events, EVENT_DESTINATION, operation, rule, false);
 }
 
 void event_traffic(struct events *events, struct str operation, uint64_t sent, uint64_t received)
@@ -127,17 +128,6 @@ void event_traffic(struct events *events, struct str operation, uint64_t sent, u
         target->sent += sent;
         target->received += received;
     }
-}
-
-static enum event_kind kind_of(const struct target *target)
-{
-    static const char *const files[] = {"read ", "write ", "create ", "exec "};
-    if (str_starts(target->operation, STR("syscall ")) || str_starts(target->operation, STR("system call ")))
-        return EVENT_CALL;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (str_starts(target->operation, str_from(files[i])))
-            return EVENT_FILE;
-    return EVENT_DESTINATION;
 }
 
 // The rule that would allow this operation, in its block; of a name that may not be resolved, to connect to it. Empty: none would.
@@ -161,7 +151,7 @@ void events_print(FILE *out, const struct events *events, bool calls)
     size_t shown = 0, left = 0;
     for (size_t i = 0; events && i < events->count; i++) {
         const struct target *target = &events->targets[i];
-        if (!target->denied || (!calls && kind_of(target) == EVENT_CALL))
+        if (!target->denied || (!calls && target->kind == EVENT_CALL))
             continue;
         if (shown++ >= SHOWN_MOST) {
             left++;
@@ -189,7 +179,7 @@ void events_write(struct json_writer *w, const struct events *events, enum event
 {
     json_open(w, '[');
     for (size_t i = 0; events && i < events->count; i++)
-        if (kind_of(&events->targets[i]) == kind)
+        if (events->targets[i].kind == kind)
             write_target(w, events, &events->targets[i], event_name(&events->targets[i]));
     json_close(w, ']');
 }

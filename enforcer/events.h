@@ -16,9 +16,9 @@ struct events *events_new(const struct plan *, FILE *stream);
 void events_free(struct events *);
 
 // `operation` as a rule would say it ("connect tcp 192.0.2.1:443", "syscall ptrace"), `rule` that decided; NO_RULE: none allows it.
-void event_denied(struct events *, struct str operation, uint32_t rule);
+void event_denied(struct events *, enum event_kind, struct str operation, uint32_t rule);
 bool event_again(struct events *, struct str operation, bool denied); // counts it, if it was met before
-void event_allowed(struct events *, struct str operation, uint32_t rule);
+void event_allowed(struct events *, struct str operation, uint32_t rule); // a destination
 
 void event_traffic(struct events *, struct str operation, uint64_t sent, uint64_t received); // bytes of an allowed one, added to what it has
 

@@ -201,7 +201,8 @@ static struct str path_in_view(struct arena *arena, const struct plan *plan, str
 // Of calls that any program makes nothing is recorded.
 static bool is_unrecorded(const struct plan *usual, uint32_t number)
 {
-    uint32_t words[SECCOMP_WORDS] = {[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = number};
+    uint32_t words[SECCOMP_WORDS];
+    cbpf_words(words, arch_audit[ARCH_HERE], number, NULL);
     return cbpf_run(&usual->filters[ARCH_HERE], words, NULL) == SECCOMP_ALLOW && cbpf_arguments_asked(&usual->filters[ARCH_HERE], words) == 0;
 }
 

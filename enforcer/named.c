@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lang/tables.h"
+#include "compiler/policy.h"
 
 enum { HERE = -1 }; // relative to the working folder
 

@@ -4,8 +4,8 @@
 
 #include <limits.h>
 
+#include "compiler/path_set.h"
 #include "enforcer/notified.h"
-#include "lang/ast.h"
 
 enum { NAMED_MOST = 2 };
 

@@ -127,7 +127,7 @@ static int denied(void *context, void *data, size_t size)
         return 0;
     memcpy(&denial, data, sizeof denial);
     struct arena *arena = arena_new();
-    event_denied(guard->events, operation_of(arena, &denial), denial.leaf ? denial.leaf - 1 : NO_RULE);
+    event_denied(guard->events, EVENT_DESTINATION, operation_of(arena, &denial), denial.leaf ? denial.leaf - 1 : NO_RULE);
     arena_free(arena);
     return 0;
 }

@@ -13,6 +13,16 @@
 #include "enforcer/kernel.h"
 #include "enforcer/scoped.h"
 
+long notified_status(int thread, const char *field, int base)
+{
+    char path[64], text[4096] = "", key[32];
+    snprintf(path, sizeof path, "/proc/%d/status", thread);
+    snprintf(key, sizeof key, "\n%s:", field);
+    closing_fd int status = open(path, O_RDONLY | O_CLOEXEC);
+    const char *line = status >= 0 && read(status, text, sizeof text - 1) > 0 ? strstr(text, key) : NULL;
+    return line ? strtol(line + strlen(key), NULL, base) : -1;
+}
+
 // The process of a thread. Linux before 6.9 has pidfds of whole processes only, and then it may not stand for the number.
 static int open_process(int thread, bool *stands_for_number)
 {
@@ -22,13 +32,8 @@ static int open_process(int thread, bool *stands_for_number)
     *stands_for_number = fd >= 0;
     if (fd >= 0 || errno == ESRCH)
         return fd;
-    char path[64], text[512] = "";
-    snprintf(path, sizeof path, "/proc/%d/status", thread);
-    closing_fd int status = open(path, O_RDONLY | O_CLOEXEC);
-    if (status < 0 || read(status, text, sizeof text - 1) <= 0)
-        return -1;
-    const char *leader = strstr(text, "\nTgid:");
-    return leader ? (int)syscall(SYS_pidfd_open, atoi(leader + 6), 0) : -1;
+    long leader = notified_status(thread, "Tgid", 10);
+    return leader > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)leader, 0) : -1;
 }
 
 static void caller_close(struct notified_caller *caller)

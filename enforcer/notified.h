@@ -1,7 +1,7 @@
 // One system call that waits for the supervisor's answer (seccomp_unotify(2)).
 //
 // What lies in the caller's memory may change at any moment, and so may what its descriptors mean. So memory is read once, into a copy, and a
-// descriptor is taken once, as a descriptor of ours; nothing is looked at a second time and no call is let through to the kernel.
+// descriptor is taken once, as a descriptor of ours; nothing is looked at a second time, and no call that is decided here is let through to the kernel.
 #pragma once
 
 #include <linux/seccomp.h>
@@ -46,6 +46,8 @@ bool notified_waits(const struct notified *); // false once it was interrupted o
 long notified_read(const struct notified *, uint64_t address, void *to, size_t length);
 long notified_gather(const struct notified *, const struct iovec *theirs, int count, void *to, size_t length); // of several places
 long notified_write(const struct notified *, uint64_t address, const void *from, size_t length);
+
+long notified_status(int thread, const char *field, int base); // a number of proc(5)'s status, as "Umask"; -1: it has none
 
 // A descriptor of ours for what the caller's descriptor is. -errno when it is none.
 int notified_take(const struct notified *, int fd);

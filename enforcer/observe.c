@@ -73,13 +73,10 @@ static const struct looked *looked_at(uint32_t number)
     return NULL;
 }
 
-static bool is_usual(const struct plan *usual, const uint64_t arguments[SYSCALL_ARGUMENTS], uint32_t number, bool *whatever_arguments)
+static bool is_usual(const struct plan *usual, const uint64_t *arguments, uint32_t number, bool *whatever_arguments)
 {
-    uint32_t words[SECCOMP_WORDS] = {[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = number};
-    for (unsigned i = 0; i < SYSCALL_ARGUMENTS; i++) {
-        words[WORD_HIGH(i)] = (uint32_t)(arguments[i] >> 32);
-        words[WORD_LOW(i)] = (uint32_t)arguments[i];
-    }
+    uint32_t words[SECCOMP_WORDS];
+    cbpf_words(words, arch_audit[ARCH_HERE], number, arguments);
     const struct bpf_program *filter = &usual->filters[ARCH_HERE];
     if (whatever_arguments)
         *whatever_arguments = cbpf_arguments_asked(filter, words) == 0;
@@ -91,7 +88,6 @@ enum { FILTER_MOST = 2048 };
 // By runs of numbers: most calls between two that are told apart are alike. Of mmap, what maps a file to execute it.
 static size_t make_filter(const struct plan *usual, struct sock_filter code[FILTER_MOST])
 {
-    static const uint64_t none[SYSCALL_ARGUMENTS];
     const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW), tell = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
     unsigned end = syscall_numbers_end(ARCH_HERE);
     size_t length = 0;
@@ -108,7 +104,7 @@ static size_t make_filter(const struct plan *usual, struct sock_filter code[FILT
     code[length++] = tell;
     bool telling = false;
     for (unsigned number = 0; number <= end && length + 4 < FILTER_MOST; number++) {
-        bool whatever, told = number < end && (looked_at(number) || named_by(number) || !is_usual(usual, none, number, &whatever) || !whatever);
+        bool whatever, told = number < end && (looked_at(number) || named_by(number) || !is_usual(usual, NULL, number, &whatever) || !whatever);
         if (number == 0) {
             telling = told;
         } else if (told != telling || number == end) { // all numbers below this one, and not below the last
@@ -179,9 +175,7 @@ static unsigned protocol_at(const struct notified *call, int argument, int *fd)
     *fd = notified_take(call, (int)call->arguments[argument]);
     if (*fd < 0 || socket_examine(*fd, &kind) != 0)
         return 0;
-    if (kind.domain == AF_UNIX)
-        return PROTOCOL_UNIX;
-    return kind.domain != AF_INET && kind.domain != AF_INET6 ? 0 : kind.type == SOCK_STREAM ? PROTOCOL_TCP : kind.type == SOCK_DGRAM ? PROTOCOL_UDP : 0;
+    return socket_protocol(&kind);
 }
 
 static struct str key_of(struct observer *o, const char *what, unsigned long long high, unsigned long long low)
@@ -264,15 +258,6 @@ static bool is_resolver(const struct destination *to)
 
 // ---- calls ------------------------------------------------------------------------------------------------------------------------------------------
 
-static unsigned threads_of(const struct notified *call)
-{
-    char path[64], text[2048] = "";
-    snprintf(path, sizeof path, "/proc/%d/status", call->caller.thread);
-    closing_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const char *threads = fd >= 0 && read(fd, text, sizeof text - 1) > 0 ? strstr(text, "\nThreads:") : NULL;
-    return threads ? (unsigned)strtoul(threads + 9, NULL, 10) : 1;
-}
-
 static void see(struct observer *o, const struct notified *call, const struct looked *how)
 {
     char path[PATH_MAX];
@@ -314,8 +299,8 @@ static void see(struct observer *o, const struct notified *call, const struct lo
         return;
     case LOOK_GONE: o->tasks -= o->tasks > 1; return;
     case LOOK_GONE_ALL: {
-        unsigned threads = threads_of(call);
-        o->tasks = o->tasks > threads ? o->tasks - threads : 0;
+        long threads = notified_status(call->caller.thread, "Threads", 10);
+        o->tasks = threads > 0 && o->tasks > (uint64_t)threads ? o->tasks - (uint64_t)threads : 0;
         return;
     }
     }

@@ -40,6 +40,15 @@ int socket_examine(int fd, struct socket_kind *kind)
     return 0;
 }
 
+unsigned socket_protocol(const struct socket_kind *kind)
+{
+    if (kind->domain == AF_UNIX)
+        return PROTOCOL_UNIX;
+    if (kind->domain != AF_INET && kind->domain != AF_INET6)
+        return 0;
+    return kind->type == SOCK_STREAM && kind->protocol == IPPROTO_TCP ? PROTOCOL_TCP : kind->type == SOCK_DGRAM && kind->protocol == IPPROTO_UDP ? PROTOCOL_UDP : 0;
+}
+
 uint64_t socket_cookie(int fd)
 {
     uint64_t cookie = 0;

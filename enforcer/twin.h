@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include "compiler/net_set.h"
 #include "enforcer/notified.h"
 
 struct socket_kind {
@@ -13,6 +14,7 @@ struct socket_kind {
 
 // What a socket is. 0, or -errno: -ENOTSOCK.
 int socket_examine(int fd, struct socket_kind *);
+unsigned socket_protocol(const struct socket_kind *); // one of PROTOCOL_; 0: none that a rule can allow
 uint64_t socket_cookie(int fd); // names a socket as long as it exists; no two have the same
 
 // A new socket of sbxrun's network like that one, not blocking. The caller owns it; -errno.
