@@ -1,5 +1,5 @@
 // Learning.
-#include "compiler/learn.h"
+#include "compiler/learner.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,46 +10,6 @@
 #include "compiler/search.h"
 #include "lang/format.h"
 
-// ---- what is known of programs and places ---------------------------------------------------------------------------------------------------------
-
-static const struct library { // the module for programs of the distribution
-    const char *module, *holds; // which other one it has in it
-    const char *programs; // words; a last * stands for any more
-} libraries[] = {
-    {"python", "base", "python python3*"},
-    {"node", "shell", "node nodejs npm npx"},
-    {"go", "c", "go gofmt"},
-    {"rust", "c", "cargo rustc rustdoc"},
-    {"java", "shell", "java javac jar mvn"},
-    {"c", "shell", "gcc* g++* cc c++ cpp* clang* make gmake cmake ctest ninja ld ld.* as ar cc1* collect2 pkg-config x86_64-linux-gnu-* aarch64-linux-gnu-*"},
-    {"git", "shell", "git git-*"},
-    {"shell", "base", "sh dash bash ls cat cp mv rm ln mkdir rmdir touch chmod head tail sort uniq wc cut tr sed grep egrep fgrep awk gawk mawk find xargs tar gzip gunzip bzip2 xz zstd "
-                      "env printf echo test true false date id whoami tee diff cmp basename dirname readlink realpath mktemp sleep seq expr dd od stat du file which"},
-};
-enum { LIBRARY_COUNT = sizeof libraries / sizeof *libraries };
-
-static bool is_among(const char *words, struct str name)
-{
-    for (const char *at = words; *at;) {
-        size_t length = strcspn(at, " ");
-        bool open = length && at[length - 1] == '*';
-        size_t fixed = open ? length - 1 : length;
-        if ((open ? name.length >= fixed : name.length == fixed) && memcmp(name.text, at, fixed) == 0)
-            return true;
-        at += length;
-        at += strspn(at, " ");
-    }
-    return false;
-}
-
-static struct str last_name(struct str path)
-{
-    size_t start = path.length;
-    while (start && path.text[start - 1] != '/')
-        start--;
-    return (struct str){path.text + start, path.length - start};
-}
-
 static struct str parent_of(struct str path)
 {
     size_t end = path.length;
@@ -57,85 +17,6 @@ static struct str parent_of(struct str path)
         end--;
     return end <= 1 ? STR("/") : (struct str){path.text, end - 1};
 }
-
-// Whoever has these has an identity, or what others pay for.
-static bool looks_secret(struct str path)
-{
-    static const char *const folders[] = {"/.ssh/", "/.gnupg/", "/.aws/", "/.azure/", "/.kube/", "/.docker/", "/gcloud/", "/.password-store/", "/keyrings/", "/.mozilla/", "/.config/gh/"};
-    static const char names[] = "id_rsa id_ed25519 id_ecdsa id_dsa .netrc .pgpass .git-credentials .pypirc .npmrc .env credentials credentials.json shadow shadow- gshadow gshadow- .vault-token";
-    static const char *const ends[] = {".key", ".pem", ".p12", ".pfx", ".kdbx", ".keystore"};
-    static const char *const known[] = {"/usr/", "/etc/ssl/certs/", "/lib/", "/etc/ca-certificates/"}; // what anybody may have
-    struct str name = last_name(path);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (str_starts(path, str_from(known[i])))
-            return false;
-    if (is_among(names, name) || str_starts(name, STR(".env.")))
-        return true;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        if (memmem(path.text, path.length, folders[i], strlen(folders[i])))
-            return true;
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        size_t length = strlen(ends[i]);
-        if (name.length > length && memcmp(name.text + name.length - length, ends[i], length) == 0 && !memmem(name.text, name.length, "cacert", 6))
-            return true;
-    }
-    return false;
-}
-
-// Folders that hold much that is not the command's.
-static bool is_common(const struct seen *seen, struct str path)
-{
-    static const char roots[] = "/ /home /etc /usr /var /root /opt /srv /mnt /media /run /tmp /bin /sbin /lib /lib64 /boot /sys /proc /dev /var/lib /var/run /var/cache /var/log /run/user /usr/local /usr/lib";
-    return is_among(roots, path) || str_equal(path, seen->home) || (seen->home.length > 1 && path_covers(path, seen->home));
-}
-
-// What belongs to the system: a command that changes it is not one for a sandbox.
-static bool is_system(struct str path)
-{
-    static const char *const folders[] = {"/usr", "/etc", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/sys", "/var/lib", "/opt"};
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        if (path_covers(str_from(folders[i]), path))
-            return true;
-    return false;
-}
-
-static const char temporary[] = "/tmp /var/tmp";
-
-static struct str temporary_root(struct str path)
-{
-    return path_covers(STR("/tmp"), path) ? STR("/tmp") : path_covers(STR("/var/tmp"), path) ? STR("/var/tmp") : STR("");
-}
-
-// ---- the policy that is being written -------------------------------------------------------------------------------------------------------------
-
-struct place {
-    struct str path;
-    unsigned verbs;
-    uint64_t count;
-    size_t entries; // different paths that it stands for
-    bool is_memory, gone;
-};
-
-struct note {
-    struct str operation, path; // path: of a secret
-    const char *why;
-    uint64_t count;
-    struct note *next;
-};
-
-struct learner {
-    struct arena *arena;
-    const struct seen *seen;
-    struct str folder, name, given, given_policy;
-    const struct driver_options *options;
-    bool libraries[LIBRARY_COUNT];
-    struct place *places;
-    size_t place_count;
-    struct note *notes, **last_note;
-    struct str net, calls; // statements
-    size_t net_rules, call_rules, rules; // rules: all of them, as they were last written
-    struct map noted; // operations
-};
 
 static struct note *note(struct learner *l, struct str operation, const char *why, uint64_t count)
 {
@@ -148,147 +29,9 @@ static struct note *note(struct learner *l, struct str operation, const char *wh
     return note;
 }
 
-static void print_quantity(struct text *text, const char *name, uint64_t bytes)
-{
-    text_addf(text, "%s %llu%s; ", name, (unsigned long long)(bytes >> 20 < 1024 || bytes >> 20 & 1023 ? bytes >> 20 : bytes >> 30), bytes >> 20 < 1024 || bytes >> 20 & 1023 ? "MiB" : "GiB");
-}
-
-static uint64_t power_of_two(uint64_t least, uint64_t wanted)
-{
-    while (least < wanted && least < UINT64_MAX / 2)
-        least *= 2;
-    return least;
-}
-
-static void end_seen(struct text *text, uint64_t count, const char *more) // a rule
-{
-    text_addf(text, " because \"seen %llu time%s%s\";\n", (unsigned long long)count, count == 1 ? "" : "s", more);
-}
-
 static int by_path(const void *a, const void *b)
 {
     return str_compare(((const struct place *)a)->path, ((const struct place *)b)->path);
-}
-
-// True if the view has this folder, or the way to something beneath it.
-static bool is_shown(const struct learner *l, struct str path)
-{
-    for (size_t i = 0; i < l->place_count; i++)
-        if (!l->places[i].gone && (path_covers(l->places[i].path, path) || path_covers(path, l->places[i].path)))
-            return true;
-    return path_covers(STR("/usr"), path) || str_is(path, "/");
-}
-
-static struct str write_policy(struct learner *l, bool whole)
-{
-    struct text text = {.arena = l->arena};
-    const struct seen *seen = l->seen;
-    bool any = false, held[LIBRARY_COUNT] = {false};
-    for (int again = 0; again < 3; again++) // what one has in it needs no `use`
-        for (int i = 0; i < LIBRARY_COUNT; i++)
-            for (int k = 0; k < LIBRARY_COUNT; k++)
-                held[k] |= (l->libraries[i] || held[i]) && strcmp(libraries[i].holds, libraries[k].module) == 0;
-    text_addf(&text, "sbx 1;\n\n");
-    if (l->given.length)
-        text_addf(&text, "import \"./%.*s\" as given;\n", STR_ARGS(l->given));
-    for (int i = 0; i < LIBRARY_COUNT; i++)
-        if (l->libraries[i] && !held[i] && (any = true))
-            text_addf(&text, "import std.%s;\n", libraries[i].module);
-    if (!any && !l->given.length)
-        text_addf(&text, "import std.base;\n");
-    text_addf(&text, "\n");
-    if (whole) {
-        text_addf(&text, "# Learned from %llu run%s of:", (unsigned long long)seen->runs, seen->runs == 1 ? "" : "s");
-        for (size_t i = 0; i < seen->command_count; i++) {
-            struct text word = {.arena = l->arena};
-            text_quote(&word, seen->command[i]);
-            struct str shown = text_str(&word);
-            if (shown.length > 60) // not within a character
-                for (shown.length = 60; (shown.text[shown.length] & 0xC0) == 0x80;)
-                    shown.length--;
-            text_addf(&text, " %.*s", STR_ARGS(shown));
-        }
-        text_addf(&text, "\n# Read it before you trust it: it allows what was done, whoever did it.\n");
-    }
-    text_addf(&text, "policy %.*s {\n", STR_ARGS(l->name));
-    if (l->given.length)
-        text_addf(&text, "    use given.%.*s;\n", STR_ARGS(l->given_policy));
-    for (int i = 0; i < LIBRARY_COUNT; i++)
-        if (l->libraries[i] && !held[i])
-            text_addf(&text, "    use std.%s;\n", libraries[i].module);
-    if (!any && !l->given.length)
-        text_addf(&text, "    use std.base;\n");
-    if (whole && seen->command_count) {
-        text_addf(&text, "    command ");
-        for (size_t i = 0; i < seen->command_count; i++) {
-            text_addf(&text, i ? ", " : "");
-            text_quote(&text, seen->command[i]);
-        }
-        text_addf(&text, ";\n\n");
-    }
-    l->rules = l->net_rules + l->call_rules;
-    bool fs = false;
-    for (size_t i = 0; i < l->place_count; i++) {
-        const struct place *place = &l->places[i];
-        if (place->gone)
-            continue;
-        text_addf(&text, fs ? "" : "    fs {\n");
-        fs = true;
-        l->rules++;
-        if (whole && place->verbs & VERB_WRITE && place->verbs & VERB_EXEC)
-            text_addf(&text, "        # allow SBX0715: the command runs what it has made there\n");
-        text_addf(&text, "        allow read%s%s ", place->verbs & VERB_WRITE ? ", write" : "", place->verbs & VERB_EXEC ? ", exec" : "");
-        text_quote(&text, place->path);
-        if (place->is_memory)
-            text_addf(&text, " from tmpfs size 256MiB");
-        for (size_t k = 0; k < l->place_count && !place->is_memory; k++) // else it would be memory too
-            if (l->places[k].is_memory && !l->places[k].gone && path_covers(l->places[k].path, place->path)) {
-                text_addf(&text, " from ");
-                text_quote(&text, place->path);
-                break;
-            }
-        if (place->entries > 1)
-            end_seen(&text, place->count, str_format(l->arena, ", in %zu places", place->entries).text);
-        else
-            end_seen(&text, place->count, "");
-    }
-    for (const struct note *n = l->notes; n; n = n->next) // a secret beneath a folder that is shown
-        if (n->path.length) {
-            bool shown = false;
-            for (size_t i = 0; i < l->place_count; i++)
-                shown |= !l->places[i].gone && !l->places[i].is_memory && path_covers(l->places[i].path, n->path);
-            if (!shown)
-                continue;
-            text_addf(&text, "        deny ");
-            text_add(&text, n->operation.text, n->operation.length);
-            text_addf(&text, " because \"it looks like a secret\";\n");
-            l->rules++;
-        }
-    if (fs)
-        text_addf(&text, "    }\n");
-    if (l->net.length)
-        text_addf(&text, "    net {\n%.*s    }\n", STR_ARGS(l->net));
-    if (l->calls.length)
-        text_addf(&text, "    syscalls {\n%.*s    }\n", STR_ARGS(l->calls));
-    if (whole) {
-        uint64_t minutes = seen->wall / 6000 + 1; // ten times as long
-        text_addf(&text, "    limits { ");
-        print_quantity(&text, "memory", power_of_two(64ull << 20, 2 * seen->memory + (seen->processes << 22)));
-        text_addf(&text, "pids %llu; lifetime %llumin; }\n", (unsigned long long)power_of_two(16, 2 * seen->processes), (unsigned long long)minutes);
-        text_addf(&text, "    require cgroup else degrade because \"an ordinary user may often not limit memory; pids and time are kept all the same\";\n");
-    }
-    if (is_shown(l, seen->cwd) && !str_is(seen->cwd, "/")) {
-        text_addf(&text, "    process { cwd ");
-        text_quote(&text, seen->cwd);
-        text_addf(&text, "; }\n");
-    }
-    if (whole && l->notes) {
-        text_addf(&text, "\n    # Seen, and not allowed:\n");
-        for (const struct note *n = l->notes; n; n = n->next)
-            text_addf(&text, "    #   %.*s, %llu time%s: %s\n", STR_ARGS(n->operation), (unsigned long long)n->count, n->count == 1 ? "" : "s", n->why);
-    }
-    text_addf(&text, "}\n");
-    return text_str(&text);
 }
 
 // What the text means. NULL: it has errors, the first of which is *problem.
@@ -355,9 +98,9 @@ static struct str made_in(const struct learner *l, struct str path)
 
 static void place_path(struct learner *l, struct policy *usual, const struct seen_path *seen)
 {
-    struct str path = seen->path, root = temporary_root(path);
+    struct str path = seen->path, root = known_temporary(path);
     unsigned verbs = seen->verbs;
-    if (is_among(temporary, path)) {
+    if (str_equal(root, path)) {
         if (verbs)
             add_place(l, path, VERB_READ | VERB_WRITE, seen->count, 1)->is_memory = true;
         return;
@@ -369,7 +112,7 @@ static void place_path(struct learner *l, struct policy *usual, const struct see
             note(l, file_operation(l, verbs & VERB_WRITE ? "write" : "read", path), "the sandbox has a /proc and a /dev of its own", seen->count);
         return;
     }
-    if (looks_secret(path)) {
+    if (known_is_secret(path)) {
         if (verbs)
             note(l, file_operation(l, "read", path), "it looks like a secret", seen->count)->path = path;
         return;
@@ -382,15 +125,15 @@ static void place_path(struct learner *l, struct policy *usual, const struct see
     bool makes = seen->made || verbs & (VERB_CREATE | VERB_DELETE);
     if (verbs & VERB_WRITE || seen->made) {
         struct str target = makes ? made_in(l, path) : path;
-        if (is_system(path)) {
+        if (known_is_system(path)) {
             note(l, file_operation(l, "write", path), "it would change the system", seen->count);
             return;
         }
-        if (makes && is_common(l->seen, target)) {
+        if (makes && known_is_common(l->seen, target)) {
             note(l, file_operation(l, "write", path), "its folder holds much else: make one for it, and allow that", seen->count);
             return;
         }
-        if (makes && temporary_root(target).length && is_among(temporary, target))
+        if (makes && str_equal(known_temporary(target), target))
             return;
         add_place(l, target, VERB_READ | VERB_WRITE | (verbs & VERB_EXEC), seen->count, 1);
         return;
@@ -399,12 +142,12 @@ static void place_path(struct learner *l, struct policy *usual, const struct see
         add_place(l, path, VERB_READ | VERB_EXEC, seen->count, 1);
         return;
     }
-    if (seen->folder && is_common(l->seen, path)) { // the way to others, at most
+    if (seen->folder && known_is_common(l->seen, path)) { // the way to others, at most
         if (verbs)
             note(l, file_operation(l, "read", path), "it holds much else", seen->count);
         return;
     }
-    if (path_covers(l->seen->cwd, path) && !is_common(l->seen, l->seen->cwd))
+    if (path_covers(l->seen->cwd, path) && !known_is_common(l->seen, l->seen->cwd))
         path = l->seen->cwd;
     add_place(l, path, VERB_READ, seen->count, 1);
 }
@@ -430,7 +173,7 @@ static void fold(struct learner *l, size_t least)
             struct str folder = parent_of(l->places[i].path);
             size_t beside = 0, entries = 0;
             uint64_t count = 0;
-            if (l->places[i].gone || l->places[i].is_memory || is_common(l->seen, folder))
+            if (l->places[i].gone || l->places[i].is_memory || known_is_common(l->seen, folder))
                 continue;
             for (size_t k = 0; k < l->place_count; k++)
                 if (!l->places[k].gone && l->places[k].verbs == l->places[i].verbs && path_covers(folder, l->places[k].path) && !l->places[k].is_memory) {
@@ -477,13 +220,13 @@ static void learn_net(struct learner *l)
         }
         text_addf(&text, "        allow ");
         net_point_print(&text, point);
-        end_seen(&text, net->count, "");
+        learner_end_seen(&text, net->count, "");
         l->net_rules++;
     }
     for (int k = 0; k < 2; k++)
         if (loopback[k]) {
             text_addf(&text, "        allow bind, listen, connect %s loopback", k ? "udp" : "tcp");
-            end_seen(&text, loopback[k], "; servers of its own");
+            learner_end_seen(&text, loopback[k], "; servers of its own");
             l->net_rules++;
         }
     l->net = text_str(&text);
@@ -548,7 +291,7 @@ static void learn_calls(struct learner *l, struct policy *policy)
                 continue;
             l->call_rules++;
             text_addf(&text, "        allow %.*s", (int)(rule.length - strlen("syscall ")), rule.text + strlen("syscall "));
-            end_seen(&text, seen->count, "");
+            learner_end_seen(&text, seen->count, "");
             continue;
         }
         l->call_rules++;
@@ -572,12 +315,12 @@ static void learn_calls(struct learner *l, struct policy *policy)
             text_addf(&list, "%s%.*s", written++ ? ", " : "", STR_ARGS(text_str(&value)));
         }
         text_addf(&text, written > 1 ? "        allow %s where %s in { %.*s }" : "        allow %s where %s == %.*s", row->name, row->arguments[argument].name, STR_ARGS(text_str(&list)));
-        end_seen(&text, times, "");
+        learner_end_seen(&text, times, "");
     }
     if (plain_count) {
         text_addf(&text, "        allow ");
         calls_print(&text, policy->compilation, plain, 1u << ARCH_HERE, NULL, NULL);
-        end_seen(&text, plain_times, "");
+        learner_end_seen(&text, plain_times, "");
         l->call_rules++;
     }
     l->calls = text_str(&text);
@@ -593,10 +336,10 @@ bool learn(struct arena *arena, const struct seen *seen, struct str folder, stru
     for (size_t i = 0; i < seen->path_count; i++) {
         const struct seen_path *path = seen->paths[i];
         bool distribution = path_covers(STR("/usr"), path->path) || path_covers(STR("/bin"), path->path);
-        for (int k = 0; k < LIBRARY_COUNT && distribution && path->verbs & VERB_EXEC; k++)
-            l->libraries[k] |= is_among(libraries[k].programs, last_name(path->path));
+        for (int k = 0; known_libraries[k].module && distribution && path->verbs & VERB_EXEC; k++)
+            l->libraries[k] |= known_runs(&known_libraries[k], path->path);
     }
-    struct policy *policy = compile(l, write_policy(l, false), problem);
+    struct policy *policy = compile(l, learner_write(l, false), problem);
     if (!policy)
         return false;
     for (size_t i = 0; i < seen->path_count; i++)
@@ -608,12 +351,12 @@ bool learn(struct arena *arena, const struct seen *seen, struct str folder, stru
     if (left > 20)
         fold(l, 2);
     learn_net(l);
-    if (!(policy = compile(l, write_policy(l, false), problem)))
+    if (!(policy = compile(l, learner_write(l, false), problem)))
         return false;
     learn_calls(l, policy);
     // Each operation of the record is asked of the finished policy.
     for (int again = 0; again < 2; again++) {
-        if (!(policy = compile(l, write_policy(l, false), problem)))
+        if (!(policy = compile(l, learner_write(l, false), problem)))
             return false;
         *learned = (struct learned){.rules = l->rules};
         for (size_t i = 0; i < seen->path_count; i++) {
@@ -628,7 +371,7 @@ bool learn(struct arena *arena, const struct seen *seen, struct str folder, stru
             bool told = map_get(&l->noted, file_operation(l, "read", path->path)) || map_get(&l->noted, file_operation(l, "write", path->path));
             if (!told && again)
                 note(l, file_operation(l, path->verbs & VERB_WRITE ? "write" : path->verbs & VERB_EXEC ? "exec" : "read", path->path), "no rule for it could be found", path->count);
-            else if (!told && !path->made && !is_common(seen, path->path))
+            else if (!told && !path->made && !known_is_common(seen, path->path))
                 add_place(l, path->path, (path->verbs & VERB_WRITE ? VERB_WRITE : 0) | VERB_READ | (path->verbs & VERB_EXEC), path->count, 1);
             learned->noted++;
         }
@@ -644,7 +387,7 @@ bool learn(struct arena *arena, const struct seen *seen, struct str folder, stru
         }
         qsort(l->places, l->place_count, sizeof *l->places, by_path);
     }
-    struct str text = write_policy(l, true);
+    struct str text = learner_write(l, true);
     if (!(policy = compile(l, text, problem)))
         return false;
     const struct str *formatted = format_source(arena, source_of(&policy->compilation->sources, policy->decl->name.span));

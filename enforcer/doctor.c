@@ -101,6 +101,12 @@ static void read_line(const char *path, char *text, size_t size)
     text[strcspn(text, "\n")] = '\0';
 }
 
+static void judge(struct finding *f, bool good, const char *found, const char *lacking, const char *means, const char *fix)
+{
+    *f = (struct finding){.state = good ? GOOD : LESS, .means = means, .fix = fix};
+    snprintf(f->found, sizeof f->found, "%s", good ? found : lacking);
+}
+
 // ---- the findings -----------------------------------------------------------------------------------------------------------------------------
 
 static bool kernel_is_at_least(unsigned major, unsigned minor)
@@ -238,13 +244,7 @@ static void find_guard(struct finding *f)
 
 static void find_overlay(struct finding *f)
 {
-    bool has = kernel_is_at_least(6, 6);
-    snprintf(f->found, sizeof f->found, has ? "copy-on-write views in memory" : "none in memory");
-    if (has)
-        return;
-    f->state = LESS;
-    f->means = "`from overlay`, and images that may be written, are refused";
-    f->fix = "Linux 6.6 or newer";
+    judge(f, kernel_is_at_least(6, 6), "copy-on-write views in memory", "none in memory", "`from overlay`, and images that may be written, are refused", "Linux 6.6 or newer");
 }
 
 static void find_identity(struct finding *f)
@@ -255,23 +255,13 @@ static void find_identity(struct finding *f)
         snprintf(f->found, sizeof f->found, "processes are yours (%u) outside", (unsigned)geteuid());
         return;
     }
-    snprintf(f->found, sizeof f->found, maps ? "processes are an unprivileged user outside; host files by idmapped mounts" : "root of a namespace, without the capabilities of root");
-    if (maps)
-        return;
-    f->state = LESS;
-    f->means = "processes are root of this namespace outside";
-    f->fix = "run it as an ordinary user, or with CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN";
+    judge(f, maps, "processes are an unprivileged user outside; host files by idmapped mounts", "root of a namespace, without the capabilities of root",
+          "processes are root of this namespace outside", "run it as an ordinary user, or with CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN");
 }
 
 static void find_images(struct finding *f)
 {
-    bool has = helper_exists("sbximage");
-    snprintf(f->found, sizeof f->found, has ? "sbximage unpacks them" : "sbximage is not there");
-    if (has)
-        return;
-    f->state = LESS;
-    f->means = "`from image` is refused";
-    f->fix = "install sbximage beside sbxrun: make install";
+    judge(f, helper_exists("sbximage"), "sbximage unpacks them", "sbximage is not there", "`from image` is refused", "install sbximage beside sbxrun: make install");
 }
 
 static void find_modules(struct finding *f)

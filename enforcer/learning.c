@@ -2,19 +2,17 @@
 #include "enforcer/learning.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compiler/cbpf.h"
 #include "compiler/learn.h"
 #include "compiler/report/report.h"
 #include "enforcer/observe.h"
-#include "enforcer/scoped.h"
+#include "enforcer/plan_file.h"
 
 enum { STATUS_NOT_SET_UP = 125 };
 
@@ -37,22 +35,6 @@ static const struct plan *usual_plan(struct arena *arena)
     if (!plan)
         report_text(stderr, compilation, false);
     return plan;
-}
-
-static bool read_file(struct arena *arena, const char *path, struct str *text)
-{
-    closing_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0)
-        return false;
-    char *data = arena_alloc(arena, (size_t)status.st_size + 1);
-    size_t used = 0;
-    for (ssize_t n; used < (size_t)status.st_size && (n = read(fd, data + used, (size_t)status.st_size - used)) > 0;)
-        used += (size_t)n;
-    *text = (struct str){data, used};
-    if (used < (size_t)status.st_size)
-        errno = EIO;
-    return used == (size_t)status.st_size;
 }
 
 // All of it or nothing.
@@ -130,9 +112,10 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
     if (length < 5 || strcmp(out + length - 4, ".sbx") != 0)
         return refuse("cannot learn into", out, "a policy's name ends in .sbx");
     const char *record = str_format(arena, "%.*s.seen.json", (int)(length - 4), out).text;
-    bool has_record = read_file(arena, record, &text);
+    text = file_read_whole(arena, record, &problem);
+    bool has_record = !problem;
     if (!has_record && errno != ENOENT) // or what it holds would be lost
-        return refuse("cannot read", record, strerror(errno));
+        return refuse("cannot read", record, problem);
     if (!has_record && access(out, F_OK) == 0)
         return refuse("cannot learn into", out, "it is there, and was not learned: give it as POLICY, to go on from it, and another name to learn into");
     const struct plan *usual = usual_plan(arena);

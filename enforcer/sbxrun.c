@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "enforcer/events.h"
 #include "enforcer/learning.h"
 #include "enforcer/live.h"
+#include "enforcer/plan_file.h"
 #include "enforcer/run_report.h"
 #include "enforcer/scoped.h"
 
@@ -49,47 +49,6 @@ static int usage_error(const char *message)
 
 // ---- the plan ---------------------------------------------------------------------------------------------------------------------------
 
-static struct str read_plan_file(struct arena *arena, const char *path, const char **problem)
-{
-    enum { LARGEST = 64 * 1024 * 1024 };
-    closing_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat status;
-    *problem = NULL;
-    if (fd < 0 || fstat(fd, &status) != 0)
-        *problem = strerror(errno);
-    else if (!S_ISREG(status.st_mode) || status.st_size > LARGEST)
-        *problem = "it is not a regular file of at most 64 MiB";
-    if (*problem)
-        return STR("");
-    char *data = arena_alloc(arena, (size_t)status.st_size + 1);
-    size_t used = 0;
-    for (ssize_t n; used < (size_t)status.st_size && (n = read(fd, data + used, (size_t)status.st_size - used)) > 0;)
-        used += (size_t)n;
-    if (used < (size_t)status.st_size)
-        *problem = "it can't be read to its end";
-    return (struct str){data, used};
-}
-
-static struct plan *load_plan(struct compilation *compilation, const struct options *options)
-{
-    const char *problem;
-    struct str text = read_plan_file(compilation->arena, options->policy, &problem), why;
-    struct plan *plan = problem ? NULL : plan_read(compilation->arena, text, &why);
-    if (!plan) {
-        fprintf(stderr, problem ? "sbxrun: cannot read %s: %s\n" : "sbxrun: %s is not a plan: %s\n", options->policy, problem ? problem : why.text);
-        return NULL;
-    }
-    char *real = realpath(options->beside ? options->beside : options->policy, NULL), *slash = real ? options->beside ? real + strlen(real) : strrchr(real, '/') : NULL;
-    if (options->beside && !real) {
-        fprintf(stderr, "sbxrun: --beside %s: %s\n", options->beside, strerror(errno));
-        return NULL;
-    }
-    if (slash)
-        plan->folder = str_copy(compilation->arena, (struct str){real, slash == real ? 1 : (size_t)(slash - real)});
-    free(real);
-    return plan;
-}
-
 static struct plan *compile_plan(struct compilation *compilation, const struct options *options, struct policy **compiled)
 {
     const char *problem;
@@ -102,12 +61,6 @@ static struct plan *compile_plan(struct compilation *compilation, const struct o
     if (problem)
         usage_error(problem);
     return plan;
-}
-
-static bool is_plan_file(const char *path) // or one on a descriptor, as those who embed sbx give it
-{
-    size_t length = strlen(path);
-    return strncmp(path, "/dev/fd/", 8) == 0 || (length > 5 && strcmp(path + length - 5, ".json") == 0);
 }
 
 // ---- the run ----------------------------------------------------------------------------------------------------------------------------
@@ -288,7 +241,7 @@ static int examine(struct compilation *compilation, struct arena *shared, struct
     }
     struct native *begun = options->driver->begin(compilation->arena, shared, NULL);
     struct policy *policy = NULL;
-    struct plan *plan = is_plan_file(options->policy) ? load_plan(compilation, options) : compile_plan(compilation, options, &policy);
+    struct plan *plan = plan_file_is(options->policy) ? plan_file_load(compilation->arena, options->policy, options->beside) : compile_plan(compilation, options, &policy);
     if (!given)
         unlink(options->policy);
     if (plan) {
@@ -339,7 +292,7 @@ static int run_batch(struct options *options)
 {
     struct compilation *compilation = compilation_new(arena_new());
     struct batch batch = {.options = options};
-    batch.plan = is_plan_file(options->policy) ? load_plan(compilation, options) : compile_plan(compilation, options, &batch.policy);
+    batch.plan = plan_file_is(options->policy) ? plan_file_load(compilation->arena, options->policy, options->beside) : compile_plan(compilation, options, &batch.policy);
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (options->report && !report)
@@ -440,7 +393,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return NULL;
     }
     options->policy = argv[optind];
-    if (options->beside && !is_plan_file(options->policy))
+    if (options->beside && !plan_file_is(options->policy))
         return "--beside belongs to a plan";
     if (options->jobs && !options->batch)
         return "--jobs belongs to --batch";
@@ -454,7 +407,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return "--changes and --events belong to a run";
     if (options->doctor && (options->live || options->layers || options->dry_run || options->report || options->changes || options->events || optind + 1 < argc))
         return "--doctor takes at most a policy, and runs no command";
-    if ((options->live || options->layers) && (options->dry_run || is_plan_file(options->policy) || optind + 1 < argc))
+    if ((options->live || options->layers) && (options->dry_run || plan_file_is(options->policy) || optind + 1 < argc))
         return "--live and --layers take a .sbx file, and neither --dry-run nor a command";
     if (optind + 2 < argc)
         options->command = argv + optind + 2;
@@ -493,7 +446,7 @@ int main(int argc, char **argv)
     }
     struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared, options.changes);
     struct policy *policy = NULL;
-    struct plan *plan = is_plan_file(options.policy) ? load_plan(compilation, &options) : compile_plan(compilation, &options, &policy);
+    struct plan *plan = plan_file_is(options.policy) ? plan_file_load(compilation->arena, options.policy, options.beside) : compile_plan(compilation, &options, &policy);
     const struct live *live = plan && options.live ? live_choose(policy) : NULL;
     int status = plan ? run_plan(plan, policy, live, &options, begun, started) : STATUS_NOT_SET_UP;
     if (begun)
