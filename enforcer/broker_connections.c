@@ -45,6 +45,7 @@ static int connect_fresh(int fd, const struct destination *to)
 static void connect_host(struct brokered *call, struct destination *to)
 {
     closing_fd int made = -1;
+    ending_places places = {0};
     int error = 0;
     if (to->any)
         destination_set(to, to->number, to->port);
@@ -52,13 +53,15 @@ static void connect_host(struct brokered *call, struct destination *to)
         broker_refuse(call, error);
         return;
     }
+    if (made >= 0) // what is looked up before the connection stands need not be while others begin to use it
+        twin_places_find(&call->notified, (int)call->notified.arguments[0], &places);
     error = made >= 0 ? connect_fresh(made, to) : connect_now(call->held, to, call->kind.blocking);
     bool goes_on = error == EINPROGRESS && call->kind.blocking;
     // What failed at once is tried elsewhere by most callers, on the socket that they have.
     if (made >= 0 && (error == 0 || error == EINPROGRESS)) {
         if (call->kind.blocking && !goes_on)
             fcntl(made, F_SETFL, 0);
-        int placed = broker_place(call, made);
+        int placed = broker_place(call, made, &places);
         if (placed) {
             broker_refuse(call, placed);
             return;
@@ -201,7 +204,7 @@ static int publish(struct brokered *call, struct destination *to)
         return errno;
     if (call->kind.blocking)
         fcntl(twin, F_SETFL, fcntl(twin, F_GETFL) & ~O_NONBLOCK);
-    return broker_place(call, twin);
+    return broker_place(call, twin, NULL);
 }
 
 void broker_call_bind(struct brokered *call)

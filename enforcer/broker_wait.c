@@ -69,7 +69,9 @@ static void attempt_end(struct attempt *attempt)
 static void attempt_answer(struct attempt *attempt)
 {
     if (attempt->talk && !attempt->error) { // now that it leads to the name, the twin takes its place
-        int placed = twin_place(&attempt->call, attempt->watch.fd, (int)attempt->call.arguments[0]);
+        ending_places places;
+        twin_places_find(&attempt->call, (int)attempt->call.arguments[0], &places);
+        int placed = twin_place(&attempt->call, attempt->watch.fd, &places);
         if (placed && notified_waits(&attempt->call))
             attempt->error = -placed;
     }
@@ -309,10 +311,15 @@ int broker_twin(struct brokered *call, int *twin)
     return *twin < 0 ? -*twin : 0;
 }
 
-// Puts the twin where the caller's socket is, with the caller's flags.
-int broker_place(struct brokered *call, int twin)
+int broker_place(struct brokered *call, int twin, const struct twin_places *known)
 {
-    return -twin_place(&call->notified, twin, (int)call->notified.arguments[0]);
+    ending_places found = {0};
+    if (!known)
+        twin_places_find(&call->notified, (int)call->notified.arguments[0], &found);
+    int error = -twin_place(&call->notified, twin, known ? known : &found);
+    if (!error) // before the answer: as long as anybody has the other socket, epoll instances tell of it too
+        close(take_fd(call->held));
+    return error;
 }
 
 int broker_to_host(struct brokered *call)
@@ -321,9 +328,8 @@ int broker_to_host(struct brokered *call)
     int error = broker_twin(call, &twin);
     if (!error && call->kind.blocking)
         fcntl(twin, F_SETFL, fcntl(twin, F_GETFL) & ~O_NONBLOCK);
-    if (error || (error = broker_place(call, twin)))
+    if (error || (error = broker_place(call, twin, NULL)))
         return error;
-    close(call->held);
     call->held = take_fd(twin);
     call->kind.inside = false;
     return -socket_examine(call->held, &call->kind);

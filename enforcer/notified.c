@@ -40,6 +40,9 @@ static void caller_close(struct notified_caller *caller)
 {
     close_scoped(&caller->process);
     close_scoped(&caller->table);
+    for (int fd = 0; fd < NOTIFIED_KEPT; fd++)
+        if (caller->about[fd])
+            close(caller->about[fd] - 1);
     *caller = (struct notified_caller)NOTIFIED_NOBODY;
 }
 
@@ -55,11 +58,12 @@ int notified_next(struct notified_source *source, struct notified *call)
     struct seccomp_notif received = {0};
     if (ioctl(source->listener, SECCOMP_IOCTL_NOTIF_RECV, &received) != 0)
         return errno == ENOENT || errno == EINTR ? 0 : -1;
-    *call = (struct notified){.id = received.id, .source = source, .caller = {(int)received.pid, -1, -1}, .number = received.data.nr, .architecture = received.data.arch};
+    *call = (struct notified){.id = received.id, .source = source, .caller = {.thread = (int)received.pid, .process = -1, .table = -1}, .number = received.data.nr, .architecture = received.data.arch};
     memcpy(call->arguments, received.data.args, sizeof call->arguments);
     // While the last caller is there, its number is nobody else's.
     if (source->last.thread == call->caller.thread && syscall(SYS_pidfd_send_signal, source->last.process, 0, NULL, 0) == 0) {
         call->caller = caller_move(&source->last);
+        call->caller.again = true;
         call->stands_for_number = true;
         return 1;
     }
@@ -136,6 +140,26 @@ int notified_table(struct notified *call)
         return lseek(call->caller.table, 0, SEEK_SET) == 0 ? call->caller.table : -1;
     snprintf(path, sizeof path, "/proc/%d/fd", call->caller.thread);
     return call->caller.table = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+long notified_about(struct notified *call, int fd, char *text, size_t size)
+{
+    char path[32];
+    int *kept = call->caller.again && fd < NOTIFIED_KEPT ? &call->caller.about[fd] : NULL, table = call->caller.table;
+    closing_fd int opened = -1;
+    if (table < 0 && (table = notified_table(call)) < 0)
+        return -1;
+    if (!kept || !*kept) {
+        snprintf(path, sizeof path, "../fdinfo/%d", fd);
+        opened = openat(table, path, O_RDONLY | O_CLOEXEC);
+        if (opened < 0)
+            return -1;
+    }
+    ssize_t n = pread(kept && *kept ? *kept - 1 : opened, text, size - 1, 0);
+    if (kept && !*kept)
+        *kept = take_fd(opened) + 1;
+    text[n > 0 ? n : 0] = '\0';
+    return n > 0 ? n : -1;
 }
 
 int notified_place(const struct notified *call, int ours, int at, bool close_on_exec)

@@ -10,10 +10,14 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+enum { NOTIFIED_KEPT = 16 };
+
 struct notified_caller { // a thread that makes calls
     int thread;  // its number here
     int process; // a pidfd; -1: not opened
     int table;   // its table of descriptors: the folder fd of proc(5); -1: not opened
+    bool again;  // it has called before, and so may once more
+    int about[NOTIFIED_KEPT]; // what the kernel tells of its first descriptors: the files of fdinfo in proc(5), each + 1; 0: not opened
 };
 
 struct notified_source {
@@ -31,7 +35,7 @@ struct notified {
     uint64_t arguments[6];
 };
 
-#define NOTIFIED_NOBODY {0, -1, -1}
+#define NOTIFIED_NOBODY {.process = -1, .table = -1}
 
 // Takes the next call that waits, when poll says that one does: else Linux before 6.6 would wait for one. 1; 0 when there is none (it was interrupted
 // meanwhile); -1 when the sandbox is over. Release what it gives, or move it on.
@@ -54,6 +58,10 @@ int notified_take(const struct notified *, int fd);
 
 // The folder of the caller's descriptors, from its beginning; the caller's own, not to be closed. -1 and errno.
 int notified_table(struct notified *);
+
+// What the kernel tells of the caller's descriptor (proc(5), fdinfo), ended by a zero. How much it is, or -1 when there is no such descriptor. Of a thread that calls again the files stay open: then this takes a
+// sixth of the time.
+long notified_about(struct notified *, int fd, char *text, size_t size);
 
 // Puts ours in the place of the caller's descriptor `at`. 0, or -errno.
 int notified_place(const struct notified *, int ours, int at, bool close_on_exec);

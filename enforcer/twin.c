@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,42 +145,35 @@ int twin_make(int like, const struct socket_kind *kind)
 
 // ---- placing --------------------------------------------------------------------------------------------------------------------------------
 
-enum { LINES_MOST = 1024, WAITERS_MOST = 16, NEAR = 4 };
+enum { LINES_MOST = 1024, NEAR = 4 };
 
-struct waiter { // an epoll instance of the caller's that waits for the descriptor (epoll(7))
-    int instance, at;
-    struct epoll_event event;
-};
-
-static int open_info(const struct notified *call, int fd)
-{
-    char path[32];
-    snprintf(path, sizeof path, "../fdinfo/%d", fd);
-    return openat(call->caller.table, path, O_RDONLY | O_CLOEXEC);
-}
-
-struct entry { // of a caller's table of descriptors (proc(5); `ino` since Linux 5.14)
-    bool closes_on_exec;
+struct entry { // of a caller's table of descriptors (proc(5), fdinfo; `ino` since Linux 5.14)
+    bool is_there, closes_on_exec, waits; // it is an epoll instance that waits for something
+    int mount;
     unsigned long long inode;
 };
 
-static struct entry entry_of(const struct notified *call, int fd)
+static struct entry entry_of(struct notified *call, int fd)
 {
-    char text[256] = "";
-    closing_fd int info = open_info(call, fd);
-    bool is_read = info >= 0 && read(info, text, sizeof text - 1) > 0;
-    const char *flags = is_read ? strstr(text, "flags:") : NULL, *inode = is_read ? strstr(text, "ino:") : NULL;
-    return (struct entry){flags && strtoul(flags + 6, NULL, 8) & O_CLOEXEC, inode ? strtoull(inode + 4, NULL, 10) : 0};
+    char text[256];
+    if (notified_about(call, fd, text, sizeof text) < 0)
+        return (struct entry){0};
+    const char *flags = strstr(text, "flags:"), *mount = strstr(text, "mnt_id:"), *inode = strstr(text, "ino:");
+    return (struct entry){.is_there = true,
+                          .closes_on_exec = flags && strtoul(flags + 6, NULL, 8) & O_CLOEXEC,
+                          .waits = strstr(text, "\ntfd:"),
+                          .mount = mount ? atoi(mount + 7) : -1,
+                          .inode = inode ? strtoull(inode + 4, NULL, 10) : 0};
 }
 
 // Which of an epoll instance's entries are for a socket; a descriptor may be registered under each of its numbers.
-static size_t find_waits(const struct notified *call, int instance, unsigned long long inode, struct waiter *waiters, size_t count)
+static size_t find_waits(struct notified *call, int instance, unsigned long long inode, struct twin_waiter *waiters, size_t count)
 {
-    closing_fd int info = open_info(call, instance);
-    int copy = info < 0 ? -1 : dup(info);
-    FILE *file = copy < 0 ? NULL : fdopen(copy, "r");
-    char line[256];
-    for (int lines = 0; file && lines < LINES_MOST && count < WAITERS_MOST && fgets(line, sizeof line, file); lines++) {
+    char path[32], line[256];
+    snprintf(path, sizeof path, "../fdinfo/%d", instance);
+    int info = openat(call->caller.table, path, O_RDONLY | O_CLOEXEC);
+    FILE *file = info < 0 ? NULL : fdopen(info, "r");
+    for (int lines = 0; file && lines < LINES_MOST && count < PLACES_MOST && fgets(line, sizeof line, file); lines++) {
         int at;
         unsigned events;
         unsigned long long data, found;
@@ -187,18 +181,18 @@ static size_t find_waits(const struct notified *call, int instance, unsigned lon
             closing_fd int theirs = notified_take(call, instance);
             int kept = theirs < 0 ? -1 : fcntl(theirs, F_DUPFD_CLOEXEC, at + 1);
             if (kept >= 0)
-                waiters[count++] = (struct waiter){kept, at, {.events = events, .data.u64 = data}};
+                waiters[count++] = (struct twin_waiter){kept, at, {.events = events, .data.u64 = data}};
         }
     }
     if (file)
         fclose(file);
-    else if (copy >= 0)
-        close(copy);
+    else if (info >= 0)
+        close(info);
     return count;
 }
 
 // An entry is known by its number, so it is made by a process with a table of descriptors of its own, where that number is free.
-static void wait_again(const struct waiter *waiter, int twin)
+static void wait_again(const struct twin_waiter *waiter, int twin)
 {
     pid_t pid = (pid_t)syscall(SYS_clone, CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid == 0) {
@@ -211,21 +205,57 @@ static void wait_again(const struct waiter *waiter, int twin)
         ;
 }
 
-int twin_place(struct notified *call, int twin, int at)
+// Adds the caller's descriptor, if it is another of that socket, or waits for it. False: there is no such descriptor.
+static bool add_place(struct notified *call, int fd, const struct entry *socket, struct twin_places *places)
 {
-    struct waiter waiters[WAITERS_MOST];
-    int others[WAITERS_MOST], last = -1;
-    size_t waiter_count = 0, other_count = 0;
-    int list = notified_table(call);
-    struct entry this = entry_of(call, at);
-    char own[64], where[64], entries[2048] __attribute__((aligned(8)));
-    snprintf(own, sizeof own, "socket:[%llu]", this.inode);
+    struct entry entry = {0};
+    if (call->caller.again && fd < NOTIFIED_KEPT) {
+        entry = entry_of(call, fd);
+    } else { // then a link's text comes sooner
+        char number[16], text[64] = "", own[64];
+        snprintf(number, sizeof number, "%d", fd);
+        snprintf(own, sizeof own, "socket:[%llu]", socket->inode);
+        entry.is_there = readlinkat(call->caller.table, number, text, sizeof text - 1) > 0;
+        entry.waits = strcmp(text, "anon_inode:[eventpoll]") == 0;
+        if (strcmp(text, own) == 0)
+            entry = entry_of(call, fd);
+    }
+    if (entry.waits)
+        places->waiter_count = find_waits(call, fd, socket->inode, places->waiters, places->waiter_count);
+    else if (entry.inode && entry.inode == socket->inode && entry.mount == socket->mount && places->count < PLACES_MOST)
+        places->of[places->count++] = (struct twin_at){fd, entry.closes_on_exec};
+    return entry.is_there;
+}
+
+// The same for all whose files are kept. False if the caller has others.
+static bool add_kept(struct notified *call, const struct entry *socket, struct twin_places *places)
+{
+    struct stat table; // its size is how many descriptors there are, since Linux 6.2
+    if (!call->caller.again || fstat(call->caller.table, &table) != 0 || table.st_size == 0 || table.st_size > NOTIFIED_KEPT)
+        return false;
+    off_t count = 1;
+    for (int fd = 0; fd < NOTIFIED_KEPT && count < table.st_size; fd++)
+        if (call->caller.about[fd] && fd != places->of[0].fd)
+            count += add_place(call, fd, socket, places);
+    return count == table.st_size;
+}
+
+void twin_places_find(struct notified *call, int at, struct twin_places *places)
+{
+    struct entry socket = entry_of(call, at);
+    const struct twin_places only = {.count = 1, .of = {{at, socket.closes_on_exec}}};
+    *places = only;
+    if (add_kept(call, &socket, places))
+        return;
+    twin_places_end(places);
+    *places = only;
     // Of a process with many descriptors: the first of them, where its event loops are, and those around this one, where copies of it are.
+    char entries[2048] __attribute__((aligned(8)));
+    int list = notified_table(call), last = -1, near = at > NEAR ? at - NEAR : 0;
     long size = list >= 0 ? getdents64(list, entries, sizeof entries) : 0, offset = 0;
     bool many = size > (long)sizeof entries / 2;
-    int fd, near = at > NEAR ? at - NEAR : 0;
     while (offset < size || (many && near < at + 4 * NEAR)) {
-        char number[16];
+        int fd;
         if (offset < size) {
             const struct dirent64 *entry = (const void *)(entries + offset);
             offset += entry->d_reclen;
@@ -235,23 +265,26 @@ int twin_place(struct notified *call, int twin, int at)
             fd = near++;
             fd = fd <= last ? -1 : fd; // seen
         }
-        snprintf(number, sizeof number, "%d", fd);
-        ssize_t n = fd < 0 || fd == at ? -1 : readlinkat(list, number, where, sizeof where - 1);
-        if (n <= 0)
-            continue;
-        where[n] = '\0';
-        if (strcmp(where, "anon_inode:[eventpoll]") == 0)
-            waiter_count = find_waits(call, fd, this.inode, waiters, waiter_count);
-        else if (other_count < WAITERS_MOST && strcmp(where, own) == 0)
-            others[other_count++] = fd;
+        if (fd >= 0 && fd != at)
+            add_place(call, fd, &socket, places);
     }
-    int error = notified_place(call, twin, at, this.closes_on_exec);
-    for (size_t i = 0; !error && i < other_count; i++)
-        notified_place(call, twin, others[i], entry_of(call, others[i]).closes_on_exec);
-    for (size_t i = 0; i < waiter_count; i++) {
-        if (!error)
-            wait_again(&waiters[i], twin);
-        close(waiters[i].instance);
+}
+
+int twin_place(const struct notified *call, int twin, const struct twin_places *places)
+{
+    int error = 0;
+    for (size_t i = 0; i < places->count && !error; i++) {
+        int placed = notified_place(call, twin, places->of[i].fd, places->of[i].closes_on_exec);
+        error = i == 0 ? placed : 0;
     }
+    for (size_t i = 0; i < places->waiter_count && !error; i++)
+        wait_again(&places->waiters[i], twin);
     return error;
+}
+
+void twin_places_end(struct twin_places *places)
+{
+    for (size_t i = 0; i < places->waiter_count; i++)
+        close(places->waiters[i].instance);
+    places->waiter_count = 0;
 }

@@ -54,6 +54,7 @@ my @tcp = (
     ['epoll from before', 'echoed', 'lambda: epolled(True)'], ['epoll from after', 'echoed', 'lambda: epolled(False)'],
     ['asyncio', 'echoed 50', 'lambda: asyncio.run(many_async())'],
     ['a copy from before', 'echoed', 'lambda: dup_before()'],
+    ['copies that come and go', 'echoed 6', 'lambda: copies()'],
     ['after fork', 'echoed', 'lambda: forked()'], ['passed to a child', 'echoed', 'lambda: passed()'],
     ['threads', 'echoed 40', 'lambda: threads()'],
     ['a signal', 'EINTR', 'lambda: interrupted(False)'], ['a signal, restarted', 'EINTR later', 'lambda: interrupted(True)'],
@@ -109,6 +110,20 @@ async def one_async():
     reader, writer = await asyncio.open_connection(A, 7001); writer.write(b"x"); got = await reader.readexactly(1); writer.close(); return got == b"x"
 async def many_async(): return f"echoed {sum(await asyncio.gather(*[one_async() for _ in range(50)]))}"
 def dup_before(): s = socket.socket(); copy = s.dup(); s.connect((A, 7001)); return echo(copy)
+def copies(): # what was where at the last connect says nothing of the next
+    good = 0
+    for turn in range(6):
+        s = socket.socket(); s.setblocking(False); low, high = 13 + turn % 3, 20 + turn # the first of them are looked at in another way
+        os.dup2(s.fileno(), low, inheritable=True); os.dup2(s.fileno(), high, inheritable=False)
+        with open("/dev/null" if turn % 2 else "/dev/zero") as of_another_kind: other = os.dup2(of_another_kind.fileno(), 13 + (turn + 1) % 3); was = os.fstat(other)
+        e = select.epoll()
+        if turn % 2: e.register(s, select.EPOLLOUT)
+        s.connect_ex((A, 7001)); ready = len(e.poll(3)) == 1 if turn % 2 else True; s.setblocking(True)
+        if e.closed or (turn % 2 == 0 and e.poll(0)): ready = False
+        same = (os.fstat(other).st_dev, os.fstat(other).st_ino) == (was.st_dev, was.st_ino); select.select([], [s], [], 3)
+        flags = (os.get_inheritable(low), os.get_inheritable(high)) == (True, False)
+        good += ready and same and flags and all(echo(socket.socket(fileno=os.dup(x))) == "echoed" for x in (low, high, s.fileno())); e.close(); s.close()
+    return f"echoed {good}"
 def forked():
     s = tcp(); pid = os.fork()
     if pid == 0: os._exit(0 if echo(s) == "echoed" else 1)
