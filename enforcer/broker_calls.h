@@ -17,6 +17,7 @@ struct attempt { // what a blocking caller waits for: a connection, or that a me
     struct notified call;
     uint64_t cookie, until;  // of the socket; when its SO_SNDTIMEO runs out, 0: never
     struct message *message; // NULL: a connection
+    unsigned long long inode; // of the socket that the twin of a connection through a proxy will replace
     struct proxy_talk *talk; // a connection through a proxy: `watch` has its twin, which is in nobody's place yet; NULL: not
     bool blocking;           // it waits
     bool done;
@@ -59,7 +60,7 @@ void broker_denied(struct broker *, unsigned verb, unsigned protocol, const stru
 void broker_allowed(struct broker *, unsigned verb, unsigned protocol, const struct destination *, const struct decision *);
 void broker_refuse(struct brokered *, int error);
 int broker_twin(struct brokered *, int *twin); // of the caller's socket; 0, or an errno
-int broker_place(struct brokered *, int twin, const struct twin_places *); // there (NULL: finds out where); then the caller's socket is held no more; 0, or an errno
+int broker_place(struct brokered *, int twin, const struct twin_places *); // there (NULL: finds out where); the caller's socket is held no more; 0, or an errno
 int broker_to_host(struct brokered *);                                     // puts a twin in its place, not connected, and holds that; 0, or an errno
 int broker_connect(int fd, const struct sockaddr *, socklen_t);                  // for sockets that the caller has too; 0, or an errno
 void broker_wait(struct brokered *, int fd, struct message *);                   // takes fd and the message; answers in time

@@ -54,7 +54,7 @@ static void connect_host(struct brokered *call, struct destination *to)
         return;
     }
     if (made >= 0) // what is looked up before the connection stands need not be while others begin to use it
-        twin_places_find(&call->notified, (int)call->notified.arguments[0], &places);
+        twin_places_find(&call->notified, (int)call->notified.arguments[0], socket_inode(call->held), &places);
     error = made >= 0 ? connect_fresh(made, to) : connect_now(call->held, to, call->kind.blocking);
     bool goes_on = error == EINPROGRESS && call->kind.blocking;
     // What failed at once is tried elsewhere by most callers, on the socket that they have.

@@ -70,7 +70,7 @@ static void attempt_answer(struct attempt *attempt)
 {
     if (attempt->talk && !attempt->error) { // now that it leads to the name, the twin takes its place
         ending_places places;
-        twin_places_find(&attempt->call, (int)attempt->call.arguments[0], &places);
+        twin_places_find(&attempt->call, (int)attempt->call.arguments[0], attempt->inode, &places);
         int placed = twin_place(&attempt->call, attempt->watch.fd, &places);
         if (placed && notified_waits(&attempt->call))
             attempt->error = -placed;
@@ -224,6 +224,7 @@ void broker_wait_through(struct brokered *call, int twin, struct proxy_talk *tal
                                 .broker = broker,
                                 .call = notified_move(&call->notified),
                                 .cookie = socket_cookie(call->held),
+                                .inode = socket_inode(call->held),
                                 .talk = talk,
                                 .blocking = call->kind.blocking,
                                 .until = clock_now() + wait,
@@ -315,11 +316,9 @@ int broker_place(struct brokered *call, int twin, const struct twin_places *know
 {
     ending_places found = {0};
     if (!known)
-        twin_places_find(&call->notified, (int)call->notified.arguments[0], &found);
-    int error = -twin_place(&call->notified, twin, known ? known : &found);
-    if (!error) // before the answer: as long as anybody has the other socket, epoll instances tell of it too
-        close(take_fd(call->held));
-    return error;
+        twin_places_find(&call->notified, (int)call->notified.arguments[0], socket_inode(call->held), &found);
+    close(take_fd(call->held)); // as long as anybody has the other socket, epoll instances tell of it too
+    return -twin_place(&call->notified, twin, known ? known : &found);
 }
 
 int broker_to_host(struct brokered *call)

@@ -58,6 +58,12 @@ uint64_t socket_cookie(int fd)
     return cookie;
 }
 
+unsigned long long socket_inode(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
 // ---- making ---------------------------------------------------------------------------------------------------------------------------------
 
 // What a program may have set before it connects, and what it is when it has not: numbers that a new network namespace starts with.
@@ -240,12 +246,14 @@ static bool add_kept(struct notified *call, const struct entry *socket, struct t
     return count == table.st_size;
 }
 
-void twin_places_find(struct notified *call, int at, struct twin_places *places)
+void twin_places_find(struct notified *call, int at, unsigned long long inode, struct twin_places *places)
 {
     struct entry socket = entry_of(call, at);
-    const struct twin_places only = {.count = 1, .of = {{at, socket.closes_on_exec}}};
+    if (socket.inode != inode) // it means something else by now
+        socket.inode = 0;
+    const struct twin_places only = {.inode = inode, .count = 1, .of = {{at, socket.closes_on_exec}}};
     *places = only;
-    if (add_kept(call, &socket, places))
+    if (!socket.inode || add_kept(call, &socket, places))
         return;
     twin_places_end(places);
     *places = only;
@@ -270,10 +278,12 @@ void twin_places_find(struct notified *call, int at, struct twin_places *places)
     }
 }
 
-int twin_place(const struct notified *call, int twin, const struct twin_places *places)
+int twin_place(struct notified *call, int twin, const struct twin_places *places)
 {
     int error = 0;
     for (size_t i = 0; i < places->count && !error; i++) {
+        if (i > 0 && entry_of(call, places->of[i].fd).inode != places->inode)
+            continue; // since then it was closed, and may be another's
         int placed = notified_place(call, twin, places->of[i].fd, places->of[i].closes_on_exec);
         error = i == 0 ? placed : 0;
     }
