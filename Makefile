@@ -58,7 +58,7 @@ DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc ldnsutils
 TOOLCHAINS     := python3-venv python3-pytest python3-wheel nodejs npm golang-go rustc cargo default-jdk-headless maven libmaven-compiler-plugin-java \
                   libmaven-resources-plugin-java libsurefire-java libmaven-jar-plugin-java junit4 g++ clang cmake ninja-build
-BENCH_PACKAGES := bubblewrap procps passt slirp4netns curl socat ripgrep
+BENCH_PACKAGES := bubblewrap crun procps passt slirp4netns curl socat ripgrep
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
 all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames $(BUILD)/libsbx.so.0

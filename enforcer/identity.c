@@ -115,15 +115,20 @@ int identity_become(const struct identity *identity, struct failure *failure)
     return 0;
 }
 
-int identity_drop(const struct identity *identity, struct failure *failure)
+int identity_bound(const struct identity *identity, struct failure *failure)
 {
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     for (cap_value_t c = 0; c < 64; c++)
         if (!(identity->capabilities >> c & 1) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0) {
             if (errno == EINVAL && c > CAP_SYSLOG) // this kernel has no more of them; CAP_SYSLOG is older than all that sbxrun runs on
                 break;
             return fail(failure, NO_RULE, errno, "cannot drop capability %d", c);
         }
+    return 0;
+}
+
+int identity_drop(const struct identity *identity, struct failure *failure)
+{
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     for (cap_value_t c = 0; c < 64 && identity->capabilities; c++)
         if (identity->capabilities >> c & 1 && CAP_IS_SUPPORTED(c)) {
             cap_set_flag(identity->prepared, CAP_PERMITTED, 1, &c, CAP_SET);

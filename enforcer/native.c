@@ -109,11 +109,10 @@ static int start(struct native *native, struct failure *failure)
     if (pid < 0)
         return fail_for_namespaces(failure, errno, "cannot make the sandbox's namespaces");
     native->pid = (pid_t)pid;
-    place_elsewhere(native, native->pid);
     return 0;
 }
 
-struct native *native_begin(struct arena *arena, bool shared, bool changes)
+struct native *native_begin(struct arena *arena, bool early, bool changes)
 {
     struct native *native = NEW(arena, struct native);
     *native = (struct native){.cgroup = CGROUP_NONE,
@@ -127,9 +126,9 @@ struct native *native_begin(struct arena *arena, bool shared, bool changes)
     block_signals(native);
     native->sandbox.view = &native->view;
     native->sandbox.identity = &native->identity;
-    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 && make_pipes(native, changes, failure) == 0 && shared &&
-        !native->identity.as_root)
-        start(native, failure);
+    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 && make_pipes(native, changes, failure) == 0 && early &&
+        !native->identity.as_root && start(native, failure) == 0)
+        place_elsewhere(native, native->pid);
     return native;
 }
 

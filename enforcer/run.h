@@ -52,9 +52,9 @@ struct outcome {
 
 struct native;
 
-// Begins, in an arena that stays as long as the run. With `shared` (arena_new_shared) the namespaces are made from here on.
+// Begins, in an arena that stays as long as the run and that both sides see (arena_new_shared). `early`: its namespaces are made from here on, on another processor.
 // `changes`: the run will have somewhere to write them.
-struct native *native_begin(struct arena *, bool shared, bool changes);
+struct native *native_begin(struct arena *, bool early, bool changes);
 
 // Runs the command to its end; the run lies in that arena. Always fills *outcome; on ENDED_NOT_SET_UP the failure too.
 void native_run(struct native *, const struct run *, struct outcome *, struct failure *);

@@ -257,7 +257,7 @@ void sandbox_main(struct sandbox *sandbox)
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    if (set_up(sandbox, &ruleset, failure))
+    if (set_up(sandbox, &ruleset, failure) || identity_bound(sandbox->identity, failure))
         give_up(sandbox);
     if (prctl(PR_SET_DUMPABLE, 0) != 0) { // neither traced nor seen in /proc by what runs inside
         fail(failure, NO_RULE, errno, "cannot hide the sandbox's first process");

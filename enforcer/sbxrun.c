@@ -25,7 +25,7 @@ enum { STATUS_LIFETIME = 124, STATUS_NOT_SET_UP = 125, STATUS_NOT_EXECUTED = 126
 
 static const struct driver {
     const char *name;
-    struct native *(*begin)(struct arena *, bool shared, bool changes);
+    struct native *(*begin)(struct arena *, bool early, bool changes);
     void (*run)(struct native *, const struct run *, struct outcome *, struct failure *);
     void (*end)(struct native *);
 } drivers[] = {
@@ -239,7 +239,7 @@ static int examine(struct compilation *compilation, struct arena *shared, struct
         fprintf(stderr, "sbxrun: cannot write a policy to /tmp, to try it: %s\n", strerror(errno));
         return STATUS_NOT_SET_UP;
     }
-    struct native *begun = options->driver->begin(compilation->arena, shared, NULL);
+    struct native *begun = options->driver->begin(compilation->arena, shared, false);
     struct policy *policy = NULL;
     struct plan *plan = plan_file_is(options->policy) ? plan_file_load(compilation->arena, options->policy, options->beside) : compile_plan(compilation, options, &policy);
     if (!given)
@@ -282,7 +282,7 @@ static int run_of_batch(void *context, char **argv)
     options.report = NULL;
     *plan = *batch->plan;
     plan->arena = arena;
-    struct native *begun = options.driver->begin(arena, shared, NULL);
+    struct native *begun = options.driver->begin(arena, false, false); // nothing is left to do meanwhile, and the other processors have runs of their own
     int status = run_plan(plan, batch->policy, NULL, &options, begun, started);
     options.driver->end(begun);
     return status;
