@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "enforcer/scoped.h"
+#include "enforcer/service_manager.h"
 
 enum { PERIOD = 100000 }; // microseconds, of the cpu controller; its default in both versions
 
@@ -80,10 +81,12 @@ static bool has_word(const char *list, const char *word, const char *separators)
 // ---- the caller's own group --------------------------------------------------------------------------------------------------------------
 
 // The path of the caller's group in the hierarchy that has `controller`. False when none has.
+static char own_groups[16384]; // /proc/self/cgroup; empty: not read
+
 static bool own_path(const char *controller, char *path, size_t size, bool *v2)
 {
-    static char text[16384];
-    if (!text[0] && read_at(AT_FDCWD, "/proc/self/cgroup", text, sizeof text) <= 0)
+    char *text = own_groups;
+    if (!text[0] && read_at(AT_FDCWD, "/proc/self/cgroup", text, sizeof own_groups) <= 0)
         return false;
     bool found = false;
     for (const char *line = text; *line;) { // hierarchy:controllers:path (cgroups(7))
@@ -164,11 +167,22 @@ static bool parent_folder(int controller, char *folder, size_t size, bool *v2)
     return read_at(AT_FDCWD, path, text, sizeof text) >= 0 && has_word(text, name, " \n") && access(folder, W_OK) == 0 && enable(folder, name);
 }
 
+// The same, also where the user's service manager has to give a group first.
+static bool parent_or_scope(int controller, char *folder, size_t size, bool *v2)
+{
+    if (parent_folder(controller, folder, size, v2))
+        return true;
+    if (!service_manager_give_group())
+        return false;
+    own_groups[0] = '\0'; // it is another one now
+    return parent_folder(controller, folder, size, v2);
+}
+
 int cgroup_version(void)
 {
     char folder[512];
     bool v2;
-    return parent_folder(CONTROLLER_MEMORY, folder, sizeof folder, &v2) ? v2 ? 2 : 1 : 0;
+    return parent_or_scope(CONTROLLER_MEMORY, folder, sizeof folder, &v2) ? v2 ? 2 : 1 : 0;
 }
 
 static bool host_has_swap(void)
@@ -182,7 +196,8 @@ bool cgroup_can(enum limit limit)
     const struct control *control = control_of(limit);
     char folder[512], path[600];
     bool v2;
-    if (!control || !parent_folder(control->controller, folder, sizeof folder, &v2))
+    // A resource limit keeps pids as well, without asking anybody for a group.
+    if (!control || !(limit == LIMIT_pids ? parent_folder : parent_or_scope)(control->controller, folder, sizeof folder, &v2))
         return false;
     if (v2 || (limit != LIMIT_swap && limit != LIMIT_io))
         return true;

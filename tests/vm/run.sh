@@ -10,7 +10,7 @@ shift 2
 cd "$(dirname "$0")/../.."
 root=$(pwd)
 [ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/denials.t tests/live/limits.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/live.t \
-    tests/live/secrets.t tests/live/guards.t tests/live/overlay.t tests/live/image.t tests/attacks/attacks.t tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t tests/vm/apparmor.t tests/vm/cgroups.t
+    tests/live/secrets.t tests/live/guards.t tests/live/overlay.t tests/live/image.t tests/attacks/attacks.t tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/manager.t
 vm=$build/vm
 mkdir -p "$vm"
 exec 9> "$vm/lock" && flock 9 # one at a time
@@ -18,7 +18,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: P
 [ -n "$mirror" ] || { echo "make test-vm needs a Debian mirror among apt's sources (after apt-get update)" >&2; exit 1; }
 
 # The guest's root: what the tests need, no kernel.
-packages=perl,python3-minimal,libpython3-stdlib,libz3-4,libarchive13,libldns3,iproute2,apparmor
+packages=perl,python3-minimal,libpython3-stdlib,libz3-4,libarchive13,libldns3,iproute2,apparmor,systemd,dbus,dbus-user-session
 if [ "$(cat "$vm/root/.complete" 2>/dev/null)" != $packages ]; then
     echo "making the guest's root" >&2
     rm -rf "$vm/root"
