@@ -99,5 +99,6 @@ void broker_free(struct broker *broker)
     close_scoped(&broker->timer.fd);
     close_scoped(&broker->root);
     names_free(broker->names);
+    arena_free(broker->told.arena);
     free(broker);
 }

@@ -33,6 +33,14 @@ struct late { // a message was sent when its caller had been interrupted: it wil
 
 struct stub;
 
+struct told { // what was told last: most often the same is told next
+    struct arena *arena; // owns the rest; NULL: nothing was
+    net_address number;
+    uint16_t port;
+    unsigned verb, protocol;
+    struct str name, operation;
+};
+
 struct broker {
     struct broker_settings settings;
     struct supervisor *supervisor;
@@ -44,6 +52,7 @@ struct broker {
     struct late late[16];
     unsigned late_next;
     struct bound *bound; // unix sockets
+    struct told told;
     int sleepers;
     unsigned proxy_failures;
 };

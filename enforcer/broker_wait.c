@@ -22,11 +22,16 @@ void broker_denied(struct broker *broker, unsigned verb, unsigned protocol, cons
 
 void broker_allowed(struct broker *broker, unsigned verb, unsigned protocol, const struct destination *to, const struct decision *decision)
 {
-    struct arena *arena = arena_new();
-    struct str operation = destination_print(arena, verb, protocol, to, decision->name);
-    event_allowed(broker->settings.events, operation, decision->rule);
-    net_guard_count(broker->settings.guard, verb, protocol, to, operation);
-    arena_free(arena);
+    struct told *told = &broker->told;
+    bool again = told->arena && told->number == to->number && told->port == to->port && told->verb == verb && told->protocol == protocol;
+    if (!again || !str_equal(told->name, decision->name)) {
+        arena_free(told->arena);
+        *told = (struct told){.arena = arena_new(), .number = to->number, .port = to->port, .verb = verb, .protocol = protocol};
+        told->name = str_copy(told->arena, decision->name);
+        told->operation = destination_print(told->arena, verb, protocol, to, decision->name);
+    }
+    event_allowed(broker->settings.events, told->operation, decision->rule);
+    net_guard_count(broker->settings.guard, verb, protocol, to, told->operation);
 }
 
 void broker_refuse(struct brokered *call, int error)

@@ -29,7 +29,8 @@ int identity_namespace(const struct identity *, struct failure *);
 // In the sandbox: becomes the inside user. Returns 0, or -1 and the failure.
 int identity_become(const struct identity *, struct failure *);
 
-// No program that this process and those that it makes execute ever gets a capability that the policy does not allow (capabilities(7), the bounding set). Once, for all of them: a call for each takes time.
+// No program that this process and those that it makes execute ever gets a capability that the policy does not allow (capabilities(7), the
+// bounding set). Once, for all of them: it takes a call for each.
 int identity_bound(const struct identity *, struct failure *);
 
 // Drops every capability that the policy does not allow, for good. Last but for no_new_privs, Landlock and seccomp.

@@ -58,7 +58,9 @@ int notified_next(struct notified_source *source, struct notified *call)
     struct seccomp_notif received = {0};
     if (ioctl(source->listener, SECCOMP_IOCTL_NOTIF_RECV, &received) != 0)
         return errno == ENOENT || errno == EINTR ? 0 : -1;
-    *call = (struct notified){.id = received.id, .source = source, .caller = {.thread = (int)received.pid, .process = -1, .table = -1}, .number = received.data.nr, .architecture = received.data.arch};
+    *call = (struct notified){
+        .id = received.id, .source = source, .caller = NOTIFIED_NOBODY, .number = received.data.nr, .architecture = received.data.arch};
+    call->caller.thread = (int)received.pid;
     memcpy(call->arguments, received.data.args, sizeof call->arguments);
     // While the last caller is there, its number is nobody else's.
     if (source->last.thread == call->caller.thread && syscall(SYS_pidfd_send_signal, source->last.process, 0, NULL, 0) == 0) {

@@ -59,8 +59,8 @@ int notified_take(const struct notified *, int fd);
 // The folder of the caller's descriptors, from its beginning; the caller's own, not to be closed. -1 and errno.
 int notified_table(struct notified *);
 
-// What the kernel tells of the caller's descriptor (proc(5), fdinfo), ended by a zero. How much it is, or -1 when there is no such descriptor. Of a thread that calls again the files stay open: then this takes a
-// sixth of the time.
+// What the kernel tells of the caller's descriptor (proc(5), fdinfo), ended by a zero. How much it is, or -1 when there is no such descriptor. Of a
+// thread that calls again the files stay open: then this takes a sixth of the time.
 long notified_about(struct notified *, int fd, char *text, size_t size);
 
 // Puts ours in the place of the caller's descriptor `at`. 0, or -errno.

@@ -52,7 +52,8 @@ static bool ask(char *const *words, const char *runtime)
             if (dup2(nothing, fd) < 0)
                 _exit(126);
         close_range(3, ~0U, 0);
-        setenv("XDG_RUNTIME_DIR", runtime, 1);
+        setenv("XDG_RUNTIME_DIR", runtime, 1); // whoever's these are: the manager of this user
+        unsetenv("DBUS_SESSION_BUS_ADDRESS");
         execv(busctl, words);
         _exit(127);
     }

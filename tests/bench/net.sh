@@ -34,7 +34,7 @@ cd "$work"
 usual() {
     outside() { timeout -k 1 60 "$work/net" "$@"; }
     sbx() { timeout -k 1 60 "$work/sbxrun" net.sbx -- /net "$@"; }
-    pasta_() { timeout -k 1 60 pasta --config-net --quiet -- "$work/net" "$@"; }
+    pasta_() { timeout -k 1 60 pasta --config-net --no-map-gw --quiet --runas 0 -- "$work/net" "$@"; }
 }
 usual
 slirp_() { # in a namespace that slirp4netns serves
@@ -46,7 +46,7 @@ slirp_() { # in a namespace that slirp4netns serves
 }
 echo '{"network":{"allowedDomains":["web.test"],"deniedDomains":[]},"filesystem":{"denyRead":[],"allowWrite":[],"denyWrite":[]}}' > "$work/srt.json"
 ways='outside sbx'
-timeout -k 1 5 pasta --config-net --quiet -- true > /dev/null 2>&1 < /dev/null && ways="$ways pasta_"
+timeout -k 1 5 pasta --config-net --no-map-gw --quiet --runas 0 -- true > /dev/null 2>&1 < /dev/null && ways="$ways pasta_"
 command -v slirp4netns > /dev/null && ways="$ways slirp_"
 median() { sort -n | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : "-" }'; }
 measure() { # with each in turn, five times; the medians
@@ -84,7 +84,7 @@ row 'a name, microseconds' "more than outside: $(awk -v a="$(got sbx)" -v b="$(g
 fetch='curl -s -o /dev/null --max-time 30 http://web.test:8000'
 outside() { timeout -k 1 60 $fetch"$@"; }
 sbx() { timeout -k 1 60 "$work/sbxrun" net.sbx -- $fetch"$@"; }
-pasta_() { timeout -k 1 60 pasta --config-net --quiet -- $fetch"$@"; }
+pasta_() { timeout -k 1 60 pasta --config-net --no-map-gw --quiet --runas 0 -- $fetch"$@"; }
 slirp_() {
     unshare --net sh -c 'for i in $(seq 100); do ip route | grep -q default && break; sleep 0.05; done; exec timeout -k 1 60 "$@"' sh $fetch"$@" & inside=$!
     sleep 0.2
