@@ -1,7 +1,7 @@
 // A control group from the user's own service manager: where an ordinary user may make none beside a login's, systemd gives one for the asking
 // (org.freedesktop.systemd1(5), StartTransientUnit; systemd.scope(5); https://systemd.io/CGROUP_DELEGATION).
 //
-// sbxrun speaks no D-Bus: busctl(1), which comes with systemd, asks for it. That takes some 20 milliseconds, so it is done only where a limit needs it.
+// sbxrun speaks no D-Bus: busctl(1), which comes with systemd, asks for it. That takes as long as several starts, so it is done only where a limit needs it.
 #pragma once
 
 #include <stdbool.h>
