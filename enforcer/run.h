@@ -22,6 +22,8 @@ struct run {
     bool explain_files;          // also which files: each call that names some is then looked at
 };
 
+#define DISK_UNKNOWN UINT64_MAX
+
 enum ended {
     ENDED_NOT_SET_UP,   // the command never ran; the failure says why
     ENDED_NOT_EXECUTED, // `value` is the errno of execve
@@ -44,6 +46,7 @@ struct outcome {
         bool peak_known, reached_known;
         uint64_t peak, reached; // in its unit; how often it stopped something
     } uses[LIMIT_COUNT];
+    const uint64_t *disk_used; // by the plan's place of the view; NULL: it never ran
     int outside_user;      // who its processes were on the host
     const char *guard;     // where there is a broker: why no guard stands behind it; NULL: one did
     int untold;            // the errno, where denied calls could not be told

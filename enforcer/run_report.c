@@ -79,6 +79,20 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
         json_close(w, '}');
     }
     json_close(w, ']');
+    json_key(w, "disks");
+    json_open(w, '[');
+    for (size_t i = 0; i < plan->view_count; i++) {
+        if (!plan->view[i].size)
+            continue;
+        json_open(w, '{');
+        json_member(w, "place", plan->view[i].path);
+        json_member_number(w, "size", plan->view[i].size);
+        json_key(w, "used");
+        outcome->disk_used && outcome->disk_used[i] != DISK_UNKNOWN ? json_number(w, outcome->disk_used[i]) : json_null(w);
+        write_rule(w, plan, plan->view[i].rule);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
     if (run->claims->network.brokered) {
         json_key(w, "guard");
         outcome->guard ? json_string(w, str_format(plan->arena, "none: %s", outcome->guard)) : json_string(w, STR("eBPF"));

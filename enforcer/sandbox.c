@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,6 +151,18 @@ int sandbox_signal(int init, int signal, bool group)
     return (int)syscall(SYS_pidfd_send_signal, init, signal, &info, 0);
 }
 
+// What the places of a limited size hold: the kernel keeps no peak of that.
+static void measure_disks(const struct sandbox *sandbox)
+{
+    const struct plan *plan = sandbox->run->plan;
+    for (size_t i = 0; i < plan->view_count; i++) {
+        struct statfs disk;
+        char path[4096];
+        if (plan->view[i].size && snprintf(path, sizeof path, "%.*s", STR_ARGS(plan->view[i].path)) < (int)sizeof path && statfs(path, &disk) == 0)
+            sandbox->disk_used[i] = (uint64_t)(disk.f_blocks - disk.f_bfree) * (uint64_t)disk.f_bsize;
+    }
+}
+
 // Reaps, passes on what the supervisor sends, and ends with the command: the kernel then kills whatever is left in the pid namespace.
 static _Noreturn void reap(struct sandbox *sandbox, pid_t command)
 {
@@ -168,6 +181,7 @@ static _Noreturn void reap(struct sandbox *sandbox, pid_t command)
         int status;
         for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
             if (pid == command) {
+                measure_disks(sandbox);
                 sandbox->board.command_status = status;
                 sandbox->board.command_ended = true;
                 _exit(0);

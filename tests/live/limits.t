@@ -38,6 +38,16 @@ for my $user (users()) {
     $run = $try->('file_size 1MiB;', "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nopen('/tmp/f', 'wb').write(b'x' * 2000000)");
     like $run->{err}, qr/File too large/, "$name: file_size";
 
+    my $disks = sub { my ($run) = @_; return { map { $_->{place} => $_->{used} } @{ $run->{report}{disks} } } };
+    $run = $try->('pids 9;', ['sh', '-c', 'head -c 5000000 /dev/zero > /tmp/x']);
+    is $run->{report}{disks}[0]{size}, 512 << 20, "$name: a place with a size is reported";
+    cmp_ok abs($disks->($run)->{'/tmp'} - 5_000_000), '<', 65536, "$name: with what it held";
+    $run = $try->('pids 9;', ['sh', '-c', 'head -c 600000000 /dev/zero > /tmp/x']);
+    like $run->{err}, qr/No space left/, "$name: a full one";
+    is $disks->($run)->{'/tmp'}, 512 << 20, "$name: is seen to be full";
+    $run = $try->('lifetime 300ms;', ['sleep', '100']);
+    is $disks->($run)->{'/tmp'}, undef, "$name: of a sandbox that was killed it is not known";
+
     $run = $try->('output 1KiB;', ['sh', '-c', 'yes']);
     is length $run->{out}, 1024, "$name: output";
     is "$run->{status} $run->{report}{ended}{how}", '137 output limit', "$name: ends it";
