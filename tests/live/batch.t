@@ -34,7 +34,7 @@ for my $user (users()) {
     $run = $batch->([['sh', '-c', 'cat; echo read'], ['missing'], ['sh', '-c', 'kill -9 $$']]);
     is $run->{out}, "read\n", "$name: none reads what is another's";
     is_deeply [map { $run->{ended}{$_}{status} } 1 .. 3], [0, 127, 137], "$name: as sbxrun ends otherwise";
-    $run = $batch->([['sh', '-c', 'sleep 0.1; echo slow'], map { ['echo', $_] } 1 .. 3], '--jobs', 4);
+    $run = $batch->([['sh', '-c', 'sleep ' . patience(0.5) . '; echo slow'], map { ['echo', $_] } 1 .. 3], '--jobs', 4);
     like $run->{out}, qr/slow\n$/, "$name: several at a time" or diag $run->{out};
     $run = $batch->([['perl', '-e', 'print getpriority(0, 0); exit 1']]);
     like $run->{err}, qr/^sbxrun: denied syscall getpriority .*p\.sbx:/m, "$name: what one was denied is told, with its rule" or diag $run->{err};
