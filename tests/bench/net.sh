@@ -34,7 +34,10 @@ cd "$work"
 usual() {
     outside() { timeout -k 1 60 "$work/net" "$@"; }
     sbx() { timeout -k 1 60 "$work/sbxrun" net.sbx -- /net "$@"; }
-    pasta_() { timeout -k 1 60 pasta --config-net --no-map-gw --quiet --runas 0 -- "$work/net" "$@"; }
+    pasta_() { # less of a stream, or that takes minutes
+        [ "$1" != stream ] || set -- stream "$2" 100
+        timeout -k 1 60 pasta --config-net --no-map-gw --quiet --runas 0 -- "$work/net" "$@"
+    }
 }
 usual
 slirp_() { # in a namespace that slirp4netns serves
