@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -41,6 +40,9 @@ static void find_members(struct members *members)
 // Runs busctl, at most as long as there is patience. True when it ended well.
 static bool ask(char *const *words, const char *runtime)
 {
+    char variable[96];
+    char *const environment[] = {variable, NULL}; // whoever's the caller's is: the manager of this user
+    snprintf(variable, sizeof variable, "XDG_RUNTIME_DIR=%s", runtime);
     pid_t pid = fork();
     if (pid == 0) {
         int nothing = open("/dev/null", O_RDWR);
@@ -52,9 +54,7 @@ static bool ask(char *const *words, const char *runtime)
             if (dup2(nothing, fd) < 0)
                 _exit(126);
         close_range(3, ~0U, 0);
-        setenv("XDG_RUNTIME_DIR", runtime, 1); // whoever's these are: the manager of this user
-        unsetenv("DBUS_SESSION_BUS_ADDRESS");
-        execv(busctl, words);
+        execve(busctl, words, environment);
         _exit(127);
     }
     if (pid < 0)

@@ -7,5 +7,6 @@
 #include <stdbool.h>
 
 // Moves this process and its children into a group `supervisor` of a scope that is delegated to it; groups made beside that one may have limits. Once
-// for a process; the scope goes with its last process. False where there is no such manager, or it refused: then nothing has changed.
+// for a process; the scope goes with its last process. False where there is no such manager, or where it refused or came too late: no group that this
+// process makes may then have limits.
 bool service_manager_give_group(void);
