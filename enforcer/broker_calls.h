@@ -69,7 +69,7 @@ void broker_denied(struct broker *, unsigned verb, unsigned protocol, const stru
 void broker_allowed(struct broker *, unsigned verb, unsigned protocol, const struct destination *, const struct decision *);
 void broker_refuse(struct brokered *, int error);
 int broker_twin(struct brokered *, int *twin); // of the caller's socket; 0, or an errno
-int broker_place(struct brokered *, int twin, const struct twin_places *); // there (NULL: finds out where); the caller's socket is held no more; 0, or an errno
+int broker_place(struct brokered *, int twin); // where the caller has its socket, which is held no more; 0, or an errno
 int broker_to_host(struct brokered *);                                     // puts a twin in its place, not connected, and holds that; 0, or an errno
 int broker_connect(int fd, const struct sockaddr *, socklen_t);                  // for sockets that the caller has too; 0, or an errno
 void broker_wait(struct brokered *, int fd, struct message *);                   // takes fd and the message; answers in time

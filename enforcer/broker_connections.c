@@ -53,19 +53,23 @@ static void connect_host(struct brokered *call, struct destination *to)
         broker_refuse(call, error);
         return;
     }
-    if (made >= 0) // what is looked up before the connection stands need not be while others begin to use it
+    if (made >= 0) { // what is looked up before the connection stands need not be while others begin to use it
         twin_places_find(&call->notified, (int)call->notified.arguments[0], socket_inode(call->held), &places);
+        close(take_fd(call->held)); // as long as anybody has the other socket, epoll instances tell of it too
+    }
     error = made >= 0 ? connect_fresh(made, to) : connect_now(call->held, to, call->kind.blocking);
     bool goes_on = error == EINPROGRESS && call->kind.blocking;
     // What failed at once is tried elsewhere by most callers, on the socket that they have.
     if (made >= 0 && (error == 0 || error == EINPROGRESS)) {
         if (call->kind.blocking && !goes_on)
             fcntl(made, F_SETFL, 0);
-        int placed = broker_place(call, made, &places);
+        int placed = -twin_place(&call->notified, made, &places);
         if (placed) {
             broker_refuse(call, placed);
             return;
         }
+        if (!goes_on) // before the answer: when the caller closes it, that ends the connection, and not when this process comes to it
+            close(take_fd(made));
     }
     if (goes_on)
         broker_wait(call, made >= 0 ? take_fd(made) : take_fd(call->held), NULL);
@@ -204,7 +208,7 @@ static int publish(struct brokered *call, struct destination *to)
         return errno;
     if (call->kind.blocking)
         fcntl(twin, F_SETFL, fcntl(twin, F_GETFL) & ~O_NONBLOCK);
-    return broker_place(call, twin, NULL);
+    return broker_place(call, twin);
 }
 
 void broker_call_bind(struct brokered *call)

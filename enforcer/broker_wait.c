@@ -317,13 +317,12 @@ int broker_twin(struct brokered *call, int *twin)
     return *twin < 0 ? -*twin : 0;
 }
 
-int broker_place(struct brokered *call, int twin, const struct twin_places *known)
+int broker_place(struct brokered *call, int twin)
 {
-    ending_places found = {0};
-    if (!known)
-        twin_places_find(&call->notified, (int)call->notified.arguments[0], socket_inode(call->held), &found);
+    ending_places places;
+    twin_places_find(&call->notified, (int)call->notified.arguments[0], socket_inode(call->held), &places);
     close(take_fd(call->held)); // as long as anybody has the other socket, epoll instances tell of it too
-    return -twin_place(&call->notified, twin, known ? known : &found);
+    return -twin_place(&call->notified, twin, &places);
 }
 
 int broker_to_host(struct brokered *call)
@@ -332,7 +331,7 @@ int broker_to_host(struct brokered *call)
     int error = broker_twin(call, &twin);
     if (!error && call->kind.blocking)
         fcntl(twin, F_SETFL, fcntl(twin, F_GETFL) & ~O_NONBLOCK);
-    if (error || (error = broker_place(call, twin, NULL)))
+    if (error || (error = broker_place(call, twin)))
         return error;
     call->held = take_fd(twin);
     call->kind.inside = false;

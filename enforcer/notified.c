@@ -62,8 +62,7 @@ int notified_next(struct notified_source *source, struct notified *call)
         .id = received.id, .source = source, .caller = NOTIFIED_NOBODY, .number = received.data.nr, .architecture = received.data.arch};
     call->caller.thread = (int)received.pid;
     memcpy(call->arguments, received.data.args, sizeof call->arguments);
-    // While the last caller is there, its number is nobody else's.
-    if (source->last.thread == call->caller.thread && syscall(SYS_pidfd_send_signal, source->last.process, 0, NULL, 0) == 0) {
+    if (source->last.thread == call->caller.thread) { // or another's that has its number by now: notified_take finds out
         call->caller = caller_move(&source->last);
         call->caller.again = true;
         call->stands_for_number = true;
@@ -129,9 +128,17 @@ long notified_write(const struct notified *call, uint64_t address, const void *f
     return n < 0 ? -EFAULT : n;
 }
 
-int notified_take(const struct notified *call, int fd)
+int notified_take(struct notified *call, int fd)
 {
-    int taken = (int)syscall(SYS_pidfd_getfd, call->caller.process, fd, 0);
+    struct notified_caller *caller = &call->caller;
+    int taken = (int)syscall(SYS_pidfd_getfd, caller->process, fd, 0);
+    if (taken < 0 && errno == ESRCH && caller->again) { // the last caller is dead: what is known of it is nothing of this one's
+        int thread = caller->thread;
+        caller_close(caller);
+        caller->thread = thread;
+        caller->process = open_process(thread, &call->stands_for_number);
+        taken = caller->process < 0 || !notified_waits(call) ? -1 : (int)syscall(SYS_pidfd_getfd, caller->process, fd, 0);
+    }
     return taken < 0 ? -errno : taken;
 }
 

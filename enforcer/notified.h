@@ -53,8 +53,9 @@ long notified_write(const struct notified *, uint64_t address, const void *from,
 
 long notified_status(int thread, const char *field, int base); // a number of proc(5)'s status, as "Umask"; -1: it has none
 
-// A descriptor of ours for what the caller's descriptor is. -errno when it is none.
-int notified_take(const struct notified *, int fd);
+// A descriptor of ours for what the caller's descriptor is. -errno when it is none. Where a caller is known from its last call, this is what finds out
+// whether it still is that one, so it comes before anything else is asked of its descriptors.
+int notified_take(struct notified *, int fd);
 
 // The folder of the caller's descriptors, from its beginning; the caller's own, not to be closed. -1 and errno.
 int notified_table(struct notified *);

@@ -169,7 +169,7 @@ static bool read_address(const struct notified *call, uint64_t at, uint64_t leng
     return at && length && destination_read(call, at, length, to) == 0;
 }
 
-static unsigned protocol_at(const struct notified *call, int argument, int *fd)
+static unsigned protocol_at(struct notified *call, int argument, int *fd)
 {
     struct socket_kind kind;
     *fd = notified_take(call, (int)call->arguments[argument]);
@@ -258,7 +258,7 @@ static bool is_resolver(const struct destination *to)
 
 // ---- calls ------------------------------------------------------------------------------------------------------------------------------------------
 
-static void see(struct observer *o, const struct notified *call, const struct looked *how)
+static void see(struct observer *o, struct notified *call, const struct looked *how)
 {
     char path[PATH_MAX];
     struct destination to;

@@ -278,4 +278,38 @@ for my $user (users()) {
     like $events[1]{rule} // '', qr/deny connect tcp 192\.0\.2\.2/, "$name: with the rule that denies";
     is left_since($before), '', "$name: nothing is left";
 }
+
+# A number of a process that comes again means another one. The namespace's last number is set back before each of them begins.
+my ($root) = grep { $_->{name} eq 'root' } users();
+SKIP: {
+    skip 'numbers of processes are chosen by root', 1 unless $root && -w '/proc/sys/kernel/ns_last_pid';
+    my $dir = sandbox($root, 'net { allow connect tcp 192.0.2.0/24:7001; } fs { allow read, write "/w" from "./w"; } limits { lifetime 60s; }', uses => 'python');
+    spew("$dir/w/code.py", $prelude . <<'P');
+def wait_for(path):
+    while not os.path.exists(path): time.sleep(0.01)
+open("/w/ready", "w")
+for turn in range(3):
+    wait_for(f"/w/begin{turn}")
+    if os.fork() == 0: t(turn, lambda: echo(tcp([A, B, A][turn]))); t(turn, lambda: echo(tcp())); wait_for(f"/w/seen{turn}"); os._exit(0)
+    os.wait(); open(f"/w/ended{turn}", "w")
+P
+    my $run = run({ %$root, cwd => $dir, seconds => 60 }, 'unshare', '--pid', '--fork', '--mount-proc', 'perl', '-e', <<'P', $sbxrun);
+my $sbxrun = shift;
+my $pid = fork // die;
+exec $sbxrun, 'p.sbx', '--', 'python3', '/w/code.py' or die unless $pid;
+sub until_is { my $left = 20 / 0.01; select undef, undef, undef, 0.01 until -e $_[0] || !$left--; $left > 0 or die "$_[0]: not there\n" }
+sub make { open my $file, '>', $_[0] or die; print $file $_[1] // ''; close $file or die }
+until_is('w/ready');
+for my $turn (0 .. 2) {
+    make('/proc/sys/kernel/ns_last_pid', 5000);
+    make("w/begin$turn");
+    until_is('/proc/5001');
+    make("w/seen$turn");
+    until_is("w/ended$turn");
+}
+waitpid $pid, 0;
+exit $? >> 8;
+P
+    is $run->{out}, join('', map { "$_ echoed\n" x 2 } 0 .. 2), 'three processes of one number' or diag $run->{err};
+}
 done_testing;
