@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
@@ -105,6 +106,21 @@ static int load_asking(struct sandbox *sandbox, struct failure *failure)
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) == 0 ? 0 : fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
 }
 
+// A command that may use keys has a session keyring of its own: in its caller's are the keys of the user's sessions (session-keyring(7)).
+static int leave_keyring(const struct plan *plan, struct failure *failure)
+{
+    static const uint32_t calls[] = {SYS_keyctl, SYS_request_key, SYS_add_key};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        uint32_t words[SECCOMP_WORDS];
+        cbpf_words(words, arch_audit[ARCH_HERE], calls[i], NULL);
+        if (cbpf_run(&plan->filters[ARCH_HERE], words, NULL) != SECCOMP_ALLOW && !cbpf_arguments_asked(&plan->filters[ARCH_HERE], words))
+            continue; // whatever its arguments are
+        bool left = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS; // a kernel that has no keys
+        return left ? 0 : fail(failure, NO_RULE, errno, "cannot give the command a keyring of its own");
+    }
+    return 0;
+}
+
 static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
 {
     struct board *board = &sandbox->board;
@@ -113,6 +129,8 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
         fail(&board->failure, NO_RULE, errno, "cannot give the command a session of its own");
         give_up(sandbox);
     }
+    if (leave_keyring(sandbox->run->plan, &board->failure))
+        give_up(sandbox);
     for (int i = 0; i < 2; i++)
         if (sandbox->has_output && dup2(sandbox->output[i], i + 1) < 0) {
             fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
