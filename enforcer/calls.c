@@ -23,6 +23,8 @@ struct calls {
     struct broker *broker;
     struct notified_source source;
     struct watch listener, handover; // the first is the source's
+    struct policy *policy;           // made anew, to explain
+    bool recompiled;                 // or tried to be
 };
 
 // ---- filters --------------------------------------------------------------------------------------------------------------------------------
@@ -73,8 +75,20 @@ const struct bpf_program *calls_asking(struct arena *arena, const struct plan *p
 
 // ---- denials --------------------------------------------------------------------------------------------------------------------------------
 
+// That says which rule denies. It takes a millisecond where it was not compiled for this run.
+static struct policy *policy_of(struct calls *calls)
+{
+    const struct run *run = calls->run;
+    if (run->policy || !run->recompile)
+        return run->policy;
+    if (!calls->recompiled)
+        calls->policy = run->recompile(run->recompile_context);
+    calls->recompiled = true;
+    return calls->policy;
+}
+
 // Names it by its number and the arguments that decided, so that a program's thousand tries are one line.
-static void note_denied(const struct calls *calls, const struct notified *call, const uint32_t words[SECCOMP_WORDS])
+static void note_denied(struct calls *calls, const struct notified *call, const uint32_t words[SECCOMP_WORDS])
 {
     const struct run *run = calls->run;
     unsigned asked = cbpf_arguments_asked(&run->plan->filters[ARCH_HERE], words);
@@ -86,15 +100,15 @@ static void note_denied(const struct calls *calls, const struct notified *call, 
     struct str operation = text_str(&text);
     if (!event_again(run->events, operation, true)) {
         struct verdict verdict = {0};
-        if (run->policy && syscall_by_number(point.arch, point.number) >= 0)
-            verdict = policy_verdict(run->policy, &point);
+        if (syscall_by_number(point.arch, point.number) >= 0 && policy_of(calls))
+            verdict = policy_verdict(policy_of(calls), &point);
         event_denied(run->events, EVENT_CALL, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
     }
     arena_free(arena);
 }
 
 // What is wanted of a file and not allowed. Of what is not there on the host either nothing is said: programs look for much.
-static void note_file(const struct calls *calls, const struct notified *call, const struct named *file)
+static void note_file(struct calls *calls, const struct notified *call, const struct named *file)
 {
     const struct run *run = calls->run;
     struct str path = str_from(file->path);
@@ -121,8 +135,8 @@ static void note_file(const struct calls *calls, const struct notified *call, co
     struct str operation = text_str(&text);
     if (!event_again(run->events, operation, true)) {
         struct verdict verdict = {0};
-        if (run->policy)
-            verdict = policy_verdict(run->policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = first, .path = path});
+        if (policy_of(calls))
+            verdict = policy_verdict(policy_of(calls), &(struct operation_point){.domain = DOMAIN_FILES, .verb = first, .path = path});
         event_denied(run->events, EVENT_FILE, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
     }
     arena_free(arena);
@@ -188,7 +202,7 @@ struct calls *calls_new(const struct run *run, struct broker *broker, int handov
         fail(failure, NO_RULE, ENOMEM, "cannot answer for the command's calls");
         return NULL;
     }
-    *calls = (struct calls){run, broker, {-1, NOTIFIED_NOBODY}, {-1, call_came, calls}, {handover, handed_over, calls}};
+    *calls = (struct calls){.run = run, .broker = broker, .source = {-1, NOTIFIED_NOBODY}, .listener = {-1, call_came, calls}, .handover = {handover, handed_over, calls}};
     return calls;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "enforcer/cache_folder.h"
 #include "enforcer/clock.h"
 #include "enforcer/helper.h"
 #include "enforcer/scoped.h"
@@ -21,43 +22,12 @@
 
 // ---- the cache ----------------------------------------------------------------------------------------------------------------------------
 
-static int make_folders(char *path) // each above the last component and the last; -1 and errno
-{
-    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash)
-            *slash = '\0';
-        int made = mkdir(path, 0700);
-        int error = errno;
-        if (slash)
-            *slash = '/';
-        if (made != 0 && error != EEXIST)
-            return errno = error, -1;
-        if (!slash)
-            return 0;
-    }
-}
-
 // Opens the cache's folder and writes its path. -1 and the failure.
 static int open_cache(char path[PATH_MAX], uint32_t rule, struct failure *failure)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (geteuid() == 0)
-        snprintf(path, PATH_MAX, "/var/cache/sbx/images");
-    else if (cache && cache[0] == '/')
-        snprintf(path, PATH_MAX, "%s/sbx/images", cache);
-    else if (home && home[0] == '/')
-        snprintf(path, PATH_MAX, "%s/.cache/sbx/images", home);
-    else
-        return fail(failure, rule, 0, "there is no folder for a cache of images: neither XDG_CACHE_HOME nor HOME is set");
-    struct stat status;
-    int fd = make_folders(path) != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status) != 0)
-        return fail(failure, rule, errno, "cannot open the cache of images, %s", path);
-    if (status.st_uid != geteuid() || status.st_mode & 022) {
-        close(fd);
-        return fail(failure, rule, 0, "the cache of images, %s, can be written by others, so nothing is taken from it", path);
-    }
-    return fd;
+    const char *problem;
+    int fd = cache_folder_open("images", path, &problem);
+    return fd >= 0 ? fd : fail(failure, rule, errno, "the cache of images%s%s: %s", *path ? ", " : "", path, problem);
 }
 
 static bool hash_file(int fd, char hex[SHA256_DIGEST_STRING_LENGTH])

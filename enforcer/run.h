@@ -10,7 +10,10 @@
 
 struct run {
     const struct plan *plan;
-    struct policy *policy; // that the plan was made of, and says which rule denied a call; NULL: it was read from a file
+    const char *plan_from; // "policy", "cache" or "file"
+    struct policy *policy; // that the plan was made of, and says which rule denied a call; NULL: it is not there
+    struct policy *(*recompile)(void *context); // makes it when there is something to tell; NULL, also of what it returns: there is none
+    void *recompile_context;
     struct claims *claims;
     struct view_bases bases;
     char *const *argv;           // the command; argv[0] is looked for in the view's PATH when it has no slash

@@ -38,6 +38,7 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
     json_member_number(w, "sbx_report", 1);
     json_member(w, "policy", plan->name);
     json_member(w, "plan_sha256", hash);
+    json_member(w, "plan_from", str_from(run->plan_from));
     json_key(w, "command");
     json_open(w, '[');
     for (char *const *word = run->argv; *word; word++)

@@ -17,6 +17,7 @@
 #include "enforcer/events.h"
 #include "enforcer/learning.h"
 #include "enforcer/live.h"
+#include "enforcer/plan_cache.h"
 #include "enforcer/plan_file.h"
 #include "enforcer/run_report.h"
 #include "enforcer/scoped.h"
@@ -36,7 +37,7 @@ struct options {
     struct driver_options compile;
     const struct driver *driver;
     const char *policy, *report, *changes, *events, *layers, *learn, *beside;
-    bool strict, explain_files, dry_run, live, doctor, tighten, batch;
+    bool strict, explain_files, dry_run, live, doctor, tighten, batch, no_cache;
     unsigned jobs;
     char **command; // NULL: the policy's own
 };
@@ -49,18 +50,35 @@ static int usage_error(const char *message)
 
 // ---- the plan ---------------------------------------------------------------------------------------------------------------------------
 
-static struct plan *compile_plan(struct compilation *compilation, const struct options *options, struct policy **compiled)
+// `whole`: with the filters of all architectures, as a plan is written, and named by its hash. A run needs its own.
+static struct plan *compile_plan(struct compilation *compilation, const struct options *options, bool whole, struct policy **compiled)
 {
     const char *problem;
     struct policy *policy = driver_policy(compilation, options->policy, &options->compile, NULL, &problem);
-    // A plan is written, and so named by its hash, with the filters of all architectures; a run needs its own.
-    struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, options->report ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
+    struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, whole ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
     *compiled = policy;
     if (!plan)
         report_text(stderr, compilation, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (problem)
         usage_error(problem);
     return plan;
+}
+
+struct again { // a policy whose plan came from the cache
+    const struct options *options;
+    struct str text; // of that plan
+    struct compilation *compilation;
+};
+
+// The policy, made anew. NULL when the same plan does not come of it: the command may have written the files meanwhile.
+static struct policy *recompile(void *context)
+{
+    const char *problem;
+    struct again *again = context;
+    again->compilation = compilation_new(arena_new());
+    struct policy *policy = driver_policy(again->compilation, again->options->policy, &again->options->compile, NULL, &problem);
+    struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
+    return plan && str_equal(plan_write(plan->arena, plan), again->text) ? policy : NULL;
 }
 
 // ---- the run ----------------------------------------------------------------------------------------------------------------------------
@@ -131,13 +149,16 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
     return STATUS_NOT_SET_UP;
 }
 
-static struct run *run_new(struct plan *plan, struct policy *policy, const struct options *options, uint64_t started)
+static struct run *run_new(struct plan *plan, struct policy *policy, struct again *again, const struct options *options, uint64_t started)
 {
     struct run *run = NEW(plan->arena, struct run);
     char *cwd = getcwd(NULL, 0), *home = getenv("HOME");
     *run = (struct run){
         .plan = plan,
         .policy = policy,
+        .plan_from = plan_file_is(options->policy) ? "file" : again ? "cache" : "policy",
+        .recompile = again ? recompile : NULL,
+        .recompile_context = again,
         .claims = NEW(plan->arena, struct claims),
         .argv = command_of(plan, options),
         .environment = environment_of(plan),
@@ -150,9 +171,9 @@ static struct run *run_new(struct plan *plan, struct policy *policy, const struc
     return run;
 }
 
-static int run_plan(struct plan *plan, struct policy *policy, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
+static int run_plan(struct plan *plan, struct policy *policy, struct again *again, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
 {
-    struct run *run = run_new(plan, policy, options, started);
+    struct run *run = run_new(plan, policy, again, options, started);
     struct failure failure = {0};
     struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
     run->probes = live ? live_probes(live) : NULL;
@@ -199,7 +220,7 @@ static int run_plan(struct plan *plan, struct policy *policy, const struct live 
 static int print_layers(struct compilation *compilation, const struct options *options)
 {
     struct policy *policy = NULL;
-    struct plan *plan = compile_plan(compilation, options, &policy);
+    struct plan *plan = compile_plan(compilation, options, options->report, &policy);
     struct operation_point points[WHY_PARTS];
     int found[WHY_PARTS];
     struct claims *claims = NEW(compilation->arena, struct claims);
@@ -241,12 +262,12 @@ static int examine(struct compilation *compilation, struct arena *shared, struct
     }
     struct native *begun = options->driver->begin(compilation->arena, shared, false);
     struct policy *policy = NULL;
-    struct plan *plan = plan_file_is(options->policy) ? plan_file_load(compilation->arena, options->policy, options->beside) : compile_plan(compilation, options, &policy);
+    struct plan *plan = plan_file_is(options->policy) ? plan_file_load(compilation->arena, options->policy, options->beside) : compile_plan(compilation, options, options->report, &policy);
     if (!given)
         unlink(options->policy);
     if (plan) {
         struct probes *probes = NEW(plan->arena, struct probes);
-        struct run *run = run_new(plan, policy, options, started);
+        struct run *run = run_new(plan, policy, NULL, options, started);
         struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
         struct failure failure = {0};
         *probes = (struct probes){NEW_ARRAY(plan->arena, struct probe, 2), 2};
@@ -283,7 +304,7 @@ static int run_of_batch(void *context, char **argv)
     *plan = *batch->plan;
     plan->arena = arena;
     struct native *begun = options.driver->begin(arena, false, false); // nothing is left to do meanwhile, and the other processors have runs of their own
-    int status = run_plan(plan, batch->policy, NULL, &options, begun, started);
+    int status = run_plan(plan, batch->policy, NULL, NULL, &options, begun, started);
     options.driver->end(begun);
     return status;
 }
@@ -292,7 +313,7 @@ static int run_batch(struct options *options)
 {
     struct compilation *compilation = compilation_new(arena_new());
     struct batch batch = {.options = options};
-    batch.plan = plan_file_is(options->policy) ? plan_file_load(compilation->arena, options->policy, options->beside) : compile_plan(compilation, options, &batch.policy);
+    batch.plan = plan_file_is(options->policy) ? plan_file_load(compilation->arena, options->policy, options->beside) : compile_plan(compilation, options, options->report, &batch.policy);
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (options->report && !report)
@@ -362,6 +383,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_LAYERS: options->layers = optarg; break;
         case OPTION_EXPLAIN: options->explain_files = true; break;
         case OPTION_BESIDE: options->beside = optarg; break;
+        case OPTION_NO_CACHE: options->no_cache = true; break;
         case OPTION_BATCH: options->batch = true; break;
         case OPTION_JOBS: {
             char *end;
@@ -446,11 +468,21 @@ int main(int argc, char **argv)
     }
     struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared, options.changes);
     struct policy *policy = NULL;
-    struct plan *plan = plan_file_is(options.policy) ? plan_file_load(compilation->arena, options.policy, options.beside) : compile_plan(compilation, &options, &policy);
+    struct plan_cache cache = {.folder = -1};
+    struct again again = {.options = &options};
+    if (!options.no_cache && !options.dry_run && !options.live && !plan_file_is(options.policy)) // from here on it has the secret, and the sandbox begins without it
+        plan_cache_begin(&cache, compilation->arena, options.policy, &options.compile);
+    struct plan *known = plan_cache_find(&cache, &again.text), *plan = known;
+    if (!plan)
+        plan = plan_file_is(options.policy) ? plan_file_load(compilation->arena, options.policy, options.beside) : compile_plan(compilation, &options, options.report || cache.folder >= 0, &policy);
     const struct live *live = plan && options.live ? live_choose(policy) : NULL;
-    int status = plan ? run_plan(plan, policy, live, &options, begun, started) : STATUS_NOT_SET_UP;
+    int status = plan ? run_plan(plan, policy, known ? &again : NULL, live, &options, begun, started) : STATUS_NOT_SET_UP;
+    if (plan && !known)
+        plan_cache_keep(&cache, compilation, plan);
+    plan_cache_end(&cache);
     if (begun)
         options.driver->end(begun);
+    compilation_free(again.compilation);
     compilation_free(compilation);
     return status;
 }

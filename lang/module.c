@@ -218,6 +218,13 @@ static struct module *load_resolved(struct compilation *compilation, struct str 
     return parse_module(compilation, source, resolved, importer);
 }
 
+static void note_lookup(struct compilation *compilation, struct str path, struct str file, struct str text)
+{
+    struct lookup *lookup = NEW(compilation->arena, struct lookup);
+    *lookup = (struct lookup){path, file, text, compilation->lookups};
+    compilation->lookups = lookup;
+}
+
 static void report_unread(struct diagnostics *diagnostics, struct str shown, const char *problem, struct span span)
 {
     diagnostic_label(diagnostics, diagnose(diagnostics, SBX0301, span, STR_ARGS(shown), problem), span, "asked for here");
@@ -244,6 +251,8 @@ static struct module *load_file(struct compilation *compilation, struct str path
     struct module *module = load_resolved(compilation, shown, target, importer, &problem);
     if (problem)
         report_unread(diagnostics, shown, problem, span);
+    else
+        note_lookup(compilation, path, target, module->source->text);
     return module;
 }
 
@@ -321,6 +330,7 @@ static struct module *import_dotted(struct compilation *compilation, struct modu
         struct str path = str_format(arena, "%.*s/%.*s.sbx", STR_ARGS(root), STR_ARGS(tail));
         if (access(path.text, F_OK) == 0 || (compilation->opened && map_get(compilation->opened, path)))
             return load_file(compilation, path, path, module, import->span);
+        note_lookup(compilation, path, STR(""), STR(""));
     }
     struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0304, import->span, STR_ARGS(tail));
     diagnostic_label(&compilation->diagnostics, d, import->span, "neither beside this file nor in a folder given by -I");

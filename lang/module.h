@@ -4,6 +4,13 @@
 #include "lang/ast.h"
 #include "lang/diagnostic.h"
 
+struct lookup { // of a file that a user or an import names: what else a compilation depends on than its arguments
+    struct str path; // as it was asked for
+    struct str file; // where that leads; empty: nothing was there, and the next place was tried
+    struct str text; // what was read there
+    struct lookup *next;
+};
+
 struct compilation {
     struct arena *arena;
     struct sources sources;
@@ -12,6 +19,7 @@ struct compilation {
     size_t root_count;
     const struct map *opened; // texts (struct str) by path, which are read instead of the files there: what an editor has open; may be NULL
     struct module *modules;   // all that were loaded
+    struct lookup *lookups;   // the last first
     struct module *prelude;   // the edition's own groups of system calls, which every module sees; there once a module was loaded
     bool unreadable;          // a file named by the user could not be read
 };
