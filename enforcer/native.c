@@ -155,9 +155,9 @@ static int set_going(struct native *native, const struct run *run, const struct 
         sandbox->asking = (struct sock_fprog){(unsigned short)asking->length, (struct sock_filter *)asking->code};
     sandbox->has_output = run->claims->bounds.has_output;
     sandbox->opens_view = !native->identity.as_root;
-    sandbox->disk_used = NEW_ARRAY(run->plan->arena, uint64_t, run->plan->view_count);
+    sandbox->disks = NEW_ARRAY(run->plan->arena, struct disk_use, run->plan->view_count);
     for (size_t i = 0; i < run->plan->view_count; i++)
-        sandbox->disk_used[i] = DISK_UNKNOWN;
+        sandbox->disks[i] = (struct disk_use){DISK_UNKNOWN, DISK_UNKNOWN, DISK_UNKNOWN};
     identity_choose(&native->identity, run->plan);
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) || images_prepare(&native->view, &run->bases, failure) ||
@@ -259,7 +259,7 @@ static void measure(struct native *native, const struct run *run, const struct r
     outcome->pids_refused = group.pids_refused;
     outcome->untold = native->sandbox.asking.len ? native->sandbox.board.untold : EOPNOTSUPP;
     outcome->outside_user = (int)native->identity.outside_user;
-    outcome->disk_used = native->sandbox.disk_used;
+    outcome->disks = native->sandbox.disks;
 }
 
 // Where the host lets us have one. A policy that requires it does not run without.

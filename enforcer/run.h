@@ -27,6 +27,11 @@ struct run {
 
 #define DISK_UNKNOWN UINT64_MAX
 
+struct disk_use { // of a place of the view that has a size
+    uint64_t used, peak; // bytes: when the command ended, and the most that was seen, ten times a second; DISK_UNKNOWN
+    uint64_t device;     // that it was on when the sandbox was made
+};
+
 enum ended {
     ENDED_NOT_SET_UP,   // the command never ran; the failure says why
     ENDED_NOT_EXECUTED, // `value` is the errno of execve
@@ -49,7 +54,7 @@ struct outcome {
         bool peak_known, reached_known;
         uint64_t peak, reached; // in its unit; how often it stopped something
     } uses[LIMIT_COUNT];
-    const uint64_t *disk_used; // by the plan's place of the view; NULL: it never ran
+    const struct disk_use *disks; // by the plan's place of the view; NULL: it never ran
     int outside_user;      // who its processes were on the host
     const char *guard;     // where there is a broker: why no guard stands behind it; NULL: one did
     int untold;            // the errno, where denied calls could not be told

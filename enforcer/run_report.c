@@ -89,7 +89,9 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
         json_member(w, "place", plan->view[i].path);
         json_member_number(w, "size", plan->view[i].size);
         json_key(w, "used");
-        outcome->disk_used && outcome->disk_used[i] != DISK_UNKNOWN ? json_number(w, outcome->disk_used[i]) : json_null(w);
+        outcome->disks && outcome->disks[i].used != DISK_UNKNOWN ? json_number(w, outcome->disks[i].used) : json_null(w);
+        json_key(w, "peak");
+        outcome->disks && outcome->disks[i].peak != DISK_UNKNOWN ? json_number(w, outcome->disks[i].peak) : json_null(w);
         write_rule(w, plan, plan->view[i].rule);
         json_close(w, '}');
     }

@@ -169,26 +169,46 @@ int sandbox_signal(int init, int signal, bool group)
     return (int)syscall(SYS_pidfd_send_signal, init, signal, &info, 0);
 }
 
-// What the places of a limited size hold: the kernel keeps no peak of that.
-static void measure_disks(const struct sandbox *sandbox)
+// What the places of a limited size hold: the kernel keeps no peak of that. What the command has put there in the place of one is not looked at.
+// Returns how many there are.
+static size_t measure_disks(const struct sandbox *sandbox, bool ended)
 {
     const struct plan *plan = sandbox->run->plan;
+    size_t count = 0;
     for (size_t i = 0; i < plan->view_count; i++) {
+        struct disk_use *use = &sandbox->disks[i];
         struct statfs disk;
+        struct stat status;
         char path[4096];
-        if (plan->view[i].size && snprintf(path, sizeof path, "%.*s", STR_ARGS(plan->view[i].path)) < (int)sizeof path && statfs(path, &disk) == 0)
-            sandbox->disk_used[i] = (uint64_t)(disk.f_blocks - disk.f_bfree) * (uint64_t)disk.f_bsize;
+        if (!plan->view[i].size || snprintf(path, sizeof path, "%.*s", STR_ARGS(plan->view[i].path)) >= (int)sizeof path)
+            continue;
+        count++;
+        closing_fd int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &status) != 0 || fstatfs(fd, &disk) != 0)
+            continue;
+        if (use->device == DISK_UNKNOWN)
+            use->device = status.st_dev;
+        if (use->device != status.st_dev)
+            continue;
+        uint64_t used = (uint64_t)(disk.f_blocks - disk.f_bfree) * (uint64_t)disk.f_bsize;
+        use->peak = use->peak == DISK_UNKNOWN || use->peak < used ? used : use->peak;
+        use->used = ended ? used : DISK_UNKNOWN;
     }
+    return count;
 }
 
 // Reaps, passes on what the supervisor sends, and ends with the command: the kernel then kills whatever is left in the pid namespace.
-static _Noreturn void reap(struct sandbox *sandbox, pid_t command)
+static _Noreturn void reap(struct sandbox *sandbox, pid_t command, bool disks)
 {
+    const struct timespec tenth = {.tv_nsec = 100000000};
     sigset_t all;
     sigfillset(&all);
     for (;;) {
         siginfo_t info;
-        if (sigwaitinfo(&all, &info) < 0)
+        int got = sigtimedwait(&all, &info, disks ? &tenth : NULL);
+        if (disks)
+            measure_disks(sandbox, false);
+        if (got < 0)
             continue;
         if (info.si_signo != SIGCHLD) {
             // From outside. A stop is not left to the command's own choice: it has no terminal whose stop it would obey.
@@ -199,7 +219,7 @@ static _Noreturn void reap(struct sandbox *sandbox, pid_t command)
         int status;
         for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
             if (pid == command) {
-                measure_disks(sandbox);
+                measure_disks(sandbox, true);
                 sandbox->board.command_status = status;
                 sandbox->board.command_ended = true;
                 _exit(0);
@@ -295,6 +315,7 @@ void sandbox_main(struct sandbox *sandbox)
         fail(failure, NO_RULE, errno, "cannot hide the sandbox's first process");
         give_up(sandbox);
     }
+    bool disks = measure_disks(sandbox, false) > 0;
     // Where the filter has a listener, this process shares its descriptors with the command and waits for its exec, to hand it over: of the
     // calls that it takes the command can't make one, and after its exec it has no such descriptor. (fork() takes locks.)
     bool asks = sandbox->asking.len;
@@ -317,5 +338,5 @@ void sandbox_main(struct sandbox *sandbox)
         fail(failure, NO_RULE, errno, "cannot have the sandbox's first process give up new privileges");
         give_up(sandbox);
     }
-    reap(sandbox, command);
+    reap(sandbox, command, disks);
 }

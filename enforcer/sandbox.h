@@ -37,7 +37,7 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     int changes;          // a socket that the folders of overlays are sent over (changes.h); -1
     sigset_t caller_mask; // the command's signal mask
     cpu_set_t processors; // that the command may run on
-    uint64_t *disk_used;  // of each place of the view that has a size, what it held when the command ended: bytes, DISK_UNKNOWN
+    struct disk_use *disks; // by the plan's place of the view
 };
 
 _Noreturn void sandbox_main(struct sandbox *);

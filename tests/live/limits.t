@@ -47,6 +47,11 @@ for my $user (users()) {
     is $disks->($run)->{'/tmp'}, 512 << 20, "$name: is seen to be full";
     $run = $try->('lifetime 300ms;', ['sleep', '100']);
     is $disks->($run)->{'/tmp'}, undef, "$name: of a sandbox that was killed it is not known";
+    $run = $try->('lifetime 1s;', ['sh', '-c', 'head -c 7000000 /dev/zero > /tmp/x; sleep 100']);
+    cmp_ok abs($run->{report}{disks}[0]{peak} - 7_000_000), '<', 65536, "$name: but its peak is";
+    $run = $try->('pids 9;', ['sh', '-c', 'head -c 600000000 /dev/zero > /tmp/x; sleep 0.3; rm /tmp/x']);
+    is $disks->($run)->{'/tmp'}, 0, "$name: of one that was emptied nothing is left";
+    is $run->{report}{disks}[0]{peak}, 512 << 20, "$name: and the peak is its size: it was full";
 
     $run = $try->('output 1KiB;', ['sh', '-c', 'yes']);
     is length $run->{out}, 1024, "$name: output";
