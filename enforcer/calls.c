@@ -36,11 +36,12 @@ static bool is_told(uint32_t action)
     return (action & ACTION) == SECCOMP_ERRNO && (action & ~ACTION) != ENOSYS;
 }
 
-const struct bpf_program *calls_asking(struct arena *arena, const struct plan *plan, bool explain_files)
+const struct bpf_program *calls_asking(const struct run *run)
 {
     // Until its exec nobody answers the command.
     static const uint32_t needed[] = {SYS_execve, SYS_exit_group};
-    const struct bpf_program *own = &plan->filters[ARCH_HERE];
+    const struct bpf_program *own = &run->plan->filters[ARCH_HERE];
+    struct arena *arena = run->plan->arena;
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         uint32_t words[SECCOMP_WORDS];
         cbpf_words(words, arch_audit[ARCH_HERE], needed[i], NULL);
@@ -48,19 +49,26 @@ const struct bpf_program *calls_asking(struct arena *arena, const struct plan *p
             return NULL;
     }
     struct bpf_program *asking = NEW(arena, struct bpf_program);
-    size_t end = explain_files ? syscall_numbers_end(ARCH_HERE) : 0, length = 0;
-    struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 5);
-    if (explain_files) { // of this architecture: what others call is the plan's filter's alone
+    size_t end = run->explain_files ? syscall_numbers_end(ARCH_HERE) : 0, length = 0;
+    struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 10);
+    if (run->explain_files) { // of this architecture: what others call is the plan's filter's alone
         code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
         code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 1, 0);
         size_t others = length++;
         code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-        // The command's own exec can't be: nobody answers before it.
         for (uint32_t number = 0; number < end; number++)
             if (named_by(number) && number != SYS_execve) {
                 code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
                 code[length++] = (struct bpf_instruction)BPF_STMT(BPF_RET | BPF_K, SECCOMP_NOTIFY);
             }
+        // The command's own exec can't be asked about, as nobody answers before it. It is known by where its words lie.
+        uint64_t words = (uintptr_t)run->argv, at = offsetof(struct seccomp_data, args) + sizeof words;
+        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 5);
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)at);
+        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)words, 0, 2);
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)at + 4);
+        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(words >> 32), 1, 0);
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_RET | BPF_K, SECCOMP_NOTIFY);
         code[others] = (struct bpf_instruction)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(length - others - 1));
     }
     for (size_t i = 0; i < own->length; i++) {
@@ -127,9 +135,9 @@ static void note_file(struct calls *calls, const struct notified *call, const st
     if (lstat(*above ? above : "/", &status) != 0 && lstat(shown, &status) != 0)
         return;
     struct arena *arena = arena_new();
-    unsigned first = lacking & -lacking;
+    unsigned first = lacking & VERB_EXEC ? (unsigned)VERB_EXEC : lacking & -lacking;
     struct text text = {.arena = arena};
-    path_verbs_print(&text, lacking & VERB_CREATE ? VERB_CREATE : lacking & VERB_READ ? VERB_READ : lacking & VERB_WRITE ? VERB_WRITE : VERB_EXEC);
+    path_verbs_print(&text, first == VERB_EXEC ? VERB_EXEC : lacking & VERB_CREATE ? VERB_CREATE : lacking & VERB_READ ? VERB_READ : VERB_WRITE);
     text_addf(&text, " ");
     text_quote(&text, path);
     struct str operation = text_str(&text);

@@ -14,9 +14,9 @@
 
 enum { HANDED_LISTENER, HANDED_ROOT }; // over the handover: the filter's listener; what broker_take_root takes
 
-// The filter to load so that denials are told. Its code is the arena's. NULL: they can't be: it denies what starting a command takes,
+// The filter to load so that denials are told. Its code is the plan's arena's. NULL: they can't be: it denies what starting a command takes,
 // or is too long with the question about files.
-const struct bpf_program *calls_asking(struct arena *, const struct plan *, bool explain_files);
+const struct bpf_program *calls_asking(const struct run *);
 
 struct calls;
 

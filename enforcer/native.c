@@ -290,7 +290,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
                                        .network = &run->claims->network,
                                        .identity = &native->identity,
                                        .events = run->events};
-    const struct bpf_program *asking = run->probes ? NULL : calls_asking(run->plan->arena, run->plan, run->explain_files);
+    const struct bpf_program *asking = run->probes ? NULL : calls_asking(run);
     if (run->explain_files && !run->probes && !asking) {
         fail(failure, NO_RULE, 0, "files can't be told under this policy: its filter is too long, or allows no command to start");
         return;

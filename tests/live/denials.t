@@ -10,7 +10,7 @@ use Live;
 use Test::More;
 
 my $python = <<'P';
-import ctypes, os, sys
+import ctypes, os, subprocess, sys
 libc = ctypes.CDLL(None, use_errno=True)
 def call(name, *arguments):
     ctypes.set_errno(0)
@@ -109,15 +109,22 @@ for my $user (users()) {
     my $code = 'for path, mode in ("/etc/shadow", "r"), ("/etc/passwd", "r"), ("/etc/passwd", "a"), ("/nonexistent", "r"), ("/etc/new", "w"), ("/w/kept", "w"), ("/w/free", "w"), ("/etc/shadow", "r"):
     try: open(path, mode); print(path, "ok")
     except OSError as e: print(path, "refused")
-os.stat("/etc"); exit(1)';
+os.stat("/etc")
+for run in lambda: subprocess.run(["/w/tool"]), lambda: subprocess.run(["true"]), lambda: os.execv("/w/tool", ["tool"]):
+    try: run(); print("ran")
+    except OSError as e: print("not run")
+exit(1)';
+    system('cp', '/bin/true', "$dir/w/tool");
     my $plain = in_sandbox($user, $dir, { seconds => patience(60) }, 'python3', '-c', "$python$code");
     my $run = in_sandbox($user, $dir, { args => ['--explain-files', '--report', "$dir/w/r.json"], seconds => patience(60) }, 'python3', '-c', "$python$code");
     is $run->{out}, $plain->{out}, "$name: --explain-files changes nothing for the command" or diag $run->{err};
-    like $run->{out}, qr{^/etc/shadow refused\n/etc/passwd ok\n/etc/passwd refused\n/nonexistent refused\n/etc/new refused\n/w/kept refused\n/w/free ok\n/etc/shadow refused$}m, "$name: files are kept as ever";
+    like $run->{out}, qr{^/etc/shadow refused\n/etc/passwd ok\n/etc/passwd refused\n/nonexistent refused\n/etc/new refused\n/w/kept refused\n/w/free ok\n/etc/shadow refused\nnot run\nran\nnot run$}m, "$name: files are kept as ever";
     my %files = map { $_->{operation} => $_ } @{ decode_json(slurp("$dir/w/r.json"))->{files} };
     is $files{'read "/etc/shadow"'}{count}, 2, "$name: a file that no rule allows" or diag explain \%files;
     is $files{'write "/etc/passwd"'}{count}, 1, "$name: one that may not be written";
     is $files{'create "/etc/new"'}{count}, 1, "$name: one that may not be made";
+    is $files{'exec "/w/tool"'}{count}, 2, "$name: one that may not be executed";
+    is_deeply [grep { /^exec/ && !m{/w/tool} } keys %files], [], "$name: and no other, whatever is";
     ok !exists $files{'read "/nonexistent"'}, "$name: what is not there is not told";
     ok !exists $files{'read "/etc"'}, "$name: nor the way to what is shown";
     like $run->{err}, qr/^sbxrun: denied read "\/etc\/shadow", 2 times: no rule allows it\n +`fs \{ allow read "\/etc\/shadow"; \}` would$/m, "$name: said at the end, with what would allow it";
