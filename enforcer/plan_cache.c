@@ -47,15 +47,17 @@ static bool find_secret(uint8_t secret[32])
     return key >= 0 && syscall(SYS_keyctl, KEYCTL_READ, key, secret, (size_t)32) == 32; // read also what was made: another run may have been sooner
 }
 
-static void seal(const struct plan_cache *cache, struct str body, char hex[SHA256_DIGEST_STRING_LENGTH])
+// Nothing of the secret stays in memory: root's sandboxes begin as copies of this process. False: there is none any more.
+static bool seal(const struct plan_cache *cache, struct str body, char hex[SHA256_DIGEST_STRING_LENGTH])
 {
-    uint8_t inner[BLOCK], outer[BLOCK], digest[SHA256_DIGEST_LENGTH];
-    for (int i = 0; i < BLOCK; i++) {
-        uint8_t byte = i < (int)sizeof cache->secret ? cache->secret[i] : 0;
-        inner[i] = byte ^ 0x36;
-        outer[i] = byte ^ 0x5c;
-    }
+    uint8_t secret[BLOCK] = {0}, inner[BLOCK], outer[BLOCK], digest[SHA256_DIGEST_LENGTH];
     SHA2_CTX context;
+    if (!find_secret(secret))
+        return false;
+    for (int i = 0; i < BLOCK; i++) {
+        inner[i] = secret[i] ^ 0x36;
+        outer[i] = secret[i] ^ 0x5c;
+    }
     SHA256Init(&context);
     SHA256Update(&context, inner, BLOCK);
     SHA256Update(&context, (const uint8_t *)cache->key, SEAL);
@@ -65,6 +67,11 @@ static void seal(const struct plan_cache *cache, struct str body, char hex[SHA25
     SHA256Update(&context, outer, BLOCK);
     SHA256Update(&context, digest, sizeof digest);
     SHA256End(&context, hex);
+    explicit_bzero(secret, sizeof secret);
+    explicit_bzero(inner, sizeof inner);
+    explicit_bzero(outer, sizeof outer);
+    explicit_bzero(&context, sizeof context);
+    return true;
 }
 
 static bool is_seal(const char *a, const char *b)
@@ -133,14 +140,15 @@ void plan_cache_begin(struct plan_cache *cache, struct arena *arena, const char 
     char path[PATH_MAX];
     const char *problem;
     *cache = (struct plan_cache){.arena = arena, .policy = policy, .folder = -1};
-    if (make_key(cache, options) && find_secret(cache->secret))
+    uint8_t secret[BLOCK];
+    if (make_key(cache, options) && find_secret(secret))
         cache->folder = cache_folder_open("plans", path, &problem);
+    explicit_bzero(secret, sizeof secret);
 }
 
 void plan_cache_end(struct plan_cache *cache)
 {
     close_scoped(&cache->folder);
-    explicit_bzero(cache->secret, sizeof cache->secret);
 }
 
 // ---- finding ------------------------------------------------------------------------------------------------------------------------------------
@@ -189,8 +197,7 @@ struct plan *plan_cache_find(const struct plan_cache *cache, struct str *text)
     struct str rest = {data, (size_t)status.st_size}, line, why;
     if (!take(&rest, '\n', &line) || line.length != SEAL)
         return NULL;
-    seal(cache, rest, whole);
-    if (!is_seal(line.text, whole))
+    if (!seal(cache, rest, whole) || !is_seal(line.text, whole))
         return NULL;
     struct str folder = {0};
     while (take(&rest, '\n', &line) && line.length) {
@@ -230,7 +237,8 @@ void plan_cache_keep(const struct plan_cache *cache, const struct compilation *c
     }
     struct str json = plan_write(cache->arena, plan);
     text_addf(&body, "\n%.*s", STR_ARGS(json));
-    seal(cache, text_str(&body), hex);
+    if (!seal(cache, text_str(&body), hex))
+        return;
     struct str entry = str_format(cache->arena, "%s\n%.*s", hex, STR_ARGS(text_str(&body)));
     memcpy(name, cache->key, NAME);
     snprintf(fresh, sizeof fresh, "%s.new", name);

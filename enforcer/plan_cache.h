@@ -14,7 +14,6 @@ struct plan_cache { // of one call
     const char *policy; // the file, as it was given
     int folder;         // -1: nothing is cached
     char key[65];       // hexadecimal
-    uint8_t secret[32];
 };
 
 // Begins. End it.

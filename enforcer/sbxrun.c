@@ -470,7 +470,7 @@ int main(int argc, char **argv)
     struct policy *policy = NULL;
     struct plan_cache cache = {.folder = -1};
     struct again again = {.options = &options};
-    if (!options.no_cache && !options.dry_run && !options.live && !plan_file_is(options.policy)) // from here on it has the secret, and the sandbox begins without it
+    if (!options.no_cache && !options.dry_run && !options.live && !plan_file_is(options.policy))
         plan_cache_begin(&cache, compilation->arena, options.policy, &options.compile);
     struct plan *known = plan_cache_find(&cache, &again.text), *plan = known;
     if (!plan)
