@@ -35,6 +35,7 @@ struct native { // what one run holds on this side; it lies where the inside see
     struct failure begin_failure; // told when it is needed
     sigset_t signals;
     int lifeline[2], streams[2]; // streams: read ends of the command's output
+    uint64_t output_left;        // how much of it there may still be
     int changes;                 // the end at which changes_write receives; -1
     pid_t pid;                   // of init; 0: not started
     int init;                    // its pidfd
@@ -154,6 +155,7 @@ static int set_going(struct native *native, const struct run *run, const struct 
     if (asking)
         sandbox->asking = (struct sock_fprog){(unsigned short)asking->length, (struct sock_filter *)asking->code};
     sandbox->has_output = run->claims->bounds.has_output;
+    native->output_left = run->claims->bounds.output;
     sandbox->opens_view = !native->identity.as_root;
     sandbox->disks = NEW_ARRAY(run->plan->arena, struct disk_use, run->plan->view_count);
     for (size_t i = 0; i < run->plan->view_count; i++)
@@ -239,7 +241,7 @@ static void note_uses(const struct native *native, const struct run *run, struct
     uses[LIMIT_lifetime] = (struct limit_use){true, true, outcome->wall / 1000, outcome->ended == ENDED_LIFETIME};
     uses[LIMIT_cpu_time] = (struct limit_use){true, true, outcome->cpu / 1000, out_of_time};
     uses[LIMIT_file_size] = (struct limit_use){.reached_known = true, .reached = signal == SIGXFSZ};
-    uses[LIMIT_output] = (struct limit_use){.reached_known = true, .reached = outcome->ended == ENDED_OUTPUT};
+    uses[LIMIT_output] = (struct limit_use){true, true, run->claims->bounds.output - native->output_left, outcome->ended == ENDED_OUTPUT};
 }
 
 static void measure(struct native *native, const struct run *run, const struct rusage *usage, struct outcome *outcome)
@@ -306,6 +308,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .bounds = &run->claims->bounds,
             .memory_events = native->cgroup.events,
             .memory_is_file = native->cgroup.events_is_file,
+            .output_left = &native->output_left,
             .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
             .signals = &native->signals,
             .begin = calls ? calls_add : NULL,

@@ -28,7 +28,7 @@
 #include "enforcer/plan_file.h"
 #include "enforcer/scoped.h"
 
-enum { NAME = 3, SEAL = 64, BLOCK = 64, LARGEST = 8 * 1024 * 1024 };
+enum { NAME = 3, SEAL = 64, BLOCK = 64, LARGEST = 1024 * 1024 };
 
 // ---- the secret and the seal --------------------------------------------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ static bool make_key(struct plan_cache *cache, const struct driver_options *opti
     char resolved[PATH_MAX];
     SHA2_CTX context;
     dl_iterate_phdr(find_build, &build);
-    if (!build.length || !realpath(cache->policy, resolved))
+    if (!build.length || options->value_count || !realpath(cache->policy, resolved))
         return false;
     SHA256Init(&context);
     add_word(&context, 'b', build);
@@ -129,8 +129,6 @@ static bool make_key(struct plan_cache *cache, const struct driver_options *opti
             return false;
         add_word(&context, 'I', str_from(resolved));
     }
-    for (size_t i = 0; i < options->value_count; i++)
-        add_word(&context, 'D', str_from(options->values[i]));
     SHA256End(&context, cache->key);
     return true;
 }

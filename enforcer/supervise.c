@@ -83,13 +83,9 @@ static void memory_ran_out(struct supervisor *s, struct watch *watch, uint32_t e
 
 // ---- output -----------------------------------------------------------------------------------------------------------------------------
 
-struct output { // what both streams together may still write
-    uint64_t left;
-};
-
 struct stream {
     struct watch from, to; // the command's end; sbxrun's own standard output or error
-    struct output *output;
+    uint64_t *left; // of what both streams together may write
     bool pollable;   // a regular file as `to` is always ready and can't be waited for
     char data[4096]; // at most what a ready pipe takes without blocking
     size_t used, sent;
@@ -147,9 +143,9 @@ static void stream_readable(struct supervisor *s, struct watch *source, uint32_t
         stream_end(s, stream);
         return;
     }
-    stream->used = (size_t)n < stream->output->left ? (size_t)n : stream->output->left;
+    stream->used = (size_t)n < *stream->left ? (size_t)n : *stream->left;
     stream->sent = 0;
-    stream->output->left -= stream->used;
+    *stream->left -= stream->used;
     if (stream->used < (size_t)n)
         supervisor_kill(s, ENDED_OUTPUT);
     if (stream->used == 0)
@@ -161,9 +157,9 @@ static void stream_readable(struct supervisor *s, struct watch *source, uint32_t
             stream_write(s, stream);
 }
 
-static int add_stream(struct supervisor *s, struct stream *stream, int from, int to, struct output *output)
+static int add_stream(struct supervisor *s, struct stream *stream, int from, int to, uint64_t *left)
 {
-    *stream = (struct stream){.from = {from, stream_readable, NULL}, .to = {to, stream_writable, NULL}, .output = output};
+    *stream = (struct stream){.from = {from, stream_readable, NULL}, .to = {to, stream_writable, NULL}, .left = left};
     if (from < 0)
         return 0;
     if (supervisor_add(s, &stream->from, EPOLLIN))
@@ -196,7 +192,6 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
     struct supervisor s = {.loop = loop, .init = watched->init, .reason = ENDED_EXITED};
     struct watch init = {watched->init, init_ended, NULL}, signal = {signals, signal_came, NULL}, lifetime = {-1, lifetime_over, NULL},
                  memory = {watched->memory_events, watched->memory_is_file ? memory_changed : memory_ran_out, NULL};
-    struct output output = {watched->bounds->output};
     if (loop < 0 || signals < 0 || supervisor_add(&s, &init, EPOLLIN) || supervisor_add(&s, &signal, EPOLLIN))
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox");
     if (watched->bounds->lifetime) {
@@ -210,7 +205,7 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's memory");
     // Both outputs may be one open file, which a loop takes once: the second has a descriptor of its own.
     error_copy = watched->streams[1] >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
-    if (add_stream(&s, &streams[0], watched->streams[0], STDOUT_FILENO, &output) || add_stream(&s, &streams[1], watched->streams[1], error_copy, &output))
+    if (add_stream(&s, &streams[0], watched->streams[0], STDOUT_FILENO, watched->output_left) || add_stream(&s, &streams[1], watched->streams[1], error_copy, watched->output_left))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
     if (watched->begin && watched->begin(&s, watched->context))
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox's connections");

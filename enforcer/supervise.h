@@ -32,6 +32,7 @@ struct watched {
     const struct bounds *bounds;
     int memory_events;       // cgroup.h; -1
     bool memory_is_file;     // memory.events of cgroup v2, else an eventfd
+    uint64_t *output_left;   // how much the command may still write
     int streams[2];          // read ends of the command's output, or -1; supervise closes them
     const sigset_t *signals; // blocked; passed on to the command
     int (*begin)(struct supervisor *, void *context); // adds more sources: 0, or -1 and errno; NULL

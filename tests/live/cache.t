@@ -83,7 +83,7 @@ for my $user (users()) {
     $policy->("sbx 1;\nimport mode;\nimport std.base;\npolicy p(twice: path = \"/w\") { use std.base; use mode.mode; fs { allow read \$twice from \"./w\"; } }\n");
     is $mode->('-I', "$dir/roots", 'p.sbx'), 'two policy', "$name: a policy with imports is compiled";
     is $mode->('-I', "$dir/roots", 'p.sbx'), 'two cache', "$name: once";
-    is $mode->('-I', "$dir/roots", '-D', 'twice=/v', 'p.sbx'), 'two policy', "$name: -D makes it another one";
+    is $mode->('-I', "$dir/roots", '-D', 'twice=/v', 'p.sbx'), 'two policy', "$name: -D is compiled" for 1, 2;
     $policy->("sbx 1;\npolicy mode { process { env MODE = \"three\"; } }\n", 'roots/mode.sbx');
     is $mode->('-I', "$dir/roots", 'p.sbx'), 'three policy', "$name: what it imports has changed";
     is $mode->('-I', "$dir/roots", 'p.sbx'), 'three cache', "$name: once";

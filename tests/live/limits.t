@@ -58,6 +58,7 @@ for my $user (users()) {
     is "$run->{status} $run->{report}{ended}{how}", '137 output limit', "$name: ends it";
     is $use->($run, 'output')->{reached}, 1, "$name: said of the limit";
     is $use->($run, 'output')->{value}, 1024, "$name: with its value";
+    is $use->($run, 'output')->{peak}, 1024, "$name: and its peak";
     $run = $try->('output 1MiB;', ['sh', '-c', 'echo out; echo err >&2; exit 3']);
     is "$run->{status} $run->{out} $run->{err}", "3 out\n err\n", "$name: output within the limit";
     $run = $try->('output 1MiB;', ['sh', '-c', 'yes | head -c 500000']);
