@@ -66,15 +66,19 @@ static struct plan *compile_plan(struct compilation *compilation, const struct o
 
 struct again { // a policy whose plan came from the cache
     const struct options *options;
+    const struct plan_cache *cache;
     struct str text; // of that plan
     struct compilation *compilation;
 };
 
-// The policy, made anew. NULL when the same plan does not come of it: the command may have written the files meanwhile.
+// The policy, made anew. NULL when its files are others by now, which the command may have written: nothing is made of those.
 static struct policy *recompile(void *context)
 {
     const char *problem;
     struct again *again = context;
+    struct str text;
+    if (!plan_cache_find(again->cache, &text))
+        return NULL;
     again->compilation = compilation_new(arena_new());
     struct policy *policy = driver_policy(again->compilation, again->options->policy, &again->options->compile, NULL, &problem);
     struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
@@ -469,7 +473,7 @@ int main(int argc, char **argv)
     struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared, options.changes);
     struct policy *policy = NULL;
     struct plan_cache cache = {.folder = -1};
-    struct again again = {.options = &options};
+    struct again again = {.options = &options, .cache = &cache};
     if (!options.no_cache && !options.dry_run && !options.live && !plan_file_is(options.policy))
         plan_cache_begin(&cache, compilation->arena, options.policy, &options.compile);
     struct plan *known = plan_cache_find(&cache, &again.text), *plan = known;
