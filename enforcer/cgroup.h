@@ -44,6 +44,7 @@ int cgroup_create(struct cgroup *, const struct plan *, unsigned wanted, struct 
 
 int cgroup_add(const struct cgroup *, pid_t, struct failure *);
 void cgroup_read(const struct cgroup *, struct cgroup_usage *);
+bool cgroup_io_bytes(const struct cgroup *, uint64_t bytes[2]); // read from and written to disks, in all; false: nothing counts them
 
 // A group without controllers beneath the caller's own in the unified hierarchy, for programs that guard what is made in it (net_guard.h). *own is the
 // caller's group, a folder that it owns from here on. 0, or -1 and the failure.

@@ -20,6 +20,7 @@
 #include "enforcer/host.h"
 #include "enforcer/image.h"
 #include "enforcer/net_guard.h"
+#include "enforcer/samples.h"
 #include "enforcer/sandbox.h"
 #include "enforcer/scoped.h"
 #include "enforcer/secrets.h"
@@ -36,6 +37,7 @@ struct native { // what one run holds on this side; it lies where the inside see
     sigset_t signals;
     int lifeline[2], streams[2]; // streams: read ends of the command's output
     uint64_t output_left;        // how much of it there may still be
+    struct samples samples;
     int changes;                 // the end at which changes_write receives; -1
     pid_t pid;                   // of init; 0: not started
     int init;                    // its pidfd
@@ -122,6 +124,7 @@ struct native *native_begin(struct arena *arena, bool early, bool changes)
                               .streams = {-1, -1},
                               .changes = -1,
                               .init = -1,
+                              .samples = SAMPLES_NONE,
                               .sandbox = {.output = {-1, -1}, .changes = -1, .board.listener = -1}};
     struct failure *failure = &native->begin_failure;
     block_signals(native);
@@ -240,6 +243,10 @@ static void note_uses(const struct native *native, const struct run *run, struct
     uses[LIMIT_pids] = (struct limit_use){group.pids_peak_known, group.pids_known, group.pids_peak, group.pids_refused};
     uses[LIMIT_lifetime] = (struct limit_use){true, true, outcome->wall / 1000, outcome->ended == ENDED_LIFETIME};
     uses[LIMIT_cpu_time] = (struct limit_use){true, true, outcome->cpu / 1000, out_of_time};
+    const struct samples *seen = &native->samples;
+    bool all_files = seen->files_known && seen->files_peak >= run->plan->limits[LIMIT_open_files].value; // that it was never reached nobody knows
+    uses[LIMIT_open_files] = (struct limit_use){seen->files_known, all_files, seen->files_peak, 1};
+    uses[LIMIT_io] = (struct limit_use){.peak_known = seen->io_known, .peak = seen->io_peak};
     uses[LIMIT_file_size] = (struct limit_use){.reached_known = true, .reached = signal == SIGXFSZ};
     uses[LIMIT_output] = (struct limit_use){true, true, run->claims->bounds.output - native->output_left, outcome->ended == ENDED_OUTPUT};
 }
@@ -303,12 +310,14 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     if (brokered && (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
     } else if (asking && !(calls = calls_new(run, broker, native->lifeline[1], failure))) {
     } else if (set_going(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0) {
+        samples_begin(&native->samples, run->claims->bounds.kept, &native->cgroup, native->pid);
         struct watched watched = {
             .init = native->init,
             .bounds = &run->claims->bounds,
             .memory_events = native->cgroup.events,
             .memory_is_file = native->cgroup.events_is_file,
             .output_left = &native->output_left,
+            .timer = &native->samples.timer,
             .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
             .signals = &native->signals,
             .begin = calls ? calls_add : NULL,
@@ -316,6 +325,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
         };
         if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;
+        samples_end(&native->samples);
     } else if (native->sandbox.board.failed) {
         *failure = native->sandbox.board.failure; // what init said tells more than that it was not there
     }
