@@ -130,6 +130,13 @@ exit(1)';
     like $run->{err}, qr/^sbxrun: denied read "\/etc\/shadow", 2 times: no rule allows it\n +`fs \{ allow read "\/etc\/shadow"; \}` would$/m, "$name: said at the end, with what would allow it";
     my ($kept) = grep { /kept/ } keys %files;
     like $files{ $kept // '' }{rule} // '', qr/deny write "\/w\/kept" because "ours"/, "$name: with the rule that denies it" or diag explain \%files;
+    # What only Landlock refuses.
+    my $only = policy($user, 'fs { allow read, modify "/m" from "./m"; }');
+    mkdir "$only/m";
+    spew("$only/m/f", "x\n");
+    owned($user, "$only/m", "$only/m/f");
+    $run = in_sandbox($user, $only, { args => ['--explain-files', '--report', "$only/w/r.json"], seconds => patience(60) }, 'sh', '-c', 'echo more >> /m/f && echo wrote; true > /m/new; mkdir /m/d; rm /m/f; exit 1');
+    is_deeply [$run->{out}, sort map { $_->{operation} } @{ decode_json(slurp("$only/w/r.json"))->{files} }], ["wrote\n", 'create "/m/d"', 'create "/m/new"', 'write "/m/f"'], "$name: also what only Landlock keeps" or diag $run->{err};
     # Names are the command's to choose: none of their bytes reaches a terminal as it is.
     my $odd = policy($user, 'fs { allow read, write "/w" from "./w"; deny write "/w/ro"; allow read, exec "/attack" from "./attack"; }');
     mkdir "$odd/w/ro";
