@@ -58,7 +58,7 @@ measure() { # with each way in turn, as many times as there are rounds
     for way in $ways; do : > "$work/of-$way"; done
     for round in $(seq $rounds); do for way in $ways; do $way "$@" >> "$work/of-$way" 2>/dev/null < /dev/null || true; done; done
 }
-more() { paste "$work/of-$1" "$work/of-outside" | awk 'NF == 2 { print $1 - $2 }' | median | awk '{ printf "%.0f", $1 }'; } # than outside just before; the median
+more() { paste "$work/of-$1" "$work/of-outside" | awk 'NF == 2 { print $1 - $2 }' | median | awk '{ print $1 == "-" ? $1 : sprintf("%.0f", $1) }'; } # than outside just before; the median
 got() { if [ -e "$work/of-$1" ]; then median < "$work/of-$1"; else echo -; fi; }
 row() { printf '  %-44s %10s %10s %10s %10s   %s\n' "$1" "$(got outside)" "$(got sbx)" "$(got pasta_)" "$(got slirp_)" "$2"; }
 echo "The network, medians, to a server at the other end of a cable"
