@@ -288,6 +288,19 @@ static int enter_guard(struct net_guard *guard, struct failure *failure)
     return error ? fail(failure, NO_RULE, -error, "cannot move into the guard's control group") : 0;
 }
 
+struct run_sources { // of the supervisor's loop, besides its own
+    struct samples *samples;
+    struct calls *calls; // NULL: there are none
+};
+
+static int add_sources(struct supervisor *supervisor, void *context)
+{
+    struct run_sources *sources = context;
+    if (sources->samples->timer.fd >= 0 && supervisor_add(supervisor, &sources->samples->timer, EPOLLIN) != 0)
+        return -1;
+    return sources->calls ? calls_add(supervisor, sources->calls) : 0;
+}
+
 void native_run(struct native *native, const struct run *run, struct outcome *outcome, struct failure *failure)
 {
     struct rusage usage = {0};
@@ -317,11 +330,10 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .memory_events = native->cgroup.events,
             .memory_is_file = native->cgroup.events_is_file,
             .output_left = &native->output_left,
-            .timer = &native->samples.timer,
             .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
             .signals = &native->signals,
-            .begin = calls ? calls_add : NULL,
-            .context = calls,
+            .begin = add_sources,
+            .context = &(struct run_sources){&native->samples, calls},
         };
         if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;

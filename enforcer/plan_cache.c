@@ -138,15 +138,14 @@ void plan_cache_begin(struct plan_cache *cache, struct arena *arena, const char 
     char path[PATH_MAX];
     const char *problem;
     *cache = (struct plan_cache){.arena = arena, .policy = policy, .folder = -1};
-    uint8_t secret[BLOCK];
-    if (make_key(cache, options) && find_secret(secret))
+    if (make_key(cache, options))
         cache->folder = cache_folder_open("plans", path, &problem);
-    explicit_bzero(secret, sizeof secret);
 }
 
 void plan_cache_end(struct plan_cache *cache)
 {
     close_scoped(&cache->folder);
+    cache->folder = -1;
 }
 
 // ---- finding ------------------------------------------------------------------------------------------------------------------------------------
@@ -179,12 +178,10 @@ static bool holds(const struct plan_cache *cache, struct str line)
     return !problem && str_is(hash, SHA256Data((const uint8_t *)text.text, text.length, now));
 }
 
-struct plan *plan_cache_find(const struct plan_cache *cache, struct str *text)
+static struct plan *find(const struct plan_cache *cache, struct str *text)
 {
     char name[NAME + 1] = "", whole[SHA256_DIGEST_STRING_LENGTH];
     struct stat status;
-    if (cache->folder < 0)
-        return NULL;
     memcpy(name, cache->key, NAME);
     closing_fd int fd = openat(cache->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > LARGEST || status.st_size <= SEAL)
@@ -211,6 +208,16 @@ struct plan *plan_cache_find(const struct plan_cache *cache, struct str *text)
     if (plan)
         plan->folder = str_copy(cache->arena, folder);
     *text = rest;
+    return plan;
+}
+
+struct plan *plan_cache_find(struct plan_cache *cache, struct str *text)
+{
+    struct plan *plan = cache->folder < 0 ? NULL : find(cache, text);
+    uint8_t secret[BLOCK];
+    if (!plan && cache->folder >= 0 && !find_secret(secret))
+        plan_cache_end(cache);
+    explicit_bzero(secret, sizeof secret);
     return plan;
 }
 

@@ -21,8 +21,8 @@ struct plan_cache { // of one call
 void plan_cache_begin(struct plan_cache *, struct arena *, const char *policy, const struct driver_options *);
 void plan_cache_end(struct plan_cache *);
 
-// The plan, and its text (JSON). NULL: it is to be compiled.
-struct plan *plan_cache_find(const struct plan_cache *, struct str *text);
+// The plan, and its text (JSON). NULL: it is to be compiled; where there is no keyring the cache ends with that.
+struct plan *plan_cache_find(struct plan_cache *, struct str *text);
 
 // Keeps a plan (with the filters of all architectures) that was compiled without errors, in place of what was known before. What can't be kept is compiled again: nobody is told.
 void plan_cache_keep(const struct plan_cache *, const struct compilation *, const struct plan *);

@@ -12,7 +12,7 @@
 #include "enforcer/clock.h"
 #include "enforcer/scoped.h"
 
-enum { TENTH = 100000000, PROCESSES_MOST = 1024 }; // nanoseconds
+enum { TENTH = 100000000, PROCESSES_MOST = 256 }; // nanoseconds
 
 // How many descriptors a process has: the size of its folder since Linux 6.2, before that how many entries are in it (proc(5)).
 static uint64_t files_of(int process)

@@ -9,7 +9,7 @@ struct samples {
     struct watch timer; // fd -1: nothing is to be looked at
     const struct cgroup *cgroup;
     int init;                     // the number of the sandbox's first process
-    bool files, io;               // what is looked at
+    bool files, io;               // what is looked at; files of the first 256 processes, or it would take the supervisor's time
     bool files_known, io_known;   // it could be
     uint64_t files_peak, io_peak; // open files of one process; bytes a second from and to disks, whichever is more
     uint64_t bytes[2], at;        // of the last look: read, written; monotonic nanoseconds

@@ -51,12 +51,19 @@ static int usage_error(const char *message)
 // ---- the plan ---------------------------------------------------------------------------------------------------------------------------
 
 // `whole`: with the filters of all architectures, as a plan is written, and named by its hash. A run needs its own.
-static struct plan *compile_plan(struct compilation *compilation, const struct options *options, bool whole, struct policy **compiled)
+static struct plan *make_plan(struct compilation *compilation, const struct options *options, bool whole, struct policy **made, const char **problem)
+{
+    struct policy *policy = *made = driver_policy(compilation, options->policy, &options->compile, NULL, problem);
+    return policy && policy_check(policy, false) ? policy_lower(policy, whole ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
+}
+
+// The same, or from a plan's file. NULL, and it has said why.
+static struct plan *load_plan(struct compilation *compilation, const struct options *options, bool whole, struct policy **made)
 {
     const char *problem;
-    struct policy *policy = driver_policy(compilation, options->policy, &options->compile, NULL, &problem);
-    struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, whole ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
-    *compiled = policy;
+    if (plan_file_is(options->policy))
+        return plan_file_load(compilation->arena, options->policy, options->beside);
+    struct plan *plan = make_plan(compilation, options, whole, made, &problem);
     if (!plan)
         report_text(stderr, compilation, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (problem)
@@ -64,10 +71,10 @@ static struct plan *compile_plan(struct compilation *compilation, const struct o
     return plan;
 }
 
-struct again { // a policy whose plan came from the cache
+struct cached { // what a plan from the cache was made of
     const struct options *options;
-    const struct plan_cache *cache;
-    struct str text; // of that plan
+    struct plan_cache *cache;
+    struct str text; // of the plan
     struct compilation *compilation;
 };
 
@@ -75,14 +82,14 @@ struct again { // a policy whose plan came from the cache
 static struct policy *recompile(void *context)
 {
     const char *problem;
-    struct again *again = context;
+    struct cached *cached = context;
+    struct policy *policy;
     struct str text;
-    if (!plan_cache_find(again->cache, &text))
+    if (!plan_cache_find(cached->cache, &text))
         return NULL;
-    again->compilation = compilation_new(arena_new());
-    struct policy *policy = driver_policy(again->compilation, again->options->policy, &again->options->compile, NULL, &problem);
-    struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
-    return plan && str_equal(plan_write(plan->arena, plan), again->text) ? policy : NULL;
+    cached->compilation = compilation_new(arena_new());
+    struct plan *plan = make_plan(cached->compilation, cached->options, true, &policy, &problem);
+    return plan && str_equal(plan_write(plan->arena, plan), cached->text) ? policy : NULL;
 }
 
 // ---- the run ----------------------------------------------------------------------------------------------------------------------------
@@ -153,16 +160,16 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
     return STATUS_NOT_SET_UP;
 }
 
-static struct run *run_new(struct plan *plan, struct policy *policy, struct again *again, const struct options *options, uint64_t started)
+static struct run *run_new(struct plan *plan, struct policy *policy, struct cached *cached, const struct options *options, uint64_t started)
 {
     struct run *run = NEW(plan->arena, struct run);
     char *cwd = getcwd(NULL, 0), *home = getenv("HOME");
     *run = (struct run){
         .plan = plan,
         .policy = policy,
-        .plan_from = plan_file_is(options->policy) ? "file" : again ? "cache" : "policy",
-        .recompile = again ? recompile : NULL,
-        .recompile_context = again,
+        .plan_from = plan_file_is(options->policy) ? "file" : cached ? "cache" : "policy",
+        .recompile = cached ? recompile : NULL,
+        .recompile_context = cached,
         .claims = NEW(plan->arena, struct claims),
         .argv = command_of(plan, options),
         .environment = environment_of(plan),
@@ -175,9 +182,9 @@ static struct run *run_new(struct plan *plan, struct policy *policy, struct agai
     return run;
 }
 
-static int run_plan(struct plan *plan, struct policy *policy, struct again *again, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
+static int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
 {
-    struct run *run = run_new(plan, policy, again, options, started);
+    struct run *run = run_new(plan, policy, cached, options, started);
     struct failure failure = {0};
     struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
     run->probes = live ? live_probes(live) : NULL;
@@ -224,7 +231,7 @@ static int run_plan(struct plan *plan, struct policy *policy, struct again *agai
 static int print_layers(struct compilation *compilation, const struct options *options)
 {
     struct policy *policy = NULL;
-    struct plan *plan = compile_plan(compilation, options, options->report, &policy);
+    struct plan *plan = load_plan(compilation, options, options->report, &policy);
     struct operation_point points[WHY_PARTS];
     int found[WHY_PARTS];
     struct claims *claims = NEW(compilation->arena, struct claims);
@@ -266,7 +273,7 @@ static int examine(struct compilation *compilation, struct arena *shared, struct
     }
     struct native *begun = options->driver->begin(compilation->arena, shared, false);
     struct policy *policy = NULL;
-    struct plan *plan = plan_file_is(options->policy) ? plan_file_load(compilation->arena, options->policy, options->beside) : compile_plan(compilation, options, options->report, &policy);
+    struct plan *plan = load_plan(compilation, options, options->report, &policy);
     if (!given)
         unlink(options->policy);
     if (plan) {
@@ -317,7 +324,7 @@ static int run_batch(struct options *options)
 {
     struct compilation *compilation = compilation_new(arena_new());
     struct batch batch = {.options = options};
-    batch.plan = plan_file_is(options->policy) ? plan_file_load(compilation->arena, options->policy, options->beside) : compile_plan(compilation, options, options->report, &batch.policy);
+    batch.plan = load_plan(compilation, options, options->report, &batch.policy);
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (options->report && !report)
@@ -473,20 +480,20 @@ int main(int argc, char **argv)
     struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared, options.changes);
     struct policy *policy = NULL;
     struct plan_cache cache = {.folder = -1};
-    struct again again = {.options = &options, .cache = &cache};
+    struct cached cached = {.options = &options, .cache = &cache};
     if (!options.no_cache && !options.dry_run && !options.live && !plan_file_is(options.policy))
         plan_cache_begin(&cache, compilation->arena, options.policy, &options.compile);
-    struct plan *known = plan_cache_find(&cache, &again.text), *plan = known;
+    struct plan *known = plan_cache_find(&cache, &cached.text), *plan = known;
     if (!plan)
-        plan = plan_file_is(options.policy) ? plan_file_load(compilation->arena, options.policy, options.beside) : compile_plan(compilation, &options, options.report || cache.folder >= 0, &policy);
+        plan = load_plan(compilation, &options, options.report || cache.folder >= 0, &policy);
     const struct live *live = plan && options.live ? live_choose(policy) : NULL;
-    int status = plan ? run_plan(plan, policy, known ? &again : NULL, live, &options, begun, started) : STATUS_NOT_SET_UP;
+    int status = plan ? run_plan(plan, policy, known ? &cached : NULL, live, &options, begun, started) : STATUS_NOT_SET_UP;
     if (plan && !known)
         plan_cache_keep(&cache, compilation, plan);
     plan_cache_end(&cache);
     if (begun)
         options.driver->end(begun);
-    compilation_free(again.compilation);
+    compilation_free(cached.compilation);
     compilation_free(compilation);
     return status;
 }

@@ -207,10 +207,8 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
     error_copy = watched->streams[1] >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
     if (add_stream(&s, &streams[0], watched->streams[0], STDOUT_FILENO, watched->output_left) || add_stream(&s, &streams[1], watched->streams[1], error_copy, watched->output_left))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
-    if (watched->timer->fd >= 0 && supervisor_add(&s, watched->timer, EPOLLIN))
-        return fail(failure, NO_RULE, errno, "cannot look at what the sandbox uses");
-    if (watched->begin && watched->begin(&s, watched->context))
-        return fail(failure, NO_RULE, errno, "cannot watch over the sandbox's connections");
+    if (watched->begin(&s, watched->context))
+        return fail(failure, NO_RULE, errno, "cannot watch over the sandbox's calls and what it uses");
     while (!s.over || s.streams_open) {
         struct epoll_event events[8];
         if (s.prompt && !others_are_ready(&s))

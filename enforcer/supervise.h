@@ -34,9 +34,8 @@ struct watched {
     bool memory_is_file;     // memory.events of cgroup v2, else an eventfd
     uint64_t *output_left;   // how much the command may still write
     int streams[2];          // read ends of the command's output, or -1; supervise closes them
-    struct watch *timer;     // one more source; its fd is -1: none
     const sigset_t *signals; // blocked; passed on to the command
-    int (*begin)(struct supervisor *, void *context); // adds more sources: 0, or -1 and errno; NULL
+    int (*begin)(struct supervisor *, void *context); // adds more sources: 0, or -1 and errno
     void *context;
 };
 

@@ -220,6 +220,9 @@ static struct module *load_resolved(struct compilation *compilation, struct str 
 
 static void note_lookup(struct compilation *compilation, struct str path, struct str file, struct str text)
 {
+    for (const struct lookup *known = compilation->lookups; known; known = known->next)
+        if (str_equal(known->path, path))
+            return; // another module imports it too
     struct lookup *lookup = NEW(compilation->arena, struct lookup);
     *lookup = (struct lookup){path, file, text, compilation->lookups};
     compilation->lookups = lookup;
