@@ -113,7 +113,7 @@ for my $who ($> ? $ordinary : ($ordinary, {})) {
     my $run = run({ %$who, cwd => $d }, @shared, "mount --bind w w; $sbxrun p.sbx -- cat /proc/self/mountinfo");
     like $run->{out}, qr{ /w }, 'in a namespace of shared mounts' or diag $run->{err};
     unlike $run->{out}, qr/shared:|master:/, 'the view is private';
-    $run = run({ %$who, cwd => $d }, @shared, "mount --bind w w; $sbxrun p.sbx -- sh -c 'sleep 0.6; ls /w/later' & sleep 0.3; mount -t tmpfs none w/later && touch w/later/secret; wait");
+    $run = run({ %$who, cwd => $d }, @shared, "mount --bind w w; $sbxrun p.sbx -- sh -c 'sleep " . patience(0.6) . "; ls /w/later' & sleep " . patience(0.3) . "; mount -t tmpfs none w/later && touch w/later/secret; wait");
     is $run->{out}, '', 'what is mounted during a run does not appear';
 }
 

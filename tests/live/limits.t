@@ -35,9 +35,9 @@ for my $user (users()) {
     is $use->($run, 'cpu_time')->{reached}, 1, "$name: reached";
     cmp_ok $use->($run, 'cpu_time')->{peak}, '>=', 900, "$name: with its peak";
     is $try->('open_files 20;', "fs = [open('/dev/null') for i in range(30)]")->{err} =~ /Too many open files/, 1, "$name: open_files";
-    $run = $try->('open_files 20;', "import os, time\nif os.fork(): os.wait()\nelse:\n  try: fs = []; [fs.append(open('/dev/null')) for i in range(30)]\n  except OSError: time.sleep(0.4)");
+    $run = $try->('open_files 20;', "import os, time\nif os.fork(): os.wait()\nelse:\n  try: fs = []; [fs.append(open('/dev/null')) for i in range(30)]\n  except OSError: time.sleep(" . patience(0.4) . ')');
     is_deeply [@{ $use->($run, 'open_files') }{'peak', 'reached'}], [20, 1], "$name: its peak is seen, in any process" or diag explain $run->{report};
-    $run = $try->('open_files 20;', "import time\nfs = [open('/dev/null') for i in range(10)]; time.sleep(0.4)");
+    $run = $try->('open_files 20;', "import time\nfs = [open('/dev/null') for i in range(10)]; time.sleep(" . patience(0.4) . ')');
     is_deeply [@{ $use->($run, 'open_files') }{'peak', 'reached'}], [13, undef], "$name: one below it says nothing of what was between";
     $run = $try->('file_size 1MiB;', "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nopen('/tmp/f', 'wb').write(b'x' * 2000000)");
     like $run->{err}, qr/File too large/, "$name: file_size";
@@ -51,9 +51,9 @@ for my $user (users()) {
     is $disks->($run)->{'/tmp'}, 512 << 20, "$name: is seen to be full";
     $run = $try->('lifetime 300ms;', ['sleep', '100']);
     is $disks->($run)->{'/tmp'}, undef, "$name: of a sandbox that was killed it is not known";
-    $run = $try->('lifetime 1s;', ['sh', '-c', 'head -c 7000000 /dev/zero > /tmp/x; sleep 100']);
+    $run = $try->('lifetime ' . patience(1) . 's;', ['sh', '-c', 'head -c 7000000 /dev/zero > /tmp/x; sleep 100']);
     cmp_ok abs($run->{report}{disks}[0]{peak} - 7_000_000), '<', 65536, "$name: but its peak is";
-    $run = $try->('pids 9;', ['sh', '-c', 'head -c 600000000 /dev/zero > /tmp/x; sleep 0.3; rm /tmp/x']);
+    $run = $try->('pids 9;', ['sh', '-c', 'head -c 600000000 /dev/zero > /tmp/x; sleep ' . patience(0.3) . '; rm /tmp/x']);
     is $disks->($run)->{'/tmp'}, 0, "$name: of one that was emptied nothing is left";
     is $run->{report}{disks}[0]{peak}, 512 << 20, "$name: and the peak is its size: it was full";
 
