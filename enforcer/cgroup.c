@@ -384,10 +384,13 @@ void cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
         if (read_at(group->folder, group->v2 ? "memory.events" : "memory.oom_control", text, sizeof text) > 0)
             usage->oom_kills = value_in(text, "oom_kill");
     }
-    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].v2 &&
-        read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder, "memory.swap.peak", text, sizeof text) > 0) { // Linux 6.5
+    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder, "memory.swap.peak", text, sizeof text) > 0) { // v2, Linux 6.5
+        usage->swap_peak_known = true;
+        usage->swap_peak = strtoull(text, NULL, 10);
+    }
+    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder, "memory.swap.events", text, sizeof text) > 0) { // v2
         usage->swap_known = true;
-        usage->swap_bytes = strtoull(text, NULL, 10);
+        usage->swap_refused = value_in(text, "max");
     }
     if (cgroup->first[CONTROLLER_CPU] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_CPU]].folder, "cpu.stat", text, sizeof text) > 0) {
         usage->cpu_known = true;
@@ -418,6 +421,19 @@ bool cgroup_io_bytes(const struct cgroup *cgroup, uint64_t bytes[2])
     for (int i = 0; i < 2; i++)
         for (const char *at = text; (at = strstr(at, names[group->v2][i])); at++)
             bytes[i] += strtoull(at + strlen(names[group->v2][i]), NULL, 10);
+    return true;
+}
+
+// v2: memory.swap.current; v1: the line "swap" of memory.stat, where swap is counted.
+bool cgroup_swap_bytes(const struct cgroup *cgroup, uint64_t *bytes)
+{
+    char text[4096];
+    if (cgroup->first[CONTROLLER_MEMORY] < 0)
+        return false;
+    const struct cgroup_group *group = &cgroup->groups[cgroup->first[CONTROLLER_MEMORY]];
+    if (read_at(group->folder, group->v2 ? "memory.swap.current" : "memory.stat", text, sizeof text) <= 0 || (!group->v2 && !strstr(text, "\nswap ")))
+        return false;
+    *bytes = group->v2 ? strtoull(text, NULL, 10) : value_in(text, "swap");
     return true;
 }
 

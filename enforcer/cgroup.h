@@ -25,8 +25,8 @@ struct cgroup {
 };
 
 struct cgroup_usage {
-    bool memory_known, swap_known, pids_known, pids_peak_known, cpu_known;
-    uint64_t peak_bytes, oom_kills, swap_bytes, pids_refused, pids_peak, cpu_us, throttled; // throttled: how often it had to wait for its next share of `cpu`
+    bool memory_known, swap_known, swap_peak_known, pids_known, pids_peak_known, cpu_known;
+    uint64_t peak_bytes, oom_kills, swap_refused, swap_peak, pids_refused, pids_peak, cpu_us, throttled; // throttled: how often it had to wait for its next share of `cpu`
 };
 
 #define CGROUP_NONE                                                                                                                                            \
@@ -45,6 +45,7 @@ int cgroup_create(struct cgroup *, const struct plan *, unsigned wanted, struct 
 int cgroup_add(const struct cgroup *, pid_t, struct failure *);
 void cgroup_read(const struct cgroup *, struct cgroup_usage *);
 bool cgroup_io_bytes(const struct cgroup *, uint64_t bytes[2]); // read from and written to disks, in all; false: nothing counts them
+bool cgroup_swap_bytes(const struct cgroup *, uint64_t *bytes);         // swapped out at this moment; false: nothing counts them
 
 // A group without controllers beneath the caller's own in the unified hierarchy, for programs that guard what is made in it (net_guard.h). *own is the
 // caller's group, a folder that it owns from here on. 0, or -1 and the failure.

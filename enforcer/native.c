@@ -238,16 +238,19 @@ static void note_uses(const struct native *native, const struct run *run, struct
     bool out_of_time = signal == SIGXCPU || (signal == SIGKILL && cpu_time->set && outcome->cpu / 1000 + 100 >= cpu_time->value);
     uint64_t out_of_memory = group.oom_kills ? group.oom_kills : outcome->ended == ENDED_MEMORY; // the supervisor may be there before the kernel kills
     uses[LIMIT_memory] = (struct limit_use){group.memory_known, group.memory_known, outcome->peak, out_of_memory};
-    uses[LIMIT_swap] = (struct limit_use){.peak_known = group.swap_known, .peak = group.swap_bytes};
     uses[LIMIT_cpu] = (struct limit_use){outcome->wall != 0, group.cpu_known, outcome->wall ? outcome->cpu * 1000 / outcome->wall : 0, group.throttled};
     uses[LIMIT_pids] = (struct limit_use){group.pids_peak_known, group.pids_known, group.pids_peak, group.pids_refused};
     uses[LIMIT_lifetime] = (struct limit_use){true, true, outcome->wall / 1000, outcome->ended == ENDED_LIFETIME};
     uses[LIMIT_cpu_time] = (struct limit_use){true, true, outcome->cpu / 1000, out_of_time};
-    const struct samples *seen = &native->samples;
-    bool all_files = seen->files_known && seen->files_peak >= run->plan->limits[LIMIT_open_files].value; // that it was never reached nobody knows
-    uses[LIMIT_open_files] = (struct limit_use){seen->files_known, all_files, seen->files_peak, 1};
-    uses[LIMIT_io] = (struct limit_use){.peak_known = seen->io_known, .peak = seen->io_peak};
-    uses[LIMIT_file_size] = (struct limit_use){.reached_known = true, .reached = signal == SIGXFSZ};
+    samples_tell(&native->samples, run->plan, uses);
+    if (group.swap_peak_known)
+        uses[LIMIT_swap] = (struct limit_use){.peak_known = true, .peak = group.swap_peak};
+    uses[LIMIT_swap].reached_known = group.swap_known;
+    uses[LIMIT_swap].reached = group.swap_refused;
+    if (signal == SIGXFSZ) {
+        uses[LIMIT_file_size].reached_known = true;
+        uses[LIMIT_file_size].reached = 1;
+    }
     uses[LIMIT_output] = (struct limit_use){true, true, run->claims->bounds.output - native->output_left, outcome->ended == ENDED_OUTPUT};
 }
 
@@ -323,7 +326,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     if (brokered && (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
     } else if (asking && !(calls = calls_new(run, broker, native->lifeline[1], failure))) {
     } else if (set_going(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0) {
-        samples_begin(&native->samples, run->claims->bounds.kept, &native->cgroup, native->pid);
+        samples_begin(&native->samples, run->plan, run->claims->bounds.kept, &native->cgroup, native->pid);
         struct watched watched = {
             .init = native->init,
             .bounds = &run->claims->bounds,

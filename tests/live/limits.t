@@ -18,6 +18,7 @@ for my $user (users()) {
     my $try = sub {
         my ($limits, $code, %o) = @_;
         my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; allow read, write \"/tmp\" from tmpfs size 512MiB; } limits { $limits }", uses => 'python');
+        $o{before}->($dir) if $o{before};
         my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => 30 }, ref $code ? @$code : ('python3', '-c', $code));
         $run->{report} = report($dir) if -s "$dir/w/r.json";
         return $run;
@@ -41,6 +42,14 @@ for my $user (users()) {
     is_deeply [@{ $use->($run, 'open_files') }{'peak', 'reached'}], [13, undef], "$name: one below it says nothing of what was between";
     $run = $try->('file_size 1MiB;', "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nopen('/tmp/f', 'wb').write(b'x' * 2000000)");
     like $run->{err}, qr/File too large/, "$name: file_size";
+    $run = $try->('file_size 1MiB;', ['sh', '-c', 'exec head -c 2000000 /dev/zero > /tmp/f']);
+    is_deeply [$run->{status}, $use->($run, 'file_size')->{reached}], [128 + 25, 1], "$name: ends who goes over it, which is said";
+    $run = $try->('file_size 1MiB;', ['sh', '-c', '(trap "" XFSZ; head -c 2000000 /dev/zero; sleep ' . patience(0.4) . ') > /tmp/f; true']);
+    is_deeply [$run->{status}, @{ $use->($run, 'file_size') }{'peak', 'reached'}], [0, 1 << 20, 1], "$name: one that goes on is seen at it, and so is its peak" or diag explain $run;
+    $run = $try->('file_size 1MiB;', ['sh', '-c', '{ head -c 200000 /dev/zero; sleep ' . patience(0.4) . '; } > /tmp/f']);
+    is_deeply [@{ $use->($run, 'file_size') }{'peak', 'reached'}], [200_000, undef], "$name: one within it has a peak";
+    $run = $try->('file_size 1MiB;', "import time\nf = open('/w/large', 'rb'); f.seek(1 << 19); g = open('/w/large', 'r+b'); g.seek(1 << 30); time.sleep(" . patience(0.4) . ')', before => sub { spew("$_[0]/w/large", 'x') });
+    is $use->($run, 'file_size')->{peak} // 0, 0, "$name: to read is not to write, nor is to seek";
 
     my $disks = sub { my ($run) = @_; return { map { $_->{place} => $_->{used} } @{ $run->{report}{disks} } } };
     $run = $try->('pids 9;', ['sh', '-c', 'head -c 5000000 /dev/zero > /tmp/x']);
