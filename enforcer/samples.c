@@ -14,7 +14,8 @@
 #include "enforcer/scoped.h"
 
 enum { TENTH = 100000000 }; // nanoseconds
-enum { PROCESSES_MOST = 256, DESCRIPTORS_MOST = 1024 };
+// In one look, or the command could make it take the supervisor's time. Opened: threads and descriptors.
+enum { PROCESSES_MOST = 256, OPENED_MOST = 2048 };
 
 static const struct {
     enum limit limit;
@@ -50,15 +51,18 @@ static uint64_t files_of(int process)
 }
 
 // Adds the children of a process, of all its threads.
-static size_t add_children(int process, int list[PROCESSES_MOST], size_t count)
+static size_t add_children(int process, int list[PROCESSES_MOST], size_t count, unsigned *left)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/task", process);
     DIR *threads = opendir(path);
-    for (struct dirent *entry; threads && (entry = readdir(threads));) {
+    for (struct dirent *entry; threads && *left && (entry = readdir(threads));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        --*left;
         char name[300];
         snprintf(name, sizeof name, "%.200s/children", entry->d_name);
-        int fd = entry->d_name[0] == '.' ? -1 : openat(dirfd(threads), name, O_RDONLY | O_CLOEXEC);
+        int fd = openat(dirfd(threads), name, O_RDONLY | O_CLOEXEC);
         FILE *children = fd < 0 ? NULL : fdopen(fd, "r");
         for (int child; children && count < PROCESSES_MOST && fscanf(children, "%d", &child) == 1;)
             list[count++] = child;
@@ -101,15 +105,15 @@ static void look_at_offsets(struct samples *samples, int process, unsigned *left
 static void look_at_processes(struct samples *samples)
 {
     static int list[PROCESSES_MOST];
-    size_t count = add_children(samples->init, list, 0);
-    unsigned left = DESCRIPTORS_MOST;
+    unsigned left = OPENED_MOST;
+    size_t count = add_children(samples->init, list, 0, &left);
     for (size_t i = 0; i < count; i++) {
         uint64_t files = samples->looks[SAMPLE_OPEN_FILES] ? files_of(list[i]) : 0;
         if (files)
             note(samples, SAMPLE_OPEN_FILES, files);
         if (samples->looks[SAMPLE_FILE_SIZE])
             look_at_offsets(samples, list[i], &left);
-        count = add_children(list[i], list, count);
+        count = add_children(list[i], list, count, &left);
     }
 }
 

@@ -7,8 +7,8 @@
 #include "enforcer/supervise.h"
 
 enum sample {
-    SAMPLE_OPEN_FILES, // of one process; like the next of the first 256 processes, or it would take the supervisor's time
-    SAMPLE_FILE_SIZE,  // bytes: how far into a file somebody has written; of the first 1024 descriptors
+    SAMPLE_OPEN_FILES, // of one process; like the next, of the first 256 processes
+    SAMPLE_FILE_SIZE,  // bytes: how far into a file somebody has written
     SAMPLE_IO,         // bytes a second from and to disks, whichever is more
     SAMPLE_SWAP,       // bytes
     SAMPLES,
