@@ -228,7 +228,7 @@ fuzz: | test-deps
 	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
 
 test-vm: | vm-deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe $(BUILD)/tests/live/under $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/guard $(BUILD)/tests/net/race >/dev/null
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe $(BUILD)/tests/live/under $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/guard $(BUILD)/tests/net/race $(BUILD)/tests/faults/inject >/dev/null
 	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
 
 # What each try of tests/attacks came to, here and in the virtual machines that were run: the page of it.

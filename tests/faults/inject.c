@@ -3,6 +3,7 @@
 //   inject count FILE -- PROGRAM…               writes to FILE how many calls each process made, one line a process: number, calls, and of the first exec'ed one "command"
 //   inject fail ERRNO PROCESS CALL -- PROGRAM…  that call is not made and returns the error; processes and calls are counted from 0
 //   inject kill PROCESS CALL -- PROGRAM…        at that call the process is killed
+//   inject log -- PROGRAM…                      breaks none: Landlock domains are entered with their log of the command's refusals on (Linux 6.15)
 //
 // Only calls before an exec of the command count: the process that does the second exec (the first is PROGRAM's) is the command's. Exits as PROGRAM does.
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -68,6 +70,22 @@ static void set_result(pid_t pid, long value)
     ptrace(PTRACE_SETREGSET, pid, 1, &io);
 }
 
+// The second argument of landlock_restrict_self(2), where that is the call: LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON.
+static void log_refusals(pid_t pid)
+{
+    struct user_regs_struct regs;
+    struct iovec io = {&regs, sizeof regs};
+    ptrace(PTRACE_GETREGSET, pid, 1 /* NT_PRSTATUS */, &io);
+#ifdef __x86_64__
+    if (regs.orig_rax == SYS_landlock_restrict_self)
+        regs.rsi = 1u << 1;
+#else
+    if (regs.regs[8] == SYS_landlock_restrict_self)
+        regs.regs[1] = 1u << 1;
+#endif
+    ptrace(PTRACE_SETREGSET, pid, 1, &io);
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "", *file = NULL;
@@ -78,7 +96,8 @@ int main(int argc, char **argv)
         file = argv[at++];
     if (strcmp(mode, "fail") == 0 && argc > 6)
         error = atoi(argv[at++]);
-    if (strcmp(mode, "count") != 0 && argc > 5) {
+    bool log = strcmp(mode, "log") == 0;
+    if (strcmp(mode, "count") != 0 && !log && argc > 5) {
         process = strtoul(argv[at++], NULL, 10);
         call = strtoul(argv[at++], NULL, 10);
     }
@@ -114,6 +133,8 @@ int main(int argc, char **argv)
         } else if (signal == (SIGTRAP | 0x80)) {
             p->inside = !p->inside;
             if (p->inside && !p->command) {
+                if (log)
+                    log_refusals(pid);
                 bool now = (size_t)(p - processes) == process && p->calls++ == call;
                 if ((size_t)(p - processes) != process)
                     p->calls++;

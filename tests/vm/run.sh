@@ -10,7 +10,7 @@ shift 2
 cd "$(dirname "$0")/../.."
 root=$(pwd)
 [ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/denials.t tests/live/limits.t tests/live/cache.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/live.t \
-    tests/live/secrets.t tests/live/guards.t tests/live/overlay.t tests/live/image.t tests/attacks/attacks.t tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/swap.t tests/vm/manager.t
+    tests/live/secrets.t tests/live/guards.t tests/live/overlay.t tests/live/image.t tests/attacks/attacks.t tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/swap.t tests/vm/audit.t tests/vm/manager.t
 vm=$build/vm
 mkdir -p "$vm"
 exec 9> "$vm/lock" && flock 9 # one at a time
@@ -81,18 +81,19 @@ chmod +x "$init/init"
 
 # The disk: the root, the programs, the tests.
 guest=$vm/root/srv/sbx
-rm -rf "$guest" && mkdir -p "$guest/build/tests/live" "$guest/build/tests/attacks" "$guest/build/tests/net"
+rm -rf "$guest" && mkdir -p "$guest/build/tests/live" "$guest/build/tests/attacks" "$guest/build/tests/net" "$guest/build/tests/faults"
 cp -r "$root/tests" "$root/lang" "$root/examples" "$root/stdlib-policies" "$guest/"
 cp "$build/sbxc" "$build/sbxrun" "$build/sbximage" "$build/sbxnames" "$guest/build/"
 cp "$build/tests/live/probe" "$build/tests/live/under" "$guest/build/tests/live/"
 cp "$build/tests/attacks/attack" "$guest/build/tests/attacks/"
 cp "$build/tests/net/guard" "$build/tests/net/race" "$guest/build/tests/net/"
+cp "$build/tests/faults/inject" "$guest/build/tests/faults/"
 cat > "$vm/root/vm-init" <<X
 #!/bin/sh
 export TMPDIR=/var/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t securityfs sec /sys/kernel/security
 mkdir -p /dev/pts /dev/shm; mount -t devpts devpts /dev/pts; mount -t tmpfs shm /dev/shm
-mount -t cgroup2 none /sys/fs/cgroup && echo "+memory +cpu +pids" > /sys/fs/cgroup/cgroup.subtree_control
+mount -t cgroup2 none /sys/fs/cgroup && echo "+memory +cpu +pids +io" > /sys/fs/cgroup/cgroup.subtree_control
 [ -e /etc/hosts ] || echo "127.0.0.1 localhost" > /etc/hosts # for tests that put another in its place
 echo "# kernel \$(uname -r), \$(cat /sys/kernel/security/lsm), cgroup v2: \$(cat /sys/fs/cgroup/cgroup.controllers)"
 cd /srv/sbx && SBX_SLOW=4 SBX_MATRIX=/var/tmp/matrix SBX_BUILD=/srv/sbx/build prove $* > /var/tmp/prove.out 2>&1
