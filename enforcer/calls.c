@@ -115,6 +115,16 @@ static void note_denied(struct calls *calls, const struct notified *call, const 
     arena_free(arena);
 }
 
+// What tells most of what was refused, and which rule would allow it: where a name is to be made or removed that is one for its folder.
+static unsigned told_verb(unsigned lacking)
+{
+    static const unsigned order[] = {VERB_EXEC, VERB_WRITE, VERB_CREATE, VERB_DELETE, VERB_READ};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if ((lacking & order[i]) == order[i])
+            return order[i];
+    return VERB_WRITE;
+}
+
 // What is wanted of a file and not allowed. Of what is not there on the host either nothing is said: programs look for much.
 static void note_file(struct calls *calls, const struct notified *call, const struct named *file)
 {
@@ -137,7 +147,7 @@ static void note_file(struct calls *calls, const struct notified *call, const st
     struct arena *arena = arena_new();
     unsigned first = lacking & VERB_EXEC ? (unsigned)VERB_EXEC : lacking & -lacking;
     struct text text = {.arena = arena};
-    path_verbs_print(&text, first == VERB_EXEC ? VERB_EXEC : lacking & VERB_CREATE ? VERB_CREATE : lacking & VERB_READ ? VERB_READ : VERB_WRITE);
+    path_verbs_print(&text, told_verb(lacking));
     text_addf(&text, " ");
     text_quote(&text, path);
     struct str operation = text_str(&text);
@@ -210,7 +220,8 @@ struct calls *calls_new(const struct run *run, struct broker *broker, int handov
         fail(failure, NO_RULE, ENOMEM, "cannot answer for the command's calls");
         return NULL;
     }
-    *calls = (struct calls){.run = run, .broker = broker, .source = {-1, NOTIFIED_NOBODY}, .listener = {-1, call_came, calls}, .handover = {handover, handed_over, calls}};
+    *calls = (struct calls){
+        .run = run, .broker = broker, .source = {-1, NOTIFIED_NOBODY}, .listener = {-1, call_came, calls}, .handover = {handover, handed_over, calls}};
     return calls;
 }
 

@@ -135,13 +135,25 @@ static struct str what_would_allow(struct arena *arena, struct str operation)
 {
     static const struct {
         const char *starts, *block, *allow;
-    } forms[] = {{"connect ", "net", "connect "}, {"bind ", "net", "bind "}, {"listen ", "net", "listen "}, {"resolve ", "net", "connect "}, {"syscall ", "syscalls", ""},
-                 {"read ", "fs", "read "},     {"write ", "fs", "read, write "}, {"exec ", "fs", "read, exec "}};
+        bool folder; // what the path lies in: a name is made and removed there
+    } forms[] = {{"connect ", "net", "connect ", false},  {"bind ", "net", "bind ", false},      {"listen ", "net", "listen ", false},
+                 {"resolve ", "net", "connect ", false},  {"syscall ", "syscalls", "", false},   {"read ", "fs", "read ", false},
+                 {"write ", "fs", "read, write ", false}, {"exec ", "fs", "read, exec ", false}, {"create ", "fs", "read, write ", true},
+                 {"delete ", "fs", "read, write ", true}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         size_t length = strlen(forms[i].starts);
         bool to_address = strcmp(forms[i].starts, "resolve ") == 0 && operation.length && operation.text[operation.length - 1] != '"';
-        if (!to_address && str_starts(operation, str_from(forms[i].starts)))
-            return str_format(arena, "%s { allow %s%.*s; }", forms[i].block, forms[i].allow, (int)(operation.length - length), operation.text + length);
+        if (to_address || !str_starts(operation, str_from(forms[i].starts)))
+            continue;
+        struct str what = {operation.text + length, operation.length - length};
+        if (forms[i].folder) {
+            while (what.length && what.text[what.length - 1] != '/')
+                what.length--;
+            if (what.length <= 2) // the root of the view is nobody's to write
+                return STR("");
+            what.length--;
+        }
+        return str_format(arena, "%s { allow %s%.*s%s; }", forms[i].block, forms[i].allow, STR_ARGS(what), forms[i].folder ? "\"" : "");
     }
     return STR("");
 }

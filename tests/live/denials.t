@@ -136,7 +136,25 @@ exit(1)';
     spew("$only/m/f", "x\n");
     owned($user, "$only/m", "$only/m/f");
     $run = in_sandbox($user, $only, { args => ['--explain-files', '--report', "$only/w/r.json"], seconds => patience(60) }, 'sh', '-c', 'echo more >> /m/f && echo wrote; true > /m/new; mkdir /m/d; rm /m/f; exit 1');
-    is_deeply [$run->{out}, sort map { $_->{operation} } @{ decode_json(slurp("$only/w/r.json"))->{files} }], ["wrote\n", 'create "/m/d"', 'create "/m/new"', 'write "/m/f"'], "$name: also what only Landlock keeps" or diag $run->{err};
+    is_deeply [$run->{out}, sort map { $_->{operation} } @{ decode_json(slurp("$only/w/r.json"))->{files} }], ["wrote\n", 'create "/m/d"', 'create "/m/new"', 'delete "/m/f"'], "$name: also what only Landlock keeps" or diag $run->{err};
+    # The lines that it names allow it.
+    my $work = 'echo a > /r/new; echo b >> /r/f; rm /r/g; mv /r/h /r/i; mkdir /m/d; /r/tool; cat /r/new';
+    my $rules = 'fs { allow read "/r" from "./r"; allow read, modify "/m" from "./m"; }';
+    my $make = sub {
+        my $some = policy($user, "$rules @_");
+        mkdir "$some/$_" for qw(r m);
+        spew("$some/r/$_", $_) for qw(f g h);
+        spew("$some/r/tool", "#!/bin/sh\necho ran\n");
+        chmod 0755, "$some/r/tool";
+        owned($user, glob("$some/r/* $some/r $some/m"));
+        return $some;
+    };
+    $run = in_sandbox($user, $make->(), { args => ['--explain-files'], seconds => patience(60) }, 'sh', '-c', "$work; exit 1");
+    my %lines = map { $_ => 1 } $run->{err} =~ /`(fs \{ allow .*?; \})` would/g;
+    is scalar(keys %lines), 4, "$name: a line for each" or diag $run->{err};
+    is $run->{err} =~ s/: no rule allows it\n(?! +`)//gr, $run->{err}, "$name: none is without";
+    $run = in_sandbox($user, $make->(keys %lines), { args => ['--explain-files'], seconds => patience(60) }, 'sh', '-c', "$work; exit 1");
+    is "$run->{out}$run->{err}", "ran\na\n", "$name: with those lines all of it works";
     # Names are the command's to choose: none of their bytes reaches a terminal as it is.
     my $odd = policy($user, 'fs { allow read, write "/w" from "./w"; deny write "/w/ro"; allow read, exec "/attack" from "./attack"; }');
     mkdir "$odd/w/ro";
