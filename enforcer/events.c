@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "enforcer/failure.h"
+#include "enforcer/remedy.h"
 
 enum { TARGETS_MOST = 1000, SHOWN_MOST = 8 };
 
@@ -48,6 +49,13 @@ static void write_target(struct json_writer *w, const struct events *events, con
     json_member(w, "operation", target->operation);
     if (target->rule < events->plan->rule_count)
         json_member(w, "rule", rule_named(events->plan, target->rule));
+    if (target->denied && target->rule >= events->plan->rule_count) {
+        struct remedy remedy = remedy_of(w->text->arena, events->plan, target->operation);
+        if (remedy.rule.length)
+            json_member(w, "would_allow", remedy.rule);
+        if (remedy.needs.length)
+            json_member(w, "needs", remedy.needs);
+    }
     json_member_number(w, "count", target->count);
     if (target->is_measured) {
         json_member_number(w, "sent_bytes", target->sent);
@@ -130,34 +138,6 @@ void event_traffic(struct events *events, struct str operation, uint64_t sent, u
     }
 }
 
-// The rule that would allow this operation, in its block; of a name that may not be resolved, to connect to it. Empty: none would.
-static struct str what_would_allow(struct arena *arena, struct str operation)
-{
-    static const struct {
-        const char *starts, *block, *allow;
-        bool folder; // what the path lies in: a name is made and removed there
-    } forms[] = {{"connect ", "net", "connect ", false},  {"bind ", "net", "bind ", false},      {"listen ", "net", "listen ", false},
-                 {"resolve ", "net", "connect ", false},  {"syscall ", "syscalls", "", false},   {"read ", "fs", "read ", false},
-                 {"write ", "fs", "read, write ", false}, {"exec ", "fs", "read, exec ", false}, {"create ", "fs", "read, write ", true},
-                 {"delete ", "fs", "read, write ", true}};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        size_t length = strlen(forms[i].starts);
-        bool to_address = strcmp(forms[i].starts, "resolve ") == 0 && operation.length && operation.text[operation.length - 1] != '"';
-        if (to_address || !str_starts(operation, str_from(forms[i].starts)))
-            continue;
-        struct str what = {operation.text + length, operation.length - length};
-        if (forms[i].folder) {
-            while (what.length && what.text[what.length - 1] != '/')
-                what.length--;
-            if (what.length <= 2) // the root of the view is nobody's to write
-                return STR("");
-            what.length--;
-        }
-        return str_format(arena, "%s { allow %s%.*s%s; }", forms[i].block, forms[i].allow, STR_ARGS(what), forms[i].folder ? "\"" : "");
-    }
-    return STR("");
-}
-
 void events_print(FILE *out, const struct events *events, bool calls)
 {
     size_t shown = 0, left = 0;
@@ -176,10 +156,12 @@ void events_print(FILE *out, const struct events *events, bool calls)
             fprintf(out, " (%.*s)\n", STR_ARGS(rule_named(events->plan, target->rule)));
         } else {
             struct arena *arena = arena_new();
-            struct str rule = what_would_allow(arena, target->operation);
+            struct remedy remedy = remedy_of(arena, events->plan, target->operation);
             fprintf(out, ": no rule allows it\n");
-            if (rule.length)
-                fprintf(out, "        `%.*s` would\n", STR_ARGS(rule));
+            if (remedy.rule.length)
+                fprintf(out, "        `%.*s` would%s%.*s\n", STR_ARGS(remedy.rule), remedy.needs.length ? ", but it takes " : "", STR_ARGS(remedy.needs));
+            else if (remedy.needs.length)
+                fprintf(out, "        none would: it takes %.*s\n", STR_ARGS(remedy.needs));
             arena_free(arena);
         }
     }

@@ -62,6 +62,22 @@ P
     is $run->{out}, "ptrace 0 0\nchmod 0 0\n", "$name: those lines do" or diag $run->{err};
     is_deeply $calls, {}, "$name: and then nothing is told";
 
+    # What takes a capability as well says so; one of the host's no rule gives.
+    my $needy = "def t(f, *a):\n    try: f(*a); print('ok')\n    except OSError as e: print(e.errno)\nimport socket, time\nt(socket.sethostname, 'x'); t(os.chroot, '/'); t(os.mknod, '/w/d', 0o020600, 259); t(time.clock_settime, 0, 1.0); t(os.setuid, 77); exit(1)";
+    ($run, $calls) = told($user, $dir, $needy);
+    is $run->{out}, "1\n" x 5, "$name: calls that need capabilities" or diag $run->{err};
+    is_deeply { map { $_ => [@{ $calls->{$_} }{'would_allow', 'needs'}] } keys %$calls }, {
+        'syscall sethostname' => ['syscalls { allow sethostname; } process { capabilities CAP_SYS_ADMIN; }', undef],
+        'syscall chroot' => ['syscalls { allow chroot; } process { capabilities CAP_SYS_CHROOT; }', undef],
+        'syscall mknodat where mode == 0x2180' => [undef, 'CAP_MKNOD of the host'],
+        'syscall clock_settime' => [undef, 'CAP_SYS_TIME of the host'],
+        'syscall setuid' => ['syscalls { allow setuid; }', 'CAP_SETUID of the host to become somebody else'],
+    }, "$name: it is said which" or diag explain $calls;
+    like $run->{err}, qr/denied syscall clock_settime: no rule allows it\n +none would: it takes CAP_SYS_TIME of the host$/m, "$name: and what no rule gives";
+    like $run->{err}, qr/`syscalls \{ allow setuid; \}` would, but it takes CAP_SETUID of the host to become somebody else$/m, "$name: or gives in part";
+    ($run) = told($user, policy($user, join ' ', $run->{err} =~ /`(syscalls .*?)` would/g), $needy);
+    is $run->{out}, "ok\nok\n1\n1\n22\n", "$name: the lines that it names do what they say" or diag $run->{err};
+
     # Many.
     ($run, $calls) = told($user, $dir, "import resource\nfor i in range(100000): libc.ptrace(0, 0, 0, 0)\nfor i in range(5000): libc.ioctl(0, 0x12340000 + i)");
     is $run->{status}, 0, "$name: a flood ends";
