@@ -83,7 +83,7 @@ const struct bpf_program *calls_asking(const struct run *run)
 
 // ---- denials --------------------------------------------------------------------------------------------------------------------------------
 
-// That says which rule denies. It takes a millisecond where it was not compiled for this run.
+// That says which rule denies; NULL: nothing does. It takes a millisecond where it was not compiled for this run.
 static struct policy *policy_of(struct calls *calls)
 {
     const struct run *run = calls->run;
@@ -93,6 +93,14 @@ static struct policy *policy_of(struct calls *calls)
         calls->policy = run->recompile(run->recompile_context);
     calls->recompiled = true;
     return calls->policy;
+}
+
+static uint32_t denying_rule(struct calls *calls, const struct operation_point *point)
+{
+    if (!policy_of(calls))
+        return RULE_NOT_KNOWN;
+    struct verdict verdict = policy_verdict(policy_of(calls), point);
+    return verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE;
 }
 
 // Names it by its number and the arguments that decided, so that a program's thousand tries are one line.
@@ -107,10 +115,8 @@ static void note_denied(struct calls *calls, const struct notified *call, const 
     call_print(&text, &point, asked);
     struct str operation = text_str(&text);
     if (!event_again(run->events, operation, true)) {
-        struct verdict verdict = {0};
-        if (syscall_by_number(point.arch, point.number) >= 0 && policy_of(calls))
-            verdict = policy_verdict(policy_of(calls), &point);
-        event_denied(run->events, EVENT_CALL, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
+        bool listed = syscall_by_number(point.arch, point.number) >= 0;
+        event_denied(run->events, EVENT_CALL, operation, listed ? denying_rule(calls, &point) : NO_RULE);
     }
     arena_free(arena);
 }
@@ -152,10 +158,7 @@ static void note_file(struct calls *calls, const struct notified *call, const st
     text_quote(&text, path);
     struct str operation = text_str(&text);
     if (!event_again(run->events, operation, true)) {
-        struct verdict verdict = {0};
-        if (policy_of(calls))
-            verdict = policy_verdict(policy_of(calls), &(struct operation_point){.domain = DOMAIN_FILES, .verb = first, .path = path});
-        event_denied(run->events, EVENT_FILE, operation, verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE);
+        event_denied(run->events, EVENT_FILE, operation, denying_rule(calls, &(struct operation_point){.domain = DOMAIN_FILES, .verb = first, .path = path}));
     }
     arena_free(arena);
 }

@@ -49,7 +49,7 @@ static void write_target(struct json_writer *w, const struct events *events, con
     json_member(w, "operation", target->operation);
     if (target->rule < events->plan->rule_count)
         json_member(w, "rule", rule_named(events->plan, target->rule));
-    if (target->denied && target->rule >= events->plan->rule_count) {
+    if (target->denied && target->rule == NO_RULE) {
         struct remedy remedy = remedy_of(w->text->arena, events->plan, target->operation);
         if (remedy.rule.length)
             json_member(w, "would_allow", remedy.rule);
@@ -154,6 +154,8 @@ void events_print(FILE *out, const struct events *events, bool calls)
             fprintf(out, ", %llu times", (unsigned long long)target->count);
         if (target->rule < events->plan->rule_count) {
             fprintf(out, " (%.*s)\n", STR_ARGS(rule_named(events->plan, target->rule)));
+        } else if (target->rule == RULE_NOT_KNOWN) {
+            fprintf(out, ": the plan does not say by which rule\n");
         } else {
             struct arena *arena = arena_new();
             struct remedy remedy = remedy_of(arena, events->plan, target->operation);

@@ -15,6 +15,8 @@ enum event_kind { EVENT_DESTINATION, EVENT_CALL, EVENT_FILE };
 struct events *events_new(const struct plan *, FILE *stream);
 void events_free(struct events *);
 
+#define RULE_NOT_KNOWN (NO_RULE - 1) // of calls and files a plan does not say it
+
 // `operation` as a rule would say it ("connect tcp 192.0.2.1:443", "syscall ptrace"), `rule` that decided; NO_RULE: none allows it.
 void event_denied(struct events *, enum event_kind, struct str operation, uint32_t rule);
 bool event_again(struct events *, struct str operation, bool denied); // counts it, if it was met before
