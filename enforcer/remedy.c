@@ -18,12 +18,8 @@ static const struct form {
 // what the call changes, a sandbox can have it; one of the host it never has.
 static const struct need {
     const char *call, *capability;
-    enum {
-        OF_SANDBOX,
-        OF_HOST,
-        OF_DEVICE,
-        OF_IDENTITY
-    } needs; // device: of the host, with any mode that begins so; identity: it is asked for only to become somebody else, and a sandbox has but one identity
+    // Of a device: of the host, for any mode that begins so. Of an identity: only to become somebody else, and a sandbox has but one.
+    enum { OF_SANDBOX, OF_HOST, OF_DEVICE, OF_IDENTITY } needs;
 } needs[] = {
     {"chroot", "CAP_SYS_CHROOT", OF_SANDBOX},
     {"sethostname", "CAP_SYS_ADMIN", OF_SANDBOX},
@@ -38,6 +34,7 @@ static const struct need {
     {"fspick", "CAP_SYS_ADMIN", OF_SANDBOX},
     {"setns", "CAP_SYS_ADMIN", OF_SANDBOX},
     {"reboot", "CAP_SYS_BOOT", OF_SANDBOX},
+    {"socket where family == AF_PACKET", "CAP_NET_RAW", OF_SANDBOX},
     {"setuid", "CAP_SETUID", OF_IDENTITY},
     {"setreuid", "CAP_SETUID", OF_IDENTITY},
     {"setresuid", "CAP_SETUID", OF_IDENTITY},
@@ -46,6 +43,7 @@ static const struct need {
     {"setresgid", "CAP_SETGID", OF_IDENTITY},
     {"setgroups", "CAP_SETGID", OF_SANDBOX},
     {"acct", "CAP_SYS_PACCT", OF_HOST},
+    {"bpf", "CAP_BPF", OF_HOST},
     {"clock_settime", "CAP_SYS_TIME", OF_HOST},
     {"settimeofday", "CAP_SYS_TIME", OF_HOST},
     {"delete_module", "CAP_SYS_MODULE", OF_HOST},

@@ -80,7 +80,7 @@ P
 
     # A plan has not every rule: what it does not know it does not say.
     my $denying = policy($user, 'syscalls { deny chroot; }');
-    system("$sbxc --emit=plan -o $denying/p.json $denying/p.sbx") == 0 or die;
+    system("$sbxc --emit=plan -o $denying/p.json $denying/p.sbx") == 0 or die "$? $!";
     $run = run({ %$user, cwd => $denying }, $sbxrun, '--report', "$denying/w/r.json", 'p.json', '--', 'python3', '-c', "import os\ntry: os.chroot('/')\nexcept OSError: exit(1)");
     is $run->{err}, "sbxrun: denied syscall chroot: the plan does not say by which rule\n", "$name: under a plan";
     is_deeply [grep { $_ ne 'event' && $_ ne 'operation' && $_ ne 'count' } map { keys %$_ } @{ decode_json(slurp("$denying/w/r.json"))->{calls} }], [], "$name: in the report neither";

@@ -126,12 +126,13 @@ for my $user (users()) {
         # Two that want the same processor.
         my %cpu;
         for my $round (1 .. 3) {
-            my (%pids, $end);
-            $end = time + patience(4) + 2; # they start as they can, and spin for the same two seconds
+            my %pids;
+            my $spin = patience(1) + 1; # they start as they can, and spin for the same seconds
+            my $end = time + patience(1) + 3 + $spin;
             for my $weight (50, 500) {
                 my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; } limits { cpu_weight $weight; }", uses => 'python');
                 my $pid = fork // die;
-                if (!$pid) { run({ %$user, cwd => $dir, seconds => patience(20) }, 'taskset', '-c', '0', $sbxrun, '--report', "$dir/w/r.json", 'p.sbx', '--', 'python3', '-c', "import time\ntime.sleep(max(0, $end - 2 - time.time()))\nwhile time.time() < $end: pass"); POSIX::_exit(0) }
+                if (!$pid) { run({ %$user, cwd => $dir, seconds => patience(20) }, 'taskset', '-c', '0', $sbxrun, '--report', "$dir/w/r.json", 'p.sbx', '--', 'python3', '-c', "import time\ntime.sleep(max(0, $end - $spin - time.time()))\nwhile time.time() < $end: pass"); POSIX::_exit(0) }
                 $pids{$weight} = [$pid, $dir];
             }
             for my $weight (keys %pids) { waitpid $pids{$weight}[0], 0; $cpu{$weight} += report($pids{$weight}[1])->{cpu_us} }

@@ -31,7 +31,7 @@ sub appears { my ($file) = @_; for (1 .. 250) { return 1 if -s $file; sleep 0.02
 my $mark = 100000 + $$;
 for my $user (users()) {
     my $name = $user->{name};
-    my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } limits { lifetime 30s; }');
+    my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } limits { lifetime ' . patience(30) . 's; }');
     my $before = leftovers();
 
     # What the command leaves running dies with it.

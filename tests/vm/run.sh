@@ -95,10 +95,10 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t securityfs sec /sys/
 mkdir -p /dev/pts /dev/shm; mount -t devpts devpts /dev/pts; mount -t tmpfs shm /dev/shm
 mount -t cgroup2 none /sys/fs/cgroup && echo "+memory +cpu +pids +io" > /sys/fs/cgroup/cgroup.subtree_control
 [ -e /etc/hosts ] || echo "127.0.0.1 localhost" > /etc/hosts # for tests that put another in its place
+dmesg -n 1 # the console is the tests'
 echo "# kernel \$(uname -r), \$(cat /sys/kernel/security/lsm), cgroup v2: \$(cat /sys/fs/cgroup/cgroup.controllers)"
-cd /srv/sbx && SBX_SLOW=4 SBX_MATRIX=/var/tmp/matrix SBX_BUILD=/srv/sbx/build prove $* > /var/tmp/prove.out 2>&1
-status=\$?
-cat /var/tmp/prove.out
+cd /srv/sbx && { SBX_SLOW=8 SBX_MATRIX=/var/tmp/matrix SBX_BUILD=/srv/sbx/build prove --timer $* 2>&1; echo \$? > /var/tmp/status; } | cat
+status=\$(cat /var/tmp/status)
 sed 's/^/MATRIX /' /var/tmp/matrix 2>/dev/null
 echo "VM-STATUS \$status"
 sync
@@ -113,7 +113,7 @@ mke2fs -q -t ext4 -d "$vm/root" "$vm/disk.img"
 timeout "${VM_SECONDS:-1200}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -kernel "$image" -initrd "$vm/init-$suite.gz" \
     -append 'console=ttyS0 panic=-1 quiet' -drive "file=$vm/disk.img,if=virtio,format=raw" -nographic -no-reboot < /dev/null > "$vm/log-$suite" 2>&1 || true
 rm -f "$vm/disk.img"
-tr -d '\r' < "$vm/log-$suite" | grep -aE '^(# |#  |tests/|All tests|Files=|Result|  Failed)' || true
+tr -d '\r' < "$vm/log-$suite" | grep -aE '^(\[[0-9:]+\] tests/|# |#  |tests/|All tests|Files=|Result|  Failed)' || true
 mkdir -p "$build/matrix"
 tr -d '\r' < "$vm/log-$suite" | sed -n 's/^MATRIX //p' > "$build/matrix/$suite.tsv"
 grep -aq 'VM-STATUS 0' "$vm/log-$suite" || { echo "not all held in the virtual machine ($suite): $vm/log-$suite" >&2; exit 1; }
