@@ -49,7 +49,7 @@ for my $user (users()) {
     $run = $try->('file_size 1MiB;', ['sh', '-c', '{ head -c 200000 /dev/zero; sleep ' . patience(0.4) . '; } > /tmp/f']);
     is_deeply [@{ $use->($run, 'file_size') }{'peak', 'reached'}], [200_000, undef], "$name: one within it has a peak";
     $run = $try->('file_size 1MiB;', "import time\nf = open('/w/large', 'rb'); f.seek(1 << 19); g = open('/w/large', 'r+b'); g.seek(1 << 30); time.sleep(" . patience(0.4) . ')', before => sub { spew("$_[0]/w/large", 'x') });
-    is $use->($run, 'file_size')->{peak} // 0, 0, "$name: to read is not to write, nor is to seek";
+    cmp_ok $use->($run, 'file_size')->{peak} // 0, '<', 4096, "$name: to read is not to write, nor is to seek" or diag explain $run;
 
     my $disks = sub { my ($run) = @_; return { map { $_->{place} => $_->{used} } @{ $run->{report}{disks} } } };
     $run = $try->('pids 9;', ['sh', '-c', 'head -c 5000000 /dev/zero > /tmp/x']);

@@ -16,6 +16,13 @@ my $json = slurp("$dir/good.json");
 is run($sbxrun, "$dir/good.json")->{out}, "RAN\n", 'the plan runs';
 is slurp("$dir/good.json"), `$sbxc --emit=plan $dir/p.sbx`, 'the same policy gives the same bytes';
 
+# Which rule denies a call a plan does not say, and so no run of one.
+my $denying = spew("$dir/denying.sbx", 'sbx 1; import std.python; policy p { use std.python; syscalls { deny chroot; } }');
+system("$sbxc --emit=plan -o $dir/denying.json $denying") == 0 or die;
+my $denied = run($sbxrun, '--report', "$dir/report.json", "$dir/denying.json", '--', 'python3', '-c', "import os\ntry: os.chroot('/')\nexcept OSError: exit(1)");
+is $denied->{err}, "sbxrun: denied syscall chroot: the plan does not say by which rule\n", 'a denied call';
+is_deeply decode_json(slurp("$dir/report.json"))->{calls}, [{ event => 'denied', operation => 'syscall chroot', count => 1 }], 'in the report too';
+
 sub refused {
     my ($what, $text, $said) = @_;
     my $run = run({ seconds => 20 }, $sbxrun, spew("$dir/bad.json", $text));
