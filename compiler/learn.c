@@ -234,13 +234,13 @@ static void learn_net(struct learner *l)
 
 // ---- calls --------------------------------------------------------------------------------------------------------------------------------------------
 
-static bool is_dangerous(struct policy *policy, int call)
+static const struct group_decl *group_with(struct policy *policy, struct str name, int call) // NULL: the call is not in it
 {
-    const struct group_decl *group = group_find(policy->compilation, policy->compilation->prelude, STR("dangerous"));
+    const struct group_decl *group = group_find(policy->compilation, policy->compilation->prelude, name);
     for (size_t i = 0; group && i < group->call_count; i++)
         if (group->calls[i] == call)
-            return true;
-    return false;
+            return group;
+    return NULL;
 }
 
 // One rule for each call, with the values of the argument that decides; one for all those of which none does.
@@ -271,7 +271,7 @@ static void learn_calls(struct learner *l, struct policy *policy)
         call_print(&operation, &point, asked);
         if (verdict.error == errno_find(STR("ENOSYS")) && !verdict.rule)
             continue; // a C library has another call for it
-        if (verdict.rule || is_dangerous(policy, call)) {
+        if (verdict.rule || group_with(policy, STR("dangerous"), call)) {
             note(l, text_str(&operation), verdict.rule ? "a rule denies it" : "it gives power over the machine or other processes; most programs can do without", seen->count);
             continue;
         }
@@ -283,6 +283,10 @@ static void learn_calls(struct learner *l, struct policy *policy)
                 }
             plain[call] = true;
             plain_count++;
+            // Who asks for memory protection keys makes the other calls only where the processor has any.
+            const struct group_decl *keys = group_with(policy, STR("pkey"), call);
+            for (size_t k = 0; keys && k < keys->call_count; k++)
+                plain[keys->calls[k]] = true;
             continue;
         }
         if (asked & (asked - 1)) { // several together

@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
+use POSIX ();
 use Test::More;
 
 # name, what it takes, what is run in a folder of its own, which has in.txt, a folder `data` with five files, and `tool.sh`.
@@ -93,6 +94,11 @@ for my $user (users()) {
     $run = $go->($dir, $sbxrun, '--learn', "$dir/l.sbx", '--', 'sh', '-c', 'cat ../q/*2J*; cat ../q/.env* > /dev/null');
     like slurp("$dir/l.sbx"), qr{deny read "\Q$dir\E/q/\.env\.\\xff" because}, "$name: an odd name is written so that it means itself" or diag slurp("$dir/l.sbx") . $run->{err};
     is $go->($dir, $sbxrun, "$dir/l.sbx", '--', 'sh', '-c', 'cat ../q/*2J*')->{out}, "odd\n", "$name: and what it allows";
+
+    # What other processors lead a program to do, too.
+    my $pkey_alloc = (POSIX::uname())[4] eq 'x86_64' ? 330 : 289;
+    $go->($dir, $sbxrun, '--learn', "$dir/k.sbx", '--', 'perl', '-e', "syscall $pkey_alloc, 0, 0");
+    like slurp("$dir/k.sbx"), qr/^        allow .*\@pkey\b/m, "$name: who asks for memory keys may use them" or diag slurp("$dir/k.sbx");
 
     # A command that is cut short in the comment on it, within a character.
     $run = $go->($dir, $sbxrun, '--learn', "$dir/c.sbx", '--', 'echo', 'x' x 58 . "\xe2\x82\xac" . 'y');

@@ -66,7 +66,7 @@ for my $user (users()) {
     my $dir = sandbox($user, 'net { allow connect tcp "web.test":8000, 192.0.2.1:7001; allow connect udp 192.0.2.1:7002; }
         fs { allow read "/files" from "./files"; allow read, exec "/fetch" from "./files/fetch" if exists; allow read "/etc/ssl", "/etc/nsswitch.conf", "/etc/services", "/etc/ssh", "/etc/java-17-openjdk" if exists; allow read, exec "/opt" from "/opt" if exists; allow read, write "/tmp" from tmpfs size 256MiB; allow read "/proc"; allow read, write "/dev"; }
         process { env PATH = "/usr/local/bin:/usr/bin:/bin"; env HOME = "/tmp"; }
-        syscalls { allow clone, clone3, io_uring_setup, sched_getaffinity, mincore, membarrier, statfs, fstatfs, getcpu, sched_yield, timerfd_create, timerfd_settime, eventfd2, epoll_create1, capget, pkey_alloc, sysinfo, getrusage, times, prctl, msync, flock, ftruncate, fallocate; } limits { lifetime 120s; }', uses => 'python');
+        syscalls { allow clone, clone3, io_uring_setup, sched_getaffinity, mincore, membarrier, statfs, fstatfs, getcpu, sched_yield, timerfd_create, timerfd_settime, eventfd2, epoll_create1, capget, @pkey, sysinfo, getrusage, times, prctl, msync, flock, ftruncate, fallocate; } limits { lifetime 120s; }', uses => 'python');
     mkdir "$dir/files";
     system('cp', "$files/Fetch.java", $go ? "$files/fetch" : (), "$dir/files/") == 0 or die;
     for my $client (@clients) {
