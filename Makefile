@@ -47,7 +47,9 @@ LIBSBX_OBJECTS   := $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(patsu
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
 TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/race $(BUILD)/tests/net/guard $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
-# Tests that measure time, and those with sandboxes, run one after the other; of the latter the faults alone go beside what has none.
+# Tests that measure time, and those with sandboxes, run one after the other; of the latter the faults, and the long ones that build whole projects,
+# go beside what has none.
+LONG_TESTS       := tests/net/toolchains.t tests/live/examples.t
 TIMED_TESTS      := tests/lang/bad-input.t tests/lang/growth.t tests/lang/lsp.t tests/lang/neovim.t
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile question)
 
@@ -218,8 +220,8 @@ test: | test-deps
 	@tools/deps.sh --optional $(TOOLCHAINS)
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles: those tests are skipped" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || echo "without the SARIF validator: its tests are skipped" >&2
-	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) tests/faults tests/meaning tests/codegen tests/fuzz $(filter-out $(TIMED_TESTS),$(wildcard tests/lang/*.t))
-	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) $(TIMED_TESTS) tests/live tests/net tests/attacks
+	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) $(LONG_TESTS) tests/faults tests/meaning tests/codegen tests/fuzz $(filter-out $(TIMED_TESTS),$(wildcard tests/lang/*.t))
+	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) $(TIMED_TESTS) $(filter-out $(LONG_TESTS),$(wildcard tests/live/*.t tests/net/*.t)) tests/attacks
 
 test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
