@@ -388,10 +388,8 @@ void cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
         usage->swap_peak_known = true;
         usage->swap_peak = strtoull(text, NULL, 10);
     }
-    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder, "memory.swap.events", text, sizeof text) > 0) { // v2
-        usage->swap_known = true;
+    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder, "memory.swap.events", text, sizeof text) > 0) // v2
         usage->swap_refused = value_in(text, "max");
-    }
     if (cgroup->first[CONTROLLER_CPU] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_CPU]].folder, "cpu.stat", text, sizeof text) > 0) {
         usage->cpu_known = true;
         usage->throttled = value_in(text, "nr_throttled");

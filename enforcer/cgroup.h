@@ -25,7 +25,7 @@ struct cgroup {
 };
 
 struct cgroup_usage {
-    bool memory_known, swap_known, swap_peak_known, pids_known, pids_peak_known, cpu_known;
+    bool memory_known, swap_peak_known, pids_known, pids_peak_known, cpu_known;
     uint64_t peak_bytes, oom_kills, swap_refused, swap_peak, pids_refused, pids_peak, cpu_us, throttled; // throttled: how often it had to wait for its next share of `cpu`
 };
 

@@ -25,7 +25,7 @@ my ($run, $use) = $run_with->('memory 32MiB; swap 64MiB;', 64 << 20);
 is $run->{out}, "kept\n", 'what does not fit into memory is swapped out' or diag $run->{err};
 cmp_ok $use->{swap}{peak}, '>', 32 << 20, 'its peak is reported';
 cmp_ok $use->{swap}{peak}, '<=', 64 << 20, 'and within the limit';
-is $use->{swap}{reached}, 0, 'which was not reached';
+is $use->{swap}{reached} // 0, 0, 'which was not reached';
 is $use->{swap}{kept_by}, 'control group', 'and is kept by the control group';
 ($run, $use) = $run_with->('memory 32MiB; swap 64MiB; lifetime 60s;', 150 << 20);
 is $run->{status}, 137, 'past memory and swap it is killed';
