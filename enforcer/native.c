@@ -245,9 +245,9 @@ static void note_uses(const struct native *native, const struct run *run, struct
     samples_tell(&native->samples, run->plan, uses);
     if (group.swap_peak_known)
         uses[LIMIT_swap] = (struct limit_use){.peak_known = true, .peak = group.swap_peak};
-    // Newer kernels count no refusal where nothing more is tried to be swapped once it is full, which the peak tells.
-    uint64_t swap_pages = run->plan->limits[LIMIT_swap].value / 4096;
-    bool swap_full = group.swap_peak_known && group.swap_peak / 4096 >= swap_pages;
+    // Newer kernels count no refusal where swap is full and nothing more is tried. Then memory ran out, and of swap less was left than is moved at once.
+    uint64_t swap_pages = run->plan->limits[LIMIT_swap].value / 4096, left_pages = out_of_memory ? 512 : 0;
+    bool swap_full = group.swap_peak_known && group.swap_peak / 4096 + left_pages >= swap_pages;
     uses[LIMIT_swap].reached_known = group.swap_refused || (group.swap_peak_known && swap_pages);
     uses[LIMIT_swap].reached = group.swap_refused ? group.swap_refused : swap_full;
     if (signal == SIGXFSZ) {
