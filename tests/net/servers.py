@@ -42,6 +42,9 @@ def udp(host, port, family=socket.AF_INET):
 class Quiet(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def log_message(self, *_): pass
+    def handle(self):
+        try: super().handle()
+        except ConnectionError: pass # a client that leaves early
     def do_GET(self):
         if self.path.startswith("/files/"): # of the folder that it was started in
             super().do_GET()
