@@ -151,14 +151,14 @@ static void note_file(struct calls *calls, const struct notified *call, const st
     if (lstat(*above ? above : "/", &status) != 0 && lstat(shown, &status) != 0)
         return;
     struct arena *arena = arena_new();
-    unsigned first = lacking & VERB_EXEC ? (unsigned)VERB_EXEC : lacking & -lacking;
+    unsigned told = told_verb(lacking);
     struct text text = {.arena = arena};
-    path_verbs_print(&text, told_verb(lacking));
+    path_verbs_print(&text, told);
     text_addf(&text, " ");
     text_quote(&text, path);
     struct str operation = text_str(&text);
     if (!event_again(run->events, operation, true)) {
-        event_denied(run->events, EVENT_FILE, operation, denying_rule(calls, &(struct operation_point){.domain = DOMAIN_FILES, .verb = first, .path = path}));
+        event_denied(run->events, EVENT_FILE, operation, denying_rule(calls, &(struct operation_point){.domain = DOMAIN_FILES, .verb = told & -told, .path = path}));
     }
     arena_free(arena);
 }

@@ -183,7 +183,7 @@ void samples_end(struct samples *samples)
 void samples_tell(const struct samples *samples, const struct plan *plan, struct limit_use uses[LIMIT_COUNT])
 {
     for (int i = 0; i < SAMPLES; i++) {
-        bool reached = sampled[i].stops && samples->known[i] && samples->peaks[i] >= plan->limits[sampled[i].limit].value;
+        bool reached = sampled[i].stops && samples->peaks[i] && samples->peaks[i] >= plan->limits[sampled[i].limit].value;
         uses[sampled[i].limit] = (struct limit_use){samples->known[i], reached, samples->peaks[i], reached};
     }
 }

@@ -77,11 +77,13 @@ static void log_refusals(pid_t pid)
     struct iovec io = {&regs, sizeof regs};
     ptrace(PTRACE_GETREGSET, pid, 1 /* NT_PRSTATUS */, &io);
 #ifdef __x86_64__
-    if (regs.orig_rax == SYS_landlock_restrict_self)
-        regs.rsi = 1u << 1;
+    if (regs.orig_rax != SYS_landlock_restrict_self)
+        return;
+    regs.rsi = 1u << 1;
 #else
-    if (regs.regs[8] == SYS_landlock_restrict_self)
-        regs.regs[1] = 1u << 1;
+    if (regs.regs[8] != SYS_landlock_restrict_self)
+        return;
+    regs.regs[1] = 1u << 1;
 #endif
     ptrace(PTRACE_SETREGSET, pid, 1, &io);
 }

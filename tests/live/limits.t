@@ -51,6 +51,9 @@ for my $user (users()) {
     $run = $try->('file_size 1MiB;', "import time\nf = open('/w/large', 'rb'); f.seek(1 << 19); g = open('/w/large', 'r+b'); g.seek(1 << 30); time.sleep(" . patience(0.4) . ')', before => sub { spew("$_[0]/w/large", 'x') });
     cmp_ok $use->($run, 'file_size')->{peak} // 0, '<', 4096, "$name: to read is not to write, nor is to seek" or diag explain $run;
 
+    $run = $try->('file_size 0B;', "import time\nf = open('/tmp/f', 'wb'); time.sleep(" . patience(0.4) . ')');
+    is $use->($run, 'file_size')->{reached}, undef, "$name: nobody has reached a limit of nothing who wrote nothing";
+
     my $disks = sub { my ($run) = @_; return { map { $_->{place} => $_->{used} } @{ $run->{report}{disks} } } };
     $run = $try->('pids 9;', ['sh', '-c', 'head -c 5000000 /dev/zero > /tmp/x']);
     is $run->{report}{disks}[0]{size}, 512 << 20, "$name: a place with a size is reported";
