@@ -51,7 +51,7 @@ TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meani
 # go beside what has none.
 LONG_TESTS       := tests/net/toolchains.t tests/live/examples.t
 TIMED_TESTS      := tests/lang/bad-input.t tests/lang/growth.t tests/lang/lsp.t tests/lang/neovim.t
-FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp policy plan profile question)
+FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp names policy plan profile question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net naive)
 
@@ -108,10 +108,9 @@ $(BUILD)/sbximage: image/sbximage.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pie $(LINK) -o $@ $< -larchive
 
 # What speaks DNS, likewise.
-$(BUILD)/sbxnames: names/sbxnames.c enforcer/names_wire.h
-	@mkdir -p $(@D)
+$(BUILD)/sbxnames: $(BUILD)/names/sbxnames.o $(BUILD)/names/answers.o
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pie $(LINK) -o $@ $< -lldns -pthread
+	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -lldns -pthread
 
 $(BUILD)/%.o: %.c $(GENERATED)
 	@mkdir -p $(@D)
@@ -191,6 +190,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/fuzz.o
 $(BUILD)/tests/fuzz/profile: $(IMPORT_OBJECTS) $(PROVE_OBJECTS)
 $(BUILD)/tests/fuzz/lsp: $(LSP_OBJECTS)
+$(BUILD)/tests/fuzz/names: $(BUILD)/names/answers.o
+$(BUILD)/tests/fuzz/names: LIBRARIES := -lldns
 
 # Programs that run inside sandboxes need nothing from them.
 $(BUILD)/tests/faults/%: tests/faults/%.c

@@ -1,10 +1,9 @@
 // sbxnames: answers the questions for names that a sandbox asks, with the host's resolvers, as far as sbxrun lets it.
 //
 // A program of its own, because DNS is read here: what a sandbox asks and what servers answer. It holds the two sockets at which the sandbox
-// asks and one to sbxrun (enforcer/names_wire.h), which decides about every name and every address. A thread for each question. Wire format:
-// ldns. RFC 1035, 2181, 6891 (EDNS), 9460 (SVCB and HTTPS).
+// asks and one to sbxrun (enforcer/names_wire.h), which decides about every name and every address. A thread for each question. What is answered:
+// answers.c.
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <ldns/ldns.h>
 #include <poll.h>
@@ -17,22 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "enforcer/names_wire.h"
+#include "names/answers.h"
 
 enum {
     THREADS_MOST = 64,
     QUESTION_MOST = 4096,
-    PACKET_MOST = 65535,
     SERVERS_MOST = 3, // resolv.conf(5)
-    CHAIN_MOST = 16,  // links from a name to its addresses
-    UDP_SIZE = 1232,  // what fits every path
-    TTL_MOST = 86400,
     IDLE_MS = 5000,
-    STAND_IN_TTL = 60,
 };
-
-#define TYPE_SVCB ((ldns_rr_type)64)
-#define TYPE_HTTPS ((ldns_rr_type)65)
 
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER, counting = PTHREAD_MUTEX_INITIALIZER;
 static int threads;
@@ -158,32 +149,18 @@ static bool move_all(int fd, uint8_t *data, size_t length, bool sends, long unti
     return true;
 }
 
-// The answer to `wire` if it is one to that question; the caller frees it.
-static ldns_pkt *read_answer(const uint8_t *data, size_t length, const ldns_pkt *query)
-{
-    ldns_pkt *answer = NULL;
-    if (ldns_wire2pkt(&answer, data, length) != LDNS_STATUS_OK)
-        return NULL;
-    const ldns_rr *asked = ldns_rr_list_rr(ldns_pkt_question(query), 0), *theirs = ldns_pkt_qdcount(answer) == 1 ? ldns_rr_list_rr(ldns_pkt_question(answer), 0) : NULL;
-    if (theirs && ldns_pkt_qr(answer) && ldns_pkt_id(answer) == ldns_pkt_id(query) && ldns_rr_get_type(theirs) == ldns_rr_get_type(asked) &&
-        ldns_rr_get_class(theirs) == LDNS_RR_CLASS_IN && ldns_dname_compare(ldns_rr_owner(theirs), ldns_rr_owner(asked)) == 0)
-        return answer;
-    ldns_pkt_free(answer);
-    return NULL;
-}
-
 static ldns_pkt *ask_by_tcp(const struct sockaddr_storage *server, socklen_t length, uint8_t *wire, size_t size, const ldns_pkt *query, long until)
 {
     int fd = socket(server->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
     socklen_t error_size = sizeof error;
-    uint8_t head[2] = {(uint8_t)(size >> 8), (uint8_t)size}, *data = malloc(PACKET_MOST);
+    uint8_t head[2] = {(uint8_t)(size >> 8), (uint8_t)size}, *data = malloc(ANSWERS_PACKET_MOST);
     ldns_pkt *answer = NULL;
     if (fd >= 0 && data && (connect(fd, (const struct sockaddr *)server, length) == 0 || (errno == EINPROGRESS && wait_for(fd, POLLOUT, until))) &&
         getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) == 0 && !error && move_all(fd, head, 2, true, until) && move_all(fd, wire, size, true, until) &&
         move_all(fd, head, 2, false, until)) {
         size_t count = (size_t)head[0] << 8 | head[1];
         if (move_all(fd, data, count, false, until))
-            answer = read_answer(data, count, query);
+            answer = answers_read(data, count, query);
     }
     free(data);
     if (fd >= 0)
@@ -202,7 +179,7 @@ static ldns_pkt *ask_by_udp(const struct sockaddr_storage *server, socklen_t len
             ssize_t n = recv(fd, data, sizeof data, 0);
             if (n < 0 && errno != EAGAIN && errno != EINTR)
                 break; // nobody listens there
-            answer = n > 0 ? read_answer(data, (size_t)n, query) : NULL; // what is no answer to it is passed over
+            answer = n > 0 ? answers_read(data, (size_t)n, query) : NULL; // what is no answer to it is passed over
         }
     if (fd >= 0)
         close(fd);
@@ -210,7 +187,7 @@ static ldns_pkt *ask_by_udp(const struct sockaddr_storage *server, socklen_t len
 }
 
 // NULL: no resolver answers.
-static ldns_pkt *resolve(ldns_rdf *name, ldns_rr_type type)
+static ldns_pkt *resolve(const ldns_rdf *name, ldns_rr_type type)
 {
     struct servers servers = read_servers();
     ldns_pkt *query = ldns_pkt_query_new(ldns_rdf_clone(name), type, LDNS_RR_CLASS_IN, LDNS_RD), *answer = NULL;
@@ -220,7 +197,7 @@ static ldns_pkt *resolve(ldns_rdf *name, ldns_rr_type type)
     if (!query || getrandom(&id, sizeof id, 0) != sizeof id)
         return ldns_pkt_free(query), NULL;
     ldns_pkt_set_id(query, id);
-    ldns_pkt_set_edns_udp_size(query, UDP_SIZE);
+    ldns_pkt_set_edns_udp_size(query, ANSWERS_UDP_SIZE);
     if (ldns_pkt2wire(&wire, query, &size) != LDNS_STATUS_OK)
         return ldns_pkt_free(query), NULL;
     for (int try = 0; try < servers.attempts * servers.count && !answer; try++) {
@@ -242,208 +219,7 @@ static ldns_pkt *resolve(ldns_rdf *name, ldns_rr_type type)
     return answer;
 }
 
-// ---- what may be answered -------------------------------------------------------------------------------------------------------------------
-
-// A name as rules write it. False when it is none that a rule could name.
-static bool canonical(const ldns_rdf *name, char text[256])
-{
-    const uint8_t *data = ldns_rdf_data(name);
-    size_t size = ldns_rdf_size(name), used = 0;
-    for (size_t at = 0; at < size && data[at];) {
-        size_t length = data[at++];
-        if (length > 63 || at + length > size || used + length + 1 > 253)
-            return false;
-        for (size_t i = 0; i < length; i++) {
-            int c = tolower(data[at + i]);
-            if (!isalnum(c) && c != '-' && c != '_')
-                return false;
-            text[used++] = (char)c;
-        }
-        at += length;
-        text[used++] = '.';
-    }
-    if (!used)
-        return false;
-    text[used - 1] = '\0';
-    return true;
-}
-
-static bool may_have(const char *name, const ldns_rr *rr)
-{
-    const uint8_t *data = ldns_rdf_data(ldns_rr_rdf(rr, 0));
-    uint8_t address[16] = {[10] = 0xFF, [11] = 0xFF};
-    if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_A)
-        memcpy(address + 12, data, 4);
-    else
-        memcpy(address, data, 16);
-    return ask(NAMES_PIN, name, address, ldns_rr_ttl(rr) < TTL_MOST ? ldns_rr_ttl(rr) : TTL_MOST).yes == NAMES_YES;
-}
-
-static bool target_allowed(const ldns_rdf *target)
-{
-    char text[256];
-    return canonical(target, text) && ask(NAMES_MAY, text, NULL, 0).yes != NAMES_NO;
-}
-
-// SVCB and HTTPS as wire: priority, target, parameters. Addresses in it are hints that nobody checked: they are left out.
-static ldns_rr *strip_service(const ldns_rr *rr)
-{
-    enum { KEY_IPV4HINT = 4, KEY_IPV6HINT = 6, LARGEST = 2048 };
-    uint8_t kept[LARGEST], *wire = NULL;
-    size_t size = 0;
-    ldns_rr *result = NULL;
-    if (ldns_rr2wire(&wire, rr, LDNS_SECTION_ANSWER, &size) != LDNS_STATUS_OK)
-        return NULL;
-    size_t owner = ldns_rdf_size(ldns_rr_owner(rr)), start = owner + 10, at = start + 2, used = 0;
-    ldns_rdf *target = NULL;
-    if (size <= LARGEST && size > at && ldns_wire2dname(&target, wire, size, &at) == LDNS_STATUS_OK) {
-        bool itself = ldns_rdf_size(target) == 1;
-        memcpy(kept, wire, at);
-        used = at;
-        while (at + 4 <= size) {
-            size_t key = (size_t)wire[at] << 8 | wire[at + 1], length = (size_t)wire[at + 2] << 8 | wire[at + 3];
-            if (at + 4 + length > size)
-                break;
-            if (key != KEY_IPV4HINT && key != KEY_IPV6HINT) {
-                memcpy(kept + used, wire + at, 4 + length);
-                used += 4 + length;
-            }
-            at += 4 + length;
-        }
-        kept[start - 2] = (uint8_t)((used - start) >> 8);
-        kept[start - 1] = (uint8_t)(used - start);
-        size_t position = 0;
-        if (at != size || (!itself && !target_allowed(target)) || ldns_wire2rr(&result, kept, used, &position, LDNS_SECTION_ANSWER) != LDNS_STATUS_OK)
-            result = NULL;
-    }
-    ldns_rdf_deep_free(target);
-    free(wire);
-    return result;
-}
-
-// Adds what of an answer's records is allowed: the chain of names from the one asked for, and at its end what was asked for.
-static void take_allowed(ldns_rr_list *taken, const ldns_rr_list *records, const ldns_rdf *asked, const char *name, ldns_rr_type type)
-{
-    const ldns_rdf *owner = asked;
-    for (int links = 0; links < CHAIN_MOST; links++) {
-        const ldns_rdf *next = NULL;
-        for (size_t i = 0; i < ldns_rr_list_rr_count(records); i++) {
-            ldns_rr *rr = ldns_rr_list_rr(records, i), *kept = NULL;
-            if (ldns_dname_compare(ldns_rr_owner(rr), owner) != 0 || ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN)
-                continue;
-            if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME && !next) {
-                next = ldns_rr_rdf(rr, 0);
-                kept = ldns_rr_clone(rr);
-            } else if (ldns_rr_get_type(rr) != type) {
-                continue;
-            } else if (type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA) {
-                kept = may_have(name, rr) ? ldns_rr_clone(rr) : NULL;
-            } else if (type == LDNS_RR_TYPE_SRV) {
-                kept = target_allowed(ldns_rr_rdf(rr, 3)) ? ldns_rr_clone(rr) : NULL;
-            } else {
-                kept = strip_service(rr);
-            }
-            if (kept && ldns_rr_ttl(kept) > TTL_MOST)
-                ldns_rr_set_ttl(kept, TTL_MOST);
-            if (kept)
-                ldns_rr_list_push_rr(taken, kept);
-        }
-        if (!next)
-            return;
-        owner = next;
-    }
-}
-
-// ---- questions ------------------------------------------------------------------------------------------------------------------------------
-
-static uint8_t *to_wire(ldns_pkt *answer, size_t most, size_t *size)
-{
-    uint8_t *wire = NULL;
-    if (ldns_pkt2wire(&wire, answer, size) == LDNS_STATUS_OK && *size <= most)
-        return wire;
-    free(wire);
-    wire = NULL;
-    while (ldns_rr_list_rr_count(ldns_pkt_answer(answer))) // it comes again by TCP
-        ldns_rr_free(ldns_rr_list_pop_rr(ldns_pkt_answer(answer)));
-    ldns_pkt_set_ancount(answer, 0);
-    ldns_pkt_set_tc(answer, true);
-    return ldns_pkt2wire(&wire, answer, size) == LDNS_STATUS_OK ? wire : NULL;
-}
-
-// The name is reached through a proxy, which alone looks it up: for the sandbox an address of IPv4 stands for it, and it has nothing else.
-static void push_stand_in(ldns_pkt *answer, const ldns_rdf *owner, ldns_rr_type type, const uint8_t address[16])
-{
-    ldns_rr *rr = type == LDNS_RR_TYPE_A ? ldns_rr_new() : NULL;
-    if (!rr)
-        return;
-    ldns_rr_set_type(rr, LDNS_RR_TYPE_A);
-    ldns_rr_set_class(rr, LDNS_RR_CLASS_IN);
-    ldns_rr_set_ttl(rr, STAND_IN_TTL);
-    ldns_rr_set_owner(rr, ldns_rdf_clone(owner));
-    ldns_rr_push_rdf(rr, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_A, 4, address + 12));
-    ldns_pkt_push_rr(answer, LDNS_SECTION_ANSWER, rr);
-}
-
-// Answers one question. The caller frees the answer; NULL: there is none to give.
-static uint8_t *respond(const uint8_t *data, size_t length, bool tcp, size_t *size)
-{
-    ldns_pkt *query = NULL, *found = NULL, *answer = ldns_pkt_new();
-    uint8_t *wire = NULL;
-    char name[256];
-    if (length < 12 || data[2] & 0x80) // no question
-        return ldns_pkt_free(answer), NULL;
-    ldns_pkt_set_qr(answer, true);
-    ldns_pkt_set_ra(answer, true);
-    ldns_pkt_set_id(answer, (uint16_t)(data[0] << 8 | data[1]));
-    size_t most = tcp ? PACKET_MOST : 512;
-    if (ldns_wire2pkt(&query, data, length) != LDNS_STATUS_OK) {
-        ldns_pkt_set_rcode(answer, LDNS_RCODE_FORMERR);
-        wire = to_wire(answer, most, size);
-        ldns_pkt_free(answer);
-        return wire;
-    }
-    ldns_pkt_set_rd(answer, ldns_pkt_rd(query));
-    ldns_pkt_set_opcode(answer, ldns_pkt_get_opcode(query));
-    const ldns_rr *question = ldns_pkt_qdcount(query) == 1 ? ldns_rr_list_rr(ldns_pkt_question(query), 0) : NULL;
-    if (ldns_pkt_edns(query)) {
-        ldns_pkt_set_edns_udp_size(answer, UDP_SIZE);
-        if (!tcp && ldns_pkt_edns_udp_size(query) > most)
-            most = ldns_pkt_edns_udp_size(query) < UDP_SIZE ? ldns_pkt_edns_udp_size(query) : UDP_SIZE;
-    }
-    if (question)
-        ldns_pkt_push_rr(answer, LDNS_SECTION_QUESTION, ldns_rr_clone(question)); // with the letters' case as it came
-    ldns_rr_type type = question ? ldns_rr_get_type(question) : 0;
-    ldns_pkt_rcode code = LDNS_RCODE_NOERROR;
-    struct names_answer may = {.yes = NAMES_NO};
-    bool wanted = type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA || type == LDNS_RR_TYPE_SRV || type == TYPE_SVCB || type == TYPE_HTTPS;
-    if (ldns_pkt_get_opcode(query) != LDNS_PACKET_QUERY)
-        code = LDNS_RCODE_NOTIMPL;
-    else if (!question)
-        code = LDNS_RCODE_FORMERR;
-    else if (ldns_pkt_edns(query) && ldns_pkt_edns_version(query) != 0)
-        ldns_pkt_set_edns_extended_rcode(answer, 1); // BADVERS
-    else if (ldns_rr_get_class(question) != LDNS_RR_CLASS_IN || !canonical(ldns_rr_owner(question), name) || !(may = ask(NAMES_MAY, name, NULL, 0)).yes)
-        code = LDNS_RCODE_REFUSED;
-    else if (may.yes == NAMES_STANDS_IN)
-        push_stand_in(answer, ldns_rr_owner(question), type, may.address);
-    else if (wanted) { // other kinds lead nowhere that could be connected to: there are none
-        ldns_rr_list *records = ldns_rr_list_new(), *taken = ldns_rr_list_new();
-        if (!find_in_hosts(name, type, records)) {
-            found = resolve(ldns_rr_owner(question), type);
-            code = found ? ldns_pkt_get_rcode(found) : LDNS_RCODE_SERVFAIL;
-        }
-        take_allowed(taken, found ? ldns_pkt_answer(found) : records, ldns_rr_owner(question), name, type);
-        ldns_pkt_push_rr_list(answer, LDNS_SECTION_ANSWER, taken);
-        ldns_rr_list_deep_free(records);
-        ldns_rr_list_free(taken);
-    }
-    ldns_pkt_set_rcode(answer, (uint8_t)code);
-    wire = to_wire(answer, most, size);
-    ldns_pkt_free(found);
-    ldns_pkt_free(query);
-    ldns_pkt_free(answer);
-    return wire;
-}
+static const struct answers_world world = {ask, find_in_hosts, resolve};
 
 struct job {
     int connection; // -1: by UDP
@@ -461,7 +237,7 @@ static void serve_connection(struct job *job)
         size_t length = (size_t)head[0] << 8 | head[1], size;
         if (length > sizeof job->data || !move_all(job->connection, job->data, length, false, until))
             break;
-        uint8_t *answer = respond(job->data, length, true, &size);
+        uint8_t *answer = answers_give(&world, job->data, length, true, &size);
         if (!answer)
             break;
         uint8_t answer_head[2] = {(uint8_t)(size >> 8), (uint8_t)size};
@@ -480,7 +256,7 @@ static void *serve(void *argument)
     if (job->connection >= 0) {
         serve_connection(job);
     } else {
-        uint8_t *answer = respond(job->data, job->length, false, &size);
+        uint8_t *answer = answers_give(&world, job->data, job->length, false, &size);
         if (answer)
             sendto(job->socket, answer, size, MSG_NOSIGNAL, (struct sockaddr *)&job->from, job->from_length);
         free(answer);

@@ -8,7 +8,7 @@ use Sbx;
 use Test::More;
 
 my $dir = folder();
-for my $target (qw(lsp policy plan profile question)) {
+for my $target (qw(lsp names policy plan profile question)) {
     my $run = run({ seconds => 60, cwd => $dir }, "$build/tests/fuzz/$target", '--seconds', 3, "$FindBin::Bin/corpus/$target");
     is "$run->{status} $run->{signal}", '0 0', "$target: " . ($run->{out} =~ /(\d+ inputs.*)/)[0] // '' or do {
         diag $run->{err};

@@ -61,6 +61,7 @@ my @tries = (
     ['SRV', 'NOERROR 1', 'lambda: told(query("services.test", 33))'], ['HTTPS', 'NOERROR 1 no hint', 'lambda: hint()'], ['TXT', 'NOERROR 0', 'lambda: told(query("services.test", 16))'], ['PTR', 'REFUSED 0', 'lambda: told(query("1.2.0.192.in-addr.arpa", 12))'],
     ['refused by the resolver', 'REFUSED 0', 'lambda: told(query("refused.test"))'], ['a silent resolver', 'SERVFAIL 0', 'lambda: told(query("silent.test"), wait=6)'],
     ['a malformed answer', 'SERVFAIL 0', 'lambda: told(query("malformed.test"), wait=6)'], ['another identity', 'SERVFAIL 0', 'lambda: told(query("wrong-id.test"), wait=6)'], ['another question', 'SERVFAIL 0', 'lambda: told(query("wrong-question.test"), wait=6)'],
+    ['records without data', 'SERVFAIL SERVFAIL SERVFAIL SERVFAIL', 'lambda: " ".join(told(query("bare.test", kind), wait=6).split()[0] for kind in (1, 28, 33, 65))'],
     ['no question', 'FORMERR 0', 'lambda: told(query("web.test", count=0))'], ['two questions', 'FORMERR 0', 'lambda: told(query("web.test", count=2))'], ['an answer', 'nothing', 'lambda: told(query("web.test", flags=0x8180), wait=0.5)'],
     ['another class', 'REFUSED 0', 'lambda: told(query("web.test", kind_class=3))'], ['another opcode', 'NOTIMP 0', 'lambda: told(query("web.test", flags=0x2900))'],
     ['short', 'nothing', 'lambda: told(b"abc", wait=0.5)'], ['noise', 'ok', 'lambda: noise()'], ['still there', 'NOERROR 1', 'lambda: told(query("web.test"))'],
@@ -104,7 +105,7 @@ for my $user (users()) {
     my $name = $user->{name};
     my $before = leftovers();
     my $dir = sandbox($user, 'net { allow connect tcp "web.test":7001, "*.wild.test":7001, "alias.test":7001, "loop.test":7001, "stray.test":7001, "rebind.test", "denied-address.test", "half.test", "large.test":7001, "services.test",
-        "refused.test", "silent.test", "malformed.test", "wrong-id.test", "wrong-question.test", "in-hosts.test":7001; deny connect tcp 198.51.100.0/24; } fs { allow read "/w" from "./w"; } limits { lifetime 120s; }', uses => 'python');
+        "refused.test", "silent.test", "malformed.test", "bare.test", "wrong-id.test", "wrong-question.test", "in-hosts.test":7001; deny connect tcp 198.51.100.0/24; } fs { allow read "/w" from "./w"; } limits { lifetime 120s; }', uses => 'python');
     asked();
     my $seen = watch_packets();
     spew("$dir/w/code.py", $prelude . $defs . join '', map { "t(\"$_->[0]\", $_->[2])\n" } @tries);

@@ -83,6 +83,7 @@ zone = { # lower-case name: {type: records}
                       65: [other("services.test", 65, struct.pack(">H", 1) + b"\0" + struct.pack(">HH", 1, 3) + b"\x02h2" + struct.pack(">HH", 4, 4) + socket.inet_aton("198.51.100.1")),
                            other("services.test", 65, struct.pack(">H", 2) + name("evil.test"))],
                       16: [other("services.test", 16, b"\x04text")]},
+    "bare.test": {1: [other("bare.test", 1, b"")], 28: [other("bare.test", 28, b"")], 5: [other("bare.test", 5, b"")], 33: [other("bare.test", 33, bytes(6))], 65: [other("bare.test", 65, b"")]}, # without what they are for
     "proxy.test": {1: [a("proxy.test", "192.0.2.3")]},
     "refused.test": {}, "malformed.test": {}, "silent.test": {}, "wrong-id.test": {}, "wrong-question.test": {},
 }
