@@ -19,6 +19,7 @@ struct attempt { // what a blocking caller waits for: a connection, or that a me
     struct message *message; // NULL: a connection
     unsigned long long inode; // of the socket that the twin of a connection through a proxy will replace
     struct proxy_talk *talk; // a connection through a proxy: `watch` has its twin, which is in nobody's place yet; NULL: not
+    uint32_t listens;        // for these events, while it talks to a proxy
     bool blocking;           // it waits
     bool done;
     int error, given_up;

@@ -89,8 +89,8 @@ static void attempt_answer(struct attempt *attempt)
 
 enum { PROXY_FAILURES_TOLD = 8 }; // a program may try for ever
 
-// A connection through a proxy goes on.
-static void attempt_talk(struct attempt *attempt)
+// A connection through a proxy goes on. `ended`: the proxy says no more than what is there.
+static void attempt_talk(struct attempt *attempt, bool ended)
 {
     socklen_t size = sizeof attempt->error;
     const char *said = "";
@@ -99,9 +99,15 @@ static void attempt_talk(struct attempt *attempt)
     bool reached = !error;
     if (!error)
         error = proxy_talk_step(attempt->talk, attempt->watch.fd, &events, &said);
-    if (error == EAGAIN) { // by edges: what is only looked at stays to be read
+    if (error == EAGAIN && ended && events == POLLIN) {
+        error = ECONNREFUSED;
+        said = "it hung up";
+    }
+    if (error == EAGAIN) { // by edges: what is only looked at stays to be read. A change is an edge, too
         struct epoll_event again = {.events = EPOLLET | (events == POLLIN ? EPOLLIN : EPOLLOUT), .data.ptr = &attempt->watch};
-        epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_MOD, attempt->watch.fd, &again);
+        if (attempt->listens != again.events)
+            epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_MOD, attempt->watch.fd, &again);
+        attempt->listens = again.events;
         return;
     }
     if (error && attempt->broker->proxy_failures++ < PROXY_FAILURES_TOLD)
@@ -117,11 +123,11 @@ static void attempt_ready(struct supervisor *supervisor, struct watch *watch, ui
 {
     (void)supervisor, (void)events;
     struct attempt *attempt = (struct attempt *)watch;
-    struct pollfd now = {.fd = watch->fd, .events = attempt->talk ? POLLIN | POLLOUT : POLLOUT};
+    struct pollfd now = {.fd = watch->fd, .events = attempt->talk ? POLLIN | POLLOUT | POLLRDHUP : POLLOUT};
     if (attempt->done || poll(&now, 1, 0) != 1)
         return;
     if (attempt->talk) {
-        attempt_talk(attempt);
+        attempt_talk(attempt, now.revents & POLLRDHUP);
         return;
     }
     if (attempt->message) {

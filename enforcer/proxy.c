@@ -189,13 +189,13 @@ static int refused(struct proxy_talk *talk, int error, const char *what)
 // What follows the head belongs to the command, so the head alone is taken.
 static int read_head(struct proxy_talk *talk, int fd)
 {
-    static uint8_t head[HEAD_MOST];
-    ssize_t n = recv(fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
+    static uint8_t head[HEAD_MOST + 1]; // and an end for sscanf
+    ssize_t n = recv(fd, head, HEAD_MOST, MSG_PEEK | MSG_DONTWAIT);
     if (n <= 0)
         return n == 0 ? refused(talk, ECONNREFUSED, "it hung up") : errno == EINTR ? EAGAIN : errno;
     const uint8_t *end = memmem(head, (size_t)n, "\r\n\r\n", 4);
     if (!end)
-        return n == sizeof head ? refused(talk, EPROTO, "its answer is no HTTP") : EAGAIN;
+        return n == HEAD_MOST ? refused(talk, EPROTO, "its answer is no HTTP") : EAGAIN;
     size_t length = (size_t)(end - head) + 4;
     unsigned status = 0;
     if (recv(fd, head, length, MSG_DONTWAIT) != (ssize_t)length || memcmp(head, "HTTP/1.", 7) != 0 || length < 16 || sscanf((char *)head + 8, " %3u", &status) != 1)

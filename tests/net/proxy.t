@@ -90,6 +90,22 @@ for my $user (users()) {
         is left_since($before), '', "$name: nothing is left";
     }
     my $name = $user->{name};
+    for my $url ('http://192.0.2.3:3128', 'socks5://192.0.2.3:1080') {
+        my $dir = sandbox($user, qq{net { allow connect tcp "web.test":443, "pauses.test":443, "cut.test":443; via proxy "$url"; }}, uses => 'python');
+        my $spent = sub { # seconds of processor time that a connection to this name takes, with what came of it and how long it took
+            my ($before, $start) = ((times)[2] + (times)[3], time);
+            my $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . "t('1', lambda: blocking('$_[0].test'))");
+            return ((times)[2] + (times)[3] - $before, $run->{out}, time - $start);
+        };
+        my ($usual) = $spent->('web');
+        my ($cpu, $out, $took) = $spent->('pauses');
+        is $out, "1 echoed\n", "$name, $url: a proxy that pauses within its answer";
+        cmp_ok $took, '>=', 2, "$name, $url: which takes its time";
+        cmp_ok $cpu - $usual, '<', 1.5, "$name, $url: and none of the processor's";
+        ($cpu, $out, $took) = $spent->('cut');
+        is $out, "1 ECONNREFUSED\n", "$name, $url: a proxy that hangs up within its answer";
+        cmp_ok $took, '<', patience(8), "$name, $url: is not waited for";
+    }
     my $policy = sub { sandbox($user, "net { $_[0] via proxy \"$_[1]\"; } $_[2]", uses => 'python') };
     my $dir = $policy->('allow connect tcp "web.test":443;', 'http://192.0.2.3:3129', '');
     my $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . 't("1", lambda: blocking("web.test"))');

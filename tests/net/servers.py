@@ -1,6 +1,6 @@
 # Servers that the tests of the network talk to: echoes, a server that never accepts, HTTP, and a name server that lies as it is told.
 #   servers.py ASKED [KIND...]   ASKED: where each question for a name is noted. Says "ready" and ends with SIGTERM.
-import asyncio, http.server, os, socket, struct, sys, threading
+import asyncio, http.server, os, socket, struct, sys, threading, time
 
 asked, kinds = sys.argv[1], sys.argv[2:] or ["echo", "http", "dns"]
 
@@ -130,6 +130,8 @@ def names_tcp(s):
 # ---- proxies: HTTP's CONNECT at :3128, SOCKS5 at :1080, at the next ports the same for "somebody" with "a pass:word". What is asked of them is noted as
 # questions are. Each name leads to the echo server; but some answer otherwise.
 
+PAUSE = 3 # seconds, of a proxy within its answer
+
 def relay(client, greeting=b""):
     server = socket.create_connection(("192.0.2.1", 7001))
     def copy(a, b):
@@ -169,8 +171,11 @@ def http_proxy(client, wants_user):
     else: reply = b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n"
     if low == "dribble.test":
         for i in range(len(reply)): client.sendall(reply[i:i + 1]); threading.Event().wait(0.01)
+    elif low in ("pauses.test", "cut.test"):
+        client.sendall(reply[:20])
+        if low == "pauses.test": time.sleep(PAUSE); client.sendall(reply[20:])
     else: client.sendall(reply + (b"first word" if low == "greets.test" else b""))
-    if b" 200 " in reply and low != "endless.test": relay(client)
+    if b" 200 " in reply and low not in ("endless.test", "cut.test"): relay(client)
     else: client.close()
 
 def socks_proxy(client, wants_user):
@@ -192,6 +197,10 @@ def socks_proxy(client, wants_user):
     code = {"down.test": 5, "forbidden.test": 2}.get(host, 0)
     if host == "dribble.test": threading.Event().wait(0.7)
     reply = b"\5" + bytes([code]) + b"\0\3\x09somewhere\0\x50"
+    if host in ("pauses.test", "cut.test"):
+        client.sendall(reply[:6]); reply = reply[6:]
+        if host == "pauses.test": time.sleep(PAUSE)
+        else: client.close(); return
     client.sendall(reply + (b"first word" if host == "greets.test" else b""))
     if code: client.close()
     else: relay(client)
