@@ -17,6 +17,7 @@ struct attempt { // what a blocking caller waits for: a connection, or that a me
     struct notified call;
     uint64_t cookie, until;  // of the socket; when its SO_SNDTIMEO runs out, 0: never
     struct message *message; // NULL: a connection
+    uint64_t look;           // when to try again a message of which poll says that it can be sent, and it can't; 0: poll knows
     unsigned long long inode; // of the socket that the twin of a connection through a proxy will replace
     struct proxy_talk *talk; // a connection through a proxy: `watch` has its twin, which is in nobody's place yet; NULL: not
     uint32_t listens;        // for these events, while it talks to a proxy
@@ -42,6 +43,8 @@ struct told { // what was told last: most often the same is told next
     struct str name, operation;
 };
 
+enum { SLEEPERS_MOST = 64 };
+
 struct broker {
     struct broker_settings settings;
     struct supervisor *supervisor;
@@ -54,7 +57,7 @@ struct broker {
     unsigned late_next;
     struct bound *bound; // unix sockets
     struct told told;
-    int sleepers;
+    pid_t sleepers[SLEEPERS_MOST]; // processes that wait in the place of others; 0: none
     unsigned proxy_failures;
 };
 

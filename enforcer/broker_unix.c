@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "compiler/net_rules.h"
 #include "compiler/path_set.h"
@@ -21,7 +22,7 @@
 #include "enforcer/kernel.h"
 #include "enforcer/scoped.h"
 
-enum { SLEEPERS_MOST = 64, BOUND_MOST = 1000 };
+enum { BOUND_MOST = 1000 };
 
 struct bound { // a socket that the broker bound
     uint64_t cookie;
@@ -135,16 +136,25 @@ static void woken(int signal)
     (void)signal;
 }
 
+// Where another sleeper is written down. NULL: there are as many as there may be.
+static pid_t *free_sleeper(struct broker *broker)
+{
+    for (int i = 0; i < SLEEPERS_MOST; i++)
+        if (!broker->sleepers[i] || waitpid(broker->sleepers[i], NULL, __WALL | WNOHANG) > 0)
+            return &broker->sleepers[i];
+    return NULL;
+}
+
 // A server that takes no more callers can only be waited for by a process that sleeps: one of its own does, and answers.
 static void connect_elsewhere(struct brokered *call, const struct destination *to, int flags)
 {
     struct broker *broker = call->broker;
-    pid_t parent = getpid();
-    if (broker->sleepers == SLEEPERS_MOST) {
+    pid_t parent = getpid(), *sleeper = free_sleeper(broker);
+    if (!sleeper) {
         notified_answer(&call->notified, ENOBUFS, 0);
         return;
     }
-    long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL); // ends without a signal to sbxrun, which reaps it at the end
+    long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL); // ends without a signal to sbxrun
     if (pid == 0) {
         struct itimerval look = {{0, 200000}, {0, 200000}}; // whether its caller still waits
         struct sigaction quietly = {.sa_handler = woken};
@@ -164,7 +174,7 @@ static void connect_elsewhere(struct brokered *call, const struct destination *t
             notified_answer(&call->notified, error, 0);
         _exit(0);
     }
-    broker->sleepers += pid > 0;
+    *sleeper = pid > 0 ? (pid_t)pid : 0;
     if (pid < 0)
         notified_answer(&call->notified, ENOBUFS, 0);
 }
@@ -200,15 +210,17 @@ static bool creates(const struct plan *plan, struct str path)
     return verbs & VERB_CREATE;
 }
 
-// Where a socket is bound is asked again when it is to listen.
+// Where a socket is bound is asked again when it is to listen. Of more than there is room for, the oldest is forgotten.
 static bool remember(struct brokered *call, const char *path)
 {
-    size_t size = strlen(path) + 1, count = 0;
-    for (const struct bound *bound = call->broker->bound; bound; bound = bound->next)
-        count++;
-    struct bound *bound = count < BOUND_MOST ? malloc(sizeof *bound + size) : NULL;
+    size_t size = strlen(path) + 1, count = 1;
+    struct bound **last = &call->broker->bound, *bound = malloc(sizeof *bound + size);
     if (!bound)
         return false;
+    for (; *last && count < BOUND_MOST; count++)
+        last = &(*last)->next;
+    free(*last);
+    *last = NULL;
     *bound = (struct bound){socket_cookie(call->held), call->broker->bound};
     memcpy(bound->path, path, size);
     call->broker->bound = bound;

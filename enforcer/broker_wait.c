@@ -87,6 +87,18 @@ static void attempt_answer(struct attempt *attempt)
         epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
 }
 
+// A message to a unix socket that its sender is not connected to: poll(2) knows nothing of who receives it. So it is tried again after a while.
+static void attempt_look(struct attempt *attempt)
+{
+    enum { PAUSE = 5000000 }; // nanoseconds
+    if (!notified_waits(&attempt->call) || message_again(attempt)) {
+        attempt_end(attempt);
+        return;
+    }
+    epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
+    attempt->look = clock_now() + PAUSE;
+}
+
 enum { PROXY_FAILURES_TOLD = 8 }; // a program may try for ever
 
 // A connection through a proxy goes on. `ended`: the proxy says no more than what is there.
@@ -119,6 +131,19 @@ static void attempt_talk(struct attempt *attempt, bool ended)
     attempt_answer(attempt);
 }
 
+static void set_timer(struct broker *broker)
+{
+    uint64_t first = 0, now = clock_now();
+    for (const struct attempt *attempt = broker->attempts; attempt; attempt = attempt->next)
+        for (int i = 0; i < 2; i++) {
+            uint64_t at = i ? attempt->look : attempt->until;
+            first = at && (!first || at < first) ? at : first;
+        }
+    uint64_t left = first > now ? first - now : first ? 1 : 0;
+    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)}};
+    timerfd_settime(broker->timer.fd, 0, &when, NULL);
+}
+
 static void attempt_ready(struct supervisor *supervisor, struct watch *watch, uint32_t events)
 {
     (void)supervisor, (void)events;
@@ -131,8 +156,8 @@ static void attempt_ready(struct supervisor *supervisor, struct watch *watch, ui
         return;
     }
     if (attempt->message) {
-        if (!notified_waits(&attempt->call) || message_again(attempt))
-            attempt_end(attempt);
+        attempt_look(attempt);
+        set_timer(attempt->broker);
         return;
     }
     socklen_t size = sizeof attempt->error;
@@ -146,17 +171,6 @@ static void attempt_ready(struct supervisor *supervisor, struct watch *watch, ui
     attempt_answer(attempt);
 }
 
-static void set_timer(struct broker *broker)
-{
-    uint64_t first = 0, now = clock_now();
-    for (const struct attempt *attempt = broker->attempts; attempt; attempt = attempt->next)
-        if (attempt->until && (!first || attempt->until < first))
-            first = attempt->until;
-    uint64_t left = first > now ? first - now : first ? 1 : 0;
-    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)}};
-    timerfd_settime(broker->timer.fd, 0, &when, NULL);
-}
-
 // A socket with a timeout (SO_SNDTIMEO) goes on connecting behind its caller's back (socket(7)).
 void broker_late(struct supervisor *supervisor, struct watch *watch, uint32_t events)
 {
@@ -167,8 +181,11 @@ void broker_late(struct supervisor *supervisor, struct watch *watch, uint32_t ev
         return;
     for (struct attempt *attempt = broker->attempts, *next; attempt; attempt = next) {
         next = attempt->next;
-        if (!attempt->until || attempt->until > now)
+        if (!attempt->until || attempt->until > now) {
+            if (attempt->look && attempt->look <= now)
+                attempt_look(attempt);
             continue;
+        }
         notified_answer(&attempt->call, attempt->message ? EAGAIN : attempt->talk ? ETIMEDOUT : EINPROGRESS, 0);
         attempt_end(attempt);
     }

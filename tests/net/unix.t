@@ -79,6 +79,16 @@ def later():
     while not os.path.exists(f"{folder}/../w/begun"): time.sleep(0.05)
     time.sleep(1); hello(slow)
 start(later)
+full = listen("full", socket.SOCK_DGRAM); stuck = listen("stuck", socket.SOCK_DGRAM)
+def drain():
+    while not os.path.exists(f"{folder}/../w/filling"): time.sleep(0.05)
+    time.sleep(3)
+    while True: full.recv(100)
+start(drain)
+def lazy(s):
+    while True: time.sleep(0.01); hello_one(s)
+def hello_one(s): c, _ = s.accept(); c.send(b"hello"); c.close()
+start(lazy, listen("lazy", backlog=0))
 print(os.getpid(), flush=True)
 threading.Event().wait()
 P
@@ -113,6 +123,32 @@ for my $user (users()) {
     is slurp("$dir/host/got"), "one\ntwo\nthree\n", "$name: datagrams came";
     ok !-e "$dir/host/got-bad", "$name: and no others";
     like $run->{err}, qr/^sbxrun: denied connect unix "\/host\/bad", 2 times: no rule allows it\n +`net \{ allow connect unix "\/host\/bad"; \}` would$/m, "$name: what was denied is said";
+
+    # Of a queue that is full poll(2) tells only those who are connected to it.
+    my $full = sandbox($user, 'net { allow connect unix "/host/full", "/host/stuck", "/host/lazy"; allow bind, listen, connect unix "/w/again"; } fs { allow read, write "/w" from "' . "$dir/w" . '"; allow read "/host" from "' . "$dir/host" . '"; } limits { lifetime 60s; }', uses => 'python');
+    my ($spent, $start) = ((times)[2] + (times)[3], time);
+    $run = in_sandbox($user, $full, { seconds => 30 }, 'python3', '-c', $prelude . <<'P');
+def fill():
+    open("/w/filling", "w").close(); s = unix(socket.SOCK_DGRAM); start = time.time()
+    for i in range(200): s.sendto(b"x", "/host/full")
+    return "late" if time.time() - start > 2 else "early"
+def stuck():
+    s = unix(socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 1, 0))
+    while True: s.sendto(b"x", "/host/stuck")
+def alarmed():
+    told = []; signal.signal(signal.SIGALRM, lambda *_: told.append(1)); signal.setitimer(signal.ITIMER_REAL, 0.5); s = unix(socket.SOCK_DGRAM)
+    threading.Timer(1.5, lambda: os._exit(len(told))).start(); s.sendto(b"x", "/host/stuck")
+def crowd(): # more than there are sleepers at once, but not at once
+    good = []; all = [threading.Thread(target=lambda: [good.append(to("/host/lazy").recv(9)) for _ in range(30)]) for _ in range(8)]
+    [x.start() for x in all]; [x.join() for x in all]; return str(good.count(b"hello"))
+def again(): # more than are remembered
+    for _ in range(1100): s = unix(); s.bind("/w/again"); os.unlink("/w/again")
+    s = serve("/w/again"); to("/w/again").send(b"x"); return s.accept()[0].recv(1).decode()
+t("full", fill); t("stuck", stuck); t("crowd", crowd); t("again", again); alarmed()
+P
+    is $run->{out}, "full late\nstuck EAGAIN\ncrowd 240\nagain x\n", "$name: who sends to a full queue waits, as long as it says" or diag $run->{err};
+    is $run->{status}, 1, "$name: and hears signals meanwhile";
+    cmp_ok((times)[2] + (times)[3] - $spent, '<', patience(1.5), "$name: and that takes no processor's time");
     kill TERM => $pid;
     waitpid $pid, 0;
     is left_since($before), '', "$name: nothing is left";
