@@ -7,7 +7,7 @@
 #include "enforcer/failure.h"
 #include "enforcer/remedy.h"
 
-enum { TARGETS_MOST = 1000, SHOWN_MOST = 8 };
+enum { TARGETS_MOST = 1000, SHOWN_MOST = 8 }; // the first of what is allowed, and of what is denied: neither takes the other's room
 
 struct target {
     enum event_kind kind;
@@ -21,8 +21,8 @@ struct events {
     const struct plan *plan;
     FILE *stream;
     struct target *targets;
-    size_t count;
-    uint64_t others; // denials of targets past the most that are told apart
+    size_t count, met[2]; // allowed, denied
+    uint64_t others[2];   // how often targets past the most that are told apart were met
 };
 
 struct events *events_new(const struct plan *plan, FILE *stream)
@@ -97,14 +97,15 @@ static void note(struct events *events, enum event_kind kind, struct str operati
 {
     if (!events || event_again(events, operation, denied))
         return;
-    struct target *larger = events->count < TARGETS_MOST ? realloc(events->targets, (events->count + 1) * sizeof *larger) : NULL;
+    struct target *larger = events->met[denied] < TARGETS_MOST ? realloc(events->targets, (events->count + 1) * sizeof *larger) : NULL;
     char *copy = larger ? strndup(operation.text, operation.length) : NULL;
     if (larger)
         events->targets = larger;
     if (!copy) {
-        events->others++;
+        events->others[denied]++;
         return;
     }
+    events->met[denied]++;
     struct target *target = &events->targets[events->count++];
     *target = (struct target){.kind = kind, .operation = {copy, operation.length}, .rule = rule, .denied = denied, .count = 1};
     stream_line(events, target, event_name(target));
@@ -167,8 +168,10 @@ void events_print(FILE *out, const struct events *events, bool calls)
             arena_free(arena);
         }
     }
-    if (left || (events && events->others))
-        fprintf(out, "sbxrun: and denied %llu other things (--report lists them)\n", (unsigned long long)(left + events->others));
+    if (left)
+        fprintf(out, "sbxrun: and denied %zu other things (--report lists them)\n", left);
+    if (events && events->others[true])
+        fprintf(out, "sbxrun: and denied more than could be told apart, %llu times\n", (unsigned long long)events->others[true]);
 }
 
 void events_write(struct json_writer *w, const struct events *events, enum event_kind kind)
@@ -178,4 +181,12 @@ void events_write(struct json_writer *w, const struct events *events, enum event
         if (events->targets[i].kind == kind)
             write_target(w, events, &events->targets[i], event_name(&events->targets[i]));
     json_close(w, ']');
+}
+
+void events_write_others(struct json_writer *w, const struct events *events)
+{
+    json_open(w, '{');
+    json_member_number(w, "allowed", events ? events->others[false] : 0);
+    json_member_number(w, "denied", events ? events->others[true] : 0);
+    json_close(w, '}');
 }

@@ -29,3 +29,4 @@ void events_end(struct events *); // tells the stream how often each target was 
 // The lines at the end: what was denied, why, and the rule that would allow it; with or without system calls. Nothing when nothing was.
 void events_print(FILE *, const struct events *, bool calls);
 void events_write(struct json_writer *, const struct events *, enum event_kind); // an array for the report
+void events_write_others(struct json_writer *, const struct events *); // how often those were met that are too many to be told apart

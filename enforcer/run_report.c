@@ -108,6 +108,8 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
         json_key(w, "files");
         events_write(w, run->events, EVENT_FILE);
     }
+    json_key(w, "not_told_apart");
+    events_write_others(w, run->events);
     json_key(w, "degraded");
     json_open(w, '[');
     for (size_t i = 0; i < run->claims->degraded_count; i++) {

@@ -276,6 +276,19 @@ for my $user (users()) {
         ['allowed connect tcp 192.0.2.1:7001 1', 'denied connect tcp 192.0.2.2:7001 1', 'denied connect tcp 198.51.100.1:7001 1',
          'allowed in all connect tcp 192.0.2.1:7001 1', 'denied in all connect tcp 192.0.2.2:7001 1', 'denied in all connect tcp 198.51.100.1:7001 2'], "$name: each once, and how often";
     like $events[1]{rule} // '', qr/deny connect tcp 192\.0\.2\.2/, "$name: with the rule that denies";
+
+    # More than are told apart: what is allowed takes no room from what is denied.
+    $dir = sandbox($user, 'net { allow connect udp 192.0.2.1; } fs { allow read, write "/w" from "./w"; }', uses => 'python');
+    $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => 60 }, 'python3', '-c', $prelude .
+        "for port in range(1, 1101): udp().connect((A, port))\nt('denied', lambda: udp().connect((B, 1)))\n");
+    is $run->{out}, "denied EACCES\n", "$name: 1,100 destinations" or diag $run->{err};
+    is $run->{err}, "sbxrun: denied connect udp 192.0.2.2:1: no rule allows it\n        `net { allow connect udp 192.0.2.2:1; }` would\n", "$name: what is denied is told";
+    my $report = decode_json(slurp("$dir/w/r.json"));
+    is scalar(@{ $report->{destinations} }), 1001, "$name: a thousand are told apart";
+    is_deeply $report->{not_told_apart}, { allowed => 100, denied => 0 }, "$name: the others are counted";
+    $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => 60 }, 'python3', '-c', $prelude .
+        "for port in range(1, 1101):\n  try: udp().connect((B, port))\n  except OSError: pass\n");
+    like $run->{err}, qr/^sbxrun: and denied 992 other things \(--report lists them\)\nsbxrun: and denied more than could be told apart, 100 times$/m, "$name: denials, too" or diag $run->{err};
     is left_since($before), '', "$name: nothing is left";
 }
 
