@@ -24,6 +24,7 @@ struct stub {
     struct broker *broker;
     pid_t pid;
     int starts;
+    bool told_full; // that there are no more stand-ins
 };
 
 static void watch_stub(struct stub *stub, bool on)
@@ -97,6 +98,10 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
     if (may && question.ask == NAMES_MAY && broker->settings.network->proxy.length) {
         net_address stand_in = names_stand_in(broker->names, name);
         answer.yes = stand_in ? NAMES_STANDS_IN : NAMES_NO;
+        if (!stand_in && !broker->stub->told_full) {
+            fprintf(stderr, "sbxrun: so many names are reached through the proxy that no address is left to stand for \"%.*s\" and others\n", STR_ARGS(name));
+            broker->stub->told_full = true;
+        }
         for (int i = 15; i >= 0; i--, stand_in >>= 8)
             answer.address[i] = (uint8_t)stand_in;
     }

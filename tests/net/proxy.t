@@ -106,6 +106,18 @@ for my $user (users()) {
         is $out, "1 ECONNREFUSED\n", "$name, $url: a proxy that hangs up within its answer";
         cmp_ok $took, '<', patience(8), "$name, $url: is not waited for";
     }
+    SKIP: {
+        skip 'it takes minutes where everything is emulated', 2 if patience(1) > 1;
+        my $dir = sandbox($user, 'net { allow connect tcp "*.wild.test":443; via proxy "http://192.0.2.3:3128"; }', uses => 'python');
+        my $run = in_sandbox($user, $dir, { seconds => 40 }, 'python3', '-c', $prelude . <<'P');
+def resolves(n):
+    try: return bool(socket.gethostbyname(f"n{n}.wild.test"))
+    except socket.gaierror: return False
+good = [resolves(n) for n in range(4002)]; print(good.count(True), resolves(17), resolves(5000))
+P
+        is $run->{out}, "4000 True False\n", "$name: as many names as there are addresses to stand for them" or diag $run->{err};
+        is scalar(() = $run->{err} =~ /^sbxrun: so many names .* to stand for "n4000\.wild\.test" and others$/mg), 1, "$name: which is said, once" or diag $run->{err};
+    }
     my $policy = sub { sandbox($user, "net { $_[0] via proxy \"$_[1]\"; } $_[2]", uses => 'python') };
     my $dir = $policy->('allow connect tcp "web.test":443;', 'http://192.0.2.3:3129', '');
     my $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . 't("1", lambda: blocking("web.test"))');
