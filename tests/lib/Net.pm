@@ -16,7 +16,7 @@ sub own_network {
     if (!$ENV{SBX_OWN_NETWORK}) {
         my @own = ('unshare', ($> == 0 ? () : ('--user', '--map-root-user')), '--net', '--mount');
         plan skip_all => 'this host lets nobody make a network namespace of their own' if system("@own true 2>/dev/null") != 0;
-        $ENV{SBX_OWN_NETWORK} = 1;
+        $ENV{SBX_OWN_NETWORK} = $> == 0 ? 'root' : "$> " . ($) + 0);
         exec @own, $^X, "$FindBin::Bin/$FindBin::Script" or die $!;
     }
     $dir = folder();

@@ -33,7 +33,7 @@ sub folder { my $dir = tempdir('sbx-test-XXXXXX', TMPDIR => 1, CLEANUP => 1); ch
 sub patience { my ($seconds) = @_; $seconds * ($ENV{SBX_SLOW} // 1) }
 
 # run([options], program, arguments): { status, signal, out, err, seconds }. Options: in, seconds (20), cwd, uid, env, setup (code run in
-# the child), memory (bytes of address space).
+# the child), memory (bytes of address space), within (a program and arguments that the command is given to).
 sub run {
     my %o = ref $_[0] eq 'HASH' ? %{ shift() } : ();
     my @command = @_;
@@ -55,6 +55,7 @@ sub run {
             chdir $o{cwd} or die "$o{cwd}: $!" if $o{cwd};
             $ENV{$_} = $o{env}{$_} for keys %{ $o{env} // {} };
             $o{setup}->() if $o{setup};
+            unshift @command, @{ $o{within} // [] };
             exec { $command[0] } @command or die "$command[0]: $!";
         };
         print STDERR $@;
@@ -80,6 +81,9 @@ sub user {
 
 # Whom a live test runs as: root (when it is) and the ordinary user, as options of run().
 sub users {
+    if (($ENV{SBX_OWN_NETWORK} // '') =~ /^(\d+) (\d+)$/) { # an ordinary user's own network, in which the test is root: the sandboxes' user is not
+        return { name => 'user', within => ['unshare', '--user', "--map-user=$1", "--map-group=$2"] };
+    }
     my ($uid, $gid) = user();
     my @users = ({ name => 'user', uid => $uid, gid => $gid });
     unshift @users, { name => 'root' } if $> == 0;

@@ -277,6 +277,21 @@ for my $user (users()) {
          'allowed in all connect tcp 192.0.2.1:7001 1', 'denied in all connect tcp 192.0.2.2:7001 1', 'denied in all connect tcp 198.51.100.1:7001 2'], "$name: each once, and how often";
     like $events[1]{rule} // '', qr/deny connect tcp 192\.0\.2\.2/, "$name: with the rule that denies";
 
+    # A run that reaches nothing has nothing of this: no broker with its clock, no guard.
+    for my $rule ('', 'net { allow connect tcp 192.0.2.1:7001; }') {
+        $dir = sandbox($user, "$rule fs { allow read, write \"/w\" from \"./w\"; }", uses => 'python');
+        my $pid = fork // die;
+        if (!$pid) { POSIX::_exit(in_sandbox($user, $dir, 'python3', '-c', 'import time; open("/w/ready", "w"); time.sleep(' . patience(1) . ')')->{status}) }
+        for (1 .. 400) { last if -e "$dir/w/ready"; select undef, undef, undef, 0.05 }
+        my @own = grep { (readlink("$_/cwd") // '') eq $dir && (readlink("$_/exe") // '') eq $sbxrun } glob '/proc/[0-9]*';
+        my %open = map { (readlink($_) // '') =~ /^anon_inode:\[?(timerfd|bpf)/ ? ($1 => 1) : () } map { glob "$_/fd/*" } @own;
+        delete $open{bpf} if $rule && $name ne 'root'; # where the host lets it
+        waitpid $pid, 0;
+        is $?, 0, "$name: a run with" . ($rule ? '' : 'out') . ' outward rules';
+        my $guarded = $rule && $name eq 'root' && in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"] }, 'true') && decode_json(slurp("$dir/w/r.json"))->{guard} eq 'eBPF';
+        is join(' ', scalar(@own) ? 'seen' : 'unseen', sort keys %open), join(' ', 'seen', $rule ? ($guarded ? 'bpf' : (), 'timerfd') : ()), "$name: what it has";
+    }
+
     # More than are told apart: what is allowed takes no room from what is denied.
     $dir = sandbox($user, 'net { allow connect udp 192.0.2.1; } fs { allow read, write "/w" from "./w"; }', uses => 'python');
     $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => 60 }, 'python3', '-c', $prelude .
