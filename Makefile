@@ -58,7 +58,7 @@ BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filter
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libldns-dev libbpf-dev libelf-dev zlib1g-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc ldnsutils
-TOOLCHAINS     := python3-venv python3-pytest python3-wheel nodejs npm golang-go rustc cargo default-jdk-headless maven libmaven-compiler-plugin-java \
+TOOLCHAINS     := python3-venv python3-pytest python3-wheel python3-requests nodejs npm golang-go rustc cargo default-jdk-headless maven libmaven-compiler-plugin-java \
                   libmaven-resources-plugin-java libsurefire-java libmaven-jar-plugin-java junit4 g++ clang cmake ninja-build
 BENCH_PACKAGES := bubblewrap crun procps passt slirp4netns curl socat ripgrep
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
