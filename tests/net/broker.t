@@ -283,7 +283,7 @@ for my $user (users()) {
         my $pid = fork // die;
         if (!$pid) { POSIX::_exit(in_sandbox($user, $dir, 'python3', '-c', 'import time; open("/w/ready", "w"); time.sleep(' . patience(1) . ')')->{status}) }
         for (1 .. 400) { last if -e "$dir/w/ready"; select undef, undef, undef, 0.05 }
-        my @own = grep { (readlink("$_/cwd") // '') eq $dir && (readlink("$_/exe") // '') eq $sbxrun } glob '/proc/[0-9]*';
+        my @own = grep { (readlink("$_/cwd") // '') eq $dir && (readlink("$_/exe") // '') =~ m{/sbxrun$} } glob '/proc/[0-9]*';
         my %open = map { (readlink($_) // '') =~ /^anon_inode:\[?(timerfd|bpf)/ ? ($1 => 1) : () } map { glob "$_/fd/*" } @own;
         delete $open{bpf} if $rule && $name ne 'root'; # where the host lets it
         waitpid $pid, 0;
