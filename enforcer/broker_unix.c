@@ -140,7 +140,7 @@ static void woken(int signal)
 static pid_t *free_sleeper(struct broker *broker)
 {
     for (int i = 0; i < SLEEPERS_MOST; i++)
-        if (!broker->sleepers[i] || waitpid(broker->sleepers[i], NULL, __WALL | WNOHANG) > 0)
+        if (!broker->sleepers[i] || waitpid(broker->sleepers[i], NULL, __WALL | WNOHANG) != 0)
             return &broker->sleepers[i];
     return NULL;
 }

@@ -63,9 +63,8 @@ got() { if [ -e "$work/of-$1" ]; then median < "$work/of-$1"; else echo -; fi; }
 row() { printf '  %-44s %10s %10s %10s %10s   %s\n' "$1" "$(got outside)" "$(got sbx)" "$(got pasta_)" "$(got slirp_)" "$2"; }
 echo "The network, medians, to a server at the other end of a cable"
 printf '  %-44s %10s %10s %10s %10s\n' '' outside sbxrun pasta slirp4netns
-# What is compared is run in pairs, and more often: from run to run each of these moves by more than there is between them. Of connect that is because
-# a server is most often on another machine. This one has a processor of its own, where there are two; wherever the scheduler puts it, that is
-# 20 to 40 microseconds.
+# What is compared is run in pairs, and more often: from run to run each of these moves by more than there is between them. A server is most often on
+# another machine, so for connect this one has a processor of its own, where there are two; wherever the scheduler puts it is a row of its own.
 all=$ways
 compare() { # TIMES WAYS ARGUMENTS…: these ways so many times, the others as usual
     times=$1 paired=$2

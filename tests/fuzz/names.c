@@ -47,7 +47,7 @@ static bool in_hosts(const char *name, ldns_rr_type type, ldns_rr_list *found)
 static ldns_pkt *resolve(const ldns_rdf *name, ldns_rr_type type)
 {
     ldns_pkt *query = ldns_pkt_query_new(ldns_rdf_clone(name), type, LDNS_RR_CLASS_IN, LDNS_RD), *answer = NULL;
-    uint8_t *data = malloc(theirs_size + 2);
+    uint8_t *data = malloc(theirs_size > 2 ? theirs_size : 2); // of its exact size, for the sanitizer
     if (theirs_size)
         memcpy(data, theirs, theirs_size);
     data[0] = data[1] = 0; // the identity was guessed
@@ -116,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kind = data[0];
     theirs = data + 3 + length;
     theirs_size = size - 3 - length;
-    uint8_t *question = malloc(length + 1); // of its exact size, for the sanitizer
+    uint8_t *question = malloc(length ? length : 1); // likewise
     memcpy(question, data + 3, length);
     uint8_t *wire = answers_give(&world, question, length, kind & BY_TCP, &wire_size);
     if (wire)
