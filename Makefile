@@ -36,12 +36,12 @@ CPPFLAGS := -D_GNU_SOURCE -DSBX_VERSION='"$(VERSION)"' -I. -I$(BUILD)
 CFLAGS   := -std=gnu17 -g $(OPTIMIZE) -fPIC -fvisibility=hidden $(HARDEN) $(WARNINGS)
 
 LANG_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lang/*.c)) $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o
-COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out compiler/sbxc.c,$(wildcard compiler/*.c compiler/report/*.c)))
+COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addprefix compiler/,$(addsuffix /*.c,sets meaning code plan network lint front learn diff report))))
 PROVE_OBJECTS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/prove/*.c))
 IMPORT_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/import/*.c))
 LSP_OBJECTS      := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/lsp/*.c compiler/describe/*.c compiler/files/*.c compiler/emit/*.c))
 ACTION_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/actions/*.c))
-ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out enforcer/sbxrun.c,$(wildcard enforcer/*.c)))
+ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard enforcer/*/*.c))
 ENFORCER_LIBRARIES := -l:libcap.a -l:libmd.a -l:libbpf.a -l:libelf.a -l:libz.a -l:libresolv.a
 LIBSBX_OBJECTS   := $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(patsubst %.c,$(BUILD)/%.o,$(wildcard libsbx/*.c))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "compiler/actions/actions.h"
-#include "compiler/options.h"
+#include "compiler/front/options.h"
 
 typedef int run_action(const struct options *, char **files);
 

@@ -6,21 +6,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "compiler/driver.h"
-#include "compiler/options.h"
+#include "compiler/front/driver.h"
+#include "compiler/front/options.h"
 #include "compiler/report/report.h"
-#include "compiler/why.h"
-#include "enforcer/batch.h"
-#include "enforcer/clock.h"
-#include "enforcer/doctor.h"
-#include "enforcer/dry_run.h"
-#include "enforcer/events.h"
-#include "enforcer/learning.h"
-#include "enforcer/live.h"
-#include "enforcer/plan_cache.h"
-#include "enforcer/plan_file.h"
-#include "enforcer/run_report.h"
-#include "enforcer/scoped.h"
+#include "compiler/meaning/why.h"
+#include "enforcer/actions/batch.h"
+#include "enforcer/host/clock.h"
+#include "enforcer/actions/doctor.h"
+#include "enforcer/actions/dry_run.h"
+#include "enforcer/supervisor/events.h"
+#include "enforcer/actions/learning.h"
+#include "enforcer/actions/live.h"
+#include "enforcer/actions/plan_cache.h"
+#include "enforcer/actions/plan_file.h"
+#include "enforcer/actions/run_report.h"
+#include "enforcer/host/scoped.h"
 
 enum { STATUS_LIFETIME = 124, STATUS_NOT_SET_UP = 125, STATUS_NOT_EXECUTED = 126, STATUS_NOT_FOUND = 127 };
 

@@ -1,7 +1,7 @@
 // What a policy of libsbx holds.
 #pragma once
 
-#include "compiler/driver.h"
+#include "compiler/front/driver.h"
 #include "libsbx/sbx.h"
 
 struct sbx_policy {

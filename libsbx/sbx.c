@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/obligations.h"
+#include "compiler/meaning/obligations.h"
 #include "compiler/prove/prove_guard.h"
 #include "compiler/report/report.h"
-#include "compiler/why.h"
+#include "compiler/meaning/why.h"
 
 const char *sbx_version(void)
 {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "enforcer/names_wire.h"
+#include "enforcer/network/names_wire.h"
 
 // Whom it asks. Each may be called by several threads at once.
 struct answers_world {

@@ -1,7 +1,7 @@
 // sbxnames: answers the questions for names that a sandbox asks, with the host's resolvers, as far as sbxrun lets it.
 //
 // A program of its own, because DNS is read here: what a sandbox asks and what servers answer. It holds the two sockets at which the sandbox
-// asks and one to sbxrun (enforcer/names_wire.h), which decides about every name and every address. A thread for each question. What is answered:
+// asks and one to sbxrun (enforcer/network/names_wire.h), which decides about every name and every address. A thread for each question. What is answered:
 // answers.c.
 #include <arpa/inet.h>
 #include <errno.h>

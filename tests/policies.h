@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compiler/broker.h"
-#include "compiler/call_code.h"
-#include "compiler/cbpf.h"
-#include "compiler/driver.h"
+#include "compiler/code/broker.h"
+#include "compiler/code/call_code.h"
+#include "compiler/code/cbpf.h"
+#include "compiler/front/driver.h"
 #include "compiler/report/report.h"
 
 // xorshift64* (Vigna): good enough to choose cases, and repeatable.
@@ -93,7 +93,7 @@ static inline const char *long_policy(int calls, int constants)
     return text;
 }
 
-// The words of the decision graph for one call (compiler/cbpf.h).
+// The words of the decision graph for one call (compiler/code/cbpf.h).
 static inline void words_of(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint32_t number, const uint64_t arguments[6])
 {
     words[WORD_ARCH] = audit;

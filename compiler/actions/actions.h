@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "compiler/driver.h"
+#include "compiler/front/driver.h"
 #include "compiler/import/seccomp.h"
 
 enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE };

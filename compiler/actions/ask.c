@@ -1,7 +1,7 @@
 // `sbxc --why` and `--diff`: questions about what policies mean.
 #include "compiler/actions/enforcer.h"
 
-#include "compiler/diff.h"
+#include "compiler/diff/diff.h"
 
 int why(const struct options *options, char **files)
 {

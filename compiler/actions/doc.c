@@ -3,7 +3,7 @@
 
 #include "compiler/actions/enforcer.h"
 #include "compiler/describe/policy_page.h"
-#include "compiler/lint.h"
+#include "compiler/lint/lint.h"
 
 static bool ends_with(const char *text, const char *end)
 {

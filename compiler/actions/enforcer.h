@@ -3,7 +3,7 @@
 #pragma once
 
 #include "compiler/actions/actions.h"
-#include "compiler/why.h"
+#include "compiler/meaning/why.h"
 
 // Runs `sbxrun --live` for one policy of a file and passes its TAP lines on, numbered from *number on. A sandbox that can't be set up here
 // is one skipped test with the reason. Returns STATUS_CLEAN, STATUS_ERRORS when something disagreed, or STATUS_USAGE.

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compiler/emit/emit.h"
-#include "compiler/guard_code.h"
+#include "compiler/network/guard_code.h"
 
 static void emit_plan(struct text *out, const struct options *options, const struct plan *plan)
 {

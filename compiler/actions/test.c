@@ -2,7 +2,7 @@
 #include "compiler/actions/enforcer.h"
 
 #include "compiler/report/report.h"
-#include "compiler/search.h"
+#include "compiler/meaning/search.h"
 
 // Decides one expectation on the policy function, completely.
 static int test_expectation(struct policy *policy, const struct rule *rule, unsigned number)

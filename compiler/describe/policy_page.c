@@ -1,12 +1,12 @@
 // A policy as one page: facts first, then each domain, then what is shown, then the sources.
 #include "compiler/describe/policy_page.h"
 
-#include "compiler/call_groups.h"
-#include "compiler/cbpf.h"
-#include "compiler/condition_text.h"
+#include "compiler/sets/call_groups.h"
+#include "compiler/code/cbpf.h"
+#include "compiler/sets/condition_text.h"
 #include "compiler/describe/describe.h"
-#include "compiler/lint.h"
-#include "compiler/quantity.h"
+#include "compiler/lint/lint.h"
+#include "compiler/sets/quantity.h"
 
 struct writer {
     struct page *page;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "compiler/describe/page.h"
-#include "compiler/plan.h"
-#include "compiler/policy.h"
+#include "compiler/plan/plan.h"
+#include "compiler/meaning/policy.h"
 
 struct page_facts {            // besides the policy itself
     const struct plan *plan;   // of it

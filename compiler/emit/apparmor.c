@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "compiler/path_set.h"
+#include "compiler/sets/path_set.h"
 
 // A path in quotes, nothing in it a pattern or a variable.
 static void print_path(struct text *out, struct str path, const char *tail)

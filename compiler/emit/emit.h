@@ -4,7 +4,7 @@
 // way, and what it leaves open the sandbox itself holds. Comments say where it is wider.
 #pragma once
 
-#include "compiler/plan.h"
+#include "compiler/plan/plan.h"
 
 // An AppArmor profile `sbx-NAME` for the command (apparmor.d(5)), in the paths that it sees.
 void emit_apparmor(struct text *, const struct plan *);

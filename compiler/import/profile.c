@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compiler/cbpf.h"
-#include "compiler/json.h"
+#include "compiler/code/cbpf.h"
+#include "compiler/plan/json.h"
 
 struct reader {
     struct compilation *compilation;

@@ -6,12 +6,12 @@
 
 #include <string.h>
 
-#include "compiler/call_groups.h"
-#include "compiler/cbpf.h"
-#include "compiler/condition_text.h"
+#include "compiler/sets/call_groups.h"
+#include "compiler/code/cbpf.h"
+#include "compiler/sets/condition_text.h"
 #include "compiler/import/profile.h"
 #include "compiler/prove/prove.h"
-#include "compiler/search.h"
+#include "compiler/meaning/search.h"
 
 struct import {
     struct compilation *compilation;

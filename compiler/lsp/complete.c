@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/condition_text.h"
+#include "compiler/sets/condition_text.h"
 #include "compiler/describe/describe.h"
 #include "compiler/lsp/server.h"
 

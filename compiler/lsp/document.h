@@ -1,7 +1,7 @@
 // The texts that an editor has open, and what is known of each.
 #pragma once
 
-#include "compiler/driver.h"
+#include "compiler/front/driver.h"
 #include "lang/names.h"
 #include "lang/parse.h"
 

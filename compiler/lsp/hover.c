@@ -1,11 +1,11 @@
 // What stands under the cursor, in a few lines.
 #include <string.h>
 
-#include "compiler/condition_text.h"
+#include "compiler/sets/condition_text.h"
 #include "compiler/describe/describe.h"
 #include "compiler/describe/markup.h"
 #include "compiler/lsp/server.h"
-#include "compiler/why.h"
+#include "compiler/meaning/why.h"
 
 static struct str text_of(const struct compilation *compilation, struct span span)
 {

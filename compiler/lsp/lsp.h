@@ -5,7 +5,7 @@
 // UTF-16, offsets are bytes; only document.h and source.h turn one into the other.
 #pragma once
 
-#include "compiler/driver.h"
+#include "compiler/front/driver.h"
 
 // Serves on two descriptors until the client says `exit` or closes. Returns the exit status: 0 after a `shutdown`, else 1.
 int lsp_serve(int in, int out, const struct driver_options *);

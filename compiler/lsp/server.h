@@ -1,7 +1,7 @@
 // What the parts of the language server share. Nothing else includes it.
 #pragma once
 
-#include "compiler/json.h"
+#include "compiler/plan/json.h"
 #include "compiler/lsp/document.h"
 
 struct server {

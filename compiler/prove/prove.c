@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/broker.h"
+#include "compiler/code/broker.h"
 #include "compiler/prove/z3.h"
-#include "compiler/search.h"
+#include "compiler/meaning/search.h"
 
 enum { BITS = 32, SECCOMP_DATA = 64 }; // bytes of struct seccomp_data
 
@@ -16,7 +16,7 @@ struct prover {
     Z3_context context;
     const struct policy *policy;
     enum arch arch;
-    unsigned broker; // compiler/broker.h
+    unsigned broker; // compiler/code/broker.h
     Z3_sort word, argument;
     Z3_ast data[SECCOMP_DATA / 4];       // struct seccomp_data as a filter loads it
     Z3_ast arguments[SYSCALL_ARGUMENTS]; // and as a policy sees it

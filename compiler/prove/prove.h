@@ -5,8 +5,8 @@
 // policy_verdict reads them and shares nothing with the decision graphs and the code generator that made the filter.
 #pragma once
 
-#include "compiler/cbpf.h"
-#include "compiler/policy.h"
+#include "compiler/code/cbpf.h"
+#include "compiler/meaning/policy.h"
 
 enum { PROVE_SECONDS = 10 }; // for users
 

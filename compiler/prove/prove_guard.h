@@ -4,8 +4,8 @@
 // The policy's formula comes from its rules as policy_net_allows reads them, and shares nothing with the graphs and the code that they became.
 #pragma once
 
-#include "compiler/guard_code.h"
-#include "compiler/policy.h"
+#include "compiler/network/guard_code.h"
+#include "compiler/meaning/policy.h"
 #include "compiler/prove/prove.h"
 
 struct guard_counterexample {

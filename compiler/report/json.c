@@ -1,5 +1,5 @@
 // Diagnostics as JSON (docs/diagnostics.md has the form).
-#include "compiler/json.h"
+#include "compiler/plan/json.h"
 #include "compiler/report/report.h"
 
 static void write_place(struct json_writer *w, const struct compilation *compilation, struct span span, struct str label)

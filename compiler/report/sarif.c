@@ -3,7 +3,7 @@
 // A result's fingerprint hangs on its code, its file and the text it points at, not on the line: a finding that only moved is the same one.
 #include <string.h>
 
-#include "compiler/json.h"
+#include "compiler/plan/json.h"
 #include "compiler/report/report.h"
 
 static const char *level_of(enum severity severity)

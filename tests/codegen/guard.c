@@ -1,9 +1,9 @@
 // The guard's programs: what they decide is what the rules say, on random rules and operations; the prover proves that, and finds mistakes made in
 // them.
-#include "compiler/guard_code.h"
-#include "compiler/net_rules.h"
-#include "compiler/plan.h"
-#include "compiler/lower.h"
+#include "compiler/network/guard_code.h"
+#include "compiler/network/net_rules.h"
+#include "compiler/plan/plan.h"
+#include "compiler/plan/lower.h"
 #include "compiler/prove/prove_guard.h"
 #include "tests/policies.h"
 #include "tests/tap.h"
@@ -42,7 +42,7 @@ static struct str random_policy(struct arena *arena)
     return text_str(&text);
 }
 
-// What enforcer/destination.h decides, in words of the plan: one operation of the host's network.
+// What enforcer/network/destination.h decides, in words of the plan: one operation of the host's network.
 static bool decided(const struct plan *plan, bool listen, unsigned protocol, net_address address, uint16_t port, const bool *pinned)
 {
     uint32_t rule;

@@ -2,9 +2,9 @@
 // architecture, with arguments at and around each value that the profile names, both say the same.
 //
 //   import PROFILE.json CAPABILITIES    (a number; bits)
-#include "compiler/cbpf.h"
+#include "compiler/code/cbpf.h"
 #include "compiler/import/seccomp.h"
-#include "compiler/search.h"
+#include "compiler/meaning/search.h"
 #include "tests/codegen/oracle_profile.h"
 #include "tests/tap.h"
 

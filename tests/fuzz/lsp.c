@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/json.h"
+#include "compiler/plan/json.h"
 #include "compiler/lsp/lsp.h"
 
 // The answers are messages with headers, each a JSON text.

@@ -1,7 +1,7 @@
 // Any text as a plan: refused, or read so that writing it again gives a plan that reads the same.
 #include "tests/fuzz/fuzz.h"
 
-#include "compiler/plan.h"
+#include "compiler/plan/plan.h"
 
 #include <stdlib.h>
 

@@ -1,10 +1,10 @@
 // Any text as a policy, all the way: parsed, checked, given a meaning, lowered, its filters run.
 #include "tests/fuzz/fuzz.h"
 
-#include "compiler/cbpf.h"
-#include "compiler/lint.h"
-#include "compiler/lower.h"
-#include "compiler/obligations.h"
+#include "compiler/code/cbpf.h"
+#include "compiler/lint/lint.h"
+#include "compiler/plan/lower.h"
+#include "compiler/meaning/obligations.h"
 #include "lang/check.h"
 #include "lang/format.h"
 #include "lang/parse.h"

@@ -1,7 +1,7 @@
 // Any text as a question to a policy (`sbxc --why`).
 #include "tests/fuzz/fuzz.h"
 
-#include "compiler/why.h"
+#include "compiler/meaning/why.h"
 #include "tests/policies.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

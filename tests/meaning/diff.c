@@ -1,6 +1,6 @@
 // Differences of random policies, read back as rules: a `+` line holds exactly what only the second policy allows, a `-` line what only
 // the first does.
-#include "compiler/diff.h"
+#include "compiler/diff/diff.h"
 
 #include "tests/meaning/random_rules.h"
 

@@ -1,7 +1,7 @@
 // Random rules of each domain, as text and as data, and what the language says of them, written down once more in the dullest way.
 #pragma once
 
-#include "compiler/search.h"
+#include "compiler/meaning/search.h"
 #include "tests/policies.h"
 #include "tests/tap.h"
 

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compiler/plan.h"
-#include "enforcer/clock.h"
-#include "enforcer/net_guard.h"
+#include "compiler/plan/plan.h"
+#include "enforcer/host/clock.h"
+#include "enforcer/network/net_guard.h"
 
 enum { WORDS = 5 };
 

@@ -1,0 +1,586 @@
+// Comparing two policies: differences of sets, written as rules would be.
+#include "compiler/diff/diff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/sets/call_groups.h"
+#include "compiler/code/cbpf.h"
+#include "compiler/sets/condition_text.h"
+#include "compiler/plan/json.h"
+#include "compiler/plan/lower.h"
+#include "compiler/sets/quantity.h"
+#include "compiler/meaning/search.h"
+
+struct comparing {
+    struct arena *arena;
+    struct policy *before, *after;
+    struct policy_diff *diff;
+    struct difference **last;
+};
+
+static struct difference *add(struct comparing *c, const char *domain, enum difference_kind kind, struct str text)
+{
+    struct difference *d = NEW(c->arena, struct difference);
+    *d = (struct difference){.domain = domain, .kind = kind, .text = text};
+    *c->last = d;
+    c->last = &d->next;
+    c->diff->counts[kind]++;
+    c->diff->wider |= kind == BECOMES_ALLOWED;
+    return d;
+}
+
+// An operation, and the rule that decides about it: of the newer policy, or, where none does there any more, of the older one.
+static void explain(struct comparing *c, struct difference *d, const struct operation_point *point)
+{
+    struct policy *policy = c->after;
+    struct verdict verdict = policy_verdict(policy, point);
+    const char *how = d->kind == BECOMES_ALLOWED ? "allowed by" : "denied by";
+    if (!verdict.rule) {
+        policy = c->before;
+        verdict = policy_verdict(policy, point);
+        how = verdict.allowed ? "was allowed by" : "was denied by";
+    }
+    d->example = operation_text(policy, point);
+    if (verdict.rule)
+        d->reason = str_format(c->arena, "%s %.*s: %.*s", how, STR_ARGS(rule_place(policy, verdict.rule)), STR_ARGS(rule_text(policy, verdict.rule)));
+}
+
+static const char *effect_of(enum difference_kind kind)
+{
+    return kind == BECOMES_ALLOWED ? "allow" : "deny";
+}
+
+// ---- files ------------------------------------------------------------------------------------------------------------------------
+
+struct subtree { // of a path set, for one or more verbs
+    struct str path;
+    unsigned verbs;
+    struct str *excepts;
+    size_t except_count;
+};
+
+static bool same_subtree(const struct subtree *a, const struct subtree *b)
+{
+    bool same = str_equal(a->path, b->path) && a->except_count == b->except_count;
+    for (size_t i = 0; i < a->except_count && same; i++)
+        same = str_equal(a->excepts[i], b->excepts[i]);
+    return same;
+}
+
+// The region above each region; itself when there is none.
+static size_t *regions_above(struct arena *arena, const struct path_set *set)
+{
+    size_t *above = NEW_ARRAY(arena, size_t, set->count + 1);
+    for (size_t i = 0; i < set->count; i++) {
+        size_t k = i ? i - 1 : 0;
+        while (i && !path_covers(set->regions[k].path, set->regions[i].path) && above[k] != k)
+            k = above[k];
+        above[i] = i && path_covers(set->regions[k].path, set->regions[i].path) ? k : i;
+    }
+    return above;
+}
+
+// A path set as subtrees less subtrees. Returns how many were written to *list.
+static size_t subtrees_of(struct arena *arena, const struct path_set *set, struct subtree **list)
+{
+    size_t *above = regions_above(arena, set), count = 0;
+    *list = NEW_ARRAY(arena, struct subtree, set->count * 5 + 1);
+    for (size_t i = 0; i < set->count; i++)
+        for (unsigned verb = VERB_READ; verb <= VERB_EXEC; verb <<= 1) {
+            if (!(set->regions[i].verbs & verb) || (above[i] != i && set->regions[above[i]].verbs & verb))
+                continue;
+            struct subtree subtree = {set->regions[i].path, verb, NEW_ARRAY(arena, struct str, set->count), 0};
+            for (size_t k = i + 1; k < set->count && path_covers(subtree.path, set->regions[k].path); k++)
+                if (!(set->regions[k].verbs & verb) && set->regions[above[k]].verbs & verb) {
+                    bool inside = false; // beneath an exception already
+                    for (size_t e = 0; e < subtree.except_count; e++)
+                        inside |= path_covers(subtree.excepts[e], set->regions[k].path);
+                    if (!inside)
+                        subtree.excepts[subtree.except_count++] = set->regions[k].path;
+                }
+            bool merged = false;
+            for (size_t k = count; k-- > 0 && str_equal((*list)[k].path, subtree.path) && !merged;)
+                if (same_subtree(&(*list)[k], &subtree)) {
+                    (*list)[k].verbs |= verb;
+                    merged = true;
+                }
+            if (!merged)
+                (*list)[count++] = subtree;
+        }
+    return count;
+}
+
+static void compare_paths(struct comparing *c, const struct path_set *more, enum difference_kind kind)
+{
+    struct subtree *list;
+    size_t count = subtrees_of(c->arena, more, &list);
+    for (size_t i = 0; i < count; i++) {
+        struct text text = {.arena = c->arena};
+        text_addf(&text, "%s ", effect_of(kind));
+        path_verbs_print(&text, list[i].verbs);
+        text_addf(&text, " \"%.*s\"", STR_ARGS(list[i].path));
+        for (size_t e = 0; e < list[i].except_count; e++)
+            text_addf(&text, "%s \"%.*s\"", e ? "," : " except", STR_ARGS(list[i].excepts[e]));
+        struct difference *d = add(c, "files", kind, text_str(&text));
+        explain(c, d, &(struct operation_point){.domain = DOMAIN_FILES, .verb = list[i].verbs & -list[i].verbs, .path = list[i].path});
+    }
+}
+
+// Where the content of a path comes from: the deepest place at or above it that brings some.
+static const struct plan_view *content_of(const struct plan *plan, struct str path)
+{
+    const struct plan_view *found = NULL;
+    for (size_t i = 0; i < plan->view_count; i++)
+        if (plan->view[i].from != PLAN_INHERIT && path_covers(plan->view[i].path, path))
+            found = &plan->view[i]; // sorted: deeper ones come later
+    return found;
+}
+
+// "from "./src/lib"", for a path beneath a place.
+static struct str content_text(struct arena *arena, const struct plan_view *place, struct str path)
+{
+    struct text text = {.arena = arena};
+    struct str rest = {path.text + place->path.length, path.length - place->path.length};
+    if (place->path.length == 1)
+        rest = path.length == 1 ? STR("") : path;
+    const char *base = place->base == PLAN_CWD ? "cwd " : place->base == PLAN_HOME ? "home " : "";
+    bool root = str_is(place->host, "/") && rest.length;
+    switch (place->from) {
+    case PLAN_HOST:
+    case PLAN_OVERLAY:
+    case PLAN_IMAGE:
+        text_addf(&text, "%s%s\"%.*s%.*s\"",
+                  place->from == PLAN_OVERLAY ? "overlay "
+                  : place->from == PLAN_IMAGE ? "image "
+                                              : "",
+                  base, STR_ARGS(root ? STR("") : place->host), STR_ARGS(rest));
+        if (place->from == PLAN_OVERLAY || place->from == PLAN_IMAGE)
+            text_addf(&text, " size %.*s", STR_ARGS(size_text(arena, place->size)));
+        break;
+    case PLAN_TMPFS: text_addf(&text, "tmpfs size %.*s", STR_ARGS(size_text(arena, place->size))); break;
+    default: text_addf(&text, "%s", plan_from_names[place->from]);
+    }
+    return text_str(&text);
+}
+
+static void compare_content(struct comparing *c, const struct plan *before, const struct plan *after)
+{
+    struct str reported = {0};
+    for (size_t i = 0, k = 0; i < before->view_count || k < after->view_count;) {
+        int order = i == before->view_count ? 1 : k == after->view_count ? -1 : path_compare(before->view[i].path, after->view[k].path);
+        struct str path = order <= 0 ? before->view[i].path : after->view[k].path;
+        bool brought = (order <= 0 && before->view[i].from != PLAN_INHERIT) || (order >= 0 && after->view[k].from != PLAN_INHERIT);
+        i += order <= 0;
+        k += order >= 0;
+        const struct plan_view *old = content_of(before, path), *new = content_of(after, path);
+        if (!brought || !old || !new || !path_set_verbs(policy_paths(c->before), path) || !path_set_verbs(policy_paths(c->after), path))
+            continue; // what is new or gone is said by its verbs
+        struct str was = content_text(c->arena, old, path), is = content_text(c->arena, new, path);
+        if (str_equal(was, is) || (reported.length && path_covers(reported, path) && path_covers(old->path, reported) && path_covers(new->path, reported)))
+            continue;
+        reported = path;
+        enum difference_kind kind = BECOMES_ALLOWED; // other content: nobody can say that there is less of it
+        if (old->from == PLAN_TMPFS && new->from == PLAN_TMPFS)
+            kind = new->size > old->size ? BECOMES_ALLOWED : BECOMES_DENIED;
+        else if (new->from == PLAN_TMPFS)
+            kind = OTHERWISE; // memory holds nothing of the host's
+        add(c, "files", kind, str_format(c->arena, "\"%.*s\" is from %.*s, was from %.*s", STR_ARGS(path), STR_ARGS(is), STR_ARGS(was)));
+    }
+}
+
+static void compare_files(struct comparing *c, const struct plan *before, const struct plan *after)
+{
+    const struct path_set *old = policy_paths(c->before), *new = policy_paths(c->after);
+    compare_paths(c, path_set_minus(c->arena, new, old), BECOMES_ALLOWED);
+    compare_paths(c, path_set_minus(c->arena, old, new), BECOMES_DENIED);
+    compare_content(c, before, after);
+}
+
+// ---- network ----------------------------------------------------------------------------------------------------------------------
+
+struct net_comparison {
+    const struct policy *allows, *other;
+};
+
+static bool allowed_by_one(const struct net_point *point, void *context)
+{
+    const struct net_comparison *net = context;
+    return policy_net_allows(net->allows, point) && !policy_net_allows(net->other, point);
+}
+
+static bool is_prefix(const struct net_box *box, const struct prefix *prefix)
+{
+    return box->place == NET_ADDRESS && box->first == net_prefix_first(prefix) && box->last == net_prefix_last(prefix);
+}
+
+// A part that is one half of what the language calls loopback: takes the other half out of the list that follows. False when it is not there.
+static bool take_other_loopback(struct net_part *part)
+{
+    bool v4 = is_prefix(&part->box, &net_loopback_v4);
+    if (!v4 && !is_prefix(&part->box, &net_loopback_v6))
+        return false;
+    for (struct net_part **at = &part->next; *at; at = &(*at)->next) {
+        const struct net_box *box = &(*at)->box;
+        if (is_prefix(box, v4 ? &net_loopback_v6 : &net_loopback_v4) && box->verbs == part->box.verbs && box->protocols == part->box.protocols &&
+            box->port_first == part->box.port_first && box->port_last == part->box.port_last) {
+            *at = (*at)->next;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void compare_net_way(struct comparing *c, struct policy *allows, struct policy *other, enum difference_kind kind)
+{
+    size_t boxes = 0;
+    for (size_t i = 0; i < allows->rule_count; i++)
+        boxes += allows->rules[i].net.count;
+    struct net_set all = {NEW_ARRAY(c->arena, struct net_box, boxes), 0};
+    for (size_t i = 0; i < allows->rule_count; i++) {
+        const struct rule *rule = &allows->rules[i];
+        for (size_t k = 0; rule->domain == DOMAIN_NET && rule->effect == EFFECT_ALLOW && k < rule->net.count; k++)
+            all.boxes[all.count++] = rule->net.boxes[k];
+    }
+    if (!all.count)
+        return;
+    const struct net_set **borders = NEW_ARRAY(c->arena, const struct net_set *, 2 * (allows->net_rule_count + other->net_rule_count));
+    size_t count = policy_net_sets(allows, borders);
+    count += policy_net_sets(other, borders + count);
+    struct net_comparison net = {allows, other};
+    for (struct net_part *part = net_set_select(c->arena, &all, borders, count, allowed_by_one, &net); part; part = part->next) {
+        struct text text = {.arena = c->arena};
+        text_addf(&text, "%s ", effect_of(kind));
+        net_part_print(&text, part, take_other_loopback(part) ? "loopback" : NULL);
+        struct difference *d = add(c, "network", kind, text_str(&text));
+        struct net_point point = {
+            .verb = part->box.verbs & -part->box.verbs,
+            .protocol = part->box.protocols & -part->box.protocols,
+            .place = part->box.place == NET_WILDCARD ? NET_NAME : part->box.place,
+            .address = part->box.first,
+            .name = part->box.place == NET_WILDCARD ? str_format(c->arena, "any.%.*s", STR_ARGS(part->box.name)) : part->box.name,
+            .port = part->box.port_first,
+        };
+        if (allowed_by_one(&point, &net))
+            explain(c, d, &(struct operation_point){.domain = DOMAIN_NET, .verb = point.verb, .net = point});
+    }
+}
+
+// ---- system calls -----------------------------------------------------------------------------------------------------------------
+
+static uint32_t newly_allowed(uint32_t before, uint32_t after)
+{
+    return before != SECCOMP_ALLOW && after == SECCOMP_ALLOW;
+}
+
+static uint32_t newly_denied(uint32_t before, uint32_t after)
+{
+    return before == SECCOMP_ALLOW && after != SECCOMP_ALLOW;
+}
+
+static uint32_t other_answer(uint32_t before, uint32_t after)
+{
+    return before != SECCOMP_ALLOW && after != SECCOMP_ALLOW && before != after;
+}
+
+static graph_operation *const call_operations[] = {newly_allowed, newly_denied, other_answer};
+
+static struct str answer_text(struct arena *arena, const struct policy *policy, const struct operation_point *point)
+{
+    struct verdict verdict = policy_verdict(policy, point);
+    return verdict.killed ? STR("kill") : str_format(arena, "%s", verdict.error ? errno_name(verdict.error) : "allow");
+}
+
+// Looks for a change of one call on one architecture: 1, 0 or -1 as graph_find says; fills *node and *point.
+static int call_change(struct comparing *c, enum arch arch, size_t call, enum difference_kind kind, graph_node *node, struct operation_point *point)
+{
+    struct graph *graph = c->after->graph;
+    graph_node before = policy_call(c->before, arch, call), after = policy_call(c->after, arch, call);
+    if (before == after)
+        return 0;
+    *node = graph_apply(graph, call_operations[kind], before, after);
+    uint32_t words[SECCOMP_WORDS];
+    int found = graph_find(graph, *node, 1, words, SECCOMP_WORDS);
+    *point = (struct operation_point){.domain = DOMAIN_CALLS, .arch = arch, .number = (uint32_t)syscall_row(call)->number[arch]};
+    for (int i = 0; found > 0 && i < SYSCALL_ARGUMENTS; i++)
+        point->arguments[i] = (uint64_t)words[WORD_HIGH(i)] << 32 | words[WORD_LOW(i)];
+    return found;
+}
+
+static struct str change_text(struct comparing *c, enum arch arch, size_t call, enum difference_kind kind)
+{
+    graph_node node;
+    struct operation_point point;
+    int found = call_change(c, arch, call, kind, &node, &point);
+    if (!found)
+        return (struct str){0};
+    if (found < 0)
+        return STR(": its conditions are too entangled to be compared");
+    struct text text = {.arena = c->arena};
+    if (kind == OTHERWISE) { // which of its calls is of no interest: all were denied and are
+        text_addf(&text, ": denied with %.*s, was %.*s", STR_ARGS(answer_text(c->arena, c->after, &point)), STR_ARGS(answer_text(c->arena, c->before, &point)));
+    } else if (graph_at(c->after->graph, node)->run_count) {
+        text_addf(&text, " where ");
+        condition_print(&text, c->after->graph, node, syscall_row(call), arch);
+    }
+    return text.length ? text_str(&text) : STR("");
+}
+
+static void compare_calls_of(struct comparing *c, enum difference_kind kind)
+{
+    struct call_lines lines = {.arena = c->arena};
+    for (size_t call = 0; call < syscall_count(); call++) {
+        struct str texts[ARCH_COUNT] = {{0}};
+        for (int arch = 0; arch < ARCH_COUNT; arch++)
+            if (syscall_row(call)->number[arch] >= 0)
+                texts[arch] = change_text(c, (enum arch)arch, call, kind);
+        call_lines_add(&lines, call, texts, kind == OTHERWISE);
+    }
+    for (const struct call_line *line = lines.first; line; line = line->next) {
+        struct text text = {.arena = c->arena};
+        if (line->architectures != ARCH_ALL_MASK)
+            text_addf(&text, "on %s ", arch_names[line->arch]);
+        if (kind != OTHERWISE)
+            text_addf(&text, "%s ", effect_of(kind));
+        calls_print(&text, c->after->compilation, line->member, line->architectures, NULL, NULL);
+        text_addf(&text, "%.*s", STR_ARGS(line->condition));
+        struct difference *d = add(c, "system calls", kind, text_str(&text));
+        graph_node node;
+        struct operation_point point;
+        int found = call_change(c, line->arch, line->call, kind, &node, &point);
+        c->diff->wider |= found < 0;
+        if (found > 0 && kind != OTHERWISE)
+            explain(c, d, &point);
+    }
+}
+
+// ---- the rest ---------------------------------------------------------------------------------------------------------------------
+
+static void compare_capabilities(struct comparing *c)
+{
+    uint64_t old = policy_capabilities(c->before), new = policy_capabilities(c->after);
+    for (enum difference_kind kind = BECOMES_ALLOWED; kind <= BECOMES_DENIED; kind++)
+        for (uint64_t rest = kind == BECOMES_ALLOWED ? new & ~old : old & ~new; rest; rest &= rest - 1) {
+            unsigned capability = (unsigned)__builtin_ctzll(rest);
+            struct difference *d = add(c, "capabilities", kind,
+                                       str_format(c->arena, "%s capability %s", effect_of(kind), constant_name_of("CAP_", NULL, capability, ARCH_X86_64)));
+            explain(c, d, &(struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = capability});
+            d->example = (struct str){0};
+        }
+}
+
+static void compare_limits(struct comparing *c)
+{
+    for (int i = 0; i < LIMIT_COUNT; i++) {
+        const struct setting_value *old = &c->before->limits[i], *new = &c->after->limits[i];
+        if (old->set == new->set && (!old->set || old->number == new->number))
+            continue;
+        bool wider = !new->set || (old->set && new->number > old->number);
+        struct str was = old->set ? limit_text(c->arena, (enum limit)i, old->number) : STR("without");
+        struct str is = new->set ? limit_text(c->arena, (enum limit)i, new->number) : STR("no limit");
+        add(c, "limits", wider ? BECOMES_ALLOWED : BECOMES_DENIED, str_format(c->arena, "%s %.*s, was %.*s", limit_names[i], STR_ARGS(is), STR_ARGS(was)));
+    }
+}
+
+static struct str words_text(struct arena *arena, const struct str *words, size_t count)
+{
+    struct text text = {.arena = arena};
+    for (size_t i = 0; i < count; i++)
+        text_addf(&text, "%s\"%.*s\"", i ? ", " : "", STR_ARGS(words[i]));
+    return count ? text_str(&text) : STR("none");
+}
+
+static struct str user_text(struct arena *arena, const struct plan *plan)
+{
+    return plan->user == PLAN_USER_NUMBER ? str_format(arena, "%u", plan->user_number) : str_from(plan_user_names[plan->user]);
+}
+
+static const struct plan_env *env_find(const struct plan *plan, struct str name)
+{
+    for (size_t i = 0; i < plan->env_count; i++)
+        if (str_equal(plan->env[i].name, name))
+            return &plan->env[i];
+    return NULL;
+}
+
+static struct str env_text(struct arena *arena, const struct plan_env *env)
+{
+    return !env ? STR("not set") : env->keep ? STR("the caller's") : str_format(arena, "\"%.*s\"", STR_ARGS(env->value));
+}
+
+static void compare_env(struct comparing *c, const struct plan *of, const struct plan *before, const struct plan *after)
+{
+    for (size_t i = 0; i < of->env_count; i++) {
+        const struct plan_env *old = env_find(before, of->env[i].name), *new = env_find(after, of->env[i].name);
+        if (of == before && new)
+            continue; // said from the other side
+        if (old && new && old->keep == new->keep && str_equal(old->value, new->value))
+            continue;
+        enum difference_kind kind = new &&new->keep ? BECOMES_ALLOWED : old && old->keep ? BECOMES_DENIED : OTHERWISE;
+        add(c, "process", kind,
+            str_format(c->arena, "env %.*s: %.*s, was %.*s", STR_ARGS(of->env[i].name), STR_ARGS(env_text(c->arena, new)), STR_ARGS(env_text(c->arena, old))));
+    }
+}
+
+static struct str secret_text(struct arena *arena, const struct secret_value *s)
+{
+    static const char *const bases[] = {[HOST_ABSOLUTE] = "file ", [HOST_POLICY] = "file ", [HOST_CWD] = "cwd ", [HOST_HOME] = "home "};
+    struct str from = s->variable.length ? s->variable : s->host.path;
+    return str_format(arena, "%.*s from %s\"%.*s\" at \"%.*s\"", STR_ARGS(s->name), s->variable.length ? "env " : bases[s->host.base], STR_ARGS(from),
+                      STR_ARGS(s->at));
+}
+
+static bool has_secret(struct arena *arena, const struct policy *policy, struct str text)
+{
+    for (size_t i = 0; i < policy->secret_count; i++)
+        if (str_equal(secret_text(arena, &policy->secrets[i]), text))
+            return true;
+    return false;
+}
+
+static void compare_secrets(struct comparing *c, const struct policy *of, const struct policy *other, enum difference_kind kind)
+{
+    for (size_t i = 0; i < of->secret_count; i++) {
+        struct str text = secret_text(c->arena, &of->secrets[i]);
+        if (!has_secret(c->arena, other, text))
+            add(c, "process", kind, str_format(c->arena, "%ssecret %.*s", kind == BECOMES_DENIED ? "no " : "", STR_ARGS(text)));
+    }
+}
+
+// What is asked of the host at least: the highest version, and whether the run goes without where it has less.
+struct demand {
+    bool asked, degrade;
+    uint64_t version;
+};
+
+static struct demand demand_of(const struct plan *plan, enum feature feature)
+{
+    struct demand demand = {.degrade = true};
+    for (size_t i = 0; i < plan->require_count; i++)
+        if (plan->requires[i].feature == feature) {
+            demand.asked = true;
+            demand.degrade &= plan->requires[i].degrade;
+            if (plan->requires[i].version > demand.version)
+            demand.version = plan->requires[i].version;
+        }
+    return demand;
+}
+
+static struct str demand_text(struct arena *arena, struct demand demand)
+{
+    struct text text = {.arena = arena};
+    text_addf(&text, demand.asked ? "required" : "not required");
+    if (demand.version)
+        text_addf(&text, " >= %llu", (unsigned long long)demand.version);
+    if (demand.asked && demand.degrade)
+        text_addf(&text, " else degrade");
+    return text_str(&text);
+}
+
+static void compare_requires(struct comparing *c, const struct plan *before, const struct plan *after)
+{
+    for (int feature = 0; feature < FEATURE_COUNT; feature++) {
+        struct demand old = demand_of(before, (enum feature)feature), new = demand_of(after, (enum feature)feature);
+        struct str was = demand_text(c->arena, old), is = demand_text(c->arena, new);
+        if (str_equal(was, is))
+            continue;
+        // A run that goes on with less is wider than one that would not start, and than one that asks for nothing and is refused.
+        bool wider = (new.asked &&new.degrade && !(old.asked && old.degrade)) || (old.asked && !old.degrade && !new.asked) ||
+                     (old.asked && new.asked &&new.version < old.version);
+        add(c, "process", wider ? BECOMES_ALLOWED : BECOMES_DENIED,
+            str_format(c->arena, "%s: %.*s, was %.*s", feature_names[feature], STR_ARGS(is), STR_ARGS(was)));
+    }
+}
+
+static struct str proxy_text(struct arena *arena, const struct plan *plan)
+{
+    return str_format(arena, "%s, %.*s, port %u", proxy_kind_names[plan->proxy.url.kind], STR_ARGS(plan->proxy.url.host), plan->proxy.url.port);
+}
+
+static void compare_process(struct comparing *c, const struct plan *before, const struct plan *after)
+{
+    struct str was = words_text(c->arena, before->command, before->command_count), is = words_text(c->arena, after->command, after->command_count);
+    if (!str_equal(was, is))
+        add(c, "process", OTHERWISE, str_format(c->arena, "command %.*s, was %.*s", STR_ARGS(is), STR_ARGS(was)));
+    if (before->user != after->user || before->user_number != after->user_number)
+        add(c, "process", after->user == PLAN_USER_ROOT ? BECOMES_ALLOWED : OTHERWISE,
+            str_format(c->arena, "user %.*s, was %.*s", STR_ARGS(user_text(c->arena, after)), STR_ARGS(user_text(c->arena, before))));
+    struct str proxy_was = before->proxy.set ? proxy_text(c->arena, before) : STR("none"), proxy = after->proxy.set ? proxy_text(c->arena, after) : STR("none");
+    if (!str_equal(proxy_was, proxy))
+        add(c, "process", OTHERWISE, str_format(c->arena, "via proxy %.*s, was %.*s", STR_ARGS(proxy), STR_ARGS(proxy_was)));
+    struct str cwd_was = before->cwd.length ? before->cwd : STR("/"), cwd = after->cwd.length ? after->cwd : STR("/");
+    if (!str_equal(cwd_was, cwd))
+        add(c, "process", OTHERWISE, str_format(c->arena, "cwd \"%.*s\", was \"%.*s\"", STR_ARGS(cwd), STR_ARGS(cwd_was)));
+    compare_env(c, after, before, after);
+    compare_env(c, before, before, after);
+    compare_secrets(c, c->after, c->before, BECOMES_ALLOWED);
+    compare_secrets(c, c->before, c->after, BECOMES_DENIED);
+    compare_requires(c, before, after);
+}
+
+struct policy_diff *policy_diff(struct policy *before, struct policy *after)
+{
+    struct arena *arena = after->arena;
+    if (!policy_is_decided(before, ARCH_ALL_MASK) || !policy_is_decided(after, ARCH_ALL_MASK))
+        return NULL;
+    struct plan *old = policy_lower(before, 0), *new = policy_lower(after, 0);
+    if (!old || !new)
+        return NULL;
+    struct policy_diff *diff = NEW(arena, struct policy_diff);
+    struct comparing c = {arena, before, after, diff, &diff->first};
+    compare_files(&c, old, new);
+    compare_net_way(&c, after, before, BECOMES_ALLOWED);
+    compare_net_way(&c, before, after, BECOMES_DENIED);
+    for (enum difference_kind kind = BECOMES_ALLOWED; kind <= OTHERWISE; kind++)
+        compare_calls_of(&c, kind);
+    compare_capabilities(&c);
+    compare_limits(&c);
+    compare_process(&c, old, new);
+    return diff;
+}
+
+// ---- writing ----------------------------------------------------------------------------------------------------------------------
+
+void diff_text(struct text *out, const struct policy_diff *diff)
+{
+    static const char marks[] = {[BECOMES_ALLOWED] = '+', [BECOMES_DENIED] = '-', [OTHERWISE] = '~'};
+    const char *domain = NULL;
+    for (const struct difference *d = diff->first; d; d = d->next) {
+        if (!domain || strcmp(domain, d->domain) != 0)
+            text_addf(out, "%s\n", d->domain);
+        domain = d->domain;
+        text_addf(out, "  %c %.*s\n", marks[d->kind], STR_ARGS(d->text));
+        if (d->example.length)
+            text_addf(out, "      `%.*s`%s%.*s\n", STR_ARGS(d->example), d->reason.length ? " " : " no rule allows it", STR_ARGS(d->reason));
+        else if (d->reason.length)
+            text_addf(out, "      %.*s\n", STR_ARGS(d->reason));
+    }
+    if (diff->first)
+        text_addf(out, "%zu wider (+), %zu narrower (-), %zu otherwise (~)\n", diff->counts[BECOMES_ALLOWED], diff->counts[BECOMES_DENIED],
+                  diff->counts[OTHERWISE]);
+}
+
+void diff_json(struct text *out, const struct policy_diff *diff)
+{
+    static const char *const kinds[] = {[BECOMES_ALLOWED] = "wider", [BECOMES_DENIED] = "narrower", [OTHERWISE] = "otherwise"};
+    struct json_writer writer = {.text = out}, *w = &writer;
+    json_open(w, '{');
+    json_member_number(w, "sbx_diff", 1);
+    json_key(w, "wider");
+    json_bool(w, diff->wider);
+    json_key(w, "differences");
+    json_open(w, '[');
+    for (const struct difference *d = diff->first; d; d = d->next) {
+        json_open(w, '{');
+        json_member(w, "domain", str_from(d->domain));
+        json_member(w, "kind", str_from(kinds[d->kind]));
+        json_member(w, "text", d->text);
+        if (d->example.length)
+            json_member(w, "example", d->example);
+        if (d->reason.length)
+            json_member(w, "reason", d->reason);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_close(w, '}');
+}

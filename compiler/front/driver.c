@@ -1,0 +1,89 @@
+// What sbxc and sbxrun share: from a file's name and -I, -D, --policy to a policy.
+#include "compiler/front/driver.h"
+#include "compiler/lint/lint.h"
+#include "lang/question.h"
+
+#include <errno.h>
+#include <string.h>
+
+const char *driver_roots(struct compilation *compilation, const struct driver_options *options)
+{
+    for (size_t i = 0; i < options->root_count; i++)
+        if (!compilation_add_root(compilation, options->roots[i]))
+            return str_format(compilation->arena, "-I %s: %s", options->roots[i], strerror(errno)).text;
+    return NULL;
+}
+
+struct policy_decl *driver_select(struct compilation *compilation, struct module *module, const struct driver_options *options)
+{
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    struct policy_decl *decl = options->policy ? module_find_policy(module, str_from(options->policy)) : module_main_policy(module);
+    if (decl)
+        return decl;
+    struct text names = {.arena = compilation->arena};
+    for (const struct policy_decl *p = module->policies; p; p = p->next)
+        text_addf(&names, "%s%.*s", names.length ? ", " : "", STR_ARGS(p->name.text));
+    struct span start = {module->source->number, 0, 0};
+    struct diagnostic *d = diagnose(diagnostics, SBX0315, start);
+    if (names.length)
+        diagnostic_label(diagnostics, d, start, "it has %.*s: name one with `--policy`", STR_ARGS(text_str(&names)));
+    else
+        diagnostic_label(diagnostics, d, start, "it has none");
+    return NULL;
+}
+
+struct expr **driver_values(struct compilation *compilation, struct policy_decl *decl, const struct driver_options *options, const char **problem)
+{
+    size_t count = 0;
+    for (const struct parameter *p = decl->parameters; p; p = p->next)
+        count++;
+    struct expr **values = NEW_ARRAY(compilation->arena, struct expr *, count + 1);
+    for (size_t i = 0; i < options->value_count; i++) {
+        const char *text = options->values[i], *equals = strchr(text, '=');
+        struct str name = {text, equals ? (size_t)(equals - text) : strlen(text)};
+        size_t index = 0;
+        struct parameter *parameter = decl->parameters;
+        for (; parameter && !str_equal(parameter->name.text, name); parameter = parameter->next)
+            index++;
+        if (!equals || !parameter) {
+            *problem = str_format(compilation->arena, equals ? "-D %s: the policy `%.*s` has no such parameter" : "-D %s: a value is given as `-D name=value`",
+                                  text, STR_ARGS(decl->name.text))
+                           .text;
+            return NULL;
+        }
+        values[index] = value_parse(compilation, parameter, equals + 1);
+        if (!values[index]) {
+            *problem = str_format(compilation->arena, "-D %s: this is not a %s", text, type_name(parameter->type)).text;
+            return NULL;
+        }
+    }
+    return values;
+}
+
+bool policy_decl_is_whole(const struct policy_decl *decl)
+{
+    for (const struct parameter *p = decl->parameters; p; p = p->next)
+        if (!p->value)
+            return false; // whoever uses it gives the value; names and types are checked all the same
+    return true;
+}
+
+struct plan *driver_judge(struct policy *policy)
+{
+    if (!policy_is_decided(policy, ARCH_ALL_MASK))
+        return NULL;
+    lint_policy(policy);
+    return policy_check(policy, true) ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
+}
+
+struct policy *driver_policy(struct compilation *compilation, const char *path, const struct driver_options *options, struct policy *beside,
+                             const char **problem)
+{
+    *problem = beside ? NULL : driver_roots(compilation, options);
+    struct module *module = *problem ? NULL : module_load(compilation, path);
+    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, options) : NULL;
+    struct expr **values = decl ? driver_values(compilation, decl, options, problem) : NULL;
+    if (!values)
+        return NULL;
+    return beside ? policy_build_beside(beside, decl, values) : policy_build(compilation, decl, values);
+}

@@ -1,0 +1,142 @@
+// The policy that is being learned, as text.
+#include "compiler/learn/learner.h"
+
+#include <string.h>
+
+static void print_quantity(struct text *text, const char *name, uint64_t bytes)
+{
+    text_addf(text, "%s %llu%s; ", name, (unsigned long long)(bytes >> 20 < 1024 || bytes >> 20 & 1023 ? bytes >> 20 : bytes >> 30), bytes >> 20 < 1024 || bytes >> 20 & 1023 ? "MiB" : "GiB");
+}
+
+static uint64_t power_of_two(uint64_t least, uint64_t wanted)
+{
+    while (least < wanted && least < UINT64_MAX / 2)
+        least *= 2;
+    return least;
+}
+
+void learner_end_seen(struct text *text, uint64_t count, const char *more)
+{
+    text_addf(text, " because \"seen %llu time%s%s\";\n", (unsigned long long)count, count == 1 ? "" : "s", more);
+}
+
+// True if the view has this folder, or the way to something beneath it.
+static bool is_shown(const struct learner *l, struct str path)
+{
+    for (size_t i = 0; i < l->place_count; i++)
+        if (!l->places[i].gone && (path_covers(l->places[i].path, path) || path_covers(path, l->places[i].path)))
+            return true;
+    return path_covers(STR("/usr"), path) || str_is(path, "/");
+}
+
+struct str learner_write(struct learner *l, bool whole)
+{
+    struct text text = {.arena = l->arena};
+    const struct seen *seen = l->seen;
+    bool any = false, held[LIBRARIES_MOST] = {false};
+    for (int again = 0; again < 3; again++) // what one has in it needs no `use`
+        for (int i = 0; known_libraries[i].module; i++)
+            for (int k = 0; known_libraries[k].module; k++)
+                held[k] |= (l->libraries[i] || held[i]) && strcmp(known_libraries[i].holds, known_libraries[k].module) == 0;
+    text_addf(&text, "sbx 1;\n\n");
+    if (l->given.length)
+        text_addf(&text, "import \"./%.*s\" as given;\n", STR_ARGS(l->given));
+    for (int i = 0; known_libraries[i].module; i++)
+        if (l->libraries[i] && !held[i] && (any = true))
+            text_addf(&text, "import std.%s;\n", known_libraries[i].module);
+    if (!any && !l->given.length)
+        text_addf(&text, "import std.base;\n");
+    text_addf(&text, "\n");
+    if (whole) {
+        text_addf(&text, "# Learned from %llu run%s of:", (unsigned long long)seen->runs, seen->runs == 1 ? "" : "s");
+        for (size_t i = 0; i < seen->command_count; i++) {
+            struct text word = {.arena = l->arena};
+            text_quote(&word, seen->command[i]);
+            struct str shown = text_str(&word);
+            if (shown.length > 60) // not within a character
+                for (shown.length = 60; (shown.text[shown.length] & 0xC0) == 0x80;)
+                    shown.length--;
+            text_addf(&text, " %.*s", STR_ARGS(shown));
+        }
+        text_addf(&text, "\n# Read it before you trust it: it allows what was done, whoever did it.\n");
+    }
+    text_addf(&text, "policy %.*s {\n", STR_ARGS(l->name));
+    if (l->given.length)
+        text_addf(&text, "    use given.%.*s;\n", STR_ARGS(l->given_policy));
+    for (int i = 0; known_libraries[i].module; i++)
+        if (l->libraries[i] && !held[i])
+            text_addf(&text, "    use std.%s;\n", known_libraries[i].module);
+    if (!any && !l->given.length)
+        text_addf(&text, "    use std.base;\n");
+    if (whole && seen->command_count) {
+        text_addf(&text, "    command ");
+        for (size_t i = 0; i < seen->command_count; i++) {
+            text_addf(&text, i ? ", " : "");
+            text_quote(&text, seen->command[i]);
+        }
+        text_addf(&text, ";\n\n");
+    }
+    l->rules = l->net_rules + l->call_rules;
+    bool fs = false;
+    for (size_t i = 0; i < l->place_count; i++) {
+        const struct place *place = &l->places[i];
+        if (place->gone)
+            continue;
+        text_addf(&text, fs ? "" : "    fs {\n");
+        fs = true;
+        l->rules++;
+        if (whole && place->verbs & VERB_WRITE && place->verbs & VERB_EXEC)
+            text_addf(&text, "        # allow SBX0715: the command runs what it has made there\n");
+        text_addf(&text, "        allow read%s%s ", place->verbs & VERB_WRITE ? ", write" : "", place->verbs & VERB_EXEC ? ", exec" : "");
+        text_quote(&text, place->path);
+        if (place->is_memory)
+            text_addf(&text, " from tmpfs size 256MiB");
+        for (size_t k = 0; k < l->place_count && !place->is_memory; k++) // else it would be memory too
+            if (l->places[k].is_memory && !l->places[k].gone && path_covers(l->places[k].path, place->path)) {
+                text_addf(&text, " from ");
+                text_quote(&text, place->path);
+                break;
+            }
+        if (place->entries > 1)
+            learner_end_seen(&text, place->count, str_format(l->arena, ", in %zu places", place->entries).text);
+        else
+            learner_end_seen(&text, place->count, "");
+    }
+    for (const struct note *n = l->notes; n; n = n->next) // a secret beneath a folder that is shown
+        if (n->path.length) {
+            bool shown = false;
+            for (size_t i = 0; i < l->place_count; i++)
+                shown |= !l->places[i].gone && !l->places[i].is_memory && path_covers(l->places[i].path, n->path);
+            if (!shown)
+                continue;
+            text_addf(&text, "        deny ");
+            text_add(&text, n->operation.text, n->operation.length);
+            text_addf(&text, " because \"it looks like a secret\";\n");
+            l->rules++;
+        }
+    if (fs)
+        text_addf(&text, "    }\n");
+    if (l->net.length)
+        text_addf(&text, "    net {\n%.*s    }\n", STR_ARGS(l->net));
+    if (l->calls.length)
+        text_addf(&text, "    syscalls {\n%.*s    }\n", STR_ARGS(l->calls));
+    if (whole) {
+        uint64_t minutes = seen->wall / 6000 + 1; // ten times as long
+        text_addf(&text, "    limits { ");
+        print_quantity(&text, "memory", power_of_two(64ull << 20, 2 * seen->memory + (seen->processes << 22)));
+        text_addf(&text, "pids %llu; lifetime %llumin; }\n", (unsigned long long)power_of_two(16, 2 * seen->processes), (unsigned long long)minutes);
+        text_addf(&text, "    require cgroup else degrade because \"an ordinary user may often not limit memory; pids and time are kept all the same\";\n");
+    }
+    if (is_shown(l, seen->cwd) && !str_is(seen->cwd, "/")) {
+        text_addf(&text, "    process { cwd ");
+        text_quote(&text, seen->cwd);
+        text_addf(&text, "; }\n");
+    }
+    if (whole && l->notes) {
+        text_addf(&text, "\n    # Seen, and not allowed:\n");
+        for (const struct note *n = l->notes; n; n = n->next)
+            text_addf(&text, "    #   %.*s, %llu time%s: %s\n", STR_ARGS(n->operation), (unsigned long long)n->count, n->count == 1 ? "" : "s", n->why);
+    }
+    text_addf(&text, "}\n");
+    return text_str(&text);
+}

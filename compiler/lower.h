@@ -1,9 +1,0 @@
-// Lowering: from a policy to a plan.
-#pragma once
-
-#include "compiler/plan.h"
-#include "compiler/policy.h"
-
-// `architectures` are those whose filters are made; a plan to be written needs all of them. NULL when a filter would be too long for
-// the kernel (a diagnostic says so).
-struct plan *policy_lower(struct policy *, unsigned architectures);

@@ -1,0 +1,146 @@
+// Settings: limits take the smaller, scalars the nearer, variables each once.
+#include "compiler/meaning/builder.h"
+#include "compiler/code/cbpf.h"
+
+uint32_t builder_action(struct str name)
+{
+    return str_is(name, "kill") ? SECCOMP_KILL : SECCOMP_ERRNO | (uint32_t)errno_find(name);
+}
+
+static bool same_value(const struct setting_value *a, const struct setting_value *b)
+{
+    if (a->number != b->number || !str_equal(a->text, b->text) || a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!str_equal(a->list[i], b->list[i]))
+            return false;
+    return true;
+}
+
+// Of scalar settings the policy that is run decides, else the nearest `use`.
+static void settle(struct builder *b, struct setting_value *old, struct setting_value new, const char *name)
+{
+    new.set = true;
+    new.distance = b->instance->distance;
+    if (!old->set) {
+        *old = new;
+    } else if (old->distance == new.distance && !same_value(old, &new)) {
+        struct diagnostic *d = diagnose(b->diagnostics, SBX0606, new.span, name);
+        diagnostic_label(b->diagnostics, d, new.span, "this one differs; set it in the policy that uses both");
+        diagnostic_label(b->diagnostics, d, old->span, "from this one");
+    }
+}
+
+static struct str value_text(struct builder *b, const struct expr *value)
+{
+    switch (value->kind) {
+    case EXPR_INT: return str_format(b->arena, "%llu", (unsigned long long)value->number);
+    case EXPR_BOOL: return value->number ? STR("true") : STR("false");
+    default: return value->text;
+    }
+}
+
+static void add_env(struct builder *b, struct env_value new)
+{
+    struct policy *policy = b->policy;
+    new.distance = b->instance->distance;
+    size_t known = (uintptr_t)map_put(&b->env, new.name, (void *)(uintptr_t)(policy->env_count + 1));
+    if (known) { // the nearer one is there already
+        const struct env_value *old = &policy->env[known - 1];
+        if (old->distance == new.distance && (old->keep != new.keep || !str_equal(old->value, new.value))) {
+            struct diagnostic *d = diagnose(b->diagnostics, SBX0607, new.span, STR_ARGS(new.name));
+            diagnostic_label(b->diagnostics, d, new.span, "this one");
+            diagnostic_label(b->diagnostics, d, old->span, "and this one");
+        }
+        return;
+    }
+    if (policy->env_count == b->env_capacity) {
+        size_t capacity = b->env_capacity ? b->env_capacity * 2 : 16;
+        policy->env = arena_grow(b->arena, policy->env, policy->env_count * sizeof *policy->env, capacity * sizeof *policy->env);
+        b->env_capacity = capacity;
+    }
+    policy->env[policy->env_count++] = new;
+}
+
+static void add_limit(struct builder *b, const struct setting *setting)
+{
+    int limit = limit_find(setting->name.text);
+    const struct expr *value = builder_evaluate(b, setting->values);
+    if (limit < 0 || !value)
+        return;
+    uint64_t number = value->number;
+    if (limit_types[limit] == TYPE_DECIMAL && value->kind == EXPR_INT && __builtin_mul_overflow(number, 1000u, &number))
+        number = UINT64_MAX;
+    if (number == 0 && limit != LIMIT_swap && limit != LIMIT_output && limit != LIMIT_file_size)
+        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0608, setting->span), setting->span, "leave it away for no limit");
+    if (limit == LIMIT_cpu_weight && number > 10000)
+        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0611, setting->span), setting->span, "100 is what others have");
+    struct setting_value *old = &b->policy->limits[limit];
+    if (!old->set || number < old->number)
+        *old = (struct setting_value){.span = setting->span, .set = true, .number = number, .distance = b->instance->distance};
+}
+
+void builder_add_setting(struct builder *b, const struct setting *setting)
+{
+    struct policy *policy = b->policy;
+    struct setting_value value = {.span = setting->span};
+    switch (setting->kind) {
+    case SETTING_SUMMARY:
+        if (b->instance->distance == 0)
+            policy->summary = (struct setting_value){.span = setting->span, .set = true, .text = setting->values->text};
+        break;
+    case SETTING_COMMAND: {
+        for (const struct expr *e = setting->values; e; e = e->next)
+            value.count++;
+        value.list = NEW_ARRAY(b->arena, struct str, value.count);
+        size_t i = 0;
+        for (struct expr *e = setting->values; e; e = e->next) {
+            const struct expr *word = builder_evaluate(b, e);
+            if (!word)
+                return;
+            value.list[i++] = word->text;
+        }
+        settle(b, &policy->command, value, "command");
+        break;
+    }
+    case SETTING_DEFAULT:
+        value.number = builder_action(setting->name.text);
+        settle(b, &policy->fallback, value, "default");
+        break;
+    case SETTING_LIMIT: add_limit(b, setting); break;
+    case SETTING_USER: {
+        const struct expr *number = setting->values ? builder_evaluate(b, setting->values) : NULL;
+        value.text = number ? STR("number") : setting->name.text;
+        value.number = number ? number->number : str_is(value.text, "nobody") ? 65534 : 0;
+        settle(b, &policy->user, value, "user");
+        break;
+    }
+    case SETTING_CWD: {
+        const struct expr *path = builder_evaluate(b, setting->values);
+        if (!path || !check_view_path(b->compilation, path))
+            return;
+        value.text = path->text;
+        settle(b, &policy->cwd, value, "cwd");
+        break;
+    }
+    case SETTING_PROXY: {
+        const struct expr *url = builder_evaluate(b, setting->values);
+        struct proxy_url parsed;
+        if (!url || !check_proxy(b->compilation, url, &parsed))
+            return;
+        value.text = url->text;
+        settle(b, &policy->proxy, value, "via proxy");
+        break;
+    }
+    case SETTING_ENV_KEEP:
+        for (const struct name_list *name = setting->names; name; name = name->next)
+            add_env(b, (struct env_value){.name = name->name.text, .keep = true, .span = setting->span});
+        break;
+    case SETTING_ENV_SET: {
+        const struct expr *text = builder_evaluate(b, setting->values);
+        if (text)
+            add_env(b, (struct env_value){.name = setting->name.text, .value = value_text(b, text), .span = setting->span});
+        break;
+    }
+    }
+}

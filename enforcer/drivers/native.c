@@ -1,0 +1,381 @@
+// The native driver: namespaces, mounts, control groups, Landlock and seccomp, by this program alone.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "enforcer/supervisor/calls.h"
+#include "enforcer/limits/cgroup.h"
+#include "enforcer/view/changes.h"
+#include "enforcer/host/clock.h"
+#include "enforcer/view/placeholder.h"
+#include "enforcer/host/host.h"
+#include "enforcer/helpers/image.h"
+#include "enforcer/network/net_guard.h"
+#include "enforcer/limits/samples.h"
+#include "enforcer/inside/sandbox.h"
+#include "enforcer/host/scoped.h"
+#include "enforcer/view/secrets.h"
+#include "enforcer/supervisor/supervise.h"
+
+struct native { // what one run holds on this side; it lies where the inside sees it too
+    struct sandbox sandbox;
+    struct view view;
+    struct secrets secrets;
+    struct guards guards;
+    struct identity identity;
+    struct cgroup cgroup;
+    struct failure begin_failure; // told when it is needed
+    sigset_t signals;
+    int lifeline[2], streams[2]; // streams: read ends of the command's output
+    uint64_t output_left;        // how much of it there may still be
+    struct samples samples;
+    int changes;                 // the end at which changes_write receives; -1
+    pid_t pid;                   // of init; 0: not started
+    int init;                    // its pidfd
+};
+
+// The command gets the three standard descriptors and no others; a folder among them would be a way out of the view.
+static int check_standard(struct failure *failure)
+{
+    static const char *const names[] = {"input", "output", "error"};
+    for (int fd = 0; fd < 3; fd++) {
+        struct stat status;
+        if (fstat(fd, &status) != 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
+            return fail(failure, NO_RULE, errno, "cannot open /dev/null for standard %s, which is closed", names[fd]);
+        if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
+            return fail(failure, NO_RULE, 0, "standard %s is a folder of the host, which would be a way out of the sandbox", names[fd]);
+    }
+    return 0;
+}
+
+static int make_pipes(struct native *native, bool changes, struct failure *failure)
+{
+    bool made = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, native->lifeline) == 0;
+    int sides[2];
+    if (changes && made && (made = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sides) == 0)) {
+        native->changes = sides[0];
+        native->sandbox.changes = sides[1];
+    }
+    for (int i = 0; i < 2 && made; i++) {
+        int ends[2];
+        made = pipe2(ends, O_CLOEXEC) == 0;
+        if (made) {
+            native->streams[i] = ends[0];
+            native->sandbox.output[i] = ends[1];
+        }
+    }
+    return made ? 0 : fail(failure, NO_RULE, errno, "cannot make a pipe");
+}
+
+static void block_signals(struct native *native)
+{
+    static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
+    sigemptyset(&native->signals);
+    for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
+        sigaddset(&native->signals, passed_on[i]);
+    sigaddset(&native->signals, SIGPIPE); // a closed output is an error of write
+    sigprocmask(SIG_BLOCK, &native->signals, &native->sandbox.caller_mask);
+    sigdelset(&native->signals, SIGPIPE);
+}
+
+// A new process often waits for the processor of its parent though another one idles. This one starts on another: it makes namespaces while
+// the parent compiles. Where that fails it only starts later.
+static void place_elsewhere(struct native *native, pid_t pid)
+{
+    cpu_set_t others = native->sandbox.processors;
+    int here = sched_getcpu();
+    if (here >= 0 && here < CPU_SETSIZE)
+        CPU_CLR(here, &others);
+    if (CPU_COUNT(&others))
+        sched_setaffinity(pid, sizeof others, &others);
+}
+
+static int start(struct native *native, struct failure *failure)
+{
+    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&native->init, .exit_signal = SIGCHLD};
+    native->sandbox.lifeline = native->lifeline[0];
+    sched_getaffinity(0, sizeof native->sandbox.processors, &native->sandbox.processors);
+    long pid = syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0) {
+        close(native->lifeline[1]); // or it would keep itself alive
+        sandbox_main(&native->sandbox);
+    }
+    if (pid < 0)
+        return fail_for_namespaces(failure, errno, "cannot make the sandbox's namespaces");
+    native->pid = (pid_t)pid;
+    return 0;
+}
+
+struct native *native_begin(struct arena *arena, bool early, bool changes)
+{
+    struct native *native = NEW(arena, struct native);
+    *native = (struct native){.cgroup = CGROUP_NONE,
+                              .guards = GUARDS_NONE,
+                              .lifeline = {-1, -1},
+                              .streams = {-1, -1},
+                              .changes = -1,
+                              .init = -1,
+                              .samples = SAMPLES_NONE,
+                              .sandbox = {.output = {-1, -1}, .changes = -1, .board.listener = -1}};
+    struct failure *failure = &native->begin_failure;
+    block_signals(native);
+    native->sandbox.view = &native->view;
+    native->sandbox.identity = &native->identity;
+    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 && make_pipes(native, changes, failure) == 0 && early &&
+        !native->identity.as_root && start(native, failure) == 0)
+        place_elsewhere(native, native->pid);
+    return native;
+}
+
+// Root's host files are opened on this side, so that they can be presented by idmapped mounts, and init is started with them.
+static int start_as_root(struct native *native, struct failure *failure)
+{
+    closing_fd int identities = identity_namespace(&native->identity, failure);
+    bool started = identities >= 0 && view_open(&native->view, identities, failure) == 0 && start(native, failure) == 0;
+    view_close(&native->view);
+    return !started ? -1 : identity_map_other(&native->identity, native->pid, failure);
+}
+
+static int set_going(struct native *native, const struct run *run, const struct bpf_program *asking, struct failure *failure)
+{
+    const struct bpf_program *filter = &run->plan->filters[ARCH_HERE];
+    struct sandbox *sandbox = &native->sandbox;
+    if (native->begin_failure.what[0]) {
+        *failure = native->begin_failure;
+        return -1;
+    }
+    sandbox->run = run;
+    sandbox->filter = (struct sock_fprog){(unsigned short)filter->length, (struct sock_filter *)filter->code};
+    if (asking)
+        sandbox->asking = (struct sock_fprog){(unsigned short)asking->length, (struct sock_filter *)asking->code};
+    sandbox->has_output = run->claims->bounds.has_output;
+    native->output_left = run->claims->bounds.output;
+    sandbox->opens_view = !native->identity.as_root;
+    sandbox->disks = NEW_ARRAY(run->plan->arena, struct disk_use, run->plan->view_count);
+    for (size_t i = 0; i < run->plan->view_count; i++)
+        sandbox->disks[i] = (struct disk_use){DISK_UNKNOWN, DISK_UNKNOWN, DISK_UNKNOWN};
+    identity_choose(&native->identity, run->plan);
+    native->view.secrets = &native->secrets;
+    if (view_prepare(&native->view, run->plan, &run->bases, failure) || images_prepare(&native->view, &run->bases, failure) ||
+        guards_make(&native->guards, &native->view, failure) || secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
+        cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
+        return -1;
+    if (native->identity.as_root ? start_as_root(native, failure) : !native->pid && start(native, failure))
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        close_scoped(&sandbox->output[i]);
+        if (!sandbox->has_output) {
+            close_scoped(&native->streams[i]);
+            native->streams[i] = -1;
+        }
+    }
+    if (cgroup_add(&native->cgroup, native->pid, failure) || guards_keep(&native->guards, native->init, failure))
+        return -1;
+    return send(native->lifeline[1], "", 1, MSG_NOSIGNAL) != 1 ? fail(failure, NO_RULE, errno, "cannot tell the sandbox to start") : 0;
+}
+
+static void kill_and_reap(struct native *native, struct rusage *usage)
+{
+    if (native->pid <= 0)
+        return;
+    syscall(SYS_pidfd_send_signal, native->init, SIGKILL, NULL, 0);
+    int status;
+    while (wait4(native->pid, &status, 0, usage) < 0 && errno == EINTR)
+        ;
+    native->pid = 0;
+}
+
+static void judge(const struct native *native, enum ended reason, struct outcome *outcome, struct failure *failure)
+{
+    const struct board *board = &native->sandbox.board;
+    int status = board->command_status;
+    outcome->ended = reason;
+    if (board->failed) { // once the command has begun, it dies with init
+        outcome->ended = board->begun ? ENDED_SIGNALED : ENDED_NOT_SET_UP;
+        outcome->value = SIGKILL;
+        *failure = board->failure;
+    } else if (board->exec_error) {
+        outcome->ended = ENDED_NOT_EXECUTED;
+        outcome->value = board->exec_error;
+    } else if (reason != ENDED_EXITED) {
+        return;
+    } else if (outcome->oom_kills) {
+        outcome->ended = ENDED_MEMORY;
+    } else if (!board->command_ended && !board->ready) {
+        outcome->ended = ENDED_NOT_SET_UP;
+        fail(failure, NO_RULE, 0, "the sandbox's first process ended before the command ran");
+    } else if (!board->command_ended) {
+        outcome->ended = ENDED_SIGNALED; // init itself was killed from outside
+        outcome->value = SIGKILL;
+    } else {
+        outcome->ended = WIFSIGNALED(status) ? ENDED_SIGNALED : ENDED_EXITED;
+        outcome->value = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+    }
+}
+
+static uint64_t microseconds(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
+}
+
+// What is known of each limit: how close the run came to it, and whether it was stopped there. Once it is known how it ended.
+static void note_uses(const struct native *native, const struct run *run, struct outcome *outcome)
+{
+    struct limit_use *uses = outcome->uses;
+    struct cgroup_usage group;
+    cgroup_read(&native->cgroup, &group);
+    int signal = outcome->ended == ENDED_SIGNALED ? outcome->value : 0;
+    const struct plan_limit *cpu_time = &run->plan->limits[LIMIT_cpu_time];
+    bool out_of_time = signal == SIGXCPU || (signal == SIGKILL && cpu_time->set && outcome->cpu / 1000 + 100 >= cpu_time->value);
+    uint64_t out_of_memory = group.oom_kills ? group.oom_kills : outcome->ended == ENDED_MEMORY; // the supervisor may be there before the kernel kills
+    uses[LIMIT_memory] = (struct limit_use){group.memory_known, group.memory_known, outcome->peak, out_of_memory};
+    uses[LIMIT_cpu] = (struct limit_use){outcome->wall != 0, group.cpu_known, outcome->wall ? outcome->cpu * 1000 / outcome->wall : 0, group.throttled};
+    uses[LIMIT_pids] = (struct limit_use){group.pids_peak_known, group.pids_known, group.pids_peak, group.pids_refused};
+    uses[LIMIT_lifetime] = (struct limit_use){true, true, outcome->wall / 1000, outcome->ended == ENDED_LIFETIME};
+    uses[LIMIT_cpu_time] = (struct limit_use){true, true, outcome->cpu / 1000, out_of_time};
+    samples_tell(&native->samples, run->plan, uses);
+    if (group.swap_peak_known)
+        uses[LIMIT_swap] = (struct limit_use){.peak_known = true, .peak = group.swap_peak};
+    // Newer kernels count no refusal where swap is full and nothing more is tried. Then memory ran out, and of swap less was left than is moved at once.
+    uint64_t swap_pages = run->plan->limits[LIMIT_swap].value / 4096, left_pages = out_of_memory ? 512 : 0;
+    bool swap_full = group.swap_peak_known && group.swap_peak / 4096 + left_pages >= swap_pages;
+    uses[LIMIT_swap].reached_known = group.swap_refused || (group.swap_peak_known && swap_pages);
+    uses[LIMIT_swap].reached = group.swap_refused ? group.swap_refused : swap_full;
+    if (signal == SIGXFSZ) {
+        uses[LIMIT_file_size].reached_known = true;
+        uses[LIMIT_file_size].reached = 1;
+    }
+    uses[LIMIT_output] = (struct limit_use){true, true, run->claims->bounds.output - native->output_left, outcome->ended == ENDED_OUTPUT};
+}
+
+static void measure(struct native *native, const struct run *run, const struct rusage *usage, struct outcome *outcome)
+{
+    uint64_t end = clock_now(), ready = native->sandbox.board.ready ? native->sandbox.board.ready : end;
+    struct cgroup_usage group;
+    cgroup_read(&native->cgroup, &group);
+    outcome->setup = (ready - run->started) / 1000;
+    outcome->wall = (end - ready) / 1000;
+    outcome->cpu = microseconds(usage->ru_utime) + microseconds(usage->ru_stime);
+    if (group.cpu_us > outcome->cpu) // also of those that nobody could wait for
+        outcome->cpu = group.cpu_us;
+    outcome->peak_of_all = group.memory_known;
+    outcome->peak = group.memory_known ? group.peak_bytes : (uint64_t)usage->ru_maxrss * 1024;
+    outcome->oom_kills = group.oom_kills;
+    outcome->pids_known = group.pids_known;
+    outcome->pids_refused = group.pids_refused;
+    outcome->untold = native->sandbox.asking.len ? native->sandbox.board.untold : EOPNOTSUPP;
+    outcome->outside_user = (int)native->identity.outside_user;
+    outcome->disks = native->sandbox.disks;
+}
+
+// Where the host lets us have one. A policy that requires it does not run without.
+static int make_guard(const struct run *run, struct net_guard **guard, struct outcome *outcome, struct failure *failure)
+{
+    const struct network *network = &run->claims->network;
+    outcome->guard = network->guard_lacks;
+    if (network->guard_lacks || (*guard = net_guard_new(run->plan, &network->proxy, run->events, &outcome->guard)))
+        return 0;
+    return network->guard_rule == NO_RULE ? 0 : fail(failure, network->guard_rule, 0, "the guard that the policy requires can't be made: %s", outcome->guard);
+}
+
+// When the sandbox's first process is where it belongs: what sbxrun makes from here on is made in the guard's group.
+static int enter_guard(struct net_guard *guard, struct failure *failure)
+{
+    int error = guard ? net_guard_enter(guard) : 0;
+    return error ? fail(failure, NO_RULE, -error, "cannot move into the guard's control group") : 0;
+}
+
+struct run_sources { // of the supervisor's loop, besides its own
+    struct samples *samples;
+    struct calls *calls; // NULL: there are none
+};
+
+static int add_sources(struct supervisor *supervisor, void *context)
+{
+    struct run_sources *sources = context;
+    if (sources->samples->timer.fd >= 0 && supervisor_add(supervisor, &sources->samples->timer, EPOLLIN) != 0)
+        return -1;
+    return sources->calls ? calls_add(supervisor, sources->calls) : 0;
+}
+
+void native_run(struct native *native, const struct run *run, struct outcome *outcome, struct failure *failure)
+{
+    struct rusage usage = {0};
+    enum ended reason = ENDED_NOT_SET_UP;
+    *outcome = (struct outcome){.ended = ENDED_NOT_SET_UP};
+    struct broker *broker = NULL;
+    bool brokered = run->plan->broker && !run->probes;
+    struct broker_settings settings = {.plan = run->plan,
+                                       .network = &run->claims->network,
+                                       .identity = &native->identity,
+                                       .events = run->events};
+    const struct bpf_program *asking = run->probes ? NULL : calls_asking(run);
+    if (run->explain_files && !run->probes && !asking) {
+        fail(failure, NO_RULE, 0, "files can't be told under this policy: its filter is too long, or allows no command to start");
+        return;
+    }
+    if (brokered && !asking)
+        asking = &run->plan->filters[ARCH_HERE];
+    struct calls *calls = NULL;
+    if (brokered && (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
+    } else if (asking && !(calls = calls_new(run, broker, native->lifeline[1], failure))) {
+    } else if (set_going(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0) {
+        samples_begin(&native->samples, run->plan, run->claims->bounds.kept, &native->cgroup, native->pid);
+        struct watched watched = {
+            .init = native->init,
+            .bounds = &run->claims->bounds,
+            .memory_events = native->cgroup.events,
+            .memory_is_file = native->cgroup.events_is_file,
+            .output_left = &native->output_left,
+            .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
+            .signals = &native->signals,
+            .begin = add_sources,
+            .context = &(struct run_sources){&native->samples, calls},
+        };
+        if (supervise(&watched, &reason, failure))
+            reason = ENDED_NOT_SET_UP;
+        samples_end(&native->samples);
+    } else if (native->sandbox.board.failed) {
+        *failure = native->sandbox.board.failure; // what init said tells more than that it was not there
+    }
+    kill_and_reap(native, &usage);
+    if (calls)
+        calls_free(calls);
+    else
+        broker_free(broker);
+    net_guard_free(settings.guard);
+    close_scoped(&native->sandbox.changes);
+    native->sandbox.changes = -1;
+    if (run->changes && !changes_write(run->changes, &native->view, native->changes))
+        outcome->changes_unwritten = errno ? errno : EIO;
+    measure(native, run, &usage, outcome);
+    if (reason != ENDED_NOT_SET_UP)
+        judge(native, reason, outcome, failure);
+    note_uses(native, run, outcome);
+    cgroup_remove(&native->cgroup);
+}
+
+void native_end(struct native *native)
+{
+    kill_and_reap(native, NULL);
+    guards_remove(&native->guards);
+    secrets_wipe(&native->secrets);
+    cgroup_remove(&native->cgroup);
+    identity_release(&native->identity);
+    for (int i = 0; i < 2; i++) {
+        close_scoped(&native->lifeline[i]);
+        close_scoped(&native->streams[i]);
+    }
+    close_scoped(&native->changes);
+    close_scoped(&native->init);
+    sigprocmask(SIG_SETMASK, &native->sandbox.caller_mask, NULL);
+}

@@ -1,0 +1,11 @@
+// Images: root file systems in archives (.tar, compressed or not), unpacked once into a cache that their content names, and shown from there.
+//
+// The cache is $XDG_CACHE_HOME/sbx/images, ~/.cache/sbx/images, or root's /var/cache/sbx/images. A folder in it is named by the SHA-256 of the archive; it
+// appears whole or not at all, and is never written again: what a policy lets be written goes to an overlay. sbximage, the program beside this
+// one, unpacks, confined to the folder.
+#pragma once
+
+#include "enforcer/view/view.h"
+
+// Gives each place that is from an image the folder in the cache (place->host). Returns 0, or -1 and the failure.
+int images_prepare(struct view *, const struct view_bases *, struct failure *);

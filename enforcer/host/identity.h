@@ -1,0 +1,37 @@
+// Who the sandbox's processes are: one user inside, one unprivileged user outside, no capabilities but those the policy allows.
+#pragma once
+
+#include <sys/types.h>
+
+#include "enforcer/host/failure.h"
+
+struct identity {
+    uid_t inside, outside_user;
+    gid_t outside_group;
+    bool as_root;          // sbxrun is root: outside is somebody else, and sbxrun writes the maps
+    uint64_t capabilities; // bits
+    void *prepared;        // an empty cap_t, made before clone: nothing may be allocated after
+};
+
+// Before clone; then who the plan says. The memory lies where both sides see it.
+int identity_prepare(struct identity *, struct failure *);
+void identity_choose(struct identity *, const struct plan *);
+void identity_release(struct identity *);
+
+// The maps of the sandbox's user namespace (user_namespaces(7)). An ordinary user's are written by the process inside, root's by sbxrun for the
+// process `pid`. Returns 0, or -1 and the failure.
+int identity_map_self(const struct identity *, struct failure *);
+int identity_map_other(const struct identity *, pid_t pid, struct failure *);
+
+// A user namespace in which user 0 is the sandbox's outside, for idmapped mounts. A descriptor the caller owns, or -1 and the failure.
+int identity_namespace(const struct identity *, struct failure *);
+
+// In the sandbox: becomes the inside user. Returns 0, or -1 and the failure.
+int identity_become(const struct identity *, struct failure *);
+
+// No program that this process and those that it makes execute ever gets a capability that the policy does not allow (capabilities(7), the
+// bounding set). Once, for all of them: it takes a call for each.
+int identity_bound(const struct identity *, struct failure *);
+
+// Drops every capability that the policy does not allow, for good. Last but for no_new_privs, Landlock and seccomp.
+int identity_drop(const struct identity *, struct failure *);

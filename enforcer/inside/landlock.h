@@ -1,0 +1,15 @@
+// Landlock: the rights on each path of the view once more, by the kernel's own path rules, and tcp ports (landlock(7),
+// Documentation/userspace-api/landlock.rst).
+//
+// Where mounts know only read-only and noexec, Landlock tells modify, create and delete apart, and it keeps listing from the folders
+// that are only the way to something.
+#pragma once
+
+#include "enforcer/network/network.h"
+#include "enforcer/view/view.h"
+
+// A ruleset for a view that this process has entered. Returns a descriptor that the caller owns, or -1 and the failure.
+int landlock_make(const struct view *, const struct network *, struct failure *);
+
+// Puts this process under it; no_new_privs must be set. Returns 0, or -1 and the failure.
+int landlock_enter(int ruleset, struct failure *);

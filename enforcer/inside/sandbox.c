@@ -1,0 +1,346 @@
+// The inside: the first process of the sandbox, and the command's until its exec.
+#include "enforcer/inside/sandbox.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "enforcer/supervisor/calls.h"
+#include "enforcer/view/changes.h"
+#include "enforcer/host/clock.h"
+#include "enforcer/inside/handover.h"
+#include "enforcer/host/host.h"
+#include "enforcer/inside/landlock.h"
+#include "enforcer/network/names.h"
+#include "enforcer/host/scoped.h"
+
+static _Noreturn void give_up(struct sandbox *sandbox)
+{
+    sandbox->board.failed = true;
+    _exit(125);
+}
+
+// ---- the command ---------------------------------------------------------------------------------------------------------------------------
+
+static const char *variable(char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; *environment; environment++)
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+            return *environment + length + 1;
+    return NULL;
+}
+
+// Finds the command as execvp(3) would, while this process may still look. The result is `name` itself or in `path`.
+static const char *find_command(const char *name, char *const *environment, char path[4096])
+{
+    if (strchr(name, '/'))
+        return name;
+    const char *folders = variable(environment, "PATH");
+    for (const char *at = folders ? folders : ""; *at;) {
+        size_t span = strcspn(at, ":");
+        struct stat status;
+        if (span && snprintf(path, 4096, "%.*s/%s", (int)span, at, name) < 4096 && stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_mode & 0111)
+            return path;
+        at += span + (at[span] == ':');
+    }
+    return NULL;
+}
+
+static int enter_folder(const struct plan *plan, struct failure *failure)
+{
+    const char *cwd = plan->cwd.length ? plan->cwd.text : "/";
+    char real[4096];
+    if (chdir(cwd) != 0)
+        return fail_with_advice(failure, NO_RULE, errno, "`cwd` names a folder that the policy's fs rules show", "cannot start in %s", cwd);
+    if (syscall(SYS_getcwd, real, sizeof real) < 0 || real[0] != '/') // "(unreachable)" when it lies outside of the root
+        return fail(failure, NO_RULE, 0, "%s leads out of the view", cwd);
+    return 0;
+}
+
+int sandbox_lock_in(struct sandbox *sandbox, int ruleset, bool filter, struct failure *failure)
+{
+    if (bounds_apply(&sandbox->run->claims->bounds, failure) || identity_drop(sandbox->identity, failure))
+        return -1;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return fail(failure, NO_RULE, errno, "cannot give up new privileges");
+    if (ruleset >= 0 && landlock_enter(ruleset, failure))
+        return -1;
+    // Everything but standard input, output and error ends with exec, also what sbxrun's caller left open.
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+        return fail(failure, NO_RULE, errno, "cannot close the descriptors that are not the command's");
+    if (filter && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) != 0)
+        return fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
+    return 0;
+}
+
+// Loads the filter that asks the supervisor. Where nothing but telling depends on it, the plan's own does as well: under another filter with a
+// listener there can be no second one (seccomp(2)).
+static int load_asking(struct sandbox *sandbox, struct failure *failure)
+{
+    struct board *board = &sandbox->board;
+    bool brokered = sandbox->run->plan->broker;
+    // A signal that interrupts a denied call would have it return EINTR, or be made again. And a twin that a proxy has not connected yet is in nobody's
+    // place: a program that a signal interrupts would wait on a socket that leads nowhere. So there, handlers run after the call (Linux 5.19).
+    unsigned long patient = !brokered || sandbox->run->claims->network.proxy.length ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : 0, flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | patient, &sandbox->asking);
+    if (board->listener < 0 && errno == EINVAL && patient)
+        board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &sandbox->asking);
+    if (board->listener >= 0)
+        return 0;
+    board->untold = errno;
+    if (brokered || sandbox->run->explain_files)
+        return fail(failure, NO_RULE, errno, "cannot load the filter of system calls with a listener");
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) == 0 ? 0 : fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
+}
+
+// A command that may use keys has a session keyring of its own: in its caller's are the keys of the user's sessions (session-keyring(7)).
+static int leave_keyring(const struct plan *plan, struct failure *failure)
+{
+    static const uint32_t calls[] = {SYS_keyctl, SYS_request_key, SYS_add_key};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        uint32_t words[SECCOMP_WORDS];
+        cbpf_words(words, arch_audit[ARCH_HERE], calls[i], NULL);
+        if (cbpf_run(&plan->filters[ARCH_HERE], words, NULL) != SECCOMP_ALLOW && !cbpf_arguments_asked(&plan->filters[ARCH_HERE], words))
+            continue; // whatever its arguments are
+        bool left = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS; // a kernel that has no keys
+        return left ? 0 : fail(failure, NO_RULE, errno, "cannot give the command a keyring of its own");
+    }
+    return 0;
+}
+
+static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
+{
+    struct board *board = &sandbox->board;
+    char path[4096];
+    if (setsid() < 0) { // no controlling terminal: nothing can be typed into the caller's
+        fail(&board->failure, NO_RULE, errno, "cannot give the command a session of its own");
+        give_up(sandbox);
+    }
+    if (leave_keyring(sandbox->run->plan, &board->failure))
+        give_up(sandbox);
+    for (int i = 0; i < 2; i++)
+        if (sandbox->has_output && dup2(sandbox->output[i], i + 1) < 0) {
+            fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
+            give_up(sandbox);
+        }
+    if (enter_folder(sandbox->run->plan, &board->failure))
+        give_up(sandbox);
+    if (sandbox->run->probes)
+        probe_all(sandbox, ruleset);
+    const char *command = find_command(sandbox->run->argv[0], sandbox->run->environment, path);
+    if (!command) {
+        board->exec_error = ENOENT;
+        _exit(127);
+    }
+    if (sigprocmask(SIG_SETMASK, &sandbox->caller_mask, NULL) != 0) {
+        fail(&board->failure, NO_RULE, errno, "cannot give the command its signals");
+        give_up(sandbox);
+    }
+    board->ready = clock_now();
+    bool asks = sandbox->asking.len;
+    if (sandbox_lock_in(sandbox, ruleset, !asks, &board->failure) || (asks && load_asking(sandbox, &board->failure)))
+        give_up(sandbox);
+    execve(command, sandbox->run->argv, sandbox->run->environment);
+    board->exec_error = errno;
+    _exit(126);
+}
+
+// ---- init --------------------------------------------------------------------------------------------------------------------------------------
+
+enum { GROUP = 1 }; // sigval of a signal that is for the command's whole group
+
+int sandbox_signal(int init, int signal, bool group)
+{
+    siginfo_t info = {.si_signo = signal, .si_code = SI_QUEUE};
+    info.si_value.sival_int = group ? GROUP : 0;
+    return (int)syscall(SYS_pidfd_send_signal, init, signal, &info, 0);
+}
+
+// What the places of a limited size hold: the kernel keeps no peak of that. What the command has put there in the place of one is not looked at.
+// Returns how many there are.
+static size_t measure_disks(const struct sandbox *sandbox, bool ended)
+{
+    const struct plan *plan = sandbox->run->plan;
+    size_t count = 0;
+    for (size_t i = 0; i < plan->view_count; i++) {
+        struct disk_use *use = &sandbox->disks[i];
+        struct statfs disk;
+        struct stat status;
+        char path[4096];
+        if (!plan->view[i].size || snprintf(path, sizeof path, "%.*s", STR_ARGS(plan->view[i].path)) >= (int)sizeof path)
+            continue;
+        count++;
+        closing_fd int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &status) != 0 || fstatfs(fd, &disk) != 0)
+            continue;
+        if (use->device == DISK_UNKNOWN)
+            use->device = status.st_dev;
+        if (use->device != status.st_dev)
+            continue;
+        uint64_t used = (uint64_t)(disk.f_blocks - disk.f_bfree) * (uint64_t)disk.f_bsize;
+        use->peak = use->peak == DISK_UNKNOWN || use->peak < used ? used : use->peak;
+        use->used = ended ? used : DISK_UNKNOWN;
+    }
+    return count;
+}
+
+// Reaps, passes on what the supervisor sends, and ends with the command: the kernel then kills whatever is left in the pid namespace.
+static _Noreturn void reap(struct sandbox *sandbox, pid_t command, bool disks)
+{
+    enum { TENTH = 100000000 };
+    const struct timespec tenth = {.tv_nsec = TENTH};
+    uint64_t next = 0;
+    sigset_t all;
+    sigfillset(&all);
+    for (;;) {
+        siginfo_t info;
+        int got = sigtimedwait(&all, &info, disks ? &tenth : NULL);
+        if (disks && clock_now() >= next) { // however many signals come
+            measure_disks(sandbox, false);
+            next = clock_now() + TENTH;
+        }
+        if (got < 0)
+            continue;
+        if (info.si_signo != SIGCHLD) {
+            // From outside. A stop is not left to the command's own choice: it has no terminal whose stop it would obey.
+            if (info.si_pid == 0)
+                kill(info.si_value.sival_int == GROUP ? -command : command, info.si_signo == SIGTSTP ? SIGSTOP : info.si_signo);
+            continue;
+        }
+        int status;
+        for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+            if (pid == command) {
+                measure_disks(sandbox, true);
+                sandbox->board.command_status = status;
+                sandbox->board.command_ended = true;
+                _exit(0);
+            }
+    }
+}
+
+// A socket at which names are asked for; -1 and errno.
+static int name_socket(net_address address, int type)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(NAMES_PORT), .sin_addr.s_addr = htonl((uint32_t)address)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(NAMES_PORT)};
+    bool is_four = address >> 32 == 0xFFFF;
+    for (int byte = 15; byte >= 0; byte--, address >>= 8)
+        six.sin6_addr.s6_addr[byte] = (uint8_t)address;
+    closing_fd int fd = socket(is_four ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six, is_four ? sizeof four : sizeof six) != 0 ||
+        (type == SOCK_STREAM && listen(fd, 64) != 0))
+        return -1;
+    return take_fd(fd);
+}
+
+// What the broker works on: the view, for the paths of unix sockets, and the sockets at which names are asked for.
+static int hand_over_root(struct sandbox *sandbox, struct failure *failure)
+{
+    const struct resolvers *resolvers = &sandbox->run->claims->network.resolvers;
+    int fds[1 + 2 * RESOLVERS_MOST] = {open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)}, count = 1;
+    if (fds[0] < 0)
+        return fail(failure, NO_RULE, errno, "cannot open the root of the view");
+    for (size_t i = 0; i < resolvers->count; i++)
+        for (int kind = 0; kind < 2; kind++) {
+            int fd = name_socket(resolvers->list[i], kind ? SOCK_STREAM : SOCK_DGRAM);
+            if (fd >= 0)
+                fds[count++] = fd;
+            else if (i == 0)
+                return fail(failure, NO_RULE, errno, "cannot answer for names inside the sandbox");
+        }
+    int sent = handover_send(sandbox->lifeline, HANDED_ROOT, fds, count), error = errno;
+    while (count)
+        close(fds[--count]);
+    return sent == 0 ? 0 : fail(failure, NO_RULE, error, "cannot hand over the root of the view");
+}
+
+static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure)
+{
+    const struct run *run;
+    char go;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return fail(failure, NO_RULE, errno, "cannot have the sandbox die with sbxrun");
+    if (unshare(SANDBOX_NAMESPACES) != 0)
+        return fail_for_namespaces(failure, errno, "cannot make the sandbox's namespaces");
+    if (read(sandbox->lifeline, &go, 1) != 1)
+        _exit(125); // the supervisor is gone, or has no use for a sandbox
+    sched_setaffinity(0, sizeof sandbox->processors, &sandbox->processors);
+    run = sandbox->run;
+    if (!sandbox->identity->as_root && identity_map_self(sandbox->identity, failure))
+        return -1;
+    if (identity_become(sandbox->identity, failure))
+        return -1;
+    struct pollfd lifeline = {.fd = sandbox->lifeline, .events = POLLIN};
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) // changing users forgets it
+        return fail(failure, NO_RULE, errno, "cannot have the sandbox die with sbxrun");
+    if (poll(&lifeline, 1, 0) != 0)
+        _exit(125);
+    if (unshare(CLONE_NEWCGROUP) != 0) // only now: its root is the group in which this process is
+        return fail(failure, NO_RULE, errno, "cannot make a cgroup namespace");
+    if (sethostname("sbx", 3) != 0)
+        return fail(failure, NO_RULE, errno, "cannot name the sandbox");
+    mode_t caller = umask(0);
+    if (network_apply(&run->claims->network, failure) || (sandbox->opens_view && view_open(sandbox->view, -1, failure)) || view_enter(sandbox->view, failure))
+        return -1;
+    umask(caller);
+    if (run->plan->broker && hand_over_root(sandbox, failure))
+        return -1;
+    if (sandbox->changes >= 0 && changes_send(sandbox->view, sandbox->changes, failure))
+        return -1;
+    *ruleset = -1;
+    if (run->claims->landlock && (*ruleset = landlock_make(sandbox->view, &run->claims->network, failure)) < 0)
+        return -1;
+    return 0;
+}
+
+void sandbox_main(struct sandbox *sandbox)
+{
+    struct failure *failure = &sandbox->board.failure;
+    int ruleset = -1;
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    if (set_up(sandbox, &ruleset, failure) || identity_bound(sandbox->identity, failure))
+        give_up(sandbox);
+    if (prctl(PR_SET_DUMPABLE, 0) != 0) { // neither traced nor seen in /proc by what runs inside
+        fail(failure, NO_RULE, errno, "cannot hide the sandbox's first process");
+        give_up(sandbox);
+    }
+    bool disks = measure_disks(sandbox, false) > 0;
+    // Where the filter has a listener, this process shares its descriptors with the command and waits for its exec, to hand it over: of the
+    // calls that it takes the command can't make one, and after its exec it has no such descriptor. (fork() takes locks.)
+    bool asks = sandbox->asking.len;
+    pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD | (asks ? CLONE_VFORK | CLONE_FILES : 0), NULL, NULL, NULL, NULL);
+    if (command == 0)
+        run_command(sandbox, ruleset);
+    if (command < 0) {
+        fail(failure, NO_RULE, errno, "cannot start the command's process");
+        give_up(sandbox);
+    }
+    sandbox->board.begun = asks && !sandbox->board.failed && !sandbox->board.exec_error;
+    if (sandbox->board.listener >= 0 && handover_send(sandbox->lifeline, HANDED_LISTENER, &sandbox->board.listener, 1) != 0) {
+        fail(failure, NO_RULE, errno, "cannot hand over the calls that the supervisor answers");
+        give_up(sandbox);
+    }
+    close_range(0, ~0U, 0);
+    if (identity_drop(&(struct identity){.prepared = sandbox->identity->prepared}, failure))
+        give_up(sandbox);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        fail(failure, NO_RULE, errno, "cannot have the sandbox's first process give up new privileges");
+        give_up(sandbox);
+    }
+    reap(sandbox, command, disks);
+}

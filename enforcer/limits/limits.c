@@ -1,0 +1,99 @@
+// Limits: what keeps each one.
+#include "enforcer/limits/limits.h"
+
+#include <errno.h>
+
+#include "enforcer/limits/cgroup.h"
+
+enum keeper { KEEPER_CGROUP, KEEPER_RLIMIT, KEEPER_TIMER, KEEPER_PIPE };
+
+static const struct keeping {
+    enum limit limit;
+    enum keeper keeper;
+    int resource;  // RLIMIT: the resource; CGROUP: one that does as well, or -1
+    uint64_t unit; // a limit's unit in one of the resource's
+    const char *name;
+} keepings[] = {
+    {LIMIT_memory, KEEPER_CGROUP, -1, 1, "control group"},
+    {LIMIT_swap, KEEPER_CGROUP, -1, 1, "control group"},
+    {LIMIT_cpu, KEEPER_CGROUP, -1, 1, "control group"},
+    {LIMIT_cpu_weight, KEEPER_CGROUP, -1, 1, "control group"},
+    {LIMIT_io, KEEPER_CGROUP, -1, 1, "control group"},
+    // Counted per user and user namespace since Linux 5.14, and the sandbox is alone in its own: it holds for all of it together.
+    {LIMIT_pids, KEEPER_CGROUP, RLIMIT_NPROC, 1, "control group"},
+    {LIMIT_lifetime, KEEPER_TIMER, -1, 1, "supervisor's timer"},
+    {LIMIT_cpu_time, KEEPER_RLIMIT, RLIMIT_CPU, 1000, "RLIMIT_CPU"},
+    {LIMIT_open_files, KEEPER_RLIMIT, RLIMIT_NOFILE, 1, "RLIMIT_NOFILE"},
+    {LIMIT_file_size, KEEPER_RLIMIT, RLIMIT_FSIZE, 1, "RLIMIT_FSIZE"},
+    {LIMIT_output, KEEPER_PIPE, -1, 1, "supervisor's pipes"},
+};
+
+static const struct keeping *keeping_of(enum limit limit)
+{
+    for (size_t i = 0; i < sizeof keepings / sizeof *keepings; i++)
+        if (keepings[i].limit == limit)
+            return &keepings[i];
+    return NULL;
+}
+
+const char *limit_keeper(const struct bounds *bounds, enum limit limit)
+{
+    const struct keeping *keeping = keeping_of(limit);
+    if (!(bounds->kept >> limit & 1))
+        return NULL;
+    return keeping->keeper == KEEPER_CGROUP && !(bounds->cgroup >> limit & 1) ? "RLIMIT_NPROC in its own user namespace" : keeping->name;
+}
+
+static void add_rlimit(struct bounds *bounds, int resource, uint64_t value, uint64_t unit)
+{
+    bounds->rlimits[bounds->rlimit_count].resource = resource;
+    bounds->rlimits[bounds->rlimit_count++].value = (rlim_t)(value / unit + (value % unit != 0));
+}
+
+static bool add(struct bounds *bounds, const struct plan *plan, enum limit limit)
+{
+    const struct keeping *keeping = keeping_of(limit);
+    uint64_t value = plan->limits[limit].value;
+    switch (keeping->keeper) {
+    case KEEPER_CGROUP:
+        if (cgroup_can(limit) && (limit != LIMIT_swap || plan->limits[LIMIT_memory].set)) {
+            bounds->cgroup |= 1u << limit;
+            return true;
+        }
+        if (keeping->resource < 0)
+            return false;
+        add_rlimit(bounds, keeping->resource, value < UINT32_MAX ? value + 1 : value, 1); // and the sandbox's init
+        return true;
+    case KEEPER_RLIMIT: add_rlimit(bounds, keeping->resource, value, keeping->unit); return true;
+    case KEEPER_TIMER: bounds->lifetime = value; return true;
+    case KEEPER_PIPE:
+        bounds->has_output = true;
+        bounds->output = value;
+        return true;
+    }
+    return false;
+}
+
+bool bounds_add(struct bounds *bounds, const struct plan *plan, enum limit limit)
+{
+    bool kept = add(bounds, plan, limit);
+    bounds->kept |= (unsigned)kept << limit;
+    return kept;
+}
+
+int bounds_apply(const struct bounds *bounds, struct failure *failure)
+{
+    struct rlimit no_core = {0, 0}; // a core dump would be handed to a program of the host
+    if (setrlimit(RLIMIT_CORE, &no_core) != 0)
+        return fail(failure, NO_RULE, errno, "cannot forbid core dumps");
+    if (setrlimit(RLIMIT_NOFILE, &bounds->caller_files) != 0)
+        return fail(failure, NO_RULE, errno, "cannot give the command the caller's limit of open files");
+    for (size_t i = 0; i < bounds->rlimit_count; i++) {
+        struct rlimit have, want = {bounds->rlimits[i].value, bounds->rlimits[i].value};
+        if (getrlimit(bounds->rlimits[i].resource, &have) == 0 && have.rlim_max < want.rlim_max)
+            want.rlim_cur = want.rlim_max = have.rlim_max; // the caller's own limit is tighter
+        if (setrlimit(bounds->rlimits[i].resource, &want) != 0)
+            return fail(failure, NO_RULE, errno, "cannot set a resource limit");
+    }
+    return 0;
+}

@@ -1,0 +1,29 @@
+// Limits: what keeps each one.
+#pragma once
+
+#include <sys/resource.h>
+
+#include "enforcer/host/failure.h"
+
+struct bounds {      // what the limits of a plan come to on this host
+    unsigned kept;   // bits of enum limit: those that something keeps
+    unsigned cgroup; // of them, those that control groups keep
+    struct {
+        int resource; // getrlimit(2)
+        rlim_t value;
+    } rlimits[8];
+    size_t rlimit_count;
+    struct rlimit caller_files; // of open files, as sbxrun was started with
+    uint64_t lifetime; // milliseconds; 0: none
+    bool has_output;
+    uint64_t output; // bytes
+};
+
+// What keeps a limit, for people: "control group", "RLIMIT_FSIZE"; NULL when nothing does.
+const char *limit_keeper(const struct bounds *, enum limit);
+
+// Adds one limit. False when nothing here can keep it.
+bool bounds_add(struct bounds *, const struct plan *, enum limit);
+
+// Sets the rlimits of this process. Between clone and exec. Returns 0, or -1 and the failure.
+int bounds_apply(const struct bounds *, struct failure *);

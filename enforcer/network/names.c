@@ -1,0 +1,255 @@
+// Names: which address belongs to which, and for how long.
+#include "enforcer/network/names.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/network/net_rules.h"
+
+enum { PINS_MOST = 4096, NAME_LONGEST = 253 };
+
+struct pin {
+    net_address address;
+    uint64_t until;
+    char name[NAME_LONGEST + 1];
+    uint8_t length;
+};
+
+struct names {
+    const struct plan *plan;
+    const struct resolvers *resolvers;
+    struct pin *pins; // what has run out is used again
+    size_t count;
+    uint32_t stand_ins;
+    names_pinned *pinned;
+    void *context; // of `pinned`
+};
+
+bool plan_has_names(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->net_count; i++)
+        if (!plan->net[i].deny && (plan->net[i].box.place == NET_NAME || plan->net[i].box.place == NET_WILDCARD))
+            return true;
+    return false;
+}
+
+static bool address_read(const char *text, net_address *address)
+{
+    uint8_t bytes[16] = {[10] = 0xFF, [11] = 0xFF};
+    *address = 0;
+    if (inet_pton(AF_INET, text, bytes + 12) != 1 && inet_pton(AF_INET6, text, bytes) != 1)
+        return false;
+    for (int i = 0; i < 16; i++)
+        *address = *address << 8 | bytes[i];
+    return true;
+}
+
+void resolvers_read(struct resolvers *resolvers)
+{
+    FILE *file = fopen("/etc/resolv.conf", "re");
+    char line[512], word[64];
+    net_address address;
+    resolvers->list[0] = (net_address)0xFFFF << 32 | INADDR_LOOPBACK;
+    resolvers->count = 1;
+    while (file && resolvers->count < RESOLVERS_MOST && fgets(line, sizeof line, file)) {
+        bool known = false;
+        if (sscanf(line, "nameserver %63s", word) != 1 || !address_read(word, &address))
+            continue;
+        for (size_t i = 0; i < resolvers->count; i++)
+            known = known || resolvers->list[i] == address;
+        if (!known && address != 1)
+            resolvers->list[resolvers->count++] = address;
+    }
+    if (file)
+        fclose(file);
+}
+
+struct names *names_new(const struct plan *plan, const struct resolvers *resolvers)
+{
+    struct names *names = calloc(1, sizeof *names);
+    if (names)
+        *names = (struct names){.plan = plan, .resolvers = resolvers};
+    return names;
+}
+
+bool names_are_asked_at(const struct names *names, net_address address, uint16_t port)
+{
+    for (size_t i = 0; i < names->resolvers->count && port == NAMES_PORT; i++)
+        if (names->resolvers->list[i] == address)
+            return true;
+    return false;
+}
+
+void names_free(struct names *names)
+{
+    if (names)
+        free(names->pins);
+    free(names);
+}
+
+// Does a rule allow the name on some port, where (with an address) none denies that address? Asked at the borders of all ports that rules name.
+static bool allowed_somewhere(const struct plan *plan, struct str name, const net_address *address)
+{
+    uint32_t rule;
+    for (size_t i = 0; i < plan->net_count; i++) {
+        const struct net_box *box = &plan->net[i].box;
+        for (unsigned protocol = PROTOCOL_TCP; protocol <= PROTOCOL_UDP; protocol <<= 1)
+            for (int end = 0; end < 4; end++) {
+                int32_t port = end < 2 ? (end ? box->port_last : box->port_first) : end == 2 ? box->port_first - 1 : box->port_last + 1;
+                struct net_point point = {.verb = VERB_CONNECT, .protocol = protocol, .place = NET_NAME, .name = name, .port = (uint16_t)port};
+                if (port < 0 || port > 65535 || !network_allows(plan, &point, &rule))
+                    continue;
+                point.place = NET_ADDRESS;
+                point.address = address ? *address : 0;
+                if (!address || network_allows(plan, &point, &rule) || rule == NO_RULE)
+                    return true;
+            }
+    }
+    return false;
+}
+
+bool names_allows(const struct plan *plan, struct str name)
+{
+    return allowed_somewhere(plan, name, NULL);
+}
+
+static struct pin *pin_for(struct names *names, struct str name, net_address address, uint64_t now)
+{
+    struct pin *expired = NULL;
+    for (size_t i = 0; i < names->count; i++) {
+        struct pin *pin = &names->pins[i];
+        if (pin->address == address && pin->length == name.length && memcmp(pin->name, name.text, name.length) == 0)
+            return pin;
+        if (pin->until <= now)
+            expired = pin;
+    }
+    if (expired)
+        return expired;
+    if (names->count == PINS_MOST)
+        return NULL;
+    if (names->count % 16 == 0) {
+        struct pin *larger = realloc(names->pins, (names->count + 16) * sizeof *larger);
+        if (!larger)
+            return NULL;
+        names->pins = larger;
+    }
+    return &names->pins[names->count++];
+}
+
+enum pin_result names_pin(struct names *names, struct str name, net_address address, uint32_t seconds, uint64_t now)
+{
+    // An address rule may allow what is private; one that denies it holds under every name. Ports are asked about when it is connected to.
+    bool allowed_by_address = false;
+    for (size_t i = 0; i < names->plan->net_count; i++) {
+        const struct plan_net *entry = &names->plan->net[i];
+        if (entry->box.place == NET_ADDRESS && address >= entry->box.first && address <= entry->box.last && !entry->deny)
+            allowed_by_address = true;
+    }
+    if (name.length > NAME_LONGEST || !allowed_somewhere(names->plan, name, &address) || (address_is_private(address) && !allowed_by_address))
+        return PIN_REFUSED;
+    struct pin *pin = pin_for(names, name, address, now);
+    if (!pin)
+        return PIN_REFUSED;
+    uint64_t until = now + (uint64_t)(seconds > NAMES_LEAST_SECONDS ? seconds : NAMES_LEAST_SECONDS) * 1000000000u;
+    if (pin->address != address || pin->length != name.length || memcmp(pin->name, name.text, name.length) != 0)
+        pin->until = 0;
+    pin->address = address;
+    pin->length = (uint8_t)name.length;
+    memcpy(pin->name, name.text, name.length);
+    pin->until = until > pin->until ? until : pin->until;
+    if (names->pinned)
+        names->pinned(names->context, name, address, pin->until);
+    return PIN_KEPT;
+}
+
+void names_tell(struct names *names, names_pinned *pinned, void *context)
+{
+    names->pinned = pinned;
+    names->context = context;
+}
+
+// What hosts(5) says of names that are allowed: the inside may see that file too, and then asks nobody.
+void names_pin_hosts(struct names *names, uint64_t now)
+{
+    FILE *file = fopen("/etc/hosts", "re");
+    char line[1024];
+    net_address address;
+    while (file && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "#\n")] = '\0';
+        char *rest = NULL, *word = strtok_r(line, " \t", &rest);
+        if (!word || !address_read(word, &address))
+            continue;
+        while ((word = strtok_r(NULL, " \t", &rest))) {
+            for (char *letter = word; *letter; letter++)
+                *letter = (char)tolower((unsigned char)*letter);
+            names_pin(names, str_from(word), address, UINT32_MAX, now);
+        }
+    }
+    if (file)
+        fclose(file);
+}
+
+enum { STAND_INS_MOST = 4000 };
+static const net_address stand_ins = (net_address)0xFFFF << 32 | 0xC6120001; // 198.18.0.1
+
+bool names_is_stand_in(const struct names *names, net_address address)
+{
+    return names->stand_ins && address >= stand_ins && address < stand_ins + names->stand_ins;
+}
+
+net_address names_stand_in(struct names *names, struct str name)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const struct pin *pin = &names->pins[i];
+        if (names_is_stand_in(names, pin->address) && pin->length == name.length && memcmp(pin->name, name.text, name.length) == 0)
+            return pin->address;
+    }
+    net_address address = stand_ins + names->stand_ins;
+    struct pin *pin = name.length <= NAME_LONGEST && names->stand_ins < STAND_INS_MOST ? pin_for(names, name, address, 0) : NULL;
+    if (!pin)
+        return 0;
+    *pin = (struct pin){.address = address, .until = UINT64_MAX, .length = (uint8_t)name.length};
+    memcpy(pin->name, name.text, name.length);
+    names->stand_ins++;
+    return address;
+}
+
+struct str names_of(const struct names *names, net_address address, uint64_t now, size_t *at)
+{
+    for (; *at < names->count; ++*at) {
+        const struct pin *pin = &names->pins[*at];
+        if (pin->address == address && pin->until > now) {
+            ++*at;
+            return (struct str){pin->name, pin->length};
+        }
+    }
+    return (struct str){0};
+}
+
+bool address_is_private(net_address address)
+{
+    static const struct {
+        uint32_t first;
+        int length;
+    } four[] = {
+        {0x00000000, 8},  {0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},  {0xA9FE0000, 16}, {0xAC100000, 12}, {0xC0000000, 24},
+        {0xC0A80000, 16}, {0xC6120000, 15}, {0xE0000000, 4},  {0xF0000000, 4},
+    };
+    uint32_t number = (uint32_t)address;
+    uint64_t high = (uint64_t)(address >> 64);
+    bool embeds = address >> 32 == 0xFFFF || (high == 0x0064FF9B00000000u && (uint64_t)address >> 32 == 0); // mapped, or NAT64's prefix
+    if (high >> 48 == 0x2002) { // 6to4: the address lies behind the prefix
+        number = (uint32_t)(high >> 16);
+        embeds = true;
+    }
+    for (size_t i = 0; embeds && i < sizeof four / sizeof *four; i++)
+        if (number >> (32 - four[i].length) == four[i].first >> (32 - four[i].length))
+            return true;
+    if (embeds)
+        return false;
+    return high >> 57 == 0x7E || high >> 54 == 0x3FA || high >> 54 == 0x3FB || high >> 56 == 0xFF || // fc00::/7, fe80::/10, fec0::/10, ff00::/8
+           high >> 16 == 0x0064FF9B0001u || // 64:ff9b:1::/48, local NAT64
+           address >> 32 == 0 || high >> 32 == 0x20010000u;                                       // ::/96 with :: and ::1; Teredo
+}

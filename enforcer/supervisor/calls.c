@@ -1,0 +1,246 @@
+// Calls that the command's filter hands to the supervisor.
+#include "enforcer/supervisor/calls.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "compiler/code/cbpf.h"
+#include "compiler/sets/path_set.h"
+#include "compiler/meaning/search.h"
+#include "enforcer/inside/handover.h"
+#include "enforcer/host/kernel.h"
+#include "enforcer/supervisor/named.h"
+#include "enforcer/host/scoped.h"
+
+struct calls {
+    const struct run *run;
+    struct broker *broker;
+    struct notified_source source;
+    struct watch listener, handover; // the first is the source's
+    struct policy *policy;           // made anew, to explain
+    bool recompiled;                 // or tried to be
+};
+
+// ---- filters --------------------------------------------------------------------------------------------------------------------------------
+
+enum { ACTION = 0xFFFF0000u };
+
+static bool is_told(uint32_t action)
+{
+    return (action & ACTION) == SECCOMP_ERRNO && (action & ~ACTION) != ENOSYS;
+}
+
+const struct bpf_program *calls_asking(const struct run *run)
+{
+    // Until its exec nobody answers the command.
+    static const uint32_t needed[] = {SYS_execve, SYS_exit_group};
+    const struct bpf_program *own = &run->plan->filters[ARCH_HERE];
+    struct arena *arena = run->plan->arena;
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        uint32_t words[SECCOMP_WORDS];
+        cbpf_words(words, arch_audit[ARCH_HERE], needed[i], NULL);
+        if (is_told(cbpf_run(own, words, NULL)))
+            return NULL;
+    }
+    struct bpf_program *asking = NEW(arena, struct bpf_program);
+    size_t end = run->explain_files ? syscall_numbers_end(ARCH_HERE) : 0, length = 0;
+    struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 10);
+    if (run->explain_files) { // of this architecture: what others call is the plan's filter's alone
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 1, 0);
+        size_t others = length++;
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+        for (uint32_t number = 0; number < end; number++)
+            if (named_by(number) && number != SYS_execve) {
+                code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
+                code[length++] = (struct bpf_instruction)BPF_STMT(BPF_RET | BPF_K, SECCOMP_NOTIFY);
+            }
+        // The command's own exec can't be asked about, as nobody answers before it. It is known by where its words lie.
+        uint64_t words = (uintptr_t)run->argv, at = offsetof(struct seccomp_data, args) + sizeof words;
+        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 5);
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)at);
+        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)words, 0, 2);
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)at + 4);
+        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(words >> 32), 1, 0);
+        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_RET | BPF_K, SECCOMP_NOTIFY);
+        code[others] = (struct bpf_instruction)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(length - others - 1));
+    }
+    for (size_t i = 0; i < own->length; i++) {
+        code[length] = own->code[i];
+        if (code[length].code == (BPF_RET | BPF_K) && is_told(code[length].k))
+            code[length].k = SECCOMP_NOTIFY;
+        length++;
+    }
+    *asking = (struct bpf_program){code, length};
+    return length > BPF_MOST ? NULL : asking;
+}
+
+// ---- denials --------------------------------------------------------------------------------------------------------------------------------
+
+// That says which rule denies; NULL: nothing does. It takes a millisecond where it was not compiled for this run.
+static struct policy *policy_of(struct calls *calls)
+{
+    const struct run *run = calls->run;
+    if (run->policy || !run->recompile)
+        return run->policy;
+    if (!calls->recompiled)
+        calls->policy = run->recompile(run->recompile_context);
+    calls->recompiled = true;
+    return calls->policy;
+}
+
+static uint32_t denying_rule(struct calls *calls, const struct operation_point *point)
+{
+    if (!policy_of(calls))
+        return RULE_NOT_KNOWN;
+    struct verdict verdict = policy_verdict(policy_of(calls), point);
+    return verdict.rule && !verdict.allowed ? verdict.rule->number : NO_RULE;
+}
+
+// Names it by its number and the arguments that decided, so that a program's thousand tries are one line.
+static void note_denied(struct calls *calls, const struct notified *call, const uint32_t words[SECCOMP_WORDS])
+{
+    const struct run *run = calls->run;
+    unsigned asked = cbpf_arguments_asked(&run->plan->filters[ARCH_HERE], words);
+    struct operation_point point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = (uint32_t)call->number};
+    memcpy(point.arguments, call->arguments, sizeof point.arguments);
+    struct arena *arena = arena_new();
+    struct text text = {.arena = arena};
+    call_print(&text, &point, asked);
+    struct str operation = text_str(&text);
+    if (!event_again(run->events, operation, true)) {
+        bool listed = syscall_by_number(point.arch, point.number) >= 0;
+        event_denied(run->events, EVENT_CALL, operation, listed ? denying_rule(calls, &point) : NO_RULE);
+    }
+    arena_free(arena);
+}
+
+// What tells most of what was refused, and which rule would allow it: where a name is to be made or removed that is one for its folder.
+static unsigned told_verb(unsigned lacking)
+{
+    static const unsigned order[] = {VERB_EXEC, VERB_WRITE, VERB_CREATE, VERB_DELETE, VERB_READ};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if ((lacking & order[i]) == order[i])
+            return order[i];
+    return VERB_WRITE;
+}
+
+// What is wanted of a file and not allowed. Of what is not there on the host either nothing is said: programs look for much.
+static void note_file(struct calls *calls, const struct notified *call, const struct named *file)
+{
+    const struct run *run = calls->run;
+    struct str path = str_from(file->path);
+    unsigned wanted = file->verbs ? file->verbs : (unsigned)VERB_READ, lacking = wanted & ~plan_verbs(run->plan, path);
+    struct stat status;
+    char above[PATH_MAX], shown[PATH_MAX + 32];
+    if (!lacking || path_covers(STR("/proc"), path) || path_covers(STR("/dev"), path))
+        return;
+    for (size_t i = 0; !file->verbs && i < run->plan->view_count; i++)
+        if (path_covers(path, run->plan->view[i].path))
+            return; // the way to what is shown
+    strcpy(above, file->path);
+    if (wanted & VERB_CREATE)
+        *strrchr(above, '/') = '\0';
+    snprintf(shown, sizeof shown, "/proc/%d/root%s", call->caller.thread, above);
+    if (lstat(*above ? above : "/", &status) != 0 && lstat(shown, &status) != 0)
+        return;
+    struct arena *arena = arena_new();
+    unsigned told = told_verb(lacking);
+    struct text text = {.arena = arena};
+    path_verbs_print(&text, told);
+    text_addf(&text, " ");
+    text_quote(&text, path);
+    struct str operation = text_str(&text);
+    if (!event_again(run->events, operation, true)) {
+        event_denied(run->events, EVENT_FILE, operation, denying_rule(calls, &(struct operation_point){.domain = DOMAIN_FILES, .verb = told & -told, .path = path}));
+    }
+    arena_free(arena);
+}
+
+static void call_came(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+{
+    struct calls *calls = watch->context;
+    struct notified call;
+    uint32_t words[SECCOMP_WORDS];
+    if (!(events & EPOLLIN)) { // no process has the filter any more; asked for a call now, older kernels would wait for one
+        supervisor->prompt = NULL;
+        return;
+    }
+    if (notified_next(&calls->source, &call) <= 0)
+        return;
+    cbpf_words(words, call.architecture, (uint32_t)call.number, call.arguments);
+    uint32_t action = cbpf_run(&calls->run->plan->filters[ARCH_HERE], words, NULL);
+    if (action == SECCOMP_NOTIFY && calls->broker) {
+        broker_call(calls->broker, &call);
+        return;
+    }
+    if (action == SECCOMP_ALLOW && calls->run->explain_files && named_by((uint32_t)call.number)) {
+        static struct named files[NAMED_MOST];
+        for (int i = 0, count = named_read(&call, files); i < count; i++)
+            note_file(calls, &call, &files[i]);
+        notified_continue(&call);
+        notified_release(&call);
+        return;
+    }
+    bool told = is_told(action);
+    notified_answer(&call, told ? (int)(action & ~ACTION) : ENOSYS, 0);
+    if (told)
+        note_denied(calls, &call, words);
+    notified_release(&call);
+}
+
+// ---- the source -------------------------------------------------------------------------------------------------------------------------------
+
+static void handed_over(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct calls *calls = watch->context;
+    uint64_t what;
+    int fds[HANDOVER_MOST], count = handover_receive(watch->fd, &what, fds);
+    if (count < 0) { // the inside has closed its end
+        epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, watch->fd, NULL);
+    } else if (what == HANDED_LISTENER && count == 1 && calls->source.listener < 0) {
+        calls->listener.fd = calls->source.listener = take_fd(fds[0]);
+        ioctl(calls->source.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
+        supervisor->prompt = &calls->listener;
+    } else if (what == HANDED_ROOT && calls->broker) {
+        broker_take_root(calls->broker, fds, count);
+    }
+    for (int i = 0; i < count; i++)
+        close_scoped(&fds[i]);
+}
+
+struct calls *calls_new(const struct run *run, struct broker *broker, int handover, struct failure *failure)
+{
+    struct calls *calls = calloc(1, sizeof *calls);
+    if (!calls) {
+        fail(failure, NO_RULE, ENOMEM, "cannot answer for the command's calls");
+        return NULL;
+    }
+    *calls = (struct calls){
+        .run = run, .broker = broker, .source = {-1, NOTIFIED_NOBODY}, .listener = {-1, call_came, calls}, .handover = {handover, handed_over, calls}};
+    return calls;
+}
+
+int calls_add(struct supervisor *supervisor, void *context)
+{
+    struct calls *calls = context;
+    if (calls->broker && broker_add(supervisor, calls->broker) != 0)
+        return -1;
+    return supervisor_add(supervisor, &calls->handover, EPOLLIN);
+}
+
+void calls_free(struct calls *calls)
+{
+    if (!calls)
+        return;
+    broker_free(calls->broker);
+    notified_end(&calls->source);
+    free(calls);
+}

@@ -1,0 +1,192 @@
+// What a run was refused, and where it went.
+#include "enforcer/supervisor/events.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "enforcer/host/failure.h"
+#include "enforcer/supervisor/remedy.h"
+
+enum { TARGETS_MOST = 1000, SHOWN_MOST = 8 }; // the first of what is allowed, and of what is denied: neither takes the other's room
+
+struct target {
+    enum event_kind kind;
+    struct str operation; // owned
+    uint32_t rule;
+    bool denied, is_measured;
+    uint64_t count, sent, received; // bytes, where they are known
+};
+
+struct events {
+    const struct plan *plan;
+    FILE *stream;
+    struct target *targets;
+    size_t count, met[2]; // allowed, denied
+    uint64_t others[2];   // how often targets past the most that are told apart were met
+};
+
+struct events *events_new(const struct plan *plan, FILE *stream)
+{
+    struct events *events = calloc(1, sizeof *events);
+    if (events)
+        *events = (struct events){.plan = plan, .stream = stream};
+    return events;
+}
+
+void events_free(struct events *events)
+{
+    for (size_t i = 0; events && i < events->count; i++)
+        free((char *)events->targets[i].operation.text);
+    if (events)
+        free(events->targets);
+    free(events);
+}
+
+static void write_target(struct json_writer *w, const struct events *events, const struct target *target, const char *event)
+{
+    json_open(w, '{');
+    json_member(w, "event", str_from(event));
+    json_member(w, "operation", target->operation);
+    if (target->rule < events->plan->rule_count)
+        json_member(w, "rule", rule_named(events->plan, target->rule));
+    if (target->denied && target->rule == NO_RULE) {
+        struct remedy remedy = remedy_of(w->text->arena, events->plan, target->operation);
+        if (remedy.rule.length)
+            json_member(w, "would_allow", remedy.rule);
+        if (remedy.needs.length)
+            json_member(w, "needs", remedy.needs);
+    }
+    json_member_number(w, "count", target->count);
+    if (target->is_measured) {
+        json_member_number(w, "sent_bytes", target->sent);
+        json_member_number(w, "received_bytes", target->received);
+    }
+    json_close(w, '}');
+}
+
+static const char *event_name(const struct target *target)
+{
+    return target->denied ? "denied" : "allowed";
+}
+
+static void stream_line(const struct events *events, const struct target *target, const char *event)
+{
+    if (!events->stream)
+        return;
+    struct arena *arena = arena_new();
+    struct text text = {.arena = arena};
+    struct json_writer writer = {.text = &text, .depth = 1}; // all of it on one line
+    write_target(&writer, events, target, event);
+    fprintf(events->stream, "%.*s\n", (int)text.length, text.data);
+    fflush(events->stream);
+    arena_free(arena);
+}
+
+bool event_again(struct events *events, struct str operation, bool denied)
+{
+    for (size_t i = 0; events && i < events->count; i++)
+        if (events->targets[i].denied == denied && str_equal(events->targets[i].operation, operation)) {
+            events->targets[i].count++;
+            return true;
+        }
+    return false;
+}
+
+// A target is told when it is met first; how often, when all is over.
+static void note(struct events *events, enum event_kind kind, struct str operation, uint32_t rule, bool denied)
+{
+    if (!events || event_again(events, operation, denied))
+        return;
+    struct target *larger = events->met[denied] < TARGETS_MOST ? realloc(events->targets, (events->count + 1) * sizeof *larger) : NULL;
+    char *copy = larger ? strndup(operation.text, operation.length) : NULL;
+    if (larger)
+        events->targets = larger;
+    if (!copy) {
+        events->others[denied]++;
+        return;
+    }
+    events->met[denied]++;
+    struct target *target = &events->targets[events->count++];
+    *target = (struct target){.kind = kind, .operation = {copy, operation.length}, .rule = rule, .denied = denied, .count = 1};
+    stream_line(events, target, event_name(target));
+}
+
+void events_end(struct events *events)
+{
+    for (size_t i = 0; events && i < events->count; i++)
+        stream_line(events, &events->targets[i], events->targets[i].denied ? "denied in all" : "allowed in all");
+}
+
+void event_denied(struct events *events, enum event_kind kind, struct str operation, uint32_t rule)
+{
+    note(events, kind, operation, rule, true);
+}
+
+void event_allowed(struct events *events, struct str operation, uint32_t rule)
+{
+    note(events, EVENT_DESTINATION, operation, rule, false);
+}
+
+void event_traffic(struct events *events, struct str operation, uint64_t sent, uint64_t received)
+{
+    for (size_t i = 0; events && i < events->count; i++) {
+        struct target *target = &events->targets[i];
+        if (target->denied || !str_equal(target->operation, operation))
+            continue;
+        target->is_measured = true;
+        target->sent += sent;
+        target->received += received;
+    }
+}
+
+void events_print(FILE *out, const struct events *events, bool calls)
+{
+    size_t shown = 0, left = 0;
+    for (size_t i = 0; events && i < events->count; i++) {
+        const struct target *target = &events->targets[i];
+        if (!target->denied || (!calls && target->kind == EVENT_CALL))
+            continue;
+        if (shown++ >= SHOWN_MOST) {
+            left++;
+            continue;
+        }
+        fprintf(out, "sbxrun: denied %.*s", STR_ARGS(target->operation));
+        if (target->count > 1)
+            fprintf(out, ", %llu times", (unsigned long long)target->count);
+        if (target->rule < events->plan->rule_count) {
+            fprintf(out, " (%.*s)\n", STR_ARGS(rule_named(events->plan, target->rule)));
+        } else if (target->rule == RULE_NOT_KNOWN) {
+            fprintf(out, ": the plan does not say by which rule\n");
+        } else {
+            struct arena *arena = arena_new();
+            struct remedy remedy = remedy_of(arena, events->plan, target->operation);
+            fprintf(out, ": no rule allows it\n");
+            if (remedy.rule.length)
+                fprintf(out, "        `%.*s` would%s%.*s\n", STR_ARGS(remedy.rule), remedy.needs.length ? ", but it takes " : "", STR_ARGS(remedy.needs));
+            else if (remedy.needs.length)
+                fprintf(out, "        none would: it takes %.*s\n", STR_ARGS(remedy.needs));
+            arena_free(arena);
+        }
+    }
+    if (left)
+        fprintf(out, "sbxrun: and denied %zu other things (--report lists them)\n", left);
+    if (events && events->others[true])
+        fprintf(out, "sbxrun: and denied more than could be told apart, %llu times\n", (unsigned long long)events->others[true]);
+}
+
+void events_write(struct json_writer *w, const struct events *events, enum event_kind kind)
+{
+    json_open(w, '[');
+    for (size_t i = 0; events && i < events->count; i++)
+        if (events->targets[i].kind == kind)
+            write_target(w, events, &events->targets[i], event_name(&events->targets[i]));
+    json_close(w, ']');
+}
+
+void events_write_others(struct json_writer *w, const struct events *events)
+{
+    json_open(w, '{');
+    json_member_number(w, "allowed", events ? events->others[false] : 0);
+    json_member_number(w, "denied", events ? events->others[true] : 0);
+    json_close(w, '}');
+}

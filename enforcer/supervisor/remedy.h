@@ -1,0 +1,12 @@
+// What a person could add to a policy so that something that no rule allows is allowed.
+#pragma once
+
+#include "compiler/plan/plan.h"
+
+struct remedy {
+    struct str rule;  // "fs { allow read "/x"; }", with the capability that the kernel asks for, if any; empty: none would
+    struct str needs; // what the kernel asks for that a sandbox never has: "CAP_SYS_TIME of the host"; empty: nothing
+};
+
+// Of a denied operation, as events tell it.
+struct remedy remedy_of(struct arena *, const struct plan *, struct str operation);

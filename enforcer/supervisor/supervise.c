@@ -1,0 +1,234 @@
+// The supervisor: one process, one epoll loop.
+#include "enforcer/supervisor/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "enforcer/inside/sandbox.h"
+#include "enforcer/host/scoped.h"
+
+#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+int supervisor_add(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = source};
+    return epoll_ctl(s->loop, EPOLL_CTL_ADD, source->fd, &event);
+}
+
+void supervisor_kill(struct supervisor *s, enum ended reason)
+{
+    if (s->over)
+        return;
+    if (s->reason == ENDED_EXITED)
+        s->reason = reason;
+    syscall(SYS_pidfd_send_signal, s->init, SIGKILL, NULL, 0);
+}
+
+static void init_ended(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, source->fd, NULL);
+    s->over = true;
+}
+
+static void signal_came(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    struct signalfd_siginfo info;
+    while (read(source->fd, &info, sizeof info) == sizeof info) {
+        bool terminal = info.ssi_code == SI_KERNEL; // typed, or a hang-up: meant for all in the foreground
+        if (info.ssi_signo != SIGTSTP) {
+            sandbox_signal(s->init, (int)info.ssi_signo, terminal);
+            continue;
+        }
+        sandbox_signal(s->init, SIGTSTP, true);
+        raise(SIGSTOP);
+        sandbox_signal(s->init, SIGCONT, true);
+    }
+}
+
+static void lifetime_over(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, source->fd, NULL);
+    supervisor_kill(s, ENDED_LIFETIME);
+    s->streams_open = 0; // nobody takes what is left of the output
+}
+
+// cgroup v2: a change of memory.events is priority data, until it is read.
+static void memory_changed(struct supervisor *s, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    char text[1024] = "";
+    ssize_t n = pread(watch->fd, text, sizeof text - 1, 0);
+    const char *kills = n > 0 ? strstr(text, "oom_kill ") : NULL;
+    if (kills && kills[9] != '0')
+        supervisor_kill(s, ENDED_MEMORY);
+}
+
+// cgroup v1: the eventfd counts how often memory ran out.
+static void memory_ran_out(struct supervisor *s, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    uint64_t times;
+    if (read(watch->fd, &times, sizeof times) == sizeof times)
+        supervisor_kill(s, ENDED_MEMORY);
+}
+
+// ---- output -----------------------------------------------------------------------------------------------------------------------------
+
+struct stream {
+    struct watch from, to; // the command's end; sbxrun's own standard output or error
+    uint64_t *left; // of what both streams together may write
+    bool pollable;   // a regular file as `to` is always ready and can't be waited for
+    char data[4096]; // at most what a ready pipe takes without blocking
+    size_t used, sent;
+};
+
+static void stream_end(struct supervisor *s, struct stream *stream)
+{
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->from.fd, NULL);
+    if (stream->pollable)
+        epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->to.fd, NULL);
+    close(stream->from.fd);
+    stream->from.fd = -1;
+    if (s->streams_open)
+        s->streams_open--;
+}
+
+// One end is waited for at a time: of the other an epoll loop would report that it hung up, whatever it is asked for.
+static void stream_turn(struct supervisor *s, struct stream *stream, bool reading)
+{
+    if (!stream->pollable)
+        return;
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, reading ? stream->to.fd : stream->from.fd, NULL);
+    if (supervisor_add(s, reading ? &stream->from : &stream->to, reading ? EPOLLIN : EPOLLOUT))
+        stream_end(s, stream);
+}
+
+static void stream_write(struct supervisor *s, struct stream *stream)
+{
+    ssize_t n = write(stream->to.fd, stream->data + stream->sent, stream->used - stream->sent);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) { // nobody reads: the command learns it from its own pipe
+        stream_end(s, stream);
+        return;
+    }
+    stream->sent += n > 0 ? (size_t)n : 0;
+    if (stream->sent == stream->used)
+        stream_turn(s, stream, true);
+}
+
+static void stream_writable(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    struct stream *stream = CONTAINER(source, struct stream, to);
+    if (stream->sent < stream->used)
+        stream_write(s, stream);
+}
+
+static void stream_readable(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    (void)events;
+    struct stream *stream = CONTAINER(source, struct stream, from);
+    ssize_t n = read(source->fd, stream->data, sizeof stream->data);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        stream_end(s, stream);
+        return;
+    }
+    stream->used = (size_t)n < *stream->left ? (size_t)n : *stream->left;
+    stream->sent = 0;
+    *stream->left -= stream->used;
+    if (stream->used < (size_t)n)
+        supervisor_kill(s, ENDED_OUTPUT);
+    if (stream->used == 0)
+        return;
+    if (stream->pollable)
+        stream_turn(s, stream, false);
+    else
+        while (stream->from.fd >= 0 && stream->sent < stream->used)
+            stream_write(s, stream);
+}
+
+static int add_stream(struct supervisor *s, struct stream *stream, int from, int to, uint64_t *left)
+{
+    *stream = (struct stream){.from = {from, stream_readable, NULL}, .to = {to, stream_writable, NULL}, .left = left};
+    if (from < 0)
+        return 0;
+    if (supervisor_add(s, &stream->from, EPOLLIN))
+        return -1;
+    stream->pollable = supervisor_add(s, &stream->to, 0) == 0;
+    if (!stream->pollable && errno != EPERM)
+        return -1;
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, to, NULL);
+    s->streams_open++;
+    return 0;
+}
+
+// ---- the loop ---------------------------------------------------------------------------------------------------------------------------
+
+// Waits for the prompt source and for the others. True if one of the others is ready.
+static bool others_are_ready(struct supervisor *s)
+{
+    struct pollfd waits[] = {{.fd = s->prompt->fd, .events = POLLIN}, {.fd = s->loop, .events = POLLIN}};
+    if (poll(waits, 2, -1) <= 0)
+        return false;
+    if (waits[0].revents)
+        s->prompt->ready(s, s->prompt, (uint32_t)waits[0].revents); // POLLIN is EPOLLIN
+    return waits[1].revents;
+}
+
+static int loop_until_over(const struct watched *watched, struct stream streams[2], enum ended *reason, struct failure *failure)
+{
+    closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
+    closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    struct supervisor s = {.loop = loop, .init = watched->init, .reason = ENDED_EXITED};
+    struct watch init = {watched->init, init_ended, NULL}, signal = {signals, signal_came, NULL}, lifetime = {-1, lifetime_over, NULL},
+                 memory = {watched->memory_events, watched->memory_is_file ? memory_changed : memory_ran_out, NULL};
+    if (loop < 0 || signals < 0 || supervisor_add(&s, &init, EPOLLIN) || supervisor_add(&s, &signal, EPOLLIN))
+        return fail(failure, NO_RULE, errno, "cannot watch over the sandbox");
+    if (watched->bounds->lifetime) {
+        uint64_t ms = watched->bounds->lifetime;
+        struct itimerspec when = {.it_value = {.tv_sec = (time_t)(ms / 1000 < INT32_MAX ? ms / 1000 : INT32_MAX), .tv_nsec = (long)(ms % 1000) * 1000000}};
+        lifetime.fd = timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+        if (timer < 0 || timerfd_settime(timer, 0, &when, NULL) != 0 || supervisor_add(&s, &lifetime, EPOLLIN))
+            return fail(failure, NO_RULE, errno, "cannot limit the lifetime");
+    }
+    if (memory.fd >= 0 && supervisor_add(&s, &memory, watched->memory_is_file ? EPOLLPRI : EPOLLIN))
+        return fail(failure, NO_RULE, errno, "cannot watch the sandbox's memory");
+    // Both outputs may be one open file, which a loop takes once: the second has a descriptor of its own.
+    error_copy = watched->streams[1] >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
+    if (add_stream(&s, &streams[0], watched->streams[0], STDOUT_FILENO, watched->output_left) || add_stream(&s, &streams[1], watched->streams[1], error_copy, watched->output_left))
+        return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
+    if (watched->begin(&s, watched->context))
+        return fail(failure, NO_RULE, errno, "cannot watch over the sandbox's calls and what it uses");
+    while (!s.over || s.streams_open) {
+        struct epoll_event events[8];
+        if (s.prompt && !others_are_ready(&s))
+            continue;
+        int count = epoll_wait(loop, events, 8, -1);
+        for (int i = 0; i < count; i++) {
+            struct watch *source = events[i].data.ptr;
+            if (source->fd >= 0)
+                source->ready(&s, source, events[i].events);
+        }
+    }
+    *reason = s.reason;
+    return 0;
+}
+
+int supervise(const struct watched *watched, enum ended *reason, struct failure *failure)
+{
+    struct stream streams[2] = {{.from.fd = watched->streams[0]}, {.from.fd = watched->streams[1]}};
+    int result = loop_until_over(watched, streams, reason, failure);
+    close_scoped(&streams[0].from.fd);
+    close_scoped(&streams[1].from.fd);
+    return result;
+}

@@ -1,0 +1,128 @@
+// Opening what a view takes from the host.
+#include "enforcer/view/view_source.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "compiler/sets/path_set.h"
+#include "enforcer/host/kernel.h"
+#include "enforcer/host/scoped.h"
+
+static bool sandbox_writes(const struct view *view, struct str folder)
+{
+    for (size_t i = 0; i < view->plan->view_count; i++)
+        if (view->plan->view[i].verbs & VERB_WRITE && view->places[i].host && path_covers(str_from(view->places[i].host), folder))
+            return true;
+    return false;
+}
+
+// Follows the links of `path` one by one into `resolved`, which has none. False and errno.
+static bool resolve(const struct view *view, const char *path, char resolved[PATH_MAX])
+{
+    char rest[PATH_MAX], link[PATH_MAX], joined[PATH_MAX];
+    size_t length = 0;
+    int links = 0;
+    if (snprintf(rest, sizeof rest, "%s", path) >= (int)sizeof rest)
+        return errno = ENAMETOOLONG, false;
+    for (char *at = rest; *at;) {
+        at += strspn(at, "/");
+        size_t span = strcspn(at, "/");
+        if (span == 0)
+            break;
+        if (span == 1 && at[0] == '.') {
+            at++;
+            continue;
+        }
+        if (span == 2 && at[0] == '.' && at[1] == '.') {
+            while (length && resolved[--length] != '/')
+                ;
+            at += 2;
+            continue;
+        }
+        if (length + 1 + span >= PATH_MAX)
+            return errno = ENAMETOOLONG, false;
+        resolved[length] = '/';
+        memcpy(resolved + length + 1, at, span);
+        resolved[length + 1 + span] = '\0';
+        ssize_t n = readlink(resolved, link, sizeof link - 1);
+        if (n < 0) { // not a link, or not there, as the opening will say
+            length += 1 + span;
+            at += span;
+            continue;
+        }
+        link[n] = '\0';
+        if (sandbox_writes(view, length ? (struct str){resolved, length} : STR("/")) || ++links > 40)
+            return errno = ELOOP, false;
+        if (snprintf(joined, sizeof joined, "%s%s", link, at + span) >= (int)sizeof joined)
+            return errno = ENAMETOOLONG, false;
+        if (link[0] == '/')
+            length = 0;
+        strcpy(rest, joined);
+        at = rest;
+    }
+    resolved[length] = '\0';
+    if (length == 0)
+        strcpy(resolved, "/");
+    return true;
+}
+
+int host_open(const struct view *view, const char *path)
+{
+    enum { STRICT = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+    int fd = sys_openat2(AT_FDCWD, path, O_PATH, STRICT);
+    char resolved[PATH_MAX];
+    if (fd >= 0 || errno != ELOOP || !resolve(view, path, resolved))
+        return fd;
+    return sys_openat2(AT_FDCWD, resolved, O_PATH, STRICT);
+}
+
+int tree_clone(int source, uint64_t attributes, int identities, bool *mapped)
+{
+    closing_fd int tree = sys_open_tree(source, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0)
+        return -1;
+    struct mount_attr set = {.attr_set = attributes, .propagation = MS_PRIVATE}; // what the host mounts later does not appear here
+    *mapped = false;
+    if (identities >= 0) {
+        set.attr_set |= MOUNT_ATTR_IDMAP;
+        set.userns_fd = (uint64_t)identities;
+        if (sys_mount_setattr(tree, AT_RECURSIVE, &set) == 0) {
+            *mapped = true;
+            return take_fd(tree);
+        }
+        set.attr_set = attributes;
+        set.userns_fd = 0;
+    }
+    return sys_mount_setattr(tree, AT_RECURSIVE, &set) != 0 ? -1 : take_fd(tree);
+}
+
+bool link_instead(const struct view *view, size_t place)
+{
+    const struct plan_view *p = &view->plan->view[place];
+    const struct view_place *at = &view->places[place];
+    if (!at->link)
+        return false;
+    char text[LINK_MOST], target[PATH_MAX];
+    ssize_t n = readlink(at->path, text, sizeof text);
+    if (n <= 0 || n == sizeof text || memmem(text, (size_t)n, "..", 2) || memmem(text, (size_t)n, "//", 2) || memmem(text, (size_t)n, "./", 2))
+        return false;
+    text[n] = '\0';
+    const char *slash = strrchr(at->path, '/');
+    int length =
+        text[0] == '/' ? snprintf(target, sizeof target, "%s", text) : snprintf(target, sizeof target, "%.*s/%s", (int)(slash - at->path), at->path, text);
+    if (length < 2 || length >= (int)sizeof target || target[length - 1] == '/')
+        return false;
+    struct str goal = {target, (size_t)length};
+    for (size_t i = view->plan->view_count; i-- > 0;) {
+        const struct plan_view *other = &view->plan->view[i];
+        if (!path_covers(other->path, goal))
+            continue;
+        bool same = other->from == PLAN_HOST && other->base == PLAN_ABSOLUTE && str_equal(other->host, other->path) && other->verbs == p->verbs && i != place;
+        if (same)
+            memcpy(at->link, text, (size_t)n + 1);
+        return same;
+    }
+    return false;
+}
