@@ -30,7 +30,7 @@ struct native { // what one run holds on this side; it lies where the inside see
     struct sandbox sandbox;
     struct view view;
     struct secrets secrets;
-    struct guards guards;
+    struct placeholders placeholders;
     struct identity identity;
     struct cgroup cgroup;
     struct failure begin_failure; // told when it is needed
@@ -119,7 +119,7 @@ struct native *native_begin(struct arena *arena, bool early, bool changes)
 {
     struct native *native = NEW(arena, struct native);
     *native = (struct native){.cgroup = CGROUP_NONE,
-                              .guards = GUARDS_NONE,
+                              .placeholders = PLACEHOLDERS_NONE,
                               .lifeline = {-1, -1},
                               .streams = {-1, -1},
                               .changes = -1,
@@ -166,7 +166,7 @@ static int set_going(struct native *native, const struct run *run, const struct 
     identity_choose(&native->identity, run->plan);
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) || images_prepare(&native->view, &run->bases, failure) ||
-        guards_make(&native->guards, &native->view, failure) || secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
+        placeholders_make(&native->placeholders, &native->view, failure) || secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
         cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
         return -1;
     if (native->identity.as_root ? start_as_root(native, failure) : !native->pid && start(native, failure))
@@ -178,7 +178,7 @@ static int set_going(struct native *native, const struct run *run, const struct 
             native->streams[i] = -1;
         }
     }
-    if (cgroup_add(&native->cgroup, native->pid, failure) || guards_keep(&native->guards, native->init, failure))
+    if (cgroup_add(&native->cgroup, native->pid, failure) || placeholders_keep(&native->placeholders, native->init, failure))
         return -1;
     return send(native->lifeline[1], "", 1, MSG_NOSIGNAL) != 1 ? fail(failure, NO_RULE, errno, "cannot tell the sandbox to start") : 0;
 }
@@ -367,7 +367,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
 void native_end(struct native *native)
 {
     kill_and_reap(native, NULL);
-    guards_remove(&native->guards);
+    placeholders_remove(&native->placeholders);
     secrets_wipe(&native->secrets);
     cgroup_remove(&native->cgroup);
     identity_release(&native->identity);

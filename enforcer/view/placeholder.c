@@ -1,4 +1,4 @@
-// Guards on the host.
+// Placeholders on the host.
 #include "enforcer/view/placeholder.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 static const char said[] = "A sandbox may not write here: sbxrun keeps the place, and removes this file when it ends. Folders: ";
 enum { SAID = sizeof said - 1, GUARD_SIZE = SAID + 3 }; // two digits and a newline
 
-struct guard {
+struct placeholder {
     int parent, file; // the folder that it lies in, O_PATH; itself, locked
     const char *name; // in that folder
     int base;         // the folder on the host that the place's content is from, O_PATH
@@ -32,14 +32,14 @@ struct guard {
 };
 
 struct kept { // by the keeper
-    struct guard *list;
+    struct placeholder *list;
     size_t count;
 };
 
 // ---- the file -----------------------------------------------------------------------------------------------------------------------------
 
-// Whether an open file is a guard; *folders as it says.
-static bool is_guard(int file, unsigned *folders)
+// Whether an open file is a placeholder; *folders as it says.
+static bool is_placeholder(int file, unsigned *folders)
 {
     char text[GUARD_SIZE + 1];
     struct stat status;
@@ -56,7 +56,7 @@ static bool is_linked(int file)
     return fstat(file, &status) == 0 && status.st_nlink > 0;
 }
 
-static int write_guard(int file, unsigned folders)
+static int write_placeholder(int file, unsigned folders)
 {
     char text[GUARD_SIZE + 1];
     snprintf(text, sizeof text, "%s%02u\n", said, folders);
@@ -66,7 +66,7 @@ static int write_guard(int file, unsigned folders)
 
 // ---- making -------------------------------------------------------------------------------------------------------------------------------
 
-// Opens the folder that a guard lies in, making what is missing on the way; *made counts. -1 and errno.
+// Opens the folder that a placeholder lies in, making what is missing on the way; *made counts. -1 and errno.
 static int open_parent(int base, const char *path, const char **name, unsigned *made)
 {
     closing_fd int folder = openat(base, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -106,39 +106,39 @@ static void remove_folders(int base, const char *path, unsigned count)
     }
 }
 
-// A new guard, locked: whole from the moment it has its name, where the file system can do that. -1 and errno.
-static int new_guard(const struct guard *guard)
+// A new placeholder, locked: whole from the moment it has its name, where the file system can do that. -1 and errno.
+static int new_placeholder(const struct placeholder *placeholder)
 {
     char link[64];
-    closing_fd int whole = openat(guard->parent, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0444);
+    closing_fd int whole = openat(placeholder->parent, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0444);
     snprintf(link, sizeof link, "/proc/self/fd/%d", whole);
-    if (whole >= 0 && write_guard(whole, guard->folders) == 0 && flock(whole, LOCK_SH | LOCK_NB) == 0 &&
-        (linkat(AT_FDCWD, link, guard->parent, guard->name, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST))
+    if (whole >= 0 && write_placeholder(whole, placeholder->folders) == 0 && flock(whole, LOCK_SH | LOCK_NB) == 0 &&
+        (linkat(AT_FDCWD, link, placeholder->parent, placeholder->name, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST))
         return errno == EEXIST && !is_linked(whole) ? -1 : take_fd(whole);
-    closing_fd int file = openat(guard->parent, guard->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
-    if (file < 0 || (write_guard(file, guard->folders) == 0 && flock(file, LOCK_SH | LOCK_NB) == 0))
+    closing_fd int file = openat(placeholder->parent, placeholder->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+    if (file < 0 || (write_placeholder(file, placeholder->folders) == 0 && flock(file, LOCK_SH | LOCK_NB) == 0))
         return take_fd(file);
     int error = errno;
-    unlinkat(guard->parent, guard->name, 0);
+    unlinkat(placeholder->parent, placeholder->name, 0);
     return errno = error, -1;
 }
 
-// A guard in a folder: made, or joined where one stands already. 0; 1 when something else is there; -1 and errno.
-static int take_place(struct guard *guard)
+// A placeholder in a folder: made, or joined where one stands already. 0; 1 when something else is there; -1 and errno.
+static int take_place(struct placeholder *placeholder)
 {
-    closing_fd int made = new_guard(guard);
-    closing_fd int file = made < 0 && errno == EEXIST ? openat(guard->parent, guard->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) : -1;
+    closing_fd int made = new_placeholder(placeholder);
+    closing_fd int file = made < 0 && errno == EEXIST ? openat(placeholder->parent, placeholder->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) : -1;
     if (made < 0 && file < 0)
         return -1;
-    if (made < 0 && !is_guard(file, &guard->folders))
+    if (made < 0 && !is_placeholder(file, &placeholder->folders))
         return 1;
     if (made < 0 && flock(file, LOCK_SH | LOCK_NB) != 0)
         return -1;
-    guard->file = made >= 0 ? take_fd(made) : take_fd(file);
+    placeholder->file = made >= 0 ? take_fd(made) : take_fd(file);
     return 0;
 }
 
-// Guards and their folders are made and removed by one run at a time: whoever has the lock on the folder that all is in. -1 and errno.
+// Placeholders and their folders are made and removed by one run at a time: whoever has the lock on the folder that all is in. -1 and errno.
 static int lock_base(int base)
 {
     enum { TRIES = 500, PAUSE = 10 * 1000 }; // five seconds
@@ -167,60 +167,60 @@ static bool is_apart(const struct view *view, size_t i)
     return view->plan->view[i].from == PLAN_INHERIT && content >= 0 && view->plan->view[content].from == PLAN_HOST;
 }
 
-// Whether nothing stands at a place, or a guard: somebody else's, or one that was left behind.
-static bool needs_guard(int base, const char *path)
+// Whether nothing stands at a place, or a placeholder: somebody else's, or one that was left behind.
+static bool needs_placeholder(int base, const char *path)
 {
     closing_fd int there = sys_openat2(base, path, O_PATH, INSIDE);
     if (there < 0)
         return errno == ENOENT;
     closing_fd int file = sys_openat2(base, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, INSIDE);
     unsigned folders;
-    return file >= 0 && is_guard(file, &folders);
+    return file >= 0 && is_placeholder(file, &folders);
 }
 
-// True when the place is guarded; false when it needs none or may have none, or with the failure.
-static bool guard_place(struct kept *kept, const struct view *view, size_t i, struct failure *failure)
+// True when the place is held; false when it needs none or may have none, or with the failure.
+static bool hold_place(struct kept *kept, const struct view *view, size_t i, struct failure *failure)
 {
     uint32_t rule = view->plan->view[i].rule;
-    struct guard guard = {-1, -1, NULL, -1, NULL, 0};
-    closing_fd int base = open_base(view, i, &guard.path);
-    if (base < 0 || !needs_guard(base, guard.path))
+    struct placeholder placeholder = {-1, -1, NULL, -1, NULL, 0};
+    closing_fd int base = open_base(view, i, &placeholder.path);
+    if (base < 0 || !needs_placeholder(base, placeholder.path))
         return false;
     closing_fd int lock = lock_base(base);
     if (lock < 0) {
         fail(failure, rule, errno, "cannot lock the folder in which the place of %s is to be kept", view->places[i].path);
         return false;
     }
-    closing_fd int parent = open_parent(base, guard.path, &guard.name, &guard.folders);
-    guard.parent = parent;
-    int taken = parent < 0 ? -1 : take_place(&guard);
+    closing_fd int parent = open_parent(base, placeholder.path, &placeholder.name, &placeholder.folders);
+    placeholder.parent = parent;
+    int taken = parent < 0 ? -1 : take_place(&placeholder);
     if (taken != 0) {
         int error = errno;
-        remove_folders(base, guard.path, guard.folders);
+        remove_folders(base, placeholder.path, placeholder.folders);
         if (taken < 0 && error != EACCES && error != EPERM && error != EROFS)
             fail(failure, rule, error, "cannot keep the place of %s, which does not exist on the host", view->places[i].path);
         return false;
     }
-    guard.parent = take_fd(parent);
-    guard.base = take_fd(base);
-    kept->list[kept->count++] = guard;
+    placeholder.parent = take_fd(parent);
+    placeholder.base = take_fd(base);
+    kept->list[kept->count++] = placeholder;
     return true;
 }
 
 // ---- removing -----------------------------------------------------------------------------------------------------------------------------
 
-static void remove_guard(const struct guard *guard)
+static void remove_placeholder(const struct placeholder *placeholder)
 {
     struct stat mine, there;
     unsigned folders;
-    closing_fd int lock = lock_base(guard->base);
-    if (flock(guard->file, LOCK_EX | LOCK_NB) != 0)
+    closing_fd int lock = lock_base(placeholder->base);
+    if (flock(placeholder->file, LOCK_EX | LOCK_NB) != 0)
         return; // another run needs it: the last one removes it
-    if (fstat(guard->file, &mine) != 0 || fstatat(guard->parent, guard->name, &there, AT_SYMLINK_NOFOLLOW) != 0 || mine.st_ino != there.st_ino ||
-        mine.st_dev != there.st_dev || !is_guard(guard->file, &folders))
+    if (fstat(placeholder->file, &mine) != 0 || fstatat(placeholder->parent, placeholder->name, &there, AT_SYMLINK_NOFOLLOW) != 0 || mine.st_ino != there.st_ino ||
+        mine.st_dev != there.st_dev || !is_placeholder(placeholder->file, &folders))
         return; // no longer what we made
-    if (unlinkat(guard->parent, guard->name, 0) == 0 || unlinkat(guard->parent, guard->name, 0) == 0)
-        remove_folders(guard->base, guard->path, folders);
+    if (unlinkat(placeholder->parent, placeholder->name, 0) == 0 || unlinkat(placeholder->parent, placeholder->name, 0) == 0)
+        remove_folders(placeholder->base, placeholder->path, folders);
 }
 
 // ---- the keeper ---------------------------------------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ static int wait_for_end(int socket)
     }
 }
 
-static _Noreturn void keep(int socket, const struct view *view, bool *guarded, struct guard *list)
+static _Noreturn void keep(int socket, const struct view *view, bool *held, struct placeholder *list)
 {
     struct kept kept = {list, 0};
     struct failure failure = {0};
@@ -269,20 +269,20 @@ static _Noreturn void keep(int socket, const struct view *view, bool *guarded, s
     close_range(1, ~0U, 0);
     for (size_t i = 0; i < view->plan->view_count && !failure.what[0]; i++) {
         int above = view->places[i].above;
-        bool beneath = above >= 0 && guarded[above]; // there is nothing
-        guarded[i] = beneath || (is_apart(view, i) && guard_place(&kept, view, i, &failure));
+        bool beneath = above >= 0 && held[above]; // there is nothing
+        held[i] = beneath || (is_apart(view, i) && hold_place(&kept, view, i, &failure));
     }
-    if (transfer(0, &failure, sizeof failure, true) && transfer(0, guarded, view->plan->view_count * sizeof *guarded, true)) {
+    if (transfer(0, &failure, sizeof failure, true) && transfer(0, held, view->plan->view_count * sizeof *held, true)) {
         struct pollfd dead = {wait_for_end(0), POLLIN, 0};
         while (dead.fd >= 0 && poll(&dead, 1, -1) < 0 && errno == EINTR)
             ;
     }
     for (size_t i = kept.count; i-- > 0;)
-        remove_guard(&kept.list[i]);
+        remove_placeholder(&kept.list[i]);
     _exit(0);
 }
 
-int guards_make(struct guards *guards, struct view *view, struct failure *failure)
+int placeholders_make(struct placeholders *placeholders, struct view *view, struct failure *failure)
 {
     const struct plan *plan = view->plan;
     bool needed = false;
@@ -290,19 +290,19 @@ int guards_make(struct guards *guards, struct view *view, struct failure *failur
         if (is_apart(view, i)) {
             const char *path;
             closing_fd int base = open_base(view, i, &path);
-            needed = base >= 0 && needs_guard(base, path);
+            needed = base >= 0 && needs_placeholder(base, path);
         }
     if (!needed)
         return 0;
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return fail(failure, NO_RULE, errno, "cannot make a socket");
-    bool *guarded = NEW_ARRAY(plan->arena, bool, plan->view_count);
-    struct guard *list = NEW_ARRAY(plan->arena, struct guard, plan->view_count);
+    bool *held = NEW_ARRAY(plan->arena, bool, plan->view_count);
+    struct placeholder *list = NEW_ARRAY(plan->arena, struct placeholder, plan->view_count);
     pid_t keeper = fork();
     if (keeper == 0) {
         close(ends[1]);
-        keep(ends[0], view, guarded, list);
+        keep(ends[0], view, held, list);
     }
     int error = errno;
     close(ends[0]);
@@ -310,9 +310,9 @@ int guards_make(struct guards *guards, struct view *view, struct failure *failur
         close(ends[1]);
         return fail(failure, NO_RULE, error, "cannot start the process that keeps the places of denied paths");
     }
-    *guards = (struct guards){keeper, ends[1]};
+    *placeholders = (struct placeholders){keeper, ends[1]};
     struct failure theirs;
-    if (!transfer(ends[1], &theirs, sizeof theirs, false) || !transfer(ends[1], guarded, plan->view_count * sizeof *guarded, false))
+    if (!transfer(ends[1], &theirs, sizeof theirs, false) || !transfer(ends[1], held, plan->view_count * sizeof *held, false))
         return fail(failure, NO_RULE, 0, "the process that keeps the places of denied paths has died");
     if (theirs.what[0]) {
         *failure = theirs;
@@ -320,15 +320,15 @@ int guards_make(struct guards *guards, struct view *view, struct failure *failur
     }
     for (size_t i = 0; i < plan->view_count; i++) {
         struct view_place *place = &view->places[i];
-        place->beneath_guard = place->above >= 0 && guarded[place->above];
-        place->guarded = guarded[i] && !place->beneath_guard;
+        place->beneath_placeholder = place->above >= 0 && held[place->above];
+        place->held = held[i] && !place->beneath_placeholder;
     }
     return 0;
 }
 
-int guards_keep(const struct guards *guards, int sandbox, struct failure *failure)
+int placeholders_keep(const struct placeholders *placeholders, int sandbox, struct failure *failure)
 {
-    if (!guards->keeper)
+    if (!placeholders->keeper)
         return 0;
     union {
         struct cmsghdr header;
@@ -337,14 +337,14 @@ int guards_keep(const struct guards *guards, int sandbox, struct failure *failur
     struct iovec data = {"", 1};
     struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     memcpy(CMSG_DATA(&control.header), &sandbox, sizeof sandbox);
-    return sendmsg(guards->socket, &message, MSG_NOSIGNAL) == 1 ? 0 : fail(failure, NO_RULE, errno, "cannot reach what keeps the places of denied paths");
+    return sendmsg(placeholders->socket, &message, MSG_NOSIGNAL) == 1 ? 0 : fail(failure, NO_RULE, errno, "cannot reach what keeps the places of denied paths");
 }
 
-void guards_remove(struct guards *guards)
+void placeholders_remove(struct placeholders *placeholders)
 {
-    close_scoped(&guards->socket);
-    guards->socket = -1;
-    while (guards->keeper > 0 && waitpid(guards->keeper, NULL, 0) < 0 && errno == EINTR)
+    close_scoped(&placeholders->socket);
+    placeholders->socket = -1;
+    while (placeholders->keeper > 0 && waitpid(placeholders->keeper, NULL, 0) < 0 && errno == EINTR)
         ;
-    guards->keeper = 0;
+    placeholders->keeper = 0;
 }

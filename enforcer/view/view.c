@@ -65,7 +65,7 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
 
 static bool is_mask(const struct view *view, size_t i)
 {
-    return view->plan->view[i].verbs == 0 || view->places[i].guarded;
+    return view->plan->view[i].verbs == 0 || view->places[i].held;
 }
 
 // Copy on write: asked for, or what an image needs for some place of its to be written.
@@ -188,7 +188,7 @@ int view_open(struct view *view, int identities, struct failure *failure)
         struct view_place *place = &view->places[i];
         if (place->skipped) // an image that there is not
             continue;
-        if (place->beneath_guard || (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped))
+        if (place->beneath_placeholder || (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped))
             place->skipped = true; // there is nothing
         else if ((content_kind(view, (int)i) == PLAN_HOST || view->plan->view[i].from == PLAN_OVERLAY || view->plan->view[i].from == PLAN_IMAGE) &&
                  open_place(view, i, identities, failure))
@@ -383,7 +383,7 @@ static int attach_mask(struct view *view, size_t i, const struct props *props, s
         return -1;
     struct stat status;
     folder = fstat(target, &status) == 0 && S_ISDIR(status.st_mode);
-    if (place->guarded) {
+    if (place->held) {
         bool mapped, read = view->plan->view[i].verbs & VERB_READ;
         place->tree =
             tree_clone(read ? props->nothing : props->file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
@@ -505,7 +505,7 @@ static int seal(const struct view *view, bool own_root, struct failure *failure)
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     for (size_t i = 0; i < view->plan->view_count; i++) {
         const struct view_place *place = &view->places[i];
-        bool filled = is_mask(view, i) ? place->has_below && !place->guarded : view->plan->view[i].from == PLAN_TMPFS || view->plan->view[i].from == PLAN_DEV;
+        bool filled = is_mask(view, i) ? place->has_below && !place->held : view->plan->view[i].from == PLAN_TMPFS || view->plan->view[i].from == PLAN_DEV;
         if (place->tree >= 0 && filled && attributes_of(view, i) & MOUNT_ATTR_RDONLY && sys_mount_setattr(place->tree, 0, &read_only) != 0)
             return fail(failure, view->plan->view[i].rule, errno, "cannot make %s read-only", place->path);
     }

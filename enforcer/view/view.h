@@ -19,7 +19,7 @@ struct view_place {          // one of plan->view
     bool has_below;          // places lie in it
     bool skipped;            // `if exists`, and it does not; or content above is skipped
     bool is_folder;
-    bool guarded, beneath_guard; // it does not exist on the host, where a guard keeps its place (guard.h); lies beneath one that does not
+    bool held, beneath_placeholder; // it does not exist on the host, where a placeholder keeps its place (placeholder.h); lies beneath one that does not
     char *link;                  // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
     int source, tree;            // O_PATH on the host's side, kept for places below; the mount, not attached yet
     int upper;                   // of an overlay: where what differs lies, once the view is built
