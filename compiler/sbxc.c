@@ -32,7 +32,9 @@ static void print_help(void)
 {
     puts("usage: sbxc ACTION [OPTION...] FILE...\n");
     options_print(rows, ROWS);
-    puts("\nexit: 0 clean; 1 errors, a failed test, something unproved or wider; 2 wrong usage, unreadable input; 3 a fault of sbxc");
+    puts(
+        "\nexit: 0 clean; 1 errors, a failed test, something unproved or wider; 2 wrong usage, unreadable input; 3 a "
+        "fault of sbxc");
 }
 
 static const char *read_capabilities(const char *list, uint64_t *capabilities)
@@ -61,7 +63,8 @@ static const char *read_kernel(const char *version, unsigned *kernel)
 
 static bool read_format(const char *name, enum format *format)
 {
-    static const char *const names[] = {[FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_SARIF] = "sarif", [FORMAT_HTML] = "html"};
+    static const char *const names[] = {
+        [FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_SARIF] = "sarif", [FORMAT_HTML] = "html"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0) {
             *format = (enum format)i;
@@ -71,7 +74,8 @@ static bool read_format(const char *name, enum format *format)
 }
 
 // NULL when the options make sense, else what is wrong with them.
-static const char *read_options(int argc, char **argv, struct options *options, run_action **chosen, const char **roots, const char **values)
+static const char *read_options(int argc, char **argv, struct options *options, run_action **chosen, const char **roots,
+                                const char **values)
 {
     options->driver.roots = roots;
     options->driver.values = values;
@@ -81,7 +85,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     struct option long_options[ROWS + 1];
     char letters[3 * ROWS + 2];
     options_for_getopt(rows, ROWS, long_options, letters);
-    for (int option; (option = getopt_long(argc, argv, letters + 1, long_options, NULL)) != -1;) { // options may stand behind files
+    for (int option;
+         (option = getopt_long(argc, argv, letters + 1, long_options, NULL)) != -1;) { // options may stand behind files
         run_action *action = NULL;
         switch (option) {
         case 'I': roots[options->driver.root_count++] = optarg; break;
@@ -113,8 +118,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             break;
         case OPTION_CAPABILITIES:
         case OPTION_KERNEL: {
-            const char *wrong =
-                option == OPTION_KERNEL ? read_kernel(optarg, &options->import.kernel) : read_capabilities(optarg, &options->import.capabilities);
+            const char *wrong = option == OPTION_KERNEL ? read_kernel(optarg, &options->import.kernel)
+                                                        : read_capabilities(optarg, &options->import.capabilities);
             if (wrong)
                 return wrong;
             import_only = true;
@@ -154,7 +159,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             return "one thing to do at a time";
         *chosen = action ? action : *chosen;
     }
-    options->color = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    options->color =
+        strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (!*chosen)
         return "say what to do: --check, --test, --why, --diff, --emit, --import, --doc, --lsp or --explain";
     if (*chosen == serve_editor)
@@ -177,7 +183,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return "--live belongs to --test";
     if (import_only && *chosen != import)
         return "--capabilities and --kernel belong to --import";
-    if ((*chosen == why || *chosen == emit || *chosen == import || *chosen == explain || *chosen == document) && argc - optind != 1)
+    if ((*chosen == why || *chosen == emit || *chosen == import || *chosen == explain || *chosen == document) &&
+        argc - optind != 1)
         return "one at a time";
     if (*chosen == diff && argc - optind != 2)
         return "--diff compares two files: OLD NEW";

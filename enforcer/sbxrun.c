@@ -48,17 +48,19 @@ static int usage_error(const char *message)
     return STATUS_NOT_SET_UP;
 }
 
-// ---- the plan ---------------------------------------------------------------------------------------------------------------------------
+// ---- the plan -----------------------------------------------------------------------------------------------------
 
 // `whole`: with the filters of all architectures, as a plan is written, and named by its hash. A run needs its own.
-static struct plan *make_plan(struct compilation *compilation, const struct options *options, bool whole, struct policy **made, const char **problem)
+static struct plan *make_plan(struct compilation *compilation, const struct options *options, bool whole,
+                              struct policy **made, const char **problem)
 {
     struct policy *policy = *made = driver_policy(compilation, options->policy, &options->compile, NULL, problem);
     return policy && policy_check(policy, false) ? policy_lower(policy, whole ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
 }
 
 // The same, or from a plan's file. NULL, and it has said why.
-static struct plan *load_plan(struct compilation *compilation, const struct options *options, bool whole, struct policy **made)
+static struct plan *load_plan(struct compilation *compilation, const struct options *options, bool whole,
+                              struct policy **made)
 {
     const char *problem;
     if (plan_file_is(options->policy))
@@ -78,7 +80,8 @@ struct cached { // what a plan from the cache was made of
     struct compilation *compilation;
 };
 
-// The policy, made anew. NULL when its files are others by now, which the command may have written: nothing is made of those.
+// The policy, made anew. NULL when its files are others by now, which the command may have written: nothing is made of
+// those.
 static struct policy *recompile(void *context)
 {
     const char *problem;
@@ -92,7 +95,7 @@ static struct policy *recompile(void *context)
     return plan && str_equal(plan_write(plan->arena, plan), cached->text) ? policy : NULL;
 }
 
-// ---- the run ----------------------------------------------------------------------------------------------------------------------------
+// ---- the run ------------------------------------------------------------------------------------------------------
 
 static char *const *environment_of(const struct plan *plan)
 {
@@ -102,7 +105,9 @@ static char *const *environment_of(const struct plan *plan)
         const struct plan_env *variable = &plan->env[i];
         const char *name = str_copy(plan->arena, variable->name).text, *kept = variable->keep ? getenv(name) : NULL;
         if (!variable->keep || kept)
-            list[count++] = (char *)str_format(plan->arena, "%s=%.*s", name, STR_ARGS(kept ? str_from(kept) : variable->value)).text;
+            list[count++] =
+                (char *)str_format(plan->arena, "%s=%.*s", name, STR_ARGS(kept ? str_from(kept) : variable->value))
+                    .text;
     }
     return list;
 }
@@ -126,7 +131,8 @@ static int check_command(const struct run *run, struct failure *failure)
         return fail_with_advice(failure, NO_RULE, 0, "`use std.base;` has the calls that any program needs",
                                 "no rule of the policy allows the system call execve, so nothing can be run under it");
     if (command[0] == '/' && !(plan_verbs(run->plan, str_from(command)) & VERB_EXEC))
-        return fail_with_advice(failure, NO_RULE, 0, "allow it, as with `allow read, exec \"/usr\";`", "no rule of the policy allows to exec %s", command);
+        return fail_with_advice(failure, NO_RULE, 0, "allow it, as with `allow read, exec \"/usr\";`",
+                                "no rule of the policy allows to exec %s", command);
     return 0;
 }
 
@@ -149,25 +155,32 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
                                            : "");
         return outcome->value == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTED;
     case ENDED_LIFETIME:
-        fprintf(stderr, "sbxrun: its lifetime ran out (%.*s)\n", STR_ARGS(rule_named(run->plan, limits[LIMIT_lifetime].rule)));
+        fprintf(stderr, "sbxrun: its lifetime ran out (%.*s)\n",
+                STR_ARGS(rule_named(run->plan, limits[LIMIT_lifetime].rule)));
         return STATUS_LIFETIME;
     case ENDED_MEMORY:
-        fprintf(stderr, "sbxrun: killed for its memory, at a peak of %llu MiB (%.*s)\n", (unsigned long long)(outcome->peak >> 20),
-                STR_ARGS(rule_named(run->plan, limits[LIMIT_memory].rule)));
+        fprintf(stderr, "sbxrun: killed for its memory, at a peak of %llu MiB (%.*s)\n",
+                (unsigned long long)(outcome->peak >> 20), STR_ARGS(rule_named(run->plan, limits[LIMIT_memory].rule)));
         return 128 + 9;
-    case ENDED_OUTPUT: fprintf(stderr, "sbxrun: killed for its output (%.*s)\n", STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule))); return 128 + 9;
+    case ENDED_OUTPUT:
+        fprintf(stderr, "sbxrun: killed for its output (%.*s)\n",
+                STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule)));
+        return 128 + 9;
     }
     return STATUS_NOT_SET_UP;
 }
 
-static struct run *run_new(struct plan *plan, struct policy *policy, struct cached *cached, const struct options *options, uint64_t started)
+static struct run *run_new(struct plan *plan, struct policy *policy, struct cached *cached,
+                           const struct options *options, uint64_t started)
 {
     struct run *run = NEW(plan->arena, struct run);
     char *cwd = getcwd(NULL, 0), *home = getenv("HOME");
     *run = (struct run){
         .plan = plan,
         .policy = policy,
-        .plan_from = plan_file_is(options->policy) ? "file" : cached ? "cache" : "policy",
+        .plan_from = plan_file_is(options->policy) ? "file"
+                     : cached                      ? "cache"
+                                                   : "policy",
         .recompile = cached ? recompile : NULL,
         .recompile_context = cached,
         .claims = NEW(plan->arena, struct claims),
@@ -182,7 +195,8 @@ static struct run *run_new(struct plan *plan, struct policy *policy, struct cach
     return run;
 }
 
-static int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, const struct live *live, const struct options *options, struct native *begun, uint64_t started)
+static int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, const struct live *live,
+                    const struct options *options, struct native *begun, uint64_t started)
 {
     struct run *run = run_new(plan, policy, cached, options, started);
     struct failure failure = {0};
@@ -202,7 +216,8 @@ static int run_plan(struct plan *plan, struct policy *policy, struct cached *cac
         fail(&failure, NO_RULE, errno, "cannot write events to %s", options->events);
     else if (!run->events)
         fail(&failure, NO_RULE, ENOMEM, "cannot keep events");
-    else if (claim_plan(plan, options->strict, run->claims, &failure) == 0 && (live || check_command(run, &failure) == 0) && begun)
+    else if (claim_plan(plan, options->strict, run->claims, &failure) == 0 &&
+             (live || check_command(run, &failure) == 0) && begun)
         options->driver->run(begun, run, &outcome, &failure);
     if (options->dry_run && run->argv[0])
         dry_run_print(stdout, run);
@@ -227,7 +242,8 @@ static int run_plan(struct plan *plan, struct policy *policy, struct cached *cac
     return status;
 }
 
-// What enforces the operations of a question here, a line each: "allowed" or "denied", a tab, the layers. Or "refused" and why.
+// What enforces the operations of a question here, a line each: "allowed" or "denied", a tab, the layers. Or "refused"
+// and why.
 static int print_layers(struct compilation *compilation, const struct options *options)
 {
     struct policy *policy = NULL;
@@ -243,26 +259,30 @@ static int print_layers(struct compilation *compilation, const struct options *o
         return STATUS_NOT_SET_UP;
     }
     if (claim_plan(plan, options->strict, claims, &failure) != 0) {
-        printf("refused\t%s%s%.*s%s\n", failure.what, failure.rule == NO_RULE ? "" : " (", STR_ARGS(rule_named(plan, failure.rule)),
-               failure.rule == NO_RULE ? "" : ")");
+        printf("refused\t%s%s%.*s%s\n", failure.what, failure.rule == NO_RULE ? "" : " (",
+               STR_ARGS(rule_named(plan, failure.rule)), failure.rule == NO_RULE ? "" : ")");
         return 0;
     }
     for (int part = 0; part < WHY_PARTS; part++)
         if (found[part] > 0)
-            printf("%s\t%.*s\n", part == WHY_ALLOWED ? "allowed" : "denied", STR_ARGS(claim_operation(plan, claims, &points[part])));
+            printf("%s\t%.*s\n", part == WHY_ALLOWED ? "allowed" : "denied",
+                   STR_ARGS(claim_operation(plan, claims, &points[part])));
     return 0;
 }
 
 // A policy for when none is given, in a file to be removed. NULL and errno.
 static const char *some_policy(void)
 {
-    static const char text[] = "sbx 1; import std.base; policy any { use std.base; fs { allow read, write \"/tmp\" from tmpfs size 1MiB; } }\n";
+    static const char text[] =
+        "sbx 1; import std.base; policy any { use std.base; fs { allow read, write \"/tmp\" from tmpfs size 1MiB; } "
+        "}\n";
     static char path[] = "/tmp/sbx-doctor-XXXXXX.sbx";
     closing_fd int fd = mkstemps(path, 4);
     return fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1 ? path : NULL;
 }
 
-// What the machine offers, and what comes of a policy here: claimed, then set up for real around a look at its root and one call.
+// What the machine offers, and what comes of a policy here: claimed, then set up for real around a look at its root and
+// one call.
 static int examine(struct compilation *compilation, struct arena *shared, struct options *options, uint64_t started)
 {
     bool given = options->policy, runs = doctor_host(stdout);
@@ -302,7 +322,8 @@ struct batch { // what each of its commands begins with
     struct policy *policy;
 };
 
-// In a process of its own. What was compiled before lies in memory that nobody else writes; what the sandbox is told lies where both sides see it.
+// In a process of its own. What was compiled before lies in memory that nobody else writes; what the sandbox is told
+// lies where both sides see it.
 static int run_of_batch(void *context, char **argv)
 {
     const struct batch *batch = context;
@@ -314,7 +335,8 @@ static int run_of_batch(void *context, char **argv)
     options.report = NULL;
     *plan = *batch->plan;
     plan->arena = arena;
-    struct native *begun = options.driver->begin(arena, false, false); // nothing is left to do meanwhile, and the other processors have runs of their own
+    struct native *begun = options.driver->begin(
+        arena, false, false); // nothing is left to do meanwhile, and the other processors have runs of their own
     int status = run_plan(plan, batch->policy, NULL, NULL, &options, begun, started);
     options.driver->end(begun);
     return status;
@@ -330,14 +352,17 @@ static int run_batch(struct options *options)
     if (options->report && !report)
         fprintf(stderr, "sbxrun: cannot write the report %s: %s\n", options->report, strerror(errno));
     int status = !batch.plan || (options->report && !report) ? STATUS_NOT_SET_UP
-                                                             : batch_run(options->jobs ? options->jobs : processors > 0 ? (unsigned)processors : 1, report, run_of_batch, &batch);
+                                                             : batch_run(options->jobs    ? options->jobs
+                                                                         : processors > 0 ? (unsigned)processors
+                                                                                          : 1,
+                                                                         report, run_of_batch, &batch);
     if (report && fclose(report) != 0)
         fprintf(stderr, "sbxrun: the report %s could not be written: %s\n", options->report, strerror(errno));
     compilation_free(compilation);
     return status;
 }
 
-// ---- options ----------------------------------------------------------------------------------------------------------------------------
+// ---- options ------------------------------------------------------------------------------------------------------
 
 static const struct option_row rows[] = {
 #define OPTION(id, name, letter, argument, files, help) {name, letter, argument, files, help, false},
@@ -362,7 +387,8 @@ static void print_help(void)
         "POLICY is a .sbx file or a plan as `sbxc --emit=plan` writes it (.json).\n");
     options_print(rows, ROWS);
     puts(
-        "\nexit: the command's own status (128+N for signal N); 124 its lifetime ran out; 125 the sandbox could not be set up and\n"
+        "\nexit: the command's own status (128+N for signal N); 124 its lifetime ran out; 125 the sandbox could not be "
+        "set up and\n"
         "the command never ran; 126 it could not be executed; 127 it was not found");
 }
 
@@ -414,8 +440,10 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_HELP: print_help(); exit(0);
         default: return "that option is not known, or lacks its value";
         }
-    bool learns = options->learn || options->tighten, runs = options->report || options->changes || options->events || options->strict || options->explain_files;
-    if (learns && (options->live || options->layers || options->dry_run || options->doctor || runs || (options->learn && options->tighten)))
+    bool learns = options->learn || options->tighten,
+         runs = options->report || options->changes || options->events || options->strict || options->explain_files;
+    if (learns && (options->live || options->layers || options->dry_run || options->doctor || runs ||
+                   (options->learn && options->tighten)))
         return "--learn and --tighten run a command without a sandbox: they go with -I, -D and --policy alone";
     if (options->learn && options->compile.value_count)
         return "--learn takes no -D: what it writes has no parameters, and POLICY's need values of their own";
@@ -430,7 +458,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return "--beside belongs to a plan";
     if (options->jobs && !options->batch)
         return "--jobs belongs to --batch";
-    if (options->batch && (options->live || options->layers || options->dry_run || options->doctor || learns || options->changes || options->events || optind + 1 < argc))
+    if (options->batch && (options->live || options->layers || options->dry_run || options->doctor || learns ||
+                           options->changes || options->events || optind + 1 < argc))
         return "--batch takes its commands from standard input, and neither --changes nor --events";
     if (learns && optind + 1 >= argc)
         return "a command is missing: it stands after `--`";
@@ -438,7 +467,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return "the command stands after `--`";
     if ((options->changes || options->events) && (options->live || options->layers))
         return "--changes and --events belong to a run";
-    if (options->doctor && (options->live || options->layers || options->dry_run || options->report || options->changes || options->events || optind + 1 < argc))
+    if (options->doctor && (options->live || options->layers || options->dry_run || options->report ||
+                            options->changes || options->events || optind + 1 < argc))
         return "--doctor takes at most a policy, and runs no command";
     if ((options->live || options->layers) && (options->dry_run || plan_file_is(options->policy) || optind + 1 < argc))
         return "--live and --layers take a .sbx file, and neither --dry-run nor a command";
@@ -455,7 +485,8 @@ int main(int argc, char **argv)
     struct options options = {0};
     struct arena *shared = arena_new_shared();
     struct compilation *compilation = compilation_new(shared ? shared : arena_new());
-    const char **roots = NEW_ARRAY(compilation->arena, const char *, argc), **values = NEW_ARRAY(compilation->arena, const char *, argc);
+    const char **roots = NEW_ARRAY(compilation->arena, const char *, argc),
+               **values = NEW_ARRAY(compilation->arena, const char *, argc);
     const char *problem = read_options(argc, argv, &options, roots, values);
     if (problem) {
         compilation_free(compilation);
@@ -467,13 +498,16 @@ int main(int argc, char **argv)
         return ended;
     }
     if (options.learn || options.tighten) {
-        int learned = options.learn ? learning_run(compilation->arena, options.learn, options.policy, &options.compile, options.command)
-                                    : tightening_run(compilation->arena, options.policy, &options.compile, options.command);
+        int learned =
+            options.learn
+                ? learning_run(compilation->arena, options.learn, options.policy, &options.compile, options.command)
+                : tightening_run(compilation->arena, options.policy, &options.compile, options.command);
         compilation_free(compilation);
         return learned;
     }
     if (options.layers || options.doctor) {
-        int answered = options.layers ? print_layers(compilation, &options) : examine(compilation, shared, &options, started);
+        int answered =
+            options.layers ? print_layers(compilation, &options) : examine(compilation, shared, &options, started);
         compilation_free(compilation);
         return answered;
     }
@@ -487,7 +521,8 @@ int main(int argc, char **argv)
     if (!plan)
         plan = load_plan(compilation, &options, options.report || cache.folder >= 0, &policy);
     const struct live *live = plan && options.live ? live_choose(policy) : NULL;
-    int status = plan ? run_plan(plan, policy, known ? &cached : NULL, live, &options, begun, started) : STATUS_NOT_SET_UP;
+    int status =
+        plan ? run_plan(plan, policy, known ? &cached : NULL, live, &options, begun, started) : STATUS_NOT_SET_UP;
     if (plan && !known)
         plan_cache_keep(&cache, compilation, plan);
     plan_cache_end(&cache);

@@ -1,8 +1,9 @@
-// sbximage: unpacks a root file system from standard input into the working folder, as safely as that can be done, for sbxrun's cache of images.
+// sbximage: unpacks a root file system from standard input into the working folder, as safely as that can be done, for
+// sbxrun's cache of images.
 //
-// It is a program of its own so that sbxrun needs no library that reads archives; sbxrun starts it confined to the folder. Owners in the archive
-// mean nothing, devices are left out, setuid and setgid bits too; names that lead out of the folder, or through links, are an error.
-// Status: 0, or 1 with a sentence on standard error.
+// It is a program of its own so that sbxrun needs no library that reads archives; sbxrun starts it confined to the
+// folder. Owners in the archive mean nothing, devices are left out, setuid and setgid bits too; names that lead out of
+// the folder, or through links, are an error. Status: 0, or 1 with a sentence on standard error.
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -68,7 +69,10 @@ static int unpack(struct archive *from, struct archive *to)
             return fail(NULL, "more than 2,000,000 files are in it", NULL);
         const char *shown = archive_entry_pathname(entry), *name = inside(shown), *link = archive_entry_hardlink(entry);
         if (!name || (link && !inside(link)))
-            return fail(NULL, "this name in it leads out of it:", name ? link : shown ? shown : "(one that is no text)");
+            return fail(NULL, "this name in it leads out of it:",
+                        name    ? link
+                        : shown ? shown
+                                : "(one that is no text)");
         mode_t type = archive_entry_filetype(entry);
         if (!link && type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK && type != AE_IFIFO)
             continue; // devices and sockets: the sandbox has its own /dev
@@ -76,7 +80,8 @@ static int unpack(struct archive *from, struct archive *to)
         archive_entry_set_pathname(entry, name);
         if (link)
             archive_entry_set_hardlink(entry, inside(link));
-        archive_entry_set_perm(entry, mode | (type == AE_IFDIR ? 0700 : 0400)); // whoever keeps the cache can read and remove it
+        archive_entry_set_perm(
+            entry, mode | (type == AE_IFDIR ? 0700 : 0400)); // whoever keeps the cache can read and remove it
         archive_entry_set_uid(entry, (int64_t)geteuid());
         archive_entry_set_gid(entry, (int64_t)getegid());
         if (archive_write_header(to, entry) < ARCHIVE_OK)
@@ -96,8 +101,8 @@ int main(void)
     archive_read_support_filter_all(from);
     archive_read_support_format_tar(from);
     umask(0);
-    archive_write_disk_set_options(to, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
-                                           ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
+    archive_write_disk_set_options(to, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+                                           ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
     if (archive_read_open_fd(from, STDIN_FILENO, BLOCK) != ARCHIVE_OK)
         return fail(from, "cannot read it", NULL);
     int result = unpack(from, to);

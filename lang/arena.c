@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-// Large enough for the C library to map it: the kernel's pages are zero, and cost only when touched. The first one is for arenas that hold a line.
+// Large enough for the C library to map it: the kernel's pages are zero, and cost only when touched. The first one is
+// for arenas that hold a line.
 enum { FIRST_BLOCK = 4 * 1024, BLOCK = 256 * 1024, ALIGNMENT = 16 };
 
 struct block {
@@ -33,7 +34,9 @@ static void out_of_memory(void)
 static struct block *block_new(struct arena *arena, size_t size)
 {
     size_t whole = (sizeof(struct block) + size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    struct block *block = arena->region && whole <= REGION - arena->region_used ? (struct block *)(arena->region + arena->region_used) : NULL;
+    struct block *block = arena->region && whole <= REGION - arena->region_used
+                              ? (struct block *)(arena->region + arena->region_used)
+                              : NULL;
     if (arena->region)
         arena->region_used += whole;
     else
@@ -272,7 +275,8 @@ static int edit_distance(struct str a, struct str b)
                 best = d[i - 1][j] + 1;
             if (d[i][j - 1] + 1 < best)
                 best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a.text[i - 1] == b.text[j - 2] && a.text[i - 2] == b.text[j - 1] && d[i - 2][j - 2] + 1 < best)
+            if (i > 1 && j > 1 && a.text[i - 1] == b.text[j - 2] && a.text[i - 2] == b.text[j - 1] &&
+                d[i - 2][j - 2] + 1 < best)
                 best = d[i - 2][j - 2] + 1;
             d[i][j] = best;
         }

@@ -1,7 +1,7 @@
 // The syntax tree of one module: what was written, with its places.
 //
-// Built by grammar/sbx.y, checked by lang/check.c, given a meaning by compiler/. Everything lives in the compilation's arena and
-// stays as parsed; lists are singly linked in file order.
+// Built by grammar/sbx.y, checked by lang/check.c, given a meaning by compiler/. Everything lives in the compilation's
+// arena and stays as parsed; lists are singly linked in file order.
 #pragma once
 
 #include "lang/source.h"
@@ -289,37 +289,38 @@ struct module {
     struct module *next;
 };
 
-// Lists are built as rings: the pointer is the last item, whose `next` is the first, so that adding at the end costs nothing.
-#define RING_ADD(ring, item)                                                                                                                                   \
-    ({                                                                                                                                                         \
-        __auto_type r_ = (ring);                                                                                                                               \
-        __auto_type i_ = (item);                                                                                                                               \
-        if (r_) {                                                                                                                                              \
-            i_->next = r_->next;                                                                                                                               \
-            r_->next = i_;                                                                                                                                     \
-        } else {                                                                                                                                               \
-            i_->next = i_;                                                                                                                                     \
-        }                                                                                                                                                      \
-        i_;                                                                                                                                                    \
+// Lists are built as rings: the pointer is the last item, whose `next` is the first, so that adding at the end costs
+// nothing.
+#define RING_ADD(ring, item)                                                                                           \
+    ({                                                                                                                 \
+        __auto_type r_ = (ring);                                                                                       \
+        __auto_type i_ = (item);                                                                                       \
+        if (r_) {                                                                                                      \
+            i_->next = r_->next;                                                                                       \
+            r_->next = i_;                                                                                             \
+        } else {                                                                                                       \
+            i_->next = i_;                                                                                             \
+        }                                                                                                              \
+        i_;                                                                                                            \
     })
-#define RING_LIST(ring)                                                                                                                                        \
-    ({                                                                                                                                                         \
-        __auto_type r_ = (ring);                                                                                                                               \
-        __auto_type f_ = r_;                                                                                                                                   \
-        if (r_) {                                                                                                                                              \
-            f_ = r_->next;                                                                                                                                     \
-            r_->next = NULL;                                                                                                                                   \
-        }                                                                                                                                                      \
-        f_;                                                                                                                                                    \
+#define RING_LIST(ring)                                                                                                \
+    ({                                                                                                                 \
+        __auto_type r_ = (ring);                                                                                       \
+        __auto_type f_ = r_;                                                                                           \
+        if (r_) {                                                                                                      \
+            f_ = r_->next;                                                                                             \
+            r_->next = NULL;                                                                                           \
+        }                                                                                                              \
+        f_;                                                                                                            \
     })
-#define RING_JOIN(a, b)                                                                                                                                        \
-    ({                                                                                                                                                         \
-        __auto_type a_ = (a);                                                                                                                                  \
-        __auto_type b_ = (b);                                                                                                                                  \
-        if (a_ && b_) {                                                                                                                                        \
-            __auto_type f_ = a_->next;                                                                                                                         \
-            a_->next = b_->next;                                                                                                                               \
-            b_->next = f_;                                                                                                                                     \
-        }                                                                                                                                                      \
-        b_ ? b_ : a_;                                                                                                                                          \
+#define RING_JOIN(a, b)                                                                                                \
+    ({                                                                                                                 \
+        __auto_type a_ = (a);                                                                                          \
+        __auto_type b_ = (b);                                                                                          \
+        if (a_ && b_) {                                                                                                \
+            __auto_type f_ = a_->next;                                                                                 \
+            a_->next = b_->next;                                                                                       \
+            b_->next = f_;                                                                                             \
+        }                                                                                                              \
+        b_ ? b_ : a_;                                                                                                  \
     })

@@ -31,7 +31,8 @@ static bool check_operation(struct scope *scope, const struct operation *operati
                 if (capability_find(str_from(constant_row(i)->name)) >= 0)
                     nearest_offer(&nearest, str_from(constant_row(i)->name));
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0601, name->name.span, STR_ARGS(name->name.text));
-            diagnostic_suggest(scope->diagnostics, d, name->name.span, "", &nearest, "capabilities(7) lists them, as CAP_KILL");
+            diagnostic_suggest(scope->diagnostics, d, name->name.span, "", &nearest,
+                               "capabilities(7) lists them, as CAP_KILL");
             if (capability_find(nearest.wrong) >= 0)
                 diagnostic_fix(scope->diagnostics, d, true, name->name.span, "%.*s", STR_ARGS(nearest.wrong));
             good = false;
@@ -41,7 +42,8 @@ static bool check_operation(struct scope *scope, const struct operation *operati
     return good;
 }
 
-bool operation_check(struct compilation *compilation, struct module *module, struct policy_decl *policy, struct operation *operation)
+bool operation_check(struct compilation *compilation, struct module *module, struct policy_decl *policy,
+                     struct operation *operation)
 {
     struct scope scope = {compilation, &compilation->diagnostics, module, policy, {0}};
     return check_operation(&scope, operation);
@@ -56,7 +58,8 @@ static void check_errno(struct scope *scope, struct name name)
         if (errno_find(str_from(constant_row(i)->name)) >= 0)
             nearest_offer(&nearest, str_from(constant_row(i)->name));
     struct diagnostic *d = diagnose(scope->diagnostics, SBX0510, name.span, STR_ARGS(name.text));
-    diagnostic_suggest(scope->diagnostics, d, name.span, "", &nearest, "an error as errno(3) names it, or `kill`, stands here");
+    diagnostic_suggest(scope->diagnostics, d, name.span, "", &nearest,
+                       "an error as errno(3) names it, or `kill`, stands here");
 }
 
 static void check_content(struct scope *scope, const struct rule_decl *rule)
@@ -64,13 +67,15 @@ static void check_content(struct scope *scope, const struct rule_decl *rule)
     const struct content *content = rule->content;
     if ((content || rule->if_exists) && rule->effect != EFFECT_ALLOW) {
         struct span span = content ? content->span : rule->span;
-        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0410, span, content ? "from" : "if exists"), span,
+        diagnostic_label(scope->diagnostics,
+                         diagnose(scope->diagnostics, SBX0410, span, content ? "from" : "if exists"), span,
                          "what is not allowed needs no content");
     }
     if (!content)
         return;
     if (rule->operation.paths && rule->operation.paths->next)
-        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0411, content->span), content->span, "give each path its own rule");
+        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0411, content->span), content->span,
+                         "give each path its own rule");
     if (content->path)
         scope_check_value(scope, content->path, TYPE_PATH);
     if (content->size)
@@ -78,8 +83,9 @@ static void check_content(struct scope *scope, const struct rule_decl *rule)
     if (content->kind == FROM_SECRET) {
         if (map_get(&scope->secrets, content->secret.text))
             return;
-        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0412, content->secret.span, STR_ARGS(content->secret.text)), content->secret.span,
-                         "the policy's `secrets` block has none with this name");
+        diagnostic_label(scope->diagnostics,
+                         diagnose(scope->diagnostics, SBX0412, content->secret.span, STR_ARGS(content->secret.text)),
+                         content->secret.span, "the policy's `secrets` block has none with this name");
     }
 }
 
@@ -89,12 +95,12 @@ static void check_rule(struct scope *scope, const struct rule_decl *rule)
     if (rule->except) {
         check_operation(scope, rule->except);
         if (rule->effect != EFFECT_DENY)
-            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0413, rule->except->span), rule->except->span,
-                             "to allow less, name less, or deny the rest");
+            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0413, rule->except->span),
+                             rule->except->span, "to allow less, name less, or deny the rest");
     }
     if (rule->deny_with.text.length && rule->effect != EFFECT_DENY)
-        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0414, rule->deny_with.span), rule->deny_with.span,
-                         "only a deny answers with an error");
+        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0414, rule->deny_with.span),
+                         rule->deny_with.span, "only a deny answers with an error");
     check_errno(scope, rule->deny_with);
     check_content(scope, rule);
 }
@@ -102,22 +108,24 @@ static void check_rule(struct scope *scope, const struct rule_decl *rule)
 static void check_user(struct scope *scope, const struct setting *setting)
 {
     if (setting->values) {
-        if (scope_check_value(scope, setting->values, TYPE_INT) && setting->values->kind == EXPR_INT && setting->values->number > 65535)
-            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0602, setting->values->span), setting->values->span,
-                             "a user's number here is at most 65535");
+        if (scope_check_value(scope, setting->values, TYPE_INT) && setting->values->kind == EXPR_INT &&
+            setting->values->number > 65535)
+            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0602, setting->values->span),
+                             setting->values->span, "a user's number here is at most 65535");
         return;
     }
     struct str name = setting->name.text;
     if (!str_is(name, "root") && !str_is(name, "nobody") && !str_is(name, "self"))
-        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0602, setting->name.span), setting->name.span,
-                         "it is `root`, `nobody`, `self` or a number");
+        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0602, setting->name.span),
+                         setting->name.span, "it is `root`, `nobody`, `self` or a number");
 }
 
 bool check_proxy(struct compilation *compilation, const struct expr *value, struct proxy_url *url)
 {
     const char *wrong = proxy_url_parse(compilation->arena, value->text, url);
     if (wrong)
-        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0610, value->span), value->span, "%s", wrong);
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0610, value->span),
+                         value->span, "%s", wrong);
     return !wrong;
 }
 
@@ -150,7 +158,8 @@ static void check_setting(struct scope *scope, const struct setting *setting)
             text_addf(&all, "%s%s", i ? ", " : "", limit_names[i]);
         }
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0603, setting->name.span, STR_ARGS(setting->name.text));
-        diagnostic_suggest(scope->diagnostics, d, setting->name.span, "", &nearest, "the limits are %.*s", STR_ARGS(text_str(&all)));
+        diagnostic_suggest(scope->diagnostics, d, setting->name.span, "", &nearest, "the limits are %.*s",
+                           STR_ARGS(text_str(&all)));
         break;
     }
     case SETTING_USER: check_user(scope, setting); break;
@@ -176,9 +185,11 @@ static void check_setting(struct scope *scope, const struct setting *setting)
         unsigned before = scope->diagnostics->errors;
         const struct expr *literal = scope_follow(scope, setting->values, &have);
         bool fits = literal ? literal->kind == EXPR_STRING || literal->kind == EXPR_INT || literal->kind == EXPR_BOOL
-                            : have == TYPE_STRING || have == TYPE_PATH || have == TYPE_HOST || have == TYPE_INT || have == TYPE_BOOL || have == TYPE_PORT;
+                            : have == TYPE_STRING || have == TYPE_PATH || have == TYPE_HOST || have == TYPE_INT ||
+                                  have == TYPE_BOOL || have == TYPE_PORT;
         if (!fits && scope->diagnostics->errors == before)
-            report_type(scope->diagnostics, setting->values, TYPE_STRING, literal ? expr_kind_name(literal->kind) : type_name(have));
+            report_type(scope->diagnostics, setting->values, TYPE_STRING,
+                        literal ? expr_kind_name(literal->kind) : type_name(have));
         break;
     }
     }
@@ -191,11 +202,14 @@ static void check_policy(struct compilation *compilation, struct module *module,
     for (struct parameter *parameter = policy->parameters; parameter; parameter = parameter->next) {
         struct parameter *other = map_put(&seen, parameter->name.text, parameter);
         if (other) {
-            struct diagnostic *d = diagnose(scope.diagnostics, SBX0203, parameter->name.span, STR_ARGS(parameter->name.text));
-            diagnostic_label(scope.diagnostics, d, parameter->name.span, "this policy has a parameter of this name already");
+            struct diagnostic *d =
+                diagnose(scope.diagnostics, SBX0203, parameter->name.span, STR_ARGS(parameter->name.text));
+            diagnostic_label(scope.diagnostics, d, parameter->name.span,
+                             "this policy has a parameter of this name already");
             diagnostic_label(scope.diagnostics, d, other->name.span, "here");
         }
-        struct scope outside = {compilation, &compilation->diagnostics, module, NULL, {0}}; // a default can't use other parameters
+        struct scope outside = {
+            compilation, &compilation->diagnostics, module, NULL, {0}}; // a default can't use other parameters
         if (parameter->value && parameter->type != TYPE_NONE)
             scope_check_value(&outside, parameter->value, parameter->type);
     }
@@ -203,7 +217,8 @@ static void check_policy(struct compilation *compilation, struct module *module,
     for (struct secret_decl *secret = policy->secrets; secret; secret = secret->next) {
         struct secret_decl *other = map_put(&scope.secrets, secret->name.text, secret);
         if (other) {
-            struct diagnostic *d = diagnose(scope.diagnostics, SBX0204, secret->name.span, "secret", STR_ARGS(secret->name.text));
+            struct diagnostic *d =
+                diagnose(scope.diagnostics, SBX0204, secret->name.span, "secret", STR_ARGS(secret->name.text));
             diagnostic_label(scope.diagnostics, d, secret->name.span, "give it another name");
             diagnostic_label(scope.diagnostics, d, other->name.span, "first defined here");
         }
@@ -215,7 +230,8 @@ static void check_policy(struct compilation *compilation, struct module *module,
     for (struct secret_decl *secret = policy->secrets; secret; secret = secret->next) {
         scope_check_value(&scope, secret->source, secret->from_env ? TYPE_STRING : TYPE_PATH);
         enum type have;
-        const struct expr *at = scope_check_value(&scope, secret->at, TYPE_PATH) ? scope_follow(&scope, secret->at, &have) : NULL;
+        const struct expr *at =
+            scope_check_value(&scope, secret->at, TYPE_PATH) ? scope_follow(&scope, secret->at, &have) : NULL;
         if (at)
             check_view_path(compilation, at);
     }
@@ -228,10 +244,13 @@ static void check_policy(struct compilation *compilation, struct module *module,
                 nearest_offer(&nearest, str_from(feature_names[i]));
                 text_addf(&all, "%s%s", i ? ", " : "", feature_names[i]);
             }
-            struct diagnostic *d = diagnose(scope.diagnostics, SBX0604, require->feature.span, STR_ARGS(require->feature.text));
-            diagnostic_suggest(scope.diagnostics, d, require->feature.span, "", &nearest, "a host can be asked for %.*s", STR_ARGS(text_str(&all)));
+            struct diagnostic *d =
+                diagnose(scope.diagnostics, SBX0604, require->feature.span, STR_ARGS(require->feature.text));
+            diagnostic_suggest(scope.diagnostics, d, require->feature.span, "", &nearest,
+                               "a host can be asked for %.*s", STR_ARGS(text_str(&all)));
         } else if (require->version && !feature_versions[feature]) {
-            diagnostic_label(scope.diagnostics, diagnose(scope.diagnostics, SBX0605, require->span, feature_names[feature]), require->span,
+            diagnostic_label(scope.diagnostics,
+                             diagnose(scope.diagnostics, SBX0605, require->span, feature_names[feature]), require->span,
                              "a host has it or has it not");
         }
     }
@@ -253,7 +272,8 @@ void module_check(struct compilation *compilation, struct module *module)
     for (struct group_decl *group = module->groups; group; group = group->next) {
         struct group_decl *other = map_put(&module->group_map, group->name.text, group);
         if (other) {
-            struct diagnostic *d = diagnose(diagnostics, SBX0204, group->name.span, "group", STR_ARGS(group->name.text));
+            struct diagnostic *d =
+                diagnose(diagnostics, SBX0204, group->name.span, "group", STR_ARGS(group->name.text));
             diagnostic_label(diagnostics, d, group->name.span, "give it another name");
             diagnostic_label(diagnostics, d, other->name.span, "first defined here");
         }
@@ -261,7 +281,8 @@ void module_check(struct compilation *compilation, struct module *module)
     for (struct policy_decl *policy = module->policies; policy; policy = policy->next) {
         struct policy_decl *other = map_put(&module->policy_map, policy->name.text, policy);
         if (other) {
-            struct diagnostic *d = diagnose(diagnostics, SBX0204, policy->name.span, "policy", STR_ARGS(policy->name.text));
+            struct diagnostic *d =
+                diagnose(diagnostics, SBX0204, policy->name.span, "policy", STR_ARGS(policy->name.text));
             diagnostic_label(diagnostics, d, policy->name.span, "give it another name");
             diagnostic_label(diagnostics, d, other->name.span, "first defined here");
         }

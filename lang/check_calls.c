@@ -10,7 +10,8 @@ static void report_call(struct scope *scope, struct name name)
     for (size_t i = 0; i < syscall_count(); i++)
         nearest_offer(&nearest, str_from(syscall_row(i)->name));
     struct diagnostic *d = diagnose(scope->diagnostics, SBX0501, name.span, STR_ARGS(name.text));
-    diagnostic_suggest(scope->diagnostics, d, name.span, "", &nearest, "Linux 6.18 has none with this name, on any architecture");
+    diagnostic_suggest(scope->diagnostics, d, name.span, "", &nearest,
+                       "Linux 6.18 has none with this name, on any architecture");
 }
 
 static int compare_index(const void *a, const void *b)
@@ -20,7 +21,8 @@ static int compare_index(const void *a, const void *b)
 
 static void resolve_group(struct compilation *, struct group_decl *);
 
-static struct group_decl *find_group(struct compilation *compilation, struct module *module, struct str name, struct group_decl **also)
+static struct group_decl *find_group(struct compilation *compilation, struct module *module, struct str name,
+                                     struct group_decl **also)
 {
     *also = NULL;
     struct group_decl *group = map_get(&module->group_map, name);
@@ -63,7 +65,8 @@ static struct group_decl *check_group(struct scope *scope, struct name name)
         for (struct group_decl *g = prelude ? prelude->groups : NULL; g; g = g->next)
             nearest_offer(&nearest, g->name.text);
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0503, name.span, STR_ARGS(name.text));
-        diagnostic_suggest(scope->diagnostics, d, name.span, "@", &nearest, "neither of this file, of an import, nor of the edition");
+        diagnostic_suggest(scope->diagnostics, d, name.span, "@", &nearest,
+                           "neither of this file, of an import, nor of the edition");
         return NULL;
     }
     resolve_group(scope->compilation, group);
@@ -76,8 +79,9 @@ static void resolve_group(struct compilation *compilation, struct group_decl *gr
         return;
     struct scope scope = {compilation, &compilation->diagnostics, group->module, NULL, {0}};
     if (group->resolving) {
-        diagnostic_label(scope.diagnostics, diagnose(scope.diagnostics, SBX0504, group->name.span, STR_ARGS(group->name.text)), group->name.span,
-                         "it contains itself");
+        diagnostic_label(scope.diagnostics,
+                         diagnose(scope.diagnostics, SBX0504, group->name.span, STR_ARGS(group->name.text)),
+                         group->name.span, "it contains itself");
         return;
     }
     group->resolving = true;
@@ -104,12 +108,15 @@ static void resolve_group(struct compilation *compilation, struct group_decl *gr
     group->resolved = true;
 }
 
-static bool check_constant(struct scope *scope, const struct constant *constant, const struct syscall_row *row, int argument)
+static bool check_constant(struct scope *scope, const struct constant *constant, const struct syscall_row *row,
+                           int argument)
 {
     enum argument_type type = row->arguments[argument].type;
     unsigned bits = argument_bits(type);
     switch (constant->kind) {
-    case CONSTANT_OR: return check_constant(scope, constant->left, row, argument) && check_constant(scope, constant->right, row, argument);
+    case CONSTANT_OR:
+        return check_constant(scope, constant->left, row, argument) &&
+               check_constant(scope, constant->right, row, argument);
     case CONSTANT_REFERENCE: {
         struct expr expr = {.kind = EXPR_REFERENCE, .span = constant->span, .text = constant->name};
         return scope_check_value(scope, &expr, TYPE_INT);
@@ -121,15 +128,18 @@ static bool check_constant(struct scope *scope, const struct constant *constant,
         for (size_t i = 0; constant_row(i); i++)
             nearest_offer(&nearest, str_from(constant_row(i)->name));
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0505, constant->span, STR_ARGS(constant->name));
-        diagnostic_suggest(scope->diagnostics, d, constant->span, "", &nearest, "a constant of Linux's headers, a number or a parameter stands here");
+        diagnostic_suggest(scope->diagnostics, d, constant->span, "", &nearest,
+                           "a constant of Linux's headers, a number or a parameter stands here");
         return false;
     }
     case CONSTANT_NUMBER: {
         uint64_t most = bits == 64 ? UINT64_MAX : (1ull << bits) - 1;
         bool fits = constant->negative ? constant->number <= 1ull << (bits - 1) : constant->number <= most;
         if (!fits) {
-            struct diagnostic *d = diagnose(scope->diagnostics, SBX0506, constant->span, row->arguments[argument].name, row->name);
-            diagnostic_label(scope->diagnostics, d, constant->span, "the kernel looks at %u bits of it, so no call could ever have this value", bits);
+            struct diagnostic *d =
+                diagnose(scope->diagnostics, SBX0506, constant->span, row->arguments[argument].name, row->name);
+            diagnostic_label(scope->diagnostics, d, constant->span,
+                             "the kernel looks at %u bits of it, so no call could ever have this value", bits);
         }
         return fits;
     }
@@ -162,20 +172,26 @@ static bool check_condition_for(struct scope *scope, const struct condition *con
         return false;
     }
     enum argument_type type = row->arguments[argument].type;
-    bool null_test = condition->kind == CONDITION_COMPARE && condition->value->kind == CONSTANT_NUMBER && condition->value->number == 0 &&
+    bool null_test = condition->kind == CONDITION_COMPARE && condition->value->kind == CONSTANT_NUMBER &&
+                     condition->value->number == 0 &&
                      (condition->comparison == COMPARE_EQ || condition->comparison == COMPARE_NE);
     if (argument_is_pointer(type) && !null_test) {
-        struct diagnostic *d = diagnose(scope->diagnostics, SBX0508, condition->span, row->name, row->arguments[argument].name);
-        diagnostic_label(scope->diagnostics, d, condition->span,
-                         "a filter sees the address, never what lies there, and another thread may change it after the check");
+        struct diagnostic *d =
+            diagnose(scope->diagnostics, SBX0508, condition->span, row->name, row->arguments[argument].name);
+        diagnostic_label(
+            scope->diagnostics, d, condition->span,
+            "a filter sees the address, never what lies there, and another thread may change it after the check");
         return false;
     }
-    bool ordered = condition->kind == CONDITION_COMPARE && condition->comparison != COMPARE_EQ && condition->comparison != COMPARE_NE;
+    bool ordered = condition->kind == CONDITION_COMPARE && condition->comparison != COMPARE_EQ &&
+                   condition->comparison != COMPARE_NE;
     for (const struct constant_range *range = condition->ranges; range; range = range->next)
         ordered = ordered || range->last;
     if (ordered && !argument_is_ordered(type)) {
-        struct diagnostic *d = diagnose(scope->diagnostics, SBX0509, condition->span, row->arguments[argument].name, row->name);
-        diagnostic_label(scope->diagnostics, d, condition->span, "compare it with `==`, `!=`, `in { … }` or `& MASK ==`");
+        struct diagnostic *d =
+            diagnose(scope->diagnostics, SBX0509, condition->span, row->arguments[argument].name, row->name);
+        diagnostic_label(scope->diagnostics, d, condition->span,
+                         "compare it with `==`, `!=`, `in { … }` or `& MASK ==`");
         return false;
     }
     bool good = true;

@@ -2,7 +2,8 @@
 #include "lang/scope.h"
 
 // What a dotted path means in a module; NULL (and a diagnostic) when nothing.
-static struct policy_decl *resolve_policy(struct compilation *compilation, struct module *module, struct name_list *path, struct span span)
+static struct policy_decl *resolve_policy(struct compilation *compilation, struct module *module,
+                                          struct name_list *path, struct span span)
 {
     struct diagnostics *diagnostics = &compilation->diagnostics;
     struct str whole = name_list_text(compilation->arena, path, ".");
@@ -17,10 +18,11 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
             return NULL; // said already
         struct policy_decl *main = module_main_policy(import->module);
         if (!main && import->module->policies)
-            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span, "name one: `%.*s.%.*s`", STR_ARGS(whole),
-                             STR_ARGS(import->module->policies->name.text));
+            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span,
+                             "name one: `%.*s.%.*s`", STR_ARGS(whole), STR_ARGS(import->module->policies->name.text));
         else if (!main)
-            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span, "it has none at all");
+            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0308, span, STR_ARGS(whole)), span,
+                             "it has none at all");
         return main;
     }
     size_t dot = whole.length;
@@ -41,9 +43,11 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
                 struct diagnostic *d = diagnose(diagnostics, SBX0309, span, STR_ARGS(front), STR_ARGS(last));
                 struct policy_decl *first = import->module->policies;
                 if (module_main_policy(import->module))
-                    diagnostic_suggest(diagnostics, d, span, "", &nearest, "`use %.*s;` takes what is there", STR_ARGS(front));
+                    diagnostic_suggest(diagnostics, d, span, "", &nearest, "`use %.*s;` takes what is there",
+                                       STR_ARGS(front));
                 else if (first)
-                    diagnostic_suggest(diagnostics, d, span, "", &nearest, "name one: `%.*s.%.*s`", STR_ARGS(front), STR_ARGS(first->name.text));
+                    diagnostic_suggest(diagnostics, d, span, "", &nearest, "name one: `%.*s.%.*s`", STR_ARGS(front),
+                                       STR_ARGS(first->name.text));
                 else
                     diagnostic_suggest(diagnostics, d, span, "", &nearest, "it has none at all");
             }
@@ -54,7 +58,9 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
     for (struct policy_decl *p = module->policies; p; p = p->next)
         nearest_offer(&nearest, p->name.text);
     for (struct import_decl *i = module->imports; i; i = i->next)
-        nearest_offer(&nearest, i->alias.text.length ? i->alias.text : i->path ? name_list_text(compilation->arena, i->path, ".") : path_stem(i->file.text));
+        nearest_offer(&nearest, i->alias.text.length ? i->alias.text
+                                : i->path            ? name_list_text(compilation->arena, i->path, ".")
+                                                     : path_stem(i->file.text));
     struct diagnostic *d = diagnose(diagnostics, SBX0310, span, STR_ARGS(whole));
     if (nearest.best.length)
         diagnostic_label(diagnostics, d, span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
@@ -82,13 +88,16 @@ static void check_arguments(struct scope *scope, struct use_decl *use)
             struct span span = argument->name.text.length ? argument->name.span : argument->value->span;
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0311, span, STR_ARGS(target->name.text));
             diagnostic_label(scope->diagnostics, d, span,
-                             argument->name.text.length ? "none of its parameters is called so" : "one value more than it has parameters");
+                             argument->name.text.length ? "none of its parameters is called so"
+                                                        : "one value more than it has parameters");
             diagnostic_label(scope->diagnostics, d, target->name.span, "the policy is here");
             continue;
         }
         if (map_put(&seen, parameter->name.text, parameter)) {
-            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0312, argument->value->span, STR_ARGS(parameter->name.text)),
-                             argument->value->span, "it has a value already");
+            diagnostic_label(
+                scope->diagnostics,
+                diagnose(scope->diagnostics, SBX0312, argument->value->span, STR_ARGS(parameter->name.text)),
+                argument->value->span, "it has a value already");
             continue;
         }
         if (parameter->type != TYPE_NONE)
@@ -96,9 +105,10 @@ static void check_arguments(struct scope *scope, struct use_decl *use)
     }
     for (struct parameter *parameter = target->parameters; parameter; parameter = parameter->next)
         if (!parameter->value && !map_get(&seen, parameter->name.text)) {
-            struct diagnostic *d = diagnose(scope->diagnostics, SBX0313, use->span, STR_ARGS(parameter->name.text), STR_ARGS(target->name.text));
-            diagnostic_label(scope->diagnostics, d, use->span, "write `%.*s(%.*s = %s)`", STR_ARGS(target->name.text), STR_ARGS(parameter->name.text),
-                             type_example(parameter->type));
+            struct diagnostic *d = diagnose(scope->diagnostics, SBX0313, use->span, STR_ARGS(parameter->name.text),
+                                            STR_ARGS(target->name.text));
+            diagnostic_label(scope->diagnostics, d, use->span, "write `%.*s(%.*s = %s)`", STR_ARGS(target->name.text),
+                             STR_ARGS(parameter->name.text), type_example(parameter->type));
             diagnostic_label(scope->diagnostics, d, parameter->name.span, "it has no default");
         }
 }
@@ -113,17 +123,20 @@ void scope_check_uses(struct scope *scope)
 }
 
 // Every `use` leads away from where it started, or the cycle is printed.
-static void walk_uses(struct compilation *compilation, struct policy_decl *start, struct policy_decl *policy, struct map *seen, const struct use_decl *first)
+static void walk_uses(struct compilation *compilation, struct policy_decl *start, struct policy_decl *policy,
+                      struct map *seen, const struct use_decl *first)
 {
     for (struct use_decl *use = policy->uses; use; use = use->next) {
         if (!use->target)
             continue;
         const struct use_decl *origin = first ? first : use;
         if (use->target == start) {
-            struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0314, origin->span, STR_ARGS(start->name.text));
+            struct diagnostic *d =
+                diagnose(&compilation->diagnostics, SBX0314, origin->span, STR_ARGS(start->name.text));
             diagnostic_label(&compilation->diagnostics, d, origin->span, "from here");
             if (use != origin)
-                diagnostic_label(&compilation->diagnostics, d, use->span, "and back to `%.*s` here", STR_ARGS(start->name.text));
+                diagnostic_label(&compilation->diagnostics, d, use->span, "and back to `%.*s` here",
+                                 STR_ARGS(start->name.text));
             use->target = NULL; // so that nothing later goes round in it
             continue;
         }

@@ -40,9 +40,11 @@ bool check_view_path(struct compilation *compilation, const struct expr *expr)
         size_t end = path.length;
         while (end > 1 && path.text[end - 1] == '/')
             end--;
-        bool trailing = end < path.length && path.text[0] == '/' && expr->span.end - expr->span.start == path.length + 2;
+        bool trailing =
+            end < path.length && path.text[0] == '/' && expr->span.end - expr->span.start == path.length + 2;
         for (size_t i = 0; i < end && trailing; i++) // nothing else is wrong with it
-            trailing = path.text[i] != '"' && path.text[i] != '\\' && (i == 0 || path.text[i] != '/' || path.text[i - 1] != '/') &&
+            trailing = path.text[i] != '"' && path.text[i] != '\\' &&
+                       (i == 0 || path.text[i] != '/' || path.text[i - 1] != '/') &&
                        !(path.text[i] == '.' && i && path.text[i - 1] == '/');
         if (trailing)
             diagnostic_fix(diagnostics, d, true, expr->span, "\"%.*s\"", (int)end, path.text);
@@ -55,7 +57,8 @@ bool check_view_path(struct compilation *compilation, const struct expr *expr)
             size_t folder = i;
             while (folder > 1 && path.text[folder - 1] != '/')
                 folder--;
-            diagnostic_help(diagnostics, d, "name the directory, which covers all beneath it: `\"%.*s\"`", (int)(folder > 1 ? folder - 1 : 1), path.text);
+            diagnostic_help(diagnostics, d, "name the directory, which covers all beneath it: `\"%.*s\"`",
+                            (int)(folder > 1 ? folder - 1 : 1), path.text);
             return false;
         }
     return true;
@@ -79,10 +82,11 @@ bool check_host_name(struct compilation *compilation, const struct expr *expr)
             char c = name.text[i];
             bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
             if (!letter)
-                problem = c == ':' && i + 2 < name.length && name.text[i + 1] == '/' ? "a host stands without scheme and path: `\"api.example.com\":443`"
-                          : c == ':'                                                 ? "a port stands behind the name: `\"api.example.com\":443`"
-                          : c == '*'                                                 ? "a wildcard stands alone at the front: `*.example.com`"
-                                                                                     : "labels have letters, digits and `-` (an IDN in its xn-- form)";
+                problem = c == ':' && i + 2 < name.length && name.text[i + 1] == '/'
+                              ? "a host stands without scheme and path: `\"api.example.com\":443`"
+                          : c == ':' ? "a port stands behind the name: `\"api.example.com\":443`"
+                          : c == '*' ? "a wildcard stands alone at the front: `*.example.com`"
+                                     : "labels have letters, digits and `-` (an IDN in its xn-- form)";
             continue;
         }
         size_t length = i - start;
@@ -98,7 +102,8 @@ bool check_host_name(struct compilation *compilation, const struct expr *expr)
     if (!problem)
         return true;
     struct diagnostics *diagnostics = &compilation->diagnostics;
-    diagnostic_label(diagnostics, diagnose(diagnostics, SBX0403, expr->span, STR_ARGS(expr->text)), expr->span, "%s", problem);
+    diagnostic_label(diagnostics, diagnose(diagnostics, SBX0403, expr->span, STR_ARGS(expr->text)), expr->span, "%s",
+                     problem);
     return false;
 }
 
@@ -106,7 +111,8 @@ bool check_port(struct compilation *compilation, const struct expr *expr)
 {
     if (expr->kind == EXPR_INT && expr->number <= 65535 && expr->prefix.length == 0)
         return true;
-    diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0404, expr->span), expr->span, "ports are numbers from 0 to 65535");
+    diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0404, expr->span), expr->span,
+                     "ports are numbers from 0 to 65535");
     return false;
 }
 
@@ -162,8 +168,10 @@ bool report_type(struct diagnostics *diagnostics, const struct expr *expr, enum 
     if (expr->flawed)
         return false;
     const char *article = type == TYPE_INT || type == TYPE_ENDPOINT ? "an" : "a";
-    struct diagnostic *d = diagnose(diagnostics, SBX0405, expr->span, str_format(diagnostics->arena, "%s %s", article, type_name(type)).text, got);
-    diagnostic_label(diagnostics, d, expr->span, "%s %s is written like `%s`", article, type_name(type), type_example(type));
+    struct diagnostic *d = diagnose(diagnostics, SBX0405, expr->span,
+                                    str_format(diagnostics->arena, "%s %s", article, type_name(type)).text, got);
+    diagnostic_label(diagnostics, d, expr->span, "%s %s is written like `%s`", article, type_name(type),
+                     type_example(type));
     return false;
 }
 
@@ -172,8 +180,8 @@ bool check_type(struct compilation *compilation, const struct expr *expr, enum t
     if (!kind_fits(expr->kind, type))
         return report_type(&compilation->diagnostics, expr, type, expr_kind_name(expr->kind));
     if (expr->kind == EXPR_INT && expr->prefix.length) {
-        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0408, expr->span), expr->span,
-                         "only a condition on an argument can compare with one");
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0408, expr->span),
+                         expr->span, "only a condition on an argument can compare with one");
         return false;
     }
     if (type == TYPE_HOST)
@@ -200,11 +208,14 @@ const struct expr *scope_follow(struct scope *scope, const struct expr *expr, en
             for (struct let_decl *let = scope->module->lets; let; let = let->next)
                 nearest_offer(&nearest, let->name.text);
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0406, expr->span, STR_ARGS(expr->text));
-            diagnostic_suggest(scope->diagnostics, d, expr->span, "$", &nearest, "neither a parameter of this policy nor a `let` of this file");
+            diagnostic_suggest(scope->diagnostics, d, expr->span, "$", &nearest,
+                               "neither a parameter of this policy nor a `let` of this file");
             return NULL;
         }
         if (depth > 64) {
-            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0407, expr->span, STR_ARGS(expr->text)), expr->span, "it is made of itself");
+            diagnostic_label(scope->diagnostics,
+                             diagnose(scope->diagnostics, SBX0407, expr->span, STR_ARGS(expr->text)), expr->span,
+                             "it is made of itself");
             return NULL;
         }
         expr = binding.let->value;
@@ -214,7 +225,8 @@ const struct expr *scope_follow(struct scope *scope, const struct expr *expr, en
 
 static bool parameter_fits(enum type have, enum type want)
 {
-    return have == want || (want == TYPE_DECIMAL && have == TYPE_INT) || (want == TYPE_PORT && have == TYPE_INT) || (want == TYPE_STRING && have == TYPE_HOST);
+    return have == want || (want == TYPE_DECIMAL && have == TYPE_INT) || (want == TYPE_PORT && have == TYPE_INT) ||
+           (want == TYPE_STRING && have == TYPE_HOST);
 }
 
 static bool check_ports(struct scope *scope, const struct expr *endpoint);
@@ -226,7 +238,9 @@ bool scope_check_value(struct scope *scope, const struct expr *expr, enum type w
     enum type have;
     const struct expr *literal = scope_follow(scope, expr, &have);
     if (have != TYPE_NONE && !parameter_fits(have, want))
-        return report_type(scope->diagnostics, expr, want, str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
+        return report_type(
+            scope->diagnostics, expr, want,
+            str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
     if (!literal)
         return scope->diagnostics->errors == before;
     if (literal != expr && !kind_fits(literal->kind, want))
@@ -243,9 +257,11 @@ static bool check_ports(struct scope *scope, const struct expr *endpoint)
         bool both = scope_check_value(scope, ports->first, TYPE_PORT);
         if (ports->last) {
             both = scope_check_value(scope, ports->last, TYPE_PORT) && both;
-            if (both && ports->first->kind == EXPR_INT && ports->last->kind == EXPR_INT && ports->first->number > ports->last->number) {
+            if (both && ports->first->kind == EXPR_INT && ports->last->kind == EXPR_INT &&
+                ports->first->number > ports->last->number) {
                 struct span span = span_join(ports->first->span, ports->last->span);
-                diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0409, span), span, "the smaller one stands first");
+                diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0409, span), span,
+                                 "the smaller one stands first");
                 both = false;
             }
         }
@@ -260,10 +276,12 @@ bool scope_check_target(struct scope *scope, const struct expr *expr, unsigned p
     unsigned before = scope->diagnostics->errors;
     const struct expr *literal = scope_follow(scope, expr, &have);
     if (!literal) {
-        if (have == TYPE_NONE || have == TYPE_HOST || have == TYPE_CIDR || have == TYPE_ENDPOINT || (have == TYPE_PATH && protocols == PROTOCOL_UNIX))
+        if (have == TYPE_NONE || have == TYPE_HOST || have == TYPE_CIDR || have == TYPE_ENDPOINT ||
+            (have == TYPE_PATH && protocols == PROTOCOL_UNIX))
             return scope->diagnostics->errors == before;
-        return report_type(scope->diagnostics, expr, TYPE_ENDPOINT,
-                           str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
+        return report_type(
+            scope->diagnostics, expr, TYPE_ENDPOINT,
+            str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
     }
     if (literal->kind == EXPR_ENDPOINT) {
         bool ports = check_ports(scope, literal);
@@ -280,8 +298,9 @@ bool scope_check_target(struct scope *scope, const struct expr *expr, unsigned p
         return ports;
     }
     if (literal->kind == EXPR_STRING)
-        return protocols == PROTOCOL_UNIX || (literal->text.length && literal->text.text[0] == '/') ? check_view_path(scope->compilation, literal)
-                                                                                                    : check_host_name(scope->compilation, literal);
+        return protocols == PROTOCOL_UNIX || (literal->text.length && literal->text.text[0] == '/')
+                   ? check_view_path(scope->compilation, literal)
+                   : check_host_name(scope->compilation, literal);
     if (literal->kind != EXPR_PREFIX && literal->kind != EXPR_LOOPBACK && literal->kind != EXPR_HOST_LOOPBACK)
         return report_type(scope->diagnostics, expr, TYPE_ENDPOINT, expr_kind_name(literal->kind));
     return true;

@@ -38,7 +38,8 @@ struct diagnostic *diagnose(struct diagnostics *diagnostics, enum code code, str
     };
     va_end(args);
     for (const struct diagnostic *other = diagnostics->first; other; other = other->next)
-        if (other->code == code && memcmp(&other->span, &span, sizeof span) == 0 && str_equal(other->message, diagnostic->message))
+        if (other->code == code && memcmp(&other->span, &span, sizeof span) == 0 &&
+            str_equal(other->message, diagnostic->message))
             return diagnostic; // found again on another way, as when a policy is used twice
     unsigned *count = diagnostic->severity == SEVERITY_ERROR ? &diagnostics->errors : &diagnostics->warnings;
     if (diagnostics->errors + diagnostics->warnings >= DIAGNOSTICS_MOST) {
@@ -52,7 +53,8 @@ struct diagnostic *diagnose(struct diagnostics *diagnostics, enum code code, str
     return diagnostic;
 }
 
-void diagnostic_label(struct diagnostics *diagnostics, struct diagnostic *diagnostic, struct span span, const char *format, ...)
+void diagnostic_label(struct diagnostics *diagnostics, struct diagnostic *diagnostic, struct span span,
+                      const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -69,8 +71,8 @@ void diagnostic_label(struct diagnostics *diagnostics, struct diagnostic *diagno
     **end = (struct label){span, text, NULL};
 }
 
-void diagnostic_suggest(struct diagnostics *diagnostics, struct diagnostic *diagnostic, struct span span, const char *sigil, const struct nearest *nearest,
-                        const char *format, ...)
+void diagnostic_suggest(struct diagnostics *diagnostics, struct diagnostic *diagnostic, struct span span,
+                        const char *sigil, const struct nearest *nearest, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -84,7 +86,8 @@ void diagnostic_suggest(struct diagnostics *diagnostics, struct diagnostic *diag
         diagnostic_label(diagnostics, diagnostic, span, "%.*s", STR_ARGS(otherwise));
 }
 
-void diagnostic_fix(struct diagnostics *diagnostics, struct diagnostic *diagnostic, bool certain, struct span span, const char *format, ...)
+void diagnostic_fix(struct diagnostics *diagnostics, struct diagnostic *diagnostic, bool certain, struct span span,
+                    const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -53,16 +53,21 @@ enum { DIAGNOSTICS_MOST = 200 };
 
 void diagnostics_init(struct diagnostics *, struct arena *);
 
-// Records a finding; the format is the title's in diagnostics.def. Never NULL: past the limit a record that nobody prints is returned.
+// Records a finding; the format is the title's in diagnostics.def. Never NULL: past the limit a record that nobody
+// prints is returned.
 struct diagnostic *diagnose(struct diagnostics *, enum code, struct span, ...);
 void diagnostic_label(struct diagnostics *, struct diagnostic *, struct span, const char *format, ...)
     __attribute__((format(printf, 4, 5))); // the primary place when it has the primary span, else another
-// A label that says "did you mean `<sigil>name`?" where a name is near, which is offered as a fix; else what the format says.
-void diagnostic_suggest(struct diagnostics *, struct diagnostic *, struct span, const char *sigil, const struct nearest *, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+// A label that says "did you mean `<sigil>name`?" where a name is near, which is offered as a fix; else what the format
+// says.
+void diagnostic_suggest(struct diagnostics *, struct diagnostic *, struct span, const char *sigil,
+                        const struct nearest *, const char *format, ...) __attribute__((format(printf, 6, 7)));
 // What to write instead. `certain` as above; the last call decides.
-void diagnostic_fix(struct diagnostics *, struct diagnostic *, bool certain, struct span, const char *format, ...) __attribute__((format(printf, 5, 6)));
-void diagnostic_help(struct diagnostics *, struct diagnostic *, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void diagnostic_fix(struct diagnostics *, struct diagnostic *, bool certain, struct span, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void diagnostic_help(struct diagnostics *, struct diagnostic *, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-// The fixes in a source that are certain, in the order of their places; of two that overlap the first. Ends with NULL, in the arena.
+// The fixes in a source that are certain, in the order of their places; of two that overlap the first. Ends with NULL,
+// in the arena.
 const struct fix **diagnostics_certain_fixes(const struct diagnostics *, uint32_t source);

@@ -1,7 +1,7 @@
 // Laying out a policy file.
 //
-// Words come from the scanner, comments from the gaps between them. A statement is tried on one line; where it does not fit it is filled, with
-// breaks before the words that start a clause and after commas.
+// Words come from the scanner, comments from the gaps between them. A statement is tried on one line; where it does not
+// fit it is filled, with breaks before the words that start a clause and after commas.
 #include "lang/format.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static unsigned width_of(struct str text) // in code points
     return width;
 }
 
-// ---- words and comments -------------------------------------------------------------------------------------------------------------------
+// ---- words and comments -------------------------------------------------------------------------------------------
 
 static void read_gap(struct arena *arena, struct str text, size_t from, size_t to, bool line_start, struct word *word)
 {
@@ -82,7 +82,8 @@ static long read_words(struct arena *arena, const struct source *source, struct 
     *words = NEW_ARRAY(arena, struct word, tokens.count + 1);
     size_t at = 0;
     for (size_t i = 0; i <= tokens.count; i++) {
-        size_t start = i < tokens.count ? tokens.spans[i].start : source->text.length, end = i < tokens.count ? tokens.spans[i].end : start;
+        size_t start = i < tokens.count ? tokens.spans[i].start : source->text.length,
+               end = i < tokens.count ? tokens.spans[i].end : start;
         struct word *word = &(*words)[i];
         word->text = (struct str){source->text.text + start, end - start};
         read_gap(arena, source->text, at, start, i == 0, word);
@@ -91,7 +92,7 @@ static long read_words(struct arena *arena, const struct source *source, struct 
     return (long)tokens.count;
 }
 
-// ---- spaces -------------------------------------------------------------------------------------------------------------------------------
+// ---- spaces -------------------------------------------------------------------------------------------------------
 
 struct statement {
     size_t first, end; // words; `end` is its `;`, or the `{` of its block
@@ -132,7 +133,7 @@ static bool may_break(const struct layout *l, size_t word)
     return is(l, word - 1, ",");
 }
 
-// ---- writing ------------------------------------------------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------------------------
 
 static void put(struct layout *l, struct str text)
 {
@@ -185,7 +186,8 @@ static bool has_comments(const struct layout *l, size_t first, size_t end) // in
     return false;
 }
 
-static unsigned length_of(const struct layout *l, const struct statement *s, size_t first, size_t end) // of the words first..end on one line
+static unsigned length_of(const struct layout *l, const struct statement *s, size_t first,
+                          size_t end) // of the words first..end on one line
 {
     unsigned length = 0;
     for (size_t i = first; i <= end && i < l->count; i++)
@@ -214,7 +216,8 @@ static void put_filled(struct layout *l, const struct statement *s, unsigned ind
             new_line(l, indent);
         } else if (broken) {
             new_line(l, inner);
-        } else if (i > s->first && may_break(l, i) && l->column + space + piece_length(l, s, i) > COLUMNS && l->column > inner) {
+        } else if (i > s->first && may_break(l, i) && l->column + space + piece_length(l, s, i) > COLUMNS &&
+                   l->column > inner) {
             new_line(l, inner);
         } else if (space) {
             put(l, STR(" "));
@@ -249,7 +252,7 @@ static void put_statement(struct layout *l, const struct statement *s, unsigned 
     put_filled(l, s, indent);
 }
 
-// ---- blocks -------------------------------------------------------------------------------------------------------------------------------
+// ---- blocks -------------------------------------------------------------------------------------------------------
 
 static struct statement statement_at(const struct layout *l, size_t first)
 {
@@ -292,7 +295,8 @@ static bool fits_on_line(const struct layout *l, size_t open, size_t close)
     for (size_t i = open; i <= close; i++) {
         if (i > open && (l->words[i].newlines || l->words[i].comments))
             return false;
-        struct statement all = {open, close, false}; // spaces as inside of a statement; parameters do not stand in blocks
+        struct statement all = {open, close,
+                                false}; // spaces as inside of a statement; parameters do not stand in blocks
         length += width_of(l->words[i].text) + space_between(l, &all, i);
     }
     return length <= COLUMNS;
@@ -315,8 +319,9 @@ static void put_statements(struct layout *l, size_t first, size_t end, unsigned 
             bool commented = put_comments(l, word, indent, keep_empty && l->out.length > 0);
             if (word->newlines > 1 && (commented || keep_empty) && l->out.length)
                 empty_line(l);
-            bool beside = !start && !commented && !word->newlines && single_line && !s.has_block && !is(l, i, "policy") &&
-                          l->column + 1 + length_of(l, &s, s.first, s.end) <= COLUMNS && !has_comments(l, s.first, s.end);
+            bool beside = !start && !commented && !word->newlines && single_line && !s.has_block &&
+                          !is(l, i, "policy") && l->column + 1 + length_of(l, &s, s.first, s.end) <= COLUMNS &&
+                          !has_comments(l, s.first, s.end);
             if (beside)
                 put(l, STR(" "));
             else if (l->out.length)
@@ -347,7 +352,7 @@ static size_t put_block(struct layout *l, size_t open, unsigned indent, bool on_
     return close + 1;
 }
 
-// ---- all ----------------------------------------------------------------------------------------------------------------------------------
+// ---- all ----------------------------------------------------------------------------------------------------------
 
 // The words and comments of two texts, in their order.
 static bool same_content(struct arena *arena, const struct source *a, struct str b)

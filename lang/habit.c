@@ -27,7 +27,8 @@ const char *habit_help(struct str word, struct str before, enum habit_place plac
     for (size_t i = 0; i < sizeof habits / sizeof *habits; i++) {
         size_t length = strlen(habits[i].word);
         bool start = habits[i].word[length - 1] == '*';
-        if (start ? word.length < length - 1 || memcmp(word.text, habits[i].word, length - 1) != 0 : !str_is(word, habits[i].word))
+        if (start ? word.length < length - 1 || memcmp(word.text, habits[i].word, length - 1) != 0
+                  : !str_is(word, habits[i].word))
             continue;
         if (habits[i].place != HABIT_ANYWHERE && habits[i].place != place)
             continue;

@@ -9,18 +9,26 @@ static const struct unit {
     enum expr_kind kind;
     uint64_t factor; // bytes, or milliseconds
 } units[] = {
-    {"B", EXPR_SIZE, 1},      {"KiB", EXPR_SIZE, 1ull << 10}, {"MiB", EXPR_SIZE, 1ull << 20},    {"GiB", EXPR_SIZE, 1ull << 30},
-    {"ms", EXPR_DURATION, 1}, {"s", EXPR_DURATION, 1000},     {"min", EXPR_DURATION, 60 * 1000}, {"h", EXPR_DURATION, 3600 * 1000},
+    {"B", EXPR_SIZE, 1},
+    {"KiB", EXPR_SIZE, 1ull << 10},
+    {"MiB", EXPR_SIZE, 1ull << 20},
+    {"GiB", EXPR_SIZE, 1ull << 30},
+    {"ms", EXPR_DURATION, 1},
+    {"s", EXPR_DURATION, 1000},
+    {"min", EXPR_DURATION, 60 * 1000},
+    {"h", EXPR_DURATION, 3600 * 1000},
 };
 
 // What people write for a unit that is not one.
 static const struct {
     const char *wrong, *right;
 } unit_habits[] = {
-    {"K", "KiB"},  {"k", "KiB"},   {"KB", "KiB"}, {"kB", "KiB"},   {"kb", "KiB"},    {"Kb", "KiB"},     {"Ki", "KiB"},      {"M", "MiB"},    {"m", "MiB"},
-    {"MB", "MiB"}, {"mb", "MiB"},  {"Mb", "MiB"}, {"Mi", "MiB"},   {"G", "GiB"},     {"g", "GiB"},      {"GB", "GiB"},      {"gb", "GiB"},   {"Gb", "GiB"},
-    {"Gi", "GiB"}, {"sec", "s"},   {"secs", "s"}, {"second", "s"}, {"seconds", "s"}, {"minute", "min"}, {"minutes", "min"}, {"mins", "min"}, {"hr", "h"},
-    {"hour", "h"}, {"hours", "h"}, {"b", "B"},    {"bytes", "B"},  {"kib", "KiB"},   {"mib", "MiB"},    {"gib", "GiB"},
+    {"K", "KiB"},       {"k", "KiB"},    {"KB", "KiB"},  {"kB", "KiB"},   {"kb", "KiB"},    {"Kb", "KiB"},
+    {"Ki", "KiB"},      {"M", "MiB"},    {"m", "MiB"},   {"MB", "MiB"},   {"mb", "MiB"},    {"Mb", "MiB"},
+    {"Mi", "MiB"},      {"G", "GiB"},    {"g", "GiB"},   {"GB", "GiB"},   {"gb", "GiB"},    {"Gb", "GiB"},
+    {"Gi", "GiB"},      {"sec", "s"},    {"secs", "s"},  {"second", "s"}, {"seconds", "s"}, {"minute", "min"},
+    {"minutes", "min"}, {"mins", "min"}, {"hr", "h"},    {"hour", "h"},   {"hours", "h"},   {"b", "B"},
+    {"bytes", "B"},     {"kib", "KiB"},  {"mib", "MiB"}, {"gib", "GiB"},
 };
 
 static void report_unit(struct parse *parse, struct span span, struct str unit, const char *digits, size_t digit_count)
@@ -32,13 +40,17 @@ static void report_unit(struct parse *parse, struct span span, struct str unit, 
             right = unit_habits[i].right;
     struct diagnostic *d = diagnose(parse->diagnostics, SBX0107, place, STR_ARGS(unit));
     if (str_is(unit, "m"))
-        diagnostic_label(parse->diagnostics, d, place, "sizes are counted in B, KiB, MiB, GiB and times in ms, s, min, h: did you mean `%.*sMiB` or `%.*smin`?",
-                         (int)digit_count, digits, (int)digit_count, digits);
+        diagnostic_label(
+            parse->diagnostics, d, place,
+            "sizes are counted in B, KiB, MiB, GiB and times in ms, s, min, h: did you mean `%.*sMiB` or `%.*smin`?",
+            (int)digit_count, digits, (int)digit_count, digits);
     else if (right)
-        diagnostic_label(parse->diagnostics, d, place, "sizes are counted in B, KiB, MiB, GiB and times in ms, s, min, h: did you mean `%.*s%s`?",
+        diagnostic_label(parse->diagnostics, d, place,
+                         "sizes are counted in B, KiB, MiB, GiB and times in ms, s, min, h: did you mean `%.*s%s`?",
                          (int)digit_count, digits, right);
     else
-        diagnostic_label(parse->diagnostics, d, place, "sizes are counted in B, KiB, MiB, GiB and times in ms, s, min, h");
+        diagnostic_label(parse->diagnostics, d, place,
+                         "sizes are counted in B, KiB, MiB, GiB and times in ms, s, min, h");
     if (right && !str_is(unit, "m"))
         diagnostic_fix(parse->diagnostics, d, false, place, "%s", right);
 }
@@ -90,9 +102,10 @@ struct expr *literal_number(struct parse *parse, struct span span, const char *t
             size_t fraction = count_of(text + used + 1, length - used - 1, "0123456789");
             uint64_t part;
             expr->kind = EXPR_DECIMAL;
-            if (fraction > 3 || !read_digits(text + used + 1, fraction, 10, &part) || __builtin_mul_overflow(expr->number, 1000u, &expr->number)) {
-                diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0108, span, (int)length, text), span,
-                                 "at most three digits after the point");
+            if (fraction > 3 || !read_digits(text + used + 1, fraction, 10, &part) ||
+                __builtin_mul_overflow(expr->number, 1000u, &expr->number)) {
+                diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0108, span, (int)length, text),
+                                 span, "at most three digits after the point");
                 return expr;
             }
             for (size_t i = fraction; i < 3; i++)
@@ -100,8 +113,8 @@ struct expr *literal_number(struct parse *parse, struct span span, const char *t
             expr->number += part;
             used += 1 + fraction;
         } else if (length > 1 && text[0] == '0' && used == length && digits > 1) {
-            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0109, span, (int)length, text), span, "octal is written `0o%.*s`",
-                             (int)length - 1, text + 1);
+            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0109, span, (int)length, text), span,
+                             "octal is written `0o%.*s`", (int)length - 1, text + 1);
         }
         if (used < length) {
             const struct unit *unit = NULL;
@@ -109,14 +122,15 @@ struct expr *literal_number(struct parse *parse, struct span span, const char *t
                 if (str_is((struct str){text + used, length - used}, units[i].name))
                     unit = &units[i];
             if (!unit) {
-                report_unit(parse, span, (struct str){parse->source->text.text + span.start + used, length - used}, text, used);
+                report_unit(parse, span, (struct str){parse->source->text.text + span.start + used, length - used},
+                            text, used);
                 expr->flawed = true;
                 expr->kind = EXPR_SIZE;
                 return expr;
             }
             if (expr->kind == EXPR_DECIMAL) {
-                diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0108, span, (int)length, text), span,
-                                 "a size or a time is a whole number of units; a smaller unit says the same");
+                diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0108, span, (int)length, text),
+                                 span, "a size or a time is a whole number of units; a smaller unit says the same");
                 expr->kind = unit->kind;
                 return expr;
             }
@@ -125,7 +139,8 @@ struct expr *literal_number(struct parse *parse, struct span span, const char *t
         }
     }
     if (!fits)
-        diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0110, span, (int)length, text), span, "the largest is 2^64 - 1");
+        diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0110, span, (int)length, text), span,
+                         "the largest is 2^64 - 1");
     return expr;
 }
 
@@ -153,7 +168,8 @@ struct expr *literal_address(struct parse *parse, struct span span, const char *
     }
     if (!ok) {
         diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0111, span), span,
-                         v6 ? "IPv6 is written `[2001:db8::1]`, a range of it `[2001:db8::]/32`" : "IPv4 is written `10.0.0.1`, a range of it `10.0.0.0/8`");
+                         v6 ? "IPv6 is written `[2001:db8::1]`, a range of it `[2001:db8::]/32`"
+                            : "IPv4 is written `10.0.0.1`, a range of it `10.0.0.0/8`");
         return expr;
     }
     if (!v6) {
@@ -164,7 +180,8 @@ struct expr *literal_address(struct parse *parse, struct span span, const char *
     for (unsigned bit = bits; bit < 128; bit++)
         if (expr->prefix.bytes[bit / 8] & (0x80u >> bit % 8)) {
             diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0112, span), span,
-                             "the last %u bits must be zero; for one address leave the `/%u` away", 128 - bits, v6 ? bits : bits - 96);
+                             "the last %u bits must be zero; for one address leave the `/%u` away", 128 - bits,
+                             v6 ? bits : bits - 96);
             break;
         }
     return expr;
@@ -193,11 +210,13 @@ struct str literal_string(struct parse *parse, struct span span, const char *tex
         } else if (c == 'x' && i + 3 < length && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
             char byte = (char)(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
             if (byte == 0)
-                diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0114, escape), escape, "no path, name or value can hold it");
+                diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0114, escape), escape,
+                                 "no path, name or value can hold it");
             value[used++] = byte;
             i += 2;
         } else {
-            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0113, escape, c), escape, "the escapes are \\\\, \\\", \\n, \\t and \\xNN");
+            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0113, escape, c), escape,
+                             "the escapes are \\\\, \\\", \\n, \\t and \\xNN");
         }
     }
     return (struct str){value, used};

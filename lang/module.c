@@ -39,7 +39,8 @@ bool compilation_add_root(struct compilation *compilation, const char *folder)
         return false;
     }
     size_t count = compilation->root_count;
-    compilation->roots = arena_grow(compilation->arena, compilation->roots, count * sizeof(struct str), (count + 1) * sizeof(struct str));
+    compilation->roots = arena_grow(compilation->arena, compilation->roots, count * sizeof(struct str),
+                                    (count + 1) * sizeof(struct str));
     compilation->roots[compilation->root_count++] = str_copy(compilation->arena, str_from(resolved));
     return true;
 }
@@ -79,7 +80,8 @@ static bool same_but_dashes(struct str a, struct str b)
     if (a.length != b.length)
         return false;
     for (size_t i = 0; i < a.length; i++)
-        if (a.text[i] != b.text[i] && !((a.text[i] == '-' || a.text[i] == '_') && (b.text[i] == '-' || b.text[i] == '_')))
+        if (a.text[i] != b.text[i] &&
+            !((a.text[i] == '-' || a.text[i] == '_') && (b.text[i] == '-' || b.text[i] == '_')))
             return false;
     return true;
 }
@@ -147,14 +149,16 @@ static struct module *known_module(struct compilation *compilation, struct str k
 static void load_imports(struct compilation *, struct module *);
 
 // Parses a source that is new to the compilation, then everything it imports, then checks it.
-static struct module *parse_module(struct compilation *compilation, struct source *source, struct str key, struct module *importer)
+static struct module *parse_module(struct compilation *compilation, struct source *source, struct str key,
+                                   struct module *importer)
 {
     source_index(&compilation->sources, source);
     uint32_t where, length;
     const char *flaw = source_flaw(source->text, &where, &length);
     if (flaw) {
         struct span span = {source->number, where, where + length};
-        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0115, span, flaw), span, "policies are plain UTF-8 text");
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0115, span, flaw), span,
+                         "policies are plain UTF-8 text");
     }
     struct parse parse = {.arena = compilation->arena, .diagnostics = &compilation->diagnostics, .source = source};
     if (!flaw) // flaw is the one thing to mend first: half a file would only give errors that follow from it
@@ -201,7 +205,8 @@ static bool reachable(const struct compilation *compilation, const struct module
     return false;
 }
 
-static struct module *load_resolved(struct compilation *compilation, struct str shown, struct str resolved, struct module *importer, const char **problem)
+static struct module *load_resolved(struct compilation *compilation, struct str shown, struct str resolved,
+                                    struct module *importer, const char **problem)
 {
     struct module *known = known_module(compilation, resolved);
     if (known)
@@ -230,11 +235,13 @@ static void note_lookup(struct compilation *compilation, struct str path, struct
 
 static void report_unread(struct diagnostics *diagnostics, struct str shown, const char *problem, struct span span)
 {
-    diagnostic_label(diagnostics, diagnose(diagnostics, SBX0301, span, STR_ARGS(shown), problem), span, "asked for here");
+    diagnostic_label(diagnostics, diagnose(diagnostics, SBX0301, span, STR_ARGS(shown), problem), span,
+                     "asked for here");
 }
 
 // A file that the user or an import names. `shown` is how messages call it.
-static struct module *load_file(struct compilation *compilation, struct str path, struct str shown, struct module *importer, struct span span)
+static struct module *load_file(struct compilation *compilation, struct str path, struct str shown,
+                                struct module *importer, struct span span)
 {
     struct diagnostics *diagnostics = &compilation->diagnostics;
     char resolved[PATH_MAX];
@@ -247,7 +254,8 @@ static struct module *load_file(struct compilation *compilation, struct str path
     if (importer && !reachable(compilation, importer, target)) {
         struct diagnostic *d = diagnose(diagnostics, SBX0302, span, STR_ARGS(shown));
         diagnostic_label(diagnostics, d, span, "this leads to %.*s", STR_ARGS(target));
-        diagnostic_help(diagnostics, d, "a file imports from its own folder and below; `-I DIR` adds a folder it may import from");
+        diagnostic_help(diagnostics, d,
+                        "a file imports from its own folder and below; `-I DIR` adds a folder it may import from");
         return NULL;
     }
     const char *problem = NULL;
@@ -268,7 +276,8 @@ void compilation_prelude(struct compilation *compilation)
 struct module *module_load(struct compilation *compilation, const char *path)
 {
     compilation_prelude(compilation);
-    struct module *module = load_file(compilation, str_from(path), str_copy(compilation->arena, str_from(path)), NULL, (struct span){0});
+    struct module *module =
+        load_file(compilation, str_from(path), str_copy(compilation->arena, str_from(path)), NULL, (struct span){0});
     if (!module)
         compilation->unreadable = true;
     return module;
@@ -297,7 +306,8 @@ struct module *module_parse_in(struct compilation *compilation, struct str name,
 struct module *module_parse(struct compilation *compilation, struct str name, struct str text)
 {
     char here[PATH_MAX];
-    return module_parse_in(compilation, name, realpath(".", here) ? str_copy(compilation->arena, str_from(here)) : STR("/nowhere"), text);
+    return module_parse_in(compilation, name,
+                           realpath(".", here) ? str_copy(compilation->arena, str_from(here)) : STR("/nowhere"), text);
 }
 
 struct str name_list_text(struct arena *arena, const struct name_list *path, const char *separator)
@@ -336,7 +346,8 @@ static struct module *import_dotted(struct compilation *compilation, struct modu
         note_lookup(compilation, path, STR(""), STR(""));
     }
     struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0304, import->span, STR_ARGS(tail));
-    diagnostic_label(&compilation->diagnostics, d, import->span, "neither beside this file nor in a folder given by -I");
+    diagnostic_label(&compilation->diagnostics, d, import->span,
+                     "neither beside this file nor in a folder given by -I");
     return NULL;
 }
 
@@ -346,12 +357,14 @@ static struct module *import_file(struct compilation *compilation, struct module
     struct str file = import->file.text;
     if (file.length && file.text[0] == '/') {
         struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0305, import->file.span);
-        diagnostic_label(&compilation->diagnostics, d, import->file.span, "an import is relative to the file it stands in");
+        diagnostic_label(&compilation->diagnostics, d, import->file.span,
+                         "an import is relative to the file it stands in");
         return NULL;
     }
     if (module->source->is_library) {
-        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0302, import->file.span, STR_ARGS(file)), import->file.span,
-                         "the standard library imports itself by name");
+        diagnostic_label(&compilation->diagnostics,
+                         diagnose(&compilation->diagnostics, SBX0302, import->file.span, STR_ARGS(file)),
+                         import->file.span, "the standard library imports itself by name");
         return NULL;
     }
     struct str path = str_format(arena, "%.*s/%.*s", STR_ARGS(module->source->folder), STR_ARGS(file));
@@ -370,13 +383,15 @@ static void report_cycle(struct compilation *compilation, struct module *module,
     struct text back = {.arena = compilation->arena};
     for (struct module *m = module; m && m != import->module; m = m->importer) {
         struct str rest = text_str(&back);
-        struct str chained = str_format(compilation->arena, " imports %.*s%.*s", STR_ARGS(m->source->name), STR_ARGS(rest));
+        struct str chained =
+            str_format(compilation->arena, " imports %.*s%.*s", STR_ARGS(m->source->name), STR_ARGS(rest));
         back = (struct text){.arena = compilation->arena};
         text_add(&back, chained.text, chained.length);
     }
     text_add(&cycle, back.data ? back.data : "", back.length);
     struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0306, import->span);
-    diagnostic_label(&compilation->diagnostics, d, import->span, "%.*s imports %.*s", STR_ARGS(text_str(&cycle)), STR_ARGS(import->module->source->name));
+    diagnostic_label(&compilation->diagnostics, d, import->span, "%.*s imports %.*s", STR_ARGS(text_str(&cycle)),
+                     STR_ARGS(import->module->source->name));
     import->module = NULL;
 }
 
@@ -384,7 +399,8 @@ static void load_imports(struct compilation *compilation, struct module *module)
 {
     module->import_map.arena = compilation->arena;
     for (struct import_decl *import = module->imports; import; import = import->next) {
-        import->module = import->path ? import_dotted(compilation, module, import) : import_file(compilation, module, import);
+        import->module =
+            import->path ? import_dotted(compilation, module, import) : import_file(compilation, module, import);
         if (import->module && import->module->loading)
             report_cycle(compilation, module, import);
         struct str name = import->alias.text.length ? import->alias.text

@@ -4,7 +4,7 @@
 #include "lang/ast.h"
 #include "lang/diagnostic.h"
 
-struct lookup { // of a file that a user or an import names: what else a compilation depends on than its arguments
+struct lookup {      // of a file that a user or an import names: what else a compilation depends on than its arguments
     struct str path; // as it was asked for
     struct str file; // where that leads; empty: nothing was there, and the next place was tried
     struct str text; // what was read there
@@ -17,11 +17,13 @@ struct compilation {
     struct diagnostics diagnostics;
     struct str *roots; // -I, resolved; what imports may reach besides the importing file's folder
     size_t root_count;
-    const struct map *opened; // texts (struct str) by path, which are read instead of the files there: what an editor has open; may be NULL
+    const struct map *opened; // texts (struct str) by path, which are read instead of the files there: what an editor
+                              // has open; may be NULL
     struct module *modules;   // all that were loaded
     struct lookup *lookups;   // the last first
-    struct module *prelude;   // the edition's own groups of system calls, which every module sees; there once a module was loaded
-    bool unreadable;          // a file named by the user could not be read
+    struct module
+        *prelude; // the edition's own groups of system calls, which every module sees; there once a module was loaded
+    bool unreadable; // a file named by the user could not be read
 };
 
 struct compilation *compilation_new(struct arena *); // which it owns from then on
@@ -30,12 +32,12 @@ void compilation_free(struct compilation *);
 // Adds a root for imports. False (and errno) when it is not a folder.
 bool compilation_add_root(struct compilation *, const char *folder);
 
-// Reads any text file as a source of the compilation, which diagnostics can point into. NULL, and a diagnostic, when it can't be read;
-// compilation->unreadable is set then.
+// Reads any text file as a source of the compilation, which diagnostics can point into. NULL, and a diagnostic, when it
+// can't be read; compilation->unreadable is set then.
 struct source *source_load(struct compilation *, const char *path);
 
-// A module from text that lies in an arena, as if it came from a file of that name; in a folder (absolute), where its imports and relative paths start, or in the
-// caller's. Its errors are among the diagnostics.
+// A module from text that lies in an arena, as if it came from a file of that name; in a folder (absolute), where its
+// imports and relative paths start, or in the caller's. Its errors are among the diagnostics.
 struct module *module_parse_in(struct compilation *, struct str name, struct str folder, struct str text);
 struct module *module_parse(struct compilation *, struct str name, struct str text);
 
@@ -45,7 +47,8 @@ void compilation_prelude(struct compilation *); // loads it, where no module was
 // compilation->unreadable is set); else a module, whose errors are among the diagnostics.
 struct module *module_load(struct compilation *, const char *path);
 
-// The policy of a module that is meant by its name: the one called like the file, or its only one. NULL when there is none.
+// The policy of a module that is meant by its name: the one called like the file, or its only one. NULL when there is
+// none.
 struct policy_decl *module_main_policy(const struct module *);
 struct policy_decl *module_find_policy(const struct module *, struct str name);
 

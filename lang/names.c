@@ -18,7 +18,8 @@ static struct name_use *add(struct walk *walk, enum name_kind kind, struct span 
     struct names *names = walk->names;
     if (names->count == walk->capacity) {
         size_t capacity = walk->capacity ? 2 * walk->capacity : 64;
-        names->list = arena_grow(walk->compilation->arena, names->list, names->count * sizeof *names->list, capacity * sizeof *names->list);
+        names->list = arena_grow(walk->compilation->arena, names->list, names->count * sizeof *names->list,
+                                 capacity * sizeof *names->list);
         walk->capacity = capacity;
     }
     struct name_use *use = &names->list[names->count++];
@@ -44,14 +45,16 @@ static struct span module_start(const struct module *module)
     return (struct span){module->source->number, 0, 0};
 }
 
-// ---- values -------------------------------------------------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------------------------
 
 static void walk_reference(struct walk *walk, struct str name, struct span span)
 {
     struct binding binding = binding_find(walk->module, walk->policy, name);
     struct name_use *use = add(walk, binding.parameter ? NAME_PARAMETER : NAME_LET, past_sigil(span));
     use->decl = binding.parameter ? (const void *)binding.parameter : binding.let;
-    use->target = binding.parameter ? binding.parameter->name.span : binding.let ? binding.let->name.span : (struct span){0};
+    use->target = binding.parameter ? binding.parameter->name.span
+                  : binding.let     ? binding.let->name.span
+                                    : (struct span){0};
 }
 
 static void walk_values(struct walk *walk, const struct expr *expr)
@@ -69,7 +72,7 @@ static void walk_values(struct walk *walk, const struct expr *expr)
     }
 }
 
-// ---- system calls -------------------------------------------------------------------------------------------------------------------------
+// ---- system calls -------------------------------------------------------------------------------------------------
 
 static void walk_calls(struct walk *walk, const struct call *call)
 {
@@ -85,7 +88,8 @@ static void walk_calls(struct walk *walk, const struct call *call)
     }
 }
 
-static void walk_constant(struct walk *walk, const struct constant *constant, const struct operation *operation, struct str argument)
+static void walk_constant(struct walk *walk, const struct constant *constant, const struct operation *operation,
+                          struct str argument)
 {
     if (!constant)
         return;
@@ -118,7 +122,7 @@ static void walk_condition(struct walk *walk, const struct condition *condition,
     }
 }
 
-// ---- rules, settings, uses ----------------------------------------------------------------------------------------------------------------
+// ---- rules, settings, uses ----------------------------------------------------------------------------------------
 
 static void walk_operation(struct walk *walk, const struct operation *operation)
 {
@@ -147,7 +151,8 @@ static void walk_rule(struct walk *walk, const struct rule_decl *rule)
         return;
     walk_values(walk, content->path);
     walk_values(walk, content->size);
-    if (content->kind != FROM_SECRET || content->secret.span.start == rule->span.start) // the rule that a secret itself is
+    if (content->kind != FROM_SECRET ||
+        content->secret.span.start == rule->span.start) // the rule that a secret itself is
         return;
     struct name_use *use = add(walk, NAME_SECRET, content->secret.span);
     for (const struct secret_decl *secret = walk->policy->secrets; secret && !use->decl; secret = secret->next)
@@ -186,13 +191,16 @@ static void walk_use_path(struct walk *walk, const struct use_decl *use)
         name->decl = import;
         name->policy = use->target;
         name->spelled = import->alias.text.length != 0;
-        name->target = use->target ? use->target->name.span : import->module ? module_start(import->module) : (struct span){0};
+        name->target = use->target      ? use->target->name.span
+                       : import->module ? module_start(import->module)
+                                        : (struct span){0};
         return;
     }
     if (use->path->next) {
         size_t length = whole.length - last->name.text.length - 1;
         import = map_get(&walk->module->import_map, (struct str){whole.text, length});
-        struct name_use *name = add(walk, NAME_MODULE, (struct span){all.source, all.start, all.end - (uint32_t)last->name.text.length - 1});
+        struct name_use *name = add(
+            walk, NAME_MODULE, (struct span){all.source, all.start, all.end - (uint32_t)last->name.text.length - 1});
         name->decl = import;
         name->spelled = import && import->alias.text.length;
         name->target = import && import->module ? module_start(import->module) : (struct span){0};
@@ -208,7 +216,8 @@ static void walk_use(struct walk *walk, const struct use_decl *use)
     for (const struct argument *argument = use->arguments; argument; argument = argument->next) {
         if (argument->name.text.length) {
             struct name_use *name = add(walk, NAME_PARAMETER, argument->name.span);
-            for (const struct parameter *p = use->target ? use->target->parameters : NULL; p && !name->decl; p = p->next)
+            for (const struct parameter *p = use->target ? use->target->parameters : NULL; p && !name->decl;
+                 p = p->next)
                 if (str_equal(p->name.text, argument->name.text)) {
                     name->decl = p;
                     name->target = p->name.span;

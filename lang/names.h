@@ -24,7 +24,8 @@ struct name_use {
     struct span span; // without `@` or `$`
     bool defines;     // its definition stands here
     bool spelled;     // as the definition spells it, so that renaming that changes this
-    // What it means: policy_decl, parameter, let_decl, group_decl, import_decl or secret_decl. NULL for Linux's names, and for what means nothing.
+    // What it means: policy_decl, parameter, let_decl, group_decl, import_decl or secret_decl. NULL for Linux's names,
+    // and for what means nothing.
     const void *decl;
     const struct policy_decl *policy;  // MODULE: the policy that a `use` of the whole module means; else NULL
     struct span target;                // where what it means is defined; no place for Linux's names
@@ -39,4 +40,5 @@ struct names {
 
 // Every name in a module, in its arena.
 struct names *module_names(struct compilation *, const struct module *);
-const struct name_use *names_at(const struct names *, uint32_t offset); // the name at a place, its end included; NULL when there is none
+const struct name_use *names_at(const struct names *,
+                                uint32_t offset); // the name at a place, its end included; NULL when there is none

@@ -31,11 +31,12 @@ struct parse {
     struct operation *operation; // or an operation
 };
 
-// Parses parse->source into parse->module or parse->operation. Errors are recorded as diagnostics; what could be read is kept,
-// so that the checker finds more of them in one run.
+// Parses parse->source into parse->module or parse->operation. Errors are recorded as diagnostics; what could be read
+// is kept, so that the checker finds more of them in one run.
 void parse_source(struct parse *);
 
-// Where the words of a source stand and, unless NULL, what could go on at its end. True when it has no syntax errors; without a module, either way.
+// Where the words of a source stand and, unless NULL, what could go on at its end. True when it has no syntax errors;
+// without a module, either way.
 bool parse_tokens(struct arena *, const struct source *, struct token_list *, struct expected *);
 
 void parse_note_token(struct parse *); // the scanner's: counts braces, and keeps the token where a list is wanted

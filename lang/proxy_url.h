@@ -4,7 +4,8 @@
 #include "lang/arena.h"
 
 enum proxy_kind { PROXY_HTTP, PROXY_SOCKS5, PROXY_KINDS };
-extern const char *const proxy_kind_names[PROXY_KINDS]; // as URLs name them (RFC 9110 for http; socks5 is everybody's habit)
+extern const char
+    *const proxy_kind_names[PROXY_KINDS]; // as URLs name them (RFC 9110 for http; socks5 is everybody's habit)
 
 struct proxy_url {
     enum proxy_kind kind;

@@ -6,7 +6,8 @@
 
 struct operation *operation_parse(struct compilation *compilation, struct module *module, const char *text)
 {
-    struct source *source = source_add(&compilation->sources, STR("question"), STR(""), str_copy(compilation->arena, str_from(text)));
+    struct source *source =
+        source_add(&compilation->sources, STR("question"), STR(""), str_copy(compilation->arena, str_from(text)));
     source_index(&compilation->sources, source);
     struct diagnostics *diagnostics = &compilation->diagnostics;
     unsigned before = diagnostics->errors;
@@ -14,7 +15,8 @@ struct operation *operation_parse(struct compilation *compilation, struct module
     const char *flaw = source_flaw(source->text, &where, &length);
     if (flaw) {
         struct span span = {source->number, where, where + length};
-        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0115, span, flaw), span, "policies are plain UTF-8 text");
+        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0115, span, flaw), span,
+                         "policies are plain UTF-8 text");
         return NULL;
     }
     struct parse parse = {.arena = compilation->arena, .diagnostics = diagnostics, .source = source, .question = true};
@@ -24,8 +26,8 @@ struct operation *operation_parse(struct compilation *compilation, struct module
     return operation_check(compilation, module, module_main_policy(module), parse.operation) ? parse.operation : NULL;
 }
 
-// A value is read as the language's own literal where it is one, else as the text it is: `-D src=./a b` needs no quotes, and quotes,
-// newlines or `;` in it are characters of a value.
+// A value is read as the language's own literal where it is one, else as the text it is: `-D src=./a b` needs no
+// quotes, and quotes, newlines or `;` in it are characters of a value.
 struct expr *value_parse(struct compilation *compilation, struct parameter *parameter, const char *text)
 {
     struct arena *arena = compilation->arena;
@@ -41,8 +43,10 @@ struct expr *value_parse(struct compilation *compilation, struct parameter *para
         *expr = (struct expr){.kind = EXPR_BOOL, .span = span, .number = str_is(copy, "true")};
     } else {
         // endpoint and cidr have a grammar of their own: the target of a question is the same thing
-        struct parse parse = {.arena = arena, .diagnostics = &compilation->diagnostics, .source = source, .question = true};
-        bool number = parameter->type == TYPE_INT || parameter->type == TYPE_SIZE || parameter->type == TYPE_DURATION || parameter->type == TYPE_PORT;
+        struct parse parse = {
+            .arena = arena, .diagnostics = &compilation->diagnostics, .source = source, .question = true};
+        bool number = parameter->type == TYPE_INT || parameter->type == TYPE_SIZE || parameter->type == TYPE_DURATION ||
+                      parameter->type == TYPE_PORT;
         if (number && copy.length && copy.text[0] >= '0' && copy.text[0] <= '9') {
             expr = literal_number(&parse, span, copy.text, copy.length);
         } else if (!number) {

@@ -14,7 +14,8 @@ struct scope {
 const char *expr_kind_name(enum expr_kind); // "a string"
 const char *type_example(enum type);        // as it is written
 
-// The literal behind a value, through `let`s; NULL for a parameter (then *type is its type) or an error, which is recorded.
+// The literal behind a value, through `let`s; NULL for a parameter (then *type is its type) or an error, which is
+// recorded.
 const struct expr *scope_follow(struct scope *, const struct expr *, enum type *);
 
 // A value in a place that wants a type. True unless something was wrong, which is recorded.

@@ -5,7 +5,8 @@ struct source *source_add(struct sources *sources, struct str name, struct str f
 {
     if (sources->count == sources->capacity) {
         uint32_t capacity = sources->capacity ? sources->capacity * 2 : 8;
-        sources->list = arena_grow(sources->arena, sources->list, sources->count * sizeof *sources->list, capacity * sizeof *sources->list);
+        sources->list = arena_grow(sources->arena, sources->list, sources->count * sizeof *sources->list,
+                                   capacity * sizeof *sources->list);
         sources->capacity = capacity;
     }
     struct source *source = NEW(sources->arena, struct source);
@@ -62,8 +63,8 @@ static void count_points(struct source *source, struct arena *arena)
     }
 }
 
-// Code points before a byte and, with `wide`, how many of them are so. A file may be one line of megabytes with a rule in every corner, so nothing
-// is counted from its start.
+// Code points before a byte and, with `wide`, how many of them are so. A file may be one line of megabytes with a rule
+// in every corner, so nothing is counted from its start.
 static uint32_t points_before(const struct source *source, uint32_t offset, uint32_t *wide)
 {
     uint32_t ignored;
@@ -73,7 +74,8 @@ static uint32_t points_before(const struct source *source, uint32_t offset, uint
         return 0;
     if (offset > source->text.length)
         offset = (uint32_t)source->text.length;
-    uint32_t stride = offset < source->text.length ? offset / SOURCE_STRIDE : ((uint32_t)source->text.length - 1) / SOURCE_STRIDE,
+    uint32_t stride = offset < source->text.length ? offset / SOURCE_STRIDE
+                                                   : ((uint32_t)source->text.length - 1) / SOURCE_STRIDE,
              count = source->points[stride];
     *wide = source->wide ? source->wide[stride] : 0;
     for (uint32_t i = stride * SOURCE_STRIDE; i < offset; i++) {
@@ -107,7 +109,8 @@ static uint32_t line_at(const struct source *source, uint32_t offset)
 struct position source_position(const struct source *source, uint32_t offset)
 {
     uint32_t line = line_at(source, offset);
-    return (struct position){line + 1, points_before(source, offset, NULL) - points_before(source, source->lines[line], NULL) + 1};
+    return (struct position){line + 1, points_before(source, offset, NULL) -
+                                           points_before(source, source->lines[line], NULL) + 1};
 }
 
 struct position source_position_utf16(const struct source *source, uint32_t offset)
@@ -148,7 +151,11 @@ static uint32_t decode(struct str text, size_t i, uint32_t *length)
 {
     const unsigned char *p = (const unsigned char *)text.text + i;
     size_t left = text.length - i;
-    uint32_t need = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : p[0] >= 0xE0 && p[0] < 0xF0 ? 3 : p[0] >= 0xF0 && p[0] < 0xF5 ? 4 : 0;
+    uint32_t need = p[0] < 0x80                   ? 1
+                    : p[0] >= 0xC2 && p[0] < 0xE0 ? 2
+                    : p[0] >= 0xE0 && p[0] < 0xF0 ? 3
+                    : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
+                                                  : 0;
     *length = 0;
     if (!need || need > left)
         return 0;
@@ -175,7 +182,8 @@ bool text_is_utf8(struct str text)
 
 static bool is_bidirectional(uint32_t code)
 {
-    return (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || code == 0x200E || code == 0x200F || code == 0x061C;
+    return (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || code == 0x200E ||
+           code == 0x200F || code == 0x061C;
 }
 
 void text_quote(struct text *text, struct str value)

@@ -8,9 +8,10 @@ struct span { // bytes [start, end) of a source; source 0 is no place at all
 };
 
 struct source {
-    uint32_t number;   // from 1
-    struct str name;   // as messages show it
-    struct str folder; // where its relative paths start: absolute, no trailing slash; "" for the caller's working directory
+    uint32_t number; // from 1
+    struct str name; // as messages show it
+    struct str
+        folder; // where its relative paths start: absolute, no trailing slash; "" for the caller's working directory
     struct str text;
     bool is_library;  // part of the standard library
     uint32_t *lines;  // where each line starts
@@ -40,19 +41,20 @@ struct position {
 struct position source_position(const struct source *, uint32_t offset);
 struct str source_line(const struct source *, uint32_t line); // without its end
 
-// The same as editors count: lines from 0, columns from 0 in units of UTF-16 (Language Server Protocol 3.17). What lies beyond a line's or the
-// file's end, or within a character, is the nearest place before it.
+// The same as editors count: lines from 0, columns from 0 in units of UTF-16 (Language Server Protocol 3.17). What lies
+// beyond a line's or the file's end, or within a character, is the nearest place before it.
 struct position source_position_utf16(const struct source *, uint32_t offset);
 uint32_t source_offset_utf16(const struct source *, struct position);
 
 bool text_is_utf8(struct str); // RFC 3629
 
-// What is wrong with a text as UTF-8 policy source, at *where; NULL when nothing is. Refuses malformed UTF-8 (RFC 3629), NUL, other
-// control characters, and the bidirectional controls that make text read otherwise than it means (Trojan Source).
+// What is wrong with a text as UTF-8 policy source, at *where; NULL when nothing is. Refuses malformed UTF-8 (RFC
+// 3629), NUL, other control characters, and the bidirectional controls that make text read otherwise than it means
+// (Trojan Source).
 const char *source_flaw(struct str text, uint32_t *where, uint32_t *length);
 
-// A string as the language writes it, quotes and escapes included. What a reader would not see as it is, or a terminal would obey, is written as \xNN: controls, bidirectional
-// ones too, and what is not UTF-8.
+// A string as the language writes it, quotes and escapes included. What a reader would not see as it is, or a terminal
+// would obey, is written as \xNN: controls, bidirectional ones too, and what is not UTF-8.
 void text_quote(struct text *, struct str);
 
 static inline struct span span_join(struct span a, struct span b)

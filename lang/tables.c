@@ -49,7 +49,8 @@ bool syscall_is_foreign(struct str name)
 
 int syscall_by_number(enum arch arch, unsigned number)
 {
-    for (size_t i = 0; i < COUNT(syscall_rows) && number <= INT16_MAX; i++) // beyond lies -1, which stands for no number
+    for (size_t i = 0; i < COUNT(syscall_rows) && number <= INT16_MAX;
+         i++) // beyond lies -1, which stands for no number
         if (syscall_rows[i].number[arch] == (int)number)
             return (int)i;
     return -1;
@@ -92,7 +93,8 @@ bool argument_is_signed(enum argument_type type)
 
 bool argument_is_ordered(enum argument_type type)
 {
-    return type == ARGUMENT_S32 || type == ARGUMENT_U32 || type == ARGUMENT_S64 || type == ARGUMENT_U64 || type == ARGUMENT_U16;
+    return type == ARGUMENT_S32 || type == ARGUMENT_U32 || type == ARGUMENT_S64 || type == ARGUMENT_U64 ||
+           type == ARGUMENT_U16;
 }
 
 bool argument_is_pointer(enum argument_type type)
@@ -129,8 +131,8 @@ static bool has_prefix(const char *name, const char *prefix)
 const char *constant_name_of(const char *prefix, const char *other_than, int64_t value, enum arch arch)
 {
     for (size_t i = 0; i < COUNT(constant_rows); i++)
-        if ((constant_rows[i].architectures & 1u << arch) && constant_rows[i].value[arch] == value && has_prefix(constant_rows[i].name, prefix) &&
-            !(other_than && has_prefix(constant_rows[i].name, other_than)))
+        if ((constant_rows[i].architectures & 1u << arch) && constant_rows[i].value[arch] == value &&
+            has_prefix(constant_rows[i].name, prefix) && !(other_than && has_prefix(constant_rows[i].name, other_than)))
             return constant_rows[i].name;
     return NULL;
 }
@@ -140,7 +142,9 @@ int errno_find(struct str name)
     if (name.length < 2 || name.text[0] != 'E')
         return -1;
     const struct constant_row *row = constant_find(name);
-    return row && row->value[0] > 0 && row->value[0] < 4096 && memchr(name.text, '_', name.length) == NULL ? (int)row->value[0] : -1;
+    return row && row->value[0] > 0 && row->value[0] < 4096 && memchr(name.text, '_', name.length) == NULL
+               ? (int)row->value[0]
+               : -1;
 }
 
 const char *errno_name(int number)
@@ -148,8 +152,8 @@ const char *errno_name(int number)
     static const char *const synonyms[] = {"EWOULDBLOCK", "EDEADLOCK"};
     for (size_t i = 0; i < COUNT(constant_rows); i++) {
         const char *name = constant_rows[i].name;
-        if (name[0] == 'E' && constant_rows[i].value[0] == number && errno_find(str_from(name)) == number && strcmp(name, synonyms[0]) != 0 &&
-            strcmp(name, synonyms[1]) != 0)
+        if (name[0] == 'E' && constant_rows[i].value[0] == number && errno_find(str_from(name)) == number &&
+            strcmp(name, synonyms[0]) != 0 && strcmp(name, synonyms[1]) != 0)
             return name;
     }
     return NULL;
@@ -213,7 +217,8 @@ int arch_from_name(struct str name)
     return index_of(name, arch_names, ARCH_COUNT);
 }
 
-static const char *const type_names[] = {"", "path", "size", "duration", "int", "bool", "string", "host", "cidr", "port", "endpoint"};
+static const char *const type_names[] = {"",       "path", "size", "duration", "int",     "bool",
+                                         "string", "host", "cidr", "port",     "endpoint"};
 
 enum type type_from_name(struct str name)
 {

@@ -1,4 +1,5 @@
-// Linux's names and numbers, as data: system calls and their arguments, constants, limits, features, architectures, units.
+// Linux's names and numbers, as data: system calls and their arguments, constants, limits, features, architectures,
+// units.
 //
 // The rows come from lang/data/. Names that are not there are errors of the policy that uses them.
 #pragma once
@@ -39,10 +40,10 @@ struct constant_row {
 
 size_t syscall_count(void);
 const struct syscall_row *syscall_row(size_t index);
-int syscall_find(struct str name);                                 // index, or -1
-bool syscall_is_foreign(struct str name);                          // exists on architectures that this edition does not compile for
-int syscall_by_number(enum arch, unsigned number);                 // index, or -1
-unsigned syscall_numbers_end(enum arch);                           // one more than the largest number the edition knows
+int syscall_find(struct str name);                 // index, or -1
+bool syscall_is_foreign(struct str name);          // exists on architectures that this edition does not compile for
+int syscall_by_number(enum arch, unsigned number); // index, or -1
+unsigned syscall_numbers_end(enum arch);           // one more than the largest number the edition knows
 int syscall_argument(const struct syscall_row *, struct str name); // position, or -1
 
 unsigned argument_bits(enum argument_type); // 16, 32 or 64

@@ -11,18 +11,21 @@ void parse_note_token(struct parse *parse)
         return;
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 1024;
-        list->spans = arena_grow(parse->arena, list->spans, list->count * sizeof *list->spans, capacity * sizeof *list->spans);
+        list->spans =
+            arena_grow(parse->arena, list->spans, list->count * sizeof *list->spans, capacity * sizeof *list->spans);
         list->capacity = capacity;
     }
     list->spans[list->count++] = parse->token;
 }
 
-bool parse_tokens(struct arena *arena, const struct source *source, struct token_list *tokens, struct expected *expected)
+bool parse_tokens(struct arena *arena, const struct source *source, struct token_list *tokens,
+                  struct expected *expected)
 {
     struct diagnostics diagnostics;
     struct source copy = *source;
     diagnostics_init(&diagnostics, arena);
-    struct parse parse = {.arena = arena, .diagnostics = &diagnostics, .source = &copy, .tokens = tokens, .expected = expected};
+    struct parse parse = {
+        .arena = arena, .diagnostics = &diagnostics, .source = &copy, .tokens = tokens, .expected = expected};
     parse_source(&parse);
     return !diagnostics.errors;
 }

@@ -53,7 +53,8 @@ static int open_channels(const struct sbx_run *run, struct str plan, struct chan
         channels[i] = (struct channel){-1, -1};
     channels[PLAN].theirs = memfd_create("plan", MFD_CLOEXEC);
     channels[REPORT].theirs = memfd_create("report", MFD_CLOEXEC);
-    if (channels[PLAN].theirs < 0 || channels[REPORT].theirs < 0 || write(channels[PLAN].theirs, plan.text, plan.length) != (ssize_t)plan.length)
+    if (channels[PLAN].theirs < 0 || channels[REPORT].theirs < 0 ||
+        write(channels[PLAN].theirs, plan.text, plan.length) != (ssize_t)plan.length)
         return -1;
     if (run->event && open_pipe(&channels[EVENTS], false) != 0)
         return -1;
@@ -70,7 +71,8 @@ static void give(posix_spawn_file_actions_t *actions, int fd, int as, int flags)
         posix_spawn_file_actions_addopen(actions, as, "/dev/null", flags, 0);
 }
 
-static int start(sbx_policy *policy, const struct plan *plan, const struct sbx_run *run, struct channel channels[CHANNELS], pid_t *pid)
+static int start(sbx_policy *policy, const struct plan *plan, const struct sbx_run *run,
+                 struct channel channels[CHANNELS], pid_t *pid)
 {
     enum { PLAN_AT = 3, REPORT_AT, EVENTS_AT };
     size_t count = 0, words = 0;
@@ -93,7 +95,8 @@ static int start(sbx_policy *policy, const struct plan *plan, const struct sbx_r
         argv[count++] = run->command[i];
     argv[count] = NULL;
     // First above all numbers that are given, so that none of ours is taken by another.
-    int *theirs[] = {&channels[PLAN].theirs, &channels[REPORT].theirs, &channels[EVENTS].theirs, &channels[INPUT].theirs, &channels[OUTPUT].theirs, &channels[ERROR].theirs};
+    int *theirs[] = {&channels[PLAN].theirs,  &channels[REPORT].theirs, &channels[EVENTS].theirs,
+                     &channels[INPUT].theirs, &channels[OUTPUT].theirs, &channels[ERROR].theirs};
     for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
         if (*theirs[i] >= 0 && *theirs[i] <= EVENTS_AT) {
             int above = fcntl(*theirs[i], F_DUPFD_CLOEXEC, EVENTS_AT + 1);
@@ -161,7 +164,8 @@ static void converse(const struct sbx_run *run, struct channel channels[CHANNELS
         struct pollfd waits[sizeof watched / sizeof *watched];
         bool any = false;
         for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) {
-            waits[i] = (struct pollfd){.fd = channels[watched[i]].mine, .events = watched[i] == INPUT ? POLLOUT : POLLIN};
+            waits[i] =
+                (struct pollfd){.fd = channels[watched[i]].mine, .events = watched[i] == INPUT ? POLLOUT : POLLIN};
             any |= waits[i].fd >= 0;
         }
         if (!any)
@@ -215,7 +219,9 @@ struct sbx_result sbx_run(sbx_policy *policy, const struct sbx_run *run)
         errno = EINVAL;
         return failed("the policy has no plan: sbx_check says why");
     }
-    int error = open_channels(run, plan_write(policy->compilation->arena, plan), channels) != 0 ? errno : start(policy, plan, run, channels, &pid);
+    int error = open_channels(run, plan_write(policy->compilation->arena, plan), channels) != 0
+                    ? errno
+                    : start(policy, plan, run, channels, &pid);
     for (int i = 0; i < CHANNELS; i++)
         if (i != REPORT)
             close_one(&channels[i].theirs);
@@ -235,7 +241,8 @@ struct sbx_result sbx_run(sbx_policy *policy, const struct sbx_run *run)
         while (sigtimedwait(&pipe, NULL, &(struct timespec){0, 0}) > 0)
             ;
         pthread_sigmask(SIG_SETMASK, &before, NULL);
-        result = (struct sbx_result){WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), read_all(channels[REPORT].theirs)};
+        result = (struct sbx_result){WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
+                                     read_all(channels[REPORT].theirs)};
     }
     for (int i = 0; i < CHANNELS; i++) {
         close_one(&channels[i].mine);

@@ -48,7 +48,8 @@ static char *findings_of(const struct compilation *compilation, const char *prob
     return NULL;
 }
 
-static sbx_policy *compile(const char *path, const char *text, const char *folder, const char *name, const char *const *values, char **findings)
+static sbx_policy *compile(const char *path, const char *text, const char *folder, const char *name,
+                           const char *const *values, char **findings)
 {
     struct compilation *compilation = compilation_new(arena_new());
     struct arena *arena = compilation->arena;
@@ -64,10 +65,12 @@ static sbx_policy *compile(const char *path, const char *text, const char *folde
     if (!problem && path)
         module = module_load(compilation, str_copy(arena, str_from(path)).text);
     else if (!problem && folder)
-        module = module_parse_in(compilation, STR("policy.sbx"), str_copy(arena, str_from(folder)), str_copy(arena, str_from(text)));
+        module = module_parse_in(compilation, STR("policy.sbx"), str_copy(arena, str_from(folder)),
+                                 str_copy(arena, str_from(text)));
     else if (!problem)
         module = module_parse(compilation, STR("policy.sbx"), str_copy(arena, str_from(text)));
-    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
+    struct policy_decl *decl =
+        module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
     struct expr **parameters = decl ? driver_values(compilation, decl, &options, &problem) : NULL;
     struct policy *policy = parameters ? policy_build(compilation, decl, parameters) : NULL;
     bool good = policy && !compilation->diagnostics.errors;
@@ -87,7 +90,8 @@ sbx_policy *sbx_compile_file(const char *path, const char *name, const char *con
     return compile(path, NULL, NULL, name, values, findings);
 }
 
-sbx_policy *sbx_compile_text(const char *text, const char *folder, const char *name, const char *const *values, char **findings)
+sbx_policy *sbx_compile_text(const char *text, const char *folder, const char *name, const char *const *values,
+                             char **findings)
 {
     return compile(NULL, text, folder, name, values, findings);
 }
@@ -135,7 +139,8 @@ struct sbx_verdict sbx_verdict(sbx_policy *policy, const char *operation)
     struct sbx_verdict verdict = {0};
     int found[WHY_PARTS];
     forget_findings(compilation);
-    if (why_points(policy->policy, question.text, points, found) && policy_why(policy->policy, question.text, layers, &answer)) {
+    if (why_points(policy->policy, question.text, points, found) &&
+        policy_why(policy->policy, question.text, layers, &answer)) {
         verdict = (struct sbx_verdict){1, found[WHY_DENIED] == 0, found[WHY_ALLOWED] == 0, copy_of(text_str(&answer))};
     } else {
         verdict.rule = findings_of(compilation, NULL);
@@ -156,7 +161,8 @@ char *sbx_emit(sbx_policy *policy, const char *form, size_t *length)
         *length = text.length;
         return copy_of(text);
     }
-    int arch = strncmp(form, seccomp, sizeof seccomp - 1) == 0 ? arch_from_name(str_from(form + sizeof seccomp - 1)) : -1;
+    int arch =
+        strncmp(form, seccomp, sizeof seccomp - 1) == 0 ? arch_from_name(str_from(form + sizeof seccomp - 1)) : -1;
     if (arch < 0)
         return NULL;
     const struct bpf_program *filter = &plan->filters[arch];

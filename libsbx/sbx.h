@@ -1,10 +1,12 @@
 /* libsbx: policies of sbx in a program of one's own: compiled, checked, asked, emitted, and commands run under them.
  *
- * What a policy means is decided in this process, by the code of sbxc and sbxrun. A command is run by the program `sbxrun`, which must be installed: it is
- * small, and confines nothing that a library in a process of many threads could get wrong.
+ * What a policy means is decided in this process, by the code of sbxc and sbxrun. A command is run by the program
+ * `sbxrun`, which must be installed: it is small, and confines nothing that a library in a process of many threads
+ * could get wrong.
  *
- * Strings are UTF-8 and end in NUL. What is returned as `char *` is the caller's, to be freed with sbx_free. Functions of different policies may run in different
- * threads at once; those of one policy may not. Without memory the process ends.
+ * Strings are UTF-8 and end in NUL. What is returned as `char *` is the caller's, to be freed with sbx_free. Functions
+ * of different policies may run in different threads at once; those of one policy may not. Without memory the process
+ * ends.
  */
 #ifndef SBX_H
 #define SBX_H
@@ -24,15 +26,17 @@ typedef struct sbx_policy sbx_policy;
 const char *sbx_version(void); /* "0.1.0" */
 void sbx_free(void *);
 
-/* Compiles the policy of a file, or of a text whose imports start in `folder` (NULL: the working folder). `values`: "name=value" for its parameters, ended by NULL; NULL:
- * none. `name`: which of its policies; NULL: as sbxc chooses. NULL when it has errors; *findings, if findings is not NULL, is what sbxc would print, or
- * NULL when there is nothing to say. */
+/* Compiles the policy of a file, or of a text whose imports start in `folder` (NULL: the working folder). `values`:
+ * "name=value" for its parameters, ended by NULL; NULL: none. `name`: which of its policies; NULL: as sbxc chooses.
+ * NULL when it has errors; *findings, if findings is not NULL, is what sbxc would print, or NULL when there is nothing
+ * to say. */
 sbx_policy *sbx_compile_file(const char *path, const char *name, const char *const *values, char **findings);
-sbx_policy *sbx_compile_text(const char *text, const char *folder, const char *name, const char *const *values, char **findings);
+sbx_policy *sbx_compile_text(const char *text, const char *folder, const char *name, const char *const *values,
+                             char **findings);
 void sbx_policy_free(sbx_policy *);
 
-/* Warnings, obligations (never, within) and expectations; with `prove` also the proof that its filters mean it, which takes Z3 and longer. 0: nothing is wrong; 1: errors.
- * *findings as above, warnings too. */
+/* Warnings, obligations (never, within) and expectations; with `prove` also the proof that its filters mean it, which
+ * takes Z3 and longer. 0: nothing is wrong; 1: errors. *findings as above, warnings too. */
 int sbx_check(sbx_policy *, int prove, char **findings);
 
 struct sbx_verdict {
@@ -45,7 +49,8 @@ struct sbx_verdict {
 /* What the policy says about an operation, as a rule would name it. */
 struct sbx_verdict sbx_verdict(sbx_policy *, const char *operation);
 
-/* Its plan (JSON), or the filter of one architecture as struct sock_filter: "plan", "seccomp:x86_64", "seccomp:aarch64". *length in bytes; NULL: it has no such form. */
+/* Its plan (JSON), or the filter of one architecture as struct sock_filter: "plan", "seccomp:x86_64",
+ * "seccomp:aarch64". *length in bytes; NULL: it has no such form. */
 char *sbx_emit(sbx_policy *, const char *form, size_t *length);
 
 struct sbx_run {
@@ -54,8 +59,10 @@ struct sbx_run {
     int input, output, error;   /* descriptors that become the command's; -1: /dev/null */
     const char *data;           /* instead of `input`: what it reads */
     size_t length;
-    void (*said)(void *context, int stream, const char *data, size_t length); /* instead of `output` and `error`: what it wrote to stream 1 or 2, as it comes; NULL: not */
-    void (*event)(void *context, const char *json);                          /* what is met or denied, as `--events` writes it; NULL: not */
+    void (*said)(
+        void *context, int stream, const char *data,
+        size_t length); /* instead of `output` and `error`: what it wrote to stream 1 or 2, as it comes; NULL: not */
+    void (*event)(void *context, const char *json); /* what is met or denied, as `--events` writes it; NULL: not */
     void *context;
 };
 

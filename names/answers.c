@@ -14,7 +14,7 @@ enum {
 #define TYPE_SVCB ((ldns_rr_type)64)
 #define TYPE_HTTPS ((ldns_rr_type)65)
 
-// ---- what servers say -----------------------------------------------------------------------------------------------------------------------
+// ---- what servers say ---------------------------------------------------------------------------------------------
 
 // ldns takes a record that ends before all of its fields are there.
 static bool is_whole(const ldns_rr *rr)
@@ -28,18 +28,20 @@ ldns_pkt *answers_read(const uint8_t *data, size_t length, const ldns_pkt *query
     ldns_pkt *answer = NULL;
     if (ldns_wire2pkt(&answer, data, length) != LDNS_STATUS_OK)
         return NULL;
-    const ldns_rr *asked = ldns_rr_list_rr(ldns_pkt_question(query), 0), *theirs = ldns_pkt_qdcount(answer) == 1 ? ldns_rr_list_rr(ldns_pkt_question(answer), 0) : NULL;
+    const ldns_rr *asked = ldns_rr_list_rr(ldns_pkt_question(query), 0),
+                  *theirs = ldns_pkt_qdcount(answer) == 1 ? ldns_rr_list_rr(ldns_pkt_question(answer), 0) : NULL;
     bool whole = true;
     for (size_t i = 0; i < ldns_rr_list_rr_count(ldns_pkt_answer(answer)); i++)
         whole = whole && is_whole(ldns_rr_list_rr(ldns_pkt_answer(answer), i));
-    if (whole && theirs && ldns_pkt_qr(answer) && ldns_pkt_id(answer) == ldns_pkt_id(query) && ldns_rr_get_type(theirs) == ldns_rr_get_type(asked) &&
-        ldns_rr_get_class(theirs) == LDNS_RR_CLASS_IN && ldns_dname_compare(ldns_rr_owner(theirs), ldns_rr_owner(asked)) == 0)
+    if (whole && theirs && ldns_pkt_qr(answer) && ldns_pkt_id(answer) == ldns_pkt_id(query) &&
+        ldns_rr_get_type(theirs) == ldns_rr_get_type(asked) && ldns_rr_get_class(theirs) == LDNS_RR_CLASS_IN &&
+        ldns_dname_compare(ldns_rr_owner(theirs), ldns_rr_owner(asked)) == 0)
         return answer;
     ldns_pkt_free(answer);
     return NULL;
 }
 
-// ---- what may be answered -------------------------------------------------------------------------------------------------------------------
+// ---- what may be answered -----------------------------------------------------------------------------------------
 
 // A name as rules write it. False when it is none that a rule could name.
 static bool canonical(const ldns_rdf *name, char text[256])
@@ -73,7 +75,8 @@ static bool may_have(const struct answers_world *world, const char *name, const 
         memcpy(address + 12, data, 4);
     else
         memcpy(address, data, 16);
-    return world->ask(NAMES_PIN, name, address, ldns_rr_ttl(rr) < TTL_MOST ? ldns_rr_ttl(rr) : TTL_MOST).yes == NAMES_YES;
+    return world->ask(NAMES_PIN, name, address, ldns_rr_ttl(rr) < TTL_MOST ? ldns_rr_ttl(rr) : TTL_MOST).yes ==
+           NAMES_YES;
 }
 
 static bool target_allowed(const struct answers_world *world, const ldns_rdf *target)
@@ -82,7 +85,8 @@ static bool target_allowed(const struct answers_world *world, const ldns_rdf *ta
     return canonical(target, text) && world->ask(NAMES_MAY, text, NULL, 0).yes != NAMES_NO;
 }
 
-// SVCB and HTTPS as wire: priority, target, parameters. Addresses in it are hints that nobody checked: they are left out.
+// SVCB and HTTPS as wire: priority, target, parameters. Addresses in it are hints that nobody checked: they are left
+// out.
 static ldns_rr *strip_service(const struct answers_world *world, const ldns_rr *rr)
 {
     enum { KEY_IPV4HINT = 4, KEY_IPV6HINT = 6, LARGEST = 2048 };
@@ -110,7 +114,8 @@ static ldns_rr *strip_service(const struct answers_world *world, const ldns_rr *
         kept[start - 2] = (uint8_t)((used - start) >> 8);
         kept[start - 1] = (uint8_t)(used - start);
         size_t position = 0;
-        if (at != size || (!itself && !target_allowed(world, target)) || ldns_wire2rr(&result, kept, used, &position, LDNS_SECTION_ANSWER) != LDNS_STATUS_OK)
+        if (at != size || (!itself && !target_allowed(world, target)) ||
+            ldns_wire2rr(&result, kept, used, &position, LDNS_SECTION_ANSWER) != LDNS_STATUS_OK)
             result = NULL;
     }
     ldns_rdf_deep_free(target);
@@ -118,8 +123,10 @@ static ldns_rr *strip_service(const struct answers_world *world, const ldns_rr *
     return result;
 }
 
-// Adds what of an answer's records is allowed: the chain of names from the one asked for, and at its end what was asked for.
-static void take_allowed(const struct answers_world *world, ldns_rr_list *taken, const ldns_rr_list *records, const ldns_rdf *asked, const char *name, ldns_rr_type type)
+// Adds what of an answer's records is allowed: the chain of names from the one asked for, and at its end what was asked
+// for.
+static void take_allowed(const struct answers_world *world, ldns_rr_list *taken, const ldns_rr_list *records,
+                         const ldns_rdf *asked, const char *name, ldns_rr_type type)
 {
     const ldns_rdf *owner = asked;
     for (int links = 0; links < CHAIN_MOST; links++) {
@@ -151,7 +158,7 @@ static void take_allowed(const struct answers_world *world, ldns_rr_list *taken,
     }
 }
 
-// ---- questions ------------------------------------------------------------------------------------------------------------------------------
+// ---- questions ----------------------------------------------------------------------------------------------------
 
 static uint8_t *to_wire(ldns_pkt *answer, size_t most, size_t *size)
 {
@@ -167,7 +174,8 @@ static uint8_t *to_wire(ldns_pkt *answer, size_t most, size_t *size)
     return ldns_pkt2wire(&wire, answer, size) == LDNS_STATUS_OK ? wire : NULL;
 }
 
-// The name is reached through a proxy, which alone looks it up: for the sandbox an address of IPv4 stands for it, and it has nothing else.
+// The name is reached through a proxy, which alone looks it up: for the sandbox an address of IPv4 stands for it, and
+// it has nothing else.
 static void push_stand_in(ldns_pkt *answer, const ldns_rdf *owner, ldns_rr_type type, const uint8_t address[16])
 {
     ldns_rr *rr = type == LDNS_RR_TYPE_A ? ldns_rr_new() : NULL;
@@ -211,14 +219,16 @@ uint8_t *answers_give(const struct answers_world *world, const uint8_t *data, si
     ldns_rr_type type = question ? ldns_rr_get_type(question) : 0;
     ldns_pkt_rcode code = LDNS_RCODE_NOERROR;
     struct names_answer may = {.yes = NAMES_NO};
-    bool wanted = type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA || type == LDNS_RR_TYPE_SRV || type == TYPE_SVCB || type == TYPE_HTTPS;
+    bool wanted = type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA || type == LDNS_RR_TYPE_SRV ||
+                  type == TYPE_SVCB || type == TYPE_HTTPS;
     if (ldns_pkt_get_opcode(query) != LDNS_PACKET_QUERY)
         code = LDNS_RCODE_NOTIMPL;
     else if (!question)
         code = LDNS_RCODE_FORMERR;
     else if (ldns_pkt_edns(query) && ldns_pkt_edns_version(query) != 0)
         ldns_pkt_set_edns_extended_rcode(answer, 1); // BADVERS
-    else if (ldns_rr_get_class(question) != LDNS_RR_CLASS_IN || !canonical(ldns_rr_owner(question), name) || !(may = world->ask(NAMES_MAY, name, NULL, 0)).yes)
+    else if (ldns_rr_get_class(question) != LDNS_RR_CLASS_IN || !canonical(ldns_rr_owner(question), name) ||
+             !(may = world->ask(NAMES_MAY, name, NULL, 0)).yes)
         code = LDNS_RCODE_REFUSED;
     else if (may.yes == NAMES_STANDS_IN)
         push_stand_in(answer, ldns_rr_owner(question), type, may.address);

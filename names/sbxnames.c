@@ -1,8 +1,8 @@
 // sbxnames: answers the questions for names that a sandbox asks, with the host's resolvers, as far as sbxrun lets it.
 //
-// A program of its own, because DNS is read here: what a sandbox asks and what servers answer. It holds the two sockets at which the sandbox
-// asks and one to sbxrun (enforcer/network/names_wire.h), which decides about every name and every address. A thread for each question. What is answered:
-// answers.c.
+// A program of its own, because DNS is read here: what a sandbox asks and what servers answer. It holds the two sockets
+// at which the sandbox asks and one to sbxrun (enforcer/network/names_wire.h), which decides about every name and every
+// address. A thread for each question. What is answered: answers.c.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ldns/ldns.h>
@@ -28,7 +28,7 @@ enum {
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER, counting = PTHREAD_MUTEX_INITIALIZER;
 static int threads;
 
-// ---- sbxrun ---------------------------------------------------------------------------------------------------------------------------------
+// ---- sbxrun -------------------------------------------------------------------------------------------------------
 
 static struct names_answer ask(enum names_ask what, const char *name, const uint8_t address[16], uint32_t seconds)
 {
@@ -42,14 +42,15 @@ static struct names_answer ask(enum names_ask what, const char *name, const uint
     if (address)
         memcpy(question.address, address, 16);
     pthread_mutex_lock(&asking);
-    bool told = send(NAMES_FD_SBXRUN, &question, sizeof question, MSG_NOSIGNAL) == sizeof question && recv(NAMES_FD_SBXRUN, &answer, sizeof answer, 0) == sizeof answer;
+    bool told = send(NAMES_FD_SBXRUN, &question, sizeof question, MSG_NOSIGNAL) == sizeof question &&
+                recv(NAMES_FD_SBXRUN, &answer, sizeof answer, 0) == sizeof answer;
     pthread_mutex_unlock(&asking);
     if (!told)
         _exit(0); // it is gone
     return answer;
 }
 
-// ---- the host's configuration ---------------------------------------------------------------------------------------------------------------
+// ---- the host's configuration -------------------------------------------------------------------------------------
 
 struct servers {
     struct sockaddr_storage list[SERVERS_MOST];
@@ -81,7 +82,8 @@ static struct servers read_servers(void)
         if (sscanf(line, "nameserver %63s", word) == 1)
             add_server(&servers, word);
         const char *option = strncmp(line, "options", 7) == 0 ? line : NULL;
-        const char *timeout = option ? strstr(option, "timeout:") : NULL, *attempts = option ? strstr(option, "attempts:") : NULL;
+        const char *timeout = option ? strstr(option, "timeout:") : NULL,
+                   *attempts = option ? strstr(option, "attempts:") : NULL;
         if (timeout && atoi(timeout + 8) > 0 && atoi(timeout + 8) <= 30)
             servers.timeout_ms = 1000 * atoi(timeout + 8);
         if (attempts && atoi(attempts + 9) > 0 && atoi(attempts + 9) <= 5)
@@ -110,7 +112,8 @@ static bool find_in_hosts(const char *name, ldns_rr_type type, ldns_rr_list *fou
                 continue;
             known = true;
             snprintf(text, sizeof text, "%s. 60 IN %s %s", name, strchr(address, ':') ? "AAAA" : "A", address);
-            if ((strchr(address, ':') != NULL) == (type == LDNS_RR_TYPE_AAAA) && ldns_rr_new_frm_str(&rr, text, 0, NULL, NULL) == LDNS_STATUS_OK)
+            if ((strchr(address, ':') != NULL) == (type == LDNS_RR_TYPE_AAAA) &&
+                ldns_rr_new_frm_str(&rr, text, 0, NULL, NULL) == LDNS_STATUS_OK)
                 ldns_rr_list_push_rr(found, rr);
         }
     }
@@ -119,7 +122,7 @@ static bool find_in_hosts(const char *name, ldns_rr_type type, ldns_rr_list *fou
     return known;
 }
 
-// ---- the host's resolvers -------------------------------------------------------------------------------------------------------------------
+// ---- the host's resolvers -----------------------------------------------------------------------------------------
 
 static long now_ms(void)
 {
@@ -138,7 +141,8 @@ static bool wait_for(int fd, short events, long until)
 static bool move_all(int fd, uint8_t *data, size_t length, bool sends, long until)
 {
     for (size_t done = 0; done < length;) {
-        ssize_t n = sends ? send(fd, data + done, length - done, MSG_NOSIGNAL | MSG_DONTWAIT) : recv(fd, data + done, length - done, MSG_DONTWAIT);
+        ssize_t n = sends ? send(fd, data + done, length - done, MSG_NOSIGNAL | MSG_DONTWAIT)
+                          : recv(fd, data + done, length - done, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
             return false;
         if (n > 0)
@@ -149,14 +153,18 @@ static bool move_all(int fd, uint8_t *data, size_t length, bool sends, long unti
     return true;
 }
 
-static ldns_pkt *ask_by_tcp(const struct sockaddr_storage *server, socklen_t length, uint8_t *wire, size_t size, const ldns_pkt *query, long until)
+static ldns_pkt *ask_by_tcp(const struct sockaddr_storage *server, socklen_t length, uint8_t *wire, size_t size,
+                            const ldns_pkt *query, long until)
 {
     int fd = socket(server->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
     socklen_t error_size = sizeof error;
     uint8_t head[2] = {(uint8_t)(size >> 8), (uint8_t)size}, *data = malloc(ANSWERS_PACKET_MOST);
     ldns_pkt *answer = NULL;
-    if (fd >= 0 && data && (connect(fd, (const struct sockaddr *)server, length) == 0 || (errno == EINPROGRESS && wait_for(fd, POLLOUT, until))) &&
-        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) == 0 && !error && move_all(fd, head, 2, true, until) && move_all(fd, wire, size, true, until) &&
+    if (fd >= 0 && data &&
+        (connect(fd, (const struct sockaddr *)server, length) == 0 ||
+         (errno == EINPROGRESS && wait_for(fd, POLLOUT, until))) &&
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) == 0 && !error &&
+        move_all(fd, head, 2, true, until) && move_all(fd, wire, size, true, until) &&
         move_all(fd, head, 2, false, until)) {
         size_t count = (size_t)head[0] << 8 | head[1];
         if (move_all(fd, data, count, false, until))
@@ -169,16 +177,18 @@ static ldns_pkt *ask_by_tcp(const struct sockaddr_storage *server, socklen_t len
 }
 
 // A socket of its own for each question, connected, so that nobody else's answer comes in.
-static ldns_pkt *ask_by_udp(const struct sockaddr_storage *server, socklen_t length, const uint8_t *wire, size_t size, const ldns_pkt *query, long until)
+static ldns_pkt *ask_by_udp(const struct sockaddr_storage *server, socklen_t length, const uint8_t *wire, size_t size,
+                            const ldns_pkt *query, long until)
 {
     int fd = socket(server->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     uint8_t data[4096];
     ldns_pkt *answer = NULL;
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)server, length) == 0 && send(fd, wire, size, MSG_NOSIGNAL) == (ssize_t)size)
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)server, length) == 0 &&
+        send(fd, wire, size, MSG_NOSIGNAL) == (ssize_t)size)
         while (!answer && wait_for(fd, POLLIN, until)) {
             ssize_t n = recv(fd, data, sizeof data, 0);
             if (n < 0 && errno != EAGAIN && errno != EINTR)
-                break; // nobody listens there
+                break;                                                    // nobody listens there
             answer = n > 0 ? answers_read(data, (size_t)n, query) : NULL; // what is no answer to it is passed over
         }
     if (fd >= 0)
@@ -208,7 +218,8 @@ static ldns_pkt *resolve(const ldns_rdf *name, ldns_rr_type type)
             ldns_pkt_free(answer);
             answer = ask_by_tcp(&servers.list[i], servers.lengths[i], wire, size, query, until);
         }
-        bool failed = answer && ldns_pkt_get_rcode(answer) != LDNS_RCODE_NOERROR && ldns_pkt_get_rcode(answer) != LDNS_RCODE_NXDOMAIN;
+        bool failed = answer && ldns_pkt_get_rcode(answer) != LDNS_RCODE_NOERROR &&
+                      ldns_pkt_get_rcode(answer) != LDNS_RCODE_NXDOMAIN;
         if (failed && try + 1 < servers.attempts * servers.count) { // another may know better
             ldns_pkt_free(answer);
             answer = NULL;
@@ -233,7 +244,8 @@ struct job {
 static void serve_connection(struct job *job)
 {
     uint8_t head[2];
-    for (long until = now_ms() + IDLE_MS; move_all(job->connection, head, 2, false, until); until = now_ms() + IDLE_MS) {
+    for (long until = now_ms() + IDLE_MS; move_all(job->connection, head, 2, false, until);
+         until = now_ms() + IDLE_MS) {
         size_t length = (size_t)head[0] << 8 | head[1], size;
         if (length > sizeof job->data || !move_all(job->connection, job->data, length, false, until))
             break;
@@ -241,7 +253,8 @@ static void serve_connection(struct job *job)
         if (!answer)
             break;
         uint8_t answer_head[2] = {(uint8_t)(size >> 8), (uint8_t)size};
-        bool sent = move_all(job->connection, answer_head, 2, true, now_ms() + IDLE_MS) && move_all(job->connection, answer, size, true, now_ms() + IDLE_MS);
+        bool sent = move_all(job->connection, answer_head, 2, true, now_ms() + IDLE_MS) &&
+                    move_all(job->connection, answer, size, true, now_ms() + IDLE_MS);
         free(answer);
         if (!sent)
             break;
@@ -298,7 +311,8 @@ static int find(void)
     struct names_question question;
     struct names_answer answer = {.yes = NAMES_NO};
     char name[256];
-    if (recv(NAMES_FD_SBXRUN, &question, sizeof question, 0) != sizeof question || question.ask != NAMES_FIND || question.length > sizeof question.name)
+    if (recv(NAMES_FD_SBXRUN, &question, sizeof question, 0) != sizeof question || question.ask != NAMES_FIND ||
+        question.length > sizeof question.name)
         return 1;
     snprintf(name, sizeof name, "%.*s", question.length, question.name);
     static const ldns_rr_type types[] = {LDNS_RR_TYPE_A, LDNS_RR_TYPE_AAAA};
@@ -307,10 +321,13 @@ static int find(void)
         ldns_rr_list *hosts = ldns_rr_list_new();
         bool known = find_in_hosts(name, types[i], hosts);
         ldns_pkt *found = known ? NULL : resolve(owner, types[i]);
-        ldns_rr_list *records = known ? hosts : found ? ldns_pkt_rr_list_by_type(found, types[i], LDNS_SECTION_ANSWER) : NULL;
+        ldns_rr_list *records = known   ? hosts
+                                : found ? ldns_pkt_rr_list_by_type(found, types[i], LDNS_SECTION_ANSWER)
+                                        : NULL;
         if (records && ldns_rr_list_rr_count(records)) {
             memcpy(answer.address, (uint8_t[16]){[10] = 0xFF, [11] = 0xFF}, 16);
-            memcpy(answer.address + (i ? 0 : 12), ldns_rdf_data(ldns_rr_rdf(ldns_rr_list_rr(records, 0), 0)), i ? 16 : 4);
+            memcpy(answer.address + (i ? 0 : 12), ldns_rdf_data(ldns_rr_rdf(ldns_rr_list_rr(records, 0), 0)),
+                   i ? 16 : 4);
             answer.yes = NAMES_YES;
         }
     }
@@ -321,7 +338,9 @@ int main(void)
 {
     struct pollfd waits[NAMES_FD_FIRST + NAMES_SOCKETS_MOST] = {[NAMES_FD_SBXRUN] = {NAMES_FD_SBXRUN, 0, 0}};
     int types[NAMES_FD_FIRST + NAMES_SOCKETS_MOST], count = NAMES_FD_FIRST;
-    for (socklen_t size = sizeof *types; count < NAMES_FD_FIRST + NAMES_SOCKETS_MOST && getsockopt(count, SOL_SOCKET, SO_TYPE, &types[count], &size) == 0; count++)
+    for (socklen_t size = sizeof *types; count < NAMES_FD_FIRST + NAMES_SOCKETS_MOST &&
+                                         getsockopt(count, SOL_SOCKET, SO_TYPE, &types[count], &size) == 0;
+         count++)
         waits[count] = (struct pollfd){count, POLLIN, 0};
     if (count == NAMES_FD_FIRST)
         return find();
@@ -337,7 +356,9 @@ int main(void)
             job->socket = i;
             job->connection = types[i] == SOCK_STREAM ? accept4(i, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
             job->from_length = sizeof job->from;
-            ssize_t n = types[i] == SOCK_STREAM ? job->connection : recvfrom(i, job->data, sizeof job->data, MSG_DONTWAIT, (struct sockaddr *)&job->from, &job->from_length);
+            ssize_t n = types[i] == SOCK_STREAM ? job->connection
+                                                : recvfrom(i, job->data, sizeof job->data, MSG_DONTWAIT,
+                                                           (struct sockaddr *)&job->from, &job->from_length);
             if (n < 0)
                 continue;
             job->length = (size_t)n;

@@ -27,13 +27,16 @@ static inline unsigned random_below(unsigned end)
     return (unsigned)((random_bits() >> 33) % end);
 }
 
-// The policy called `name` (NULL: the one that is meant) of a file. NULL, with the findings printed unless `quiet`, when it has errors.
-static inline struct policy *policy_load(struct compilation **compilation, const char *path, const char *name, bool quiet)
+// The policy called `name` (NULL: the one that is meant) of a file. NULL, with the findings printed unless `quiet`,
+// when it has errors.
+static inline struct policy *policy_load(struct compilation **compilation, const char *path, const char *name,
+                                         bool quiet)
 {
     *compilation = compilation_new(arena_new());
     struct driver_options options = {.policy = name};
     struct module *module = module_load(*compilation, path);
-    struct policy_decl *decl = module && !(*compilation)->diagnostics.errors ? driver_select(*compilation, module, &options) : NULL;
+    struct policy_decl *decl =
+        module && !(*compilation)->diagnostics.errors ? driver_select(*compilation, module, &options) : NULL;
     struct policy *policy = decl ? policy_build(*compilation, decl, NULL) : NULL;
     if (!policy && !quiet)
         report_text(stderr, *compilation, false);
@@ -76,7 +79,8 @@ static inline struct policy *policy_from_text(struct compilation **compilation, 
     return policy_load_text(compilation, text, false);
 }
 
-// The text of a policy whose filter has thousands of instructions: so many calls (at most 6), each with so many constants of 64 bits.
+// The text of a policy whose filter has thousands of instructions: so many calls (at most 6), each with so many
+// constants of 64 bits.
 static inline const char *long_policy(int calls, int constants)
 {
     static const char *const conditions[] = {"lseek where offset",     "mmap where length", "pread64 where pos",
@@ -89,7 +93,9 @@ static inline const char *long_policy(int calls, int constants)
             at += sprintf(at, "%s0x%llx", i ? ", " : "", (unsigned long long)(random_bits() >> 1));
         at += sprintf(at, " };\n");
     }
-    strcpy(at, "deny lseek where offset in 5..1000000000000 with EINVAL; deny getpid with kill; allow getppid, exit_group; } }");
+    strcpy(at,
+           "deny lseek where offset in 5..1000000000000 with EINVAL; deny getpid with kill; allow getppid, exit_group; "
+           "} }");
     return text;
 }
 

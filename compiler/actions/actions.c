@@ -32,7 +32,9 @@ int status_of(const struct options *options, const struct compilation *compilati
 {
     if (compilation->unreadable)
         return STATUS_USAGE;
-    return compilation->diagnostics.errors || (options->deny_warnings && compilation->diagnostics.warnings) ? STATUS_ERRORS : STATUS_CLEAN;
+    return compilation->diagnostics.errors || (options->deny_warnings && compilation->diagnostics.warnings)
+               ? STATUS_ERRORS
+               : STATUS_CLEAN;
 }
 
 struct plan *make_plan(const struct options *options, struct policy *policy)
@@ -41,7 +43,8 @@ struct plan *make_plan(const struct options *options, struct policy *policy)
     return plan && (options->no_proof || prove_plan(policy, plan)) ? plan : NULL;
 }
 
-struct policy *load_policy(const struct options *options, struct compilation *compilation, const char *path, int *status)
+struct policy *load_policy(const struct options *options, struct compilation *compilation, const char *path,
+                           int *status)
 {
     const char *problem;
     struct policy *policy = driver_policy(compilation, path, &options->driver, NULL, &problem);
@@ -57,7 +60,8 @@ struct policy *load_policy(const struct options *options, struct compilation *co
 int write_output(const char *path, struct str data)
 {
     FILE *out = path ? fopen(path, "we") : stdout;
-    if (!out || fwrite(data.text, 1, data.length, out) != data.length || fflush(out) != 0 || (path && fclose(out) != 0)) {
+    if (!out || fwrite(data.text, 1, data.length, out) != data.length || fflush(out) != 0 ||
+        (path && fclose(out) != 0)) {
         fprintf(stderr, "sbxc: cannot write %s: %s\n", path ? path : "to standard output", strerror(errno));
         return STATUS_USAGE;
     }

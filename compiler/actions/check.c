@@ -31,8 +31,10 @@ struct judged { // a policy that is right but for the proof of its filters
     struct judged *next;
 };
 
-// Checks one policy: its meaning and its obligations. The proof comes when all of the file is right, for it takes far longer.
-static void check_policy(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values, struct judged **judged)
+// Checks one policy: its meaning and its obligations. The proof comes when all of the file is right, for it takes far
+// longer.
+static void check_policy(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values,
+                         struct judged **judged)
 {
     struct policy *policy = policy_build(compilation, decl, values);
     struct plan *plan = policy ? driver_judge(policy) : NULL;
@@ -58,7 +60,8 @@ static struct checked check_file(const struct checks *checks, const char *path)
     struct checked result = {.compilation = compilation, .problem = driver_roots(compilation, &options->driver)};
     if (result.problem)
         return result;
-    struct module *module = strcmp(path, "-") == 0 ? module_parse(compilation, STR("<stdin>"), checks->standard_input) : module_load(compilation, path);
+    struct module *module = strcmp(path, "-") == 0 ? module_parse(compilation, STR("<stdin>"), checks->standard_input)
+                                                   : module_load(compilation, path);
     if (checks->changed && module && !is_changed(compilation, checks->changed)) {
         result.skipped = true;
         return result;
@@ -99,8 +102,8 @@ static void check_all(struct checks *checks)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     pthread_t threads[THREADS_MOST];
     int started = 0;
-    while (checks->files->count > FILES_ALONE && started + 1 < processors && started < THREADS_MOST && (size_t)started + 1 < checks->files->count &&
-           pthread_create(&threads[started], NULL, work, checks) == 0)
+    while (checks->files->count > FILES_ALONE && started + 1 < processors && started < THREADS_MOST &&
+           (size_t)started + 1 < checks->files->count && pthread_create(&threads[started], NULL, work, checks) == 0)
         started++;
     work(checks);
     for (int i = 0; i < started; i++)
@@ -119,7 +122,8 @@ static int print_all(const struct options *options, const struct checks *checks,
         all[count++] = checked->compilation;
         if (options->format != FORMAT_SARIF)
             print_findings(options, checked->compilation);
-        worst = worse(worst, checked->problem ? usage_error(checked->problem) : status_of(options, checked->compilation));
+        worst =
+            worse(worst, checked->problem ? usage_error(checked->problem) : status_of(options, checked->compilation));
     }
     if (options->format == FORMAT_SARIF)
         report_sarif(stdout, arena, all, count);
@@ -153,7 +157,7 @@ int check_files(const struct options *options, char **paths)
     return status;
 }
 
-// ---- fixing -------------------------------------------------------------------------------------------------------------------------------
+// ---- fixing -------------------------------------------------------------------------------------------------------
 
 // Applies what is certain in a file of its own; the next round looks again. Returns how many fixes.
 static unsigned apply_fixes(struct compilation *compilation, const struct source *source, struct str *fixed)
@@ -161,7 +165,8 @@ static unsigned apply_fixes(struct compilation *compilation, const struct source
     struct text text = {.arena = compilation->arena};
     uint32_t at = 0;
     unsigned count = 0;
-    for (const struct fix **fix = diagnostics_certain_fixes(&compilation->diagnostics, source->number); *fix; fix++, count++) {
+    for (const struct fix **fix = diagnostics_certain_fixes(&compilation->diagnostics, source->number); *fix;
+         fix++, count++) {
         text_add(&text, source->text.text + at, (*fix)->span.start - at);
         text_add(&text, (*fix)->text.text, (*fix)->text.length);
         at = (*fix)->span.end;

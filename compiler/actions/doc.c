@@ -17,7 +17,8 @@ int document(const struct options *options, char **files)
     struct arena *arena = compilation->arena;
     int status = STATUS_CLEAN;
     struct policy *policy = load_policy(options, compilation, files[0], &status);
-    struct page_facts facts = {.proved = !options->no_proof, .values = options->driver.values, .value_count = options->driver.value_count};
+    struct page_facts facts = {
+        .proved = !options->no_proof, .values = options->driver.values, .value_count = options->driver.value_count};
     if (policy) {
         lint_policy(policy);
         facts.plan = make_plan(options, policy);
@@ -29,10 +30,12 @@ int document(const struct options *options, char **files)
     if (facts.plan) {
         facts.hash = plan_hash(arena, plan_write(arena, facts.plan));
         enforcer_dry_run(arena, options, files[0], policy->decl->name.text, &facts.host, &facts.host_refuses);
-        bool html = options->format == FORMAT_HTML || (options->format == FORMAT_TEXT && options->output && ends_with(options->output, ".html"));
+        bool html = options->format == FORMAT_HTML ||
+                    (options->format == FORMAT_TEXT && options->output && ends_with(options->output, ".html"));
         struct text out = {.arena = arena};
         struct page page;
-        page_begin(&page, arena, &out, html ? &page_html : &page_markdown, str_format(arena, "Policy %.*s", STR_ARGS(policy->decl->name.text)));
+        page_begin(&page, arena, &out, html ? &page_html : &page_markdown,
+                   str_format(arena, "Policy %.*s", STR_ARGS(policy->decl->name.text)));
         policy_page(&page, policy, &facts);
         page_end(&page);
         status = write_output(options->output, text_str(&out));

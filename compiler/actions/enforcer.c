@@ -21,7 +21,8 @@ static const char *find_sbxrun(struct arena *arena)
     return beside && access(beside, X_OK) == 0 ? beside : "sbxrun";
 }
 
-static const char **arguments_of(struct arena *arena, const struct options *options, const char *what, const char *value, const char *file, struct str policy)
+static const char **arguments_of(struct arena *arena, const struct options *options, const char *what,
+                                 const char *value, const char *file, struct str policy)
 {
     const struct driver_options *driver = &options->driver;
     const char **list = NEW_ARRAY(arena, const char *, 8 + 2 * (driver->root_count + driver->value_count));
@@ -110,14 +111,16 @@ int enforcer_live(const struct options *options, const char *file, struct str po
     ask(program, arguments_of(arena, options, "--live", NULL, file, policy), &answer);
     struct str said = answer.error ? STR("") : first_line(arena, answer.errors);
     if (answer.error) {
-        printf("ok %u - live: %.*s # SKIP cannot run %s: %s\n", ++*number, STR_ARGS(policy), program, strerror(answer.error));
+        printf("ok %u - live: %.*s # SKIP cannot run %s: %s\n", ++*number, STR_ARGS(policy), program,
+               strerror(answer.error));
     } else if (WIFEXITED(answer.status) && WEXITSTATUS(answer.status) <= 1) {
         pass_on(answer.out, number);
         result = WEXITSTATUS(answer.status) ? STATUS_ERRORS : STATUS_CLEAN;
     } else if (WIFEXITED(answer.status) && WEXITSTATUS(answer.status) == 125) {
         printf("ok %u - live: %.*s # SKIP %.*s\n", ++*number, STR_ARGS(policy), STR_ARGS(said));
     } else {
-        printf("not ok %u - live: %.*s\n# sbxrun ended with status 0x%x: %.*s\n", ++*number, STR_ARGS(policy), (unsigned)answer.status, STR_ARGS(said));
+        printf("not ok %u - live: %.*s\n# sbxrun ended with status 0x%x: %.*s\n", ++*number, STR_ARGS(policy),
+               (unsigned)answer.status, STR_ARGS(said));
         result = STATUS_ERRORS;
     }
     forget(&answer);
@@ -125,7 +128,8 @@ int enforcer_live(const struct options *options, const char *file, struct str po
     return result;
 }
 
-void enforcer_layers(struct arena *arena, const struct options *options, const char *file, struct str policy, struct str layers[WHY_PARTS])
+void enforcer_layers(struct arena *arena, const struct options *options, const char *file, struct str policy,
+                     struct str layers[WHY_PARTS])
 {
     struct answer answer;
     char line[1024];
@@ -153,7 +157,8 @@ static struct str all_of(struct arena *arena, FILE *file)
     return text.length ? text_str(&text) : STR("");
 }
 
-void enforcer_dry_run(struct arena *arena, const struct options *options, const char *file, struct str policy, struct str *said, struct str *refuses)
+void enforcer_dry_run(struct arena *arena, const struct options *options, const char *file, struct str policy,
+                      struct str *said, struct str *refuses)
 {
     struct answer answer;
     ask(find_sbxrun(arena), arguments_of(arena, options, "--dry-run", NULL, file, policy), &answer);

@@ -16,7 +16,8 @@ int explain(const struct options *options, char **files)
     (void)options;
     const char *asked = files[0];
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
-        if (strcasecmp(pages[i].code, asked) == 0 || (asked[0] >= '0' && asked[0] <= '9' && atoi(pages[i].code + 3) == atoi(asked))) {
+        if (strcasecmp(pages[i].code, asked) == 0 ||
+            (asked[0] >= '0' && asked[0] <= '9' && atoi(pages[i].code + 3) == atoi(asked))) {
             fputs(pages[i].text, stdout);
             return STATUS_CLEAN;
         }

@@ -47,7 +47,9 @@ static int format_one(const struct options *options, const char *path, struct st
     struct compilation *compilation = compilation_new(arena_new());
     bool input = strcmp(path, "-") == 0;
     const char *problem = driver_roots(compilation, &options->driver);
-    struct module *module = problem ? NULL : input ? module_parse(compilation, STR("<stdin>"), standard_input) : module_load(compilation, path);
+    struct module *module = problem ? NULL
+                            : input ? module_parse(compilation, STR("<stdin>"), standard_input)
+                                    : module_load(compilation, path);
     int status = problem ? usage_error(problem) : STATUS_CLEAN;
     if (!module || compilation->diagnostics.errors) { // left alone
         if (!problem)

@@ -54,7 +54,8 @@ static const struct {
     const char *name;
     void (*write)(struct text *, const struct options *, const struct plan *);
 } forms[] = {
-    {"plan", emit_plan}, {"seccomp", emit_filter}, {"seccomp-asm", emit_listing}, {"apparmor", emit_profile}, {"selinux-cil", emit_module}, {"ebpf", emit_guard},
+    {"plan", emit_plan},        {"seccomp", emit_filter},     {"seccomp-asm", emit_listing},
+    {"apparmor", emit_profile}, {"selinux-cil", emit_module}, {"ebpf", emit_guard},
 };
 
 bool can_emit(const char *form)

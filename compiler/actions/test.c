@@ -10,7 +10,8 @@ static int test_expectation(struct policy *policy, const struct rule *rule, unsi
     struct operation_point point;
     bool wanted = rule->effect == EFFECT_EXPECT_ALLOW;
     int found = operation_find(policy, rule, !wanted, &point);
-    printf("%sok %u - %.*s: %.*s\n", found ? "not " : "", number, STR_ARGS(rule_place(policy, rule)), STR_ARGS(rule_text(policy, rule)));
+    printf("%sok %u - %.*s: %.*s\n", found ? "not " : "", number, STR_ARGS(rule_place(policy, rule)),
+           STR_ARGS(rule_text(policy, rule)));
     if (found > 0)
         printf("# `%.*s` is %s\n", STR_ARGS(operation_text(policy, &point)), wanted ? "denied" : "allowed");
     if (found < 0)
@@ -18,7 +19,8 @@ static int test_expectation(struct policy *policy, const struct rule *rule, unsi
     return found ? STATUS_ERRORS : STATUS_CLEAN;
 }
 
-static int test_policy(const struct options *options, struct compilation *compilation, struct policy_decl *decl, const char *file, unsigned *number)
+static int test_policy(const struct options *options, struct compilation *compilation, struct policy_decl *decl,
+                       const char *file, unsigned *number)
 {
     const char *problem = NULL;
     struct expr **values = driver_values(compilation, decl, &options->driver, &problem);

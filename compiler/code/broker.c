@@ -44,7 +44,8 @@ bool broker_takes(unsigned parts, size_t call, int *unless_null)
 uint32_t broker_answer(unsigned parts, size_t call, const uint64_t arguments[SYSCALL_ARGUMENTS], uint32_t action)
 {
     int unless_null;
-    if (action != SECCOMP_ALLOW || !broker_takes(parts, call, &unless_null) || (unless_null >= 0 && arguments[unless_null] == 0))
+    if (action != SECCOMP_ALLOW || !broker_takes(parts, call, &unless_null) ||
+        (unless_null >= 0 && arguments[unless_null] == 0))
         return action;
     return SECCOMP_NOTIFY;
 }

@@ -1,8 +1,10 @@
-// The broker's calls: what a policy allows and sbxrun does in the command's place, because more of the network is allowed than the sandbox's own.
+// The broker's calls: what a policy allows and sbxrun does in the command's place, because more of the network is
+// allowed than the sandbox's own.
 //
-// No filter can see an address, which lies behind a pointer. So where a rule allows anything beyond the sandbox's loopback, calls that
-// take one are handed to the supervisor (SECCOMP_RET_USER_NOTIF, seccomp_unotify(2)), which reads it once and acts on what it read
-// (enforcer/network/broker.h). Which calls those are follows from the net rules alone, so that the filter is the same everywhere and can be proved.
+// No filter can see an address, which lies behind a pointer. So where a rule allows anything beyond the sandbox's
+// loopback, calls that take one are handed to the supervisor (SECCOMP_RET_USER_NOTIF, seccomp_unotify(2)), which reads
+// it once and acts on what it read (enforcer/network/broker.h). Which calls those are follows from the net rules alone,
+// so that the filter is the same everywhere and can be proved.
 #pragma once
 
 #include "compiler/meaning/policy.h"
@@ -17,5 +19,6 @@ unsigned policy_broker(const struct policy *); // the parts that a policy needs;
 // What the filter answers to a call that the policy answers with `action`.
 uint32_t broker_answer(unsigned parts, size_t call, const uint64_t arguments[SYSCALL_ARGUMENTS], uint32_t action);
 
-// The row of the call's argument that must be 0 for the broker to be left out; -1: none. False when the broker has no part in the call.
+// The row of the call's argument that must be 0 for the broker to be left out; -1: none. False when the broker has no
+// part in the call.
 bool broker_takes(unsigned parts, size_t call, int *unless_null);

@@ -1,10 +1,11 @@
 // Looking for short code for one call.
 //
-// The ordered graph of policy_call is best where conditions compare whole values: equal parts exist once, values become a balanced tree.
-// Where they mask one word in several ways, or join many arguments, an order that is fixed beforehand can make it large. So two more are
-// built from the rules themselves, as alternatives of conjunctions of tests on words. One asks the test that most of them share, drops what
-// that decides, and goes on with the rest either way. The other tries the alternatives one after the other, those that share a test behind
-// that test; it never asks anything twice for one alternative. The one that gives the least code is taken.
+// The ordered graph of policy_call is best where conditions compare whole values: equal parts exist once, values become
+// a balanced tree. Where they mask one word in several ways, or join many arguments, an order that is fixed beforehand
+// can make it large. So two more are built from the rules themselves, as alternatives of conjunctions of tests on
+// words. One asks the test that most of them share, drops what that decides, and goes on with the rest either way. The
+// other tries the alternatives one after the other, those that share a test behind that test; it never asks anything
+// twice for one alternative. The one that gives the least code is taken.
 #include "compiler/code/call_code.h"
 
 #include <stdlib.h>
@@ -35,7 +36,7 @@ struct search_state {
     long steps;
 };
 
-// ---- rules as alternatives ---------------------------------------------------------------------------------------------------------------
+// ---- rules as alternatives ----------------------------------------------------------------------------------------
 
 struct conjunctions {
     struct alternative *list;
@@ -53,16 +54,19 @@ static bool add_atom(struct alternative *a, struct atom atom)
 }
 
 // Appends one interval of a test to `base`, as one alternative or, where it crosses blocks of 2^32, as up to three.
-static bool add_interval(struct conjunctions *out, const struct alternative *base, const struct test *test, struct test_interval interval)
+static bool add_interval(struct conjunctions *out, const struct alternative *base, const struct test *test,
+                         struct test_interval interval)
 {
-    uint32_t high_mask = (uint32_t)(test->mask >> 32), low_mask = (uint32_t)test->mask, high = WORD_HIGH(test->argument), low = WORD_LOW(test->argument);
+    uint32_t high_mask = (uint32_t)(test->mask >> 32), low_mask = (uint32_t)test->mask,
+             high = WORD_HIGH(test->argument), low = WORD_LOW(test->argument);
     uint32_t high_first = (uint32_t)(interval.first >> 32), high_last = (uint32_t)(interval.last >> 32);
     struct {
         uint32_t high_first, high_last, low_first, low_last;
     } blocks[3];
     size_t count = 0;
     if (high_first == high_last) {
-        blocks[count++] = (typeof(blocks[0])){high_first, high_first, (uint32_t)interval.first, (uint32_t)interval.last};
+        blocks[count++] =
+            (typeof(blocks[0])){high_first, high_first, (uint32_t)interval.first, (uint32_t)interval.last};
     } else {
         uint32_t from = (uint32_t)interval.first ? high_first + 1 : high_first;
         uint32_t to = (uint32_t)interval.last == UINT32_MAX ? high_last : high_last - 1;
@@ -85,9 +89,11 @@ static bool add_interval(struct conjunctions *out, const struct alternative *bas
     return true;
 }
 
-static bool add_test(struct search_state *s, struct conjunctions *out, const struct alternative *base, const struct test *test, bool negated);
+static bool add_test(struct search_state *s, struct conjunctions *out, const struct alternative *base,
+                     const struct test *test, bool negated);
 
-static bool add_both(struct search_state *s, struct conjunctions *out, const struct alternative *base, const struct test *test, bool negated)
+static bool add_both(struct search_state *s, struct conjunctions *out, const struct alternative *base,
+                     const struct test *test, bool negated)
 {
     struct conjunctions left = {NEW_ARRAY(s->arena, struct alternative, ALTERNATIVES_MOST), 0};
     if (!add_test(s, &left, base, test->left, negated))
@@ -99,7 +105,8 @@ static bool add_both(struct search_state *s, struct conjunctions *out, const str
 }
 
 // All the ways in which `base` and the test (or its opposite) hold together. False when they are too many.
-static bool add_test(struct search_state *s, struct conjunctions *out, const struct alternative *base, const struct test *test, bool negated)
+static bool add_test(struct search_state *s, struct conjunctions *out, const struct alternative *base,
+                     const struct test *test, bool negated)
 {
     switch (test->kind) {
     case CONDITION_NOT: return add_test(s, out, base, test->left, !negated);
@@ -116,7 +123,8 @@ static bool add_test(struct search_state *s, struct conjunctions *out, const str
         struct test_interval interval = test->intervals[i];
         if (!negated && !add_interval(out, base, test, interval))
             return false;
-        if (negated && interval.first > next && !add_interval(out, base, test, (struct test_interval){next, interval.first - 1}))
+        if (negated && interval.first > next &&
+            !add_interval(out, base, test, (struct test_interval){next, interval.first - 1}))
             return false;
         open = interval.last < test->mask;
         next = interval.last + 1;
@@ -128,9 +136,11 @@ static bool add_test(struct search_state *s, struct conjunctions *out, const str
 static bool add_rule(struct search_state *s, const struct call_rule *entry, enum arch arch)
 {
     struct alternative base = {.answer = entry->rule->effect == EFFECT_ALLOW ? SECCOMP_ALLOW : entry->rule->action};
-    struct conjunctions matches = {NEW_ARRAY(s->arena, struct alternative, ALTERNATIVES_MOST), 0}, out = {s->list, s->count};
+    struct conjunctions matches = {NEW_ARRAY(s->arena, struct alternative, ALTERNATIVES_MOST), 0},
+                        out = {s->list, s->count};
     const struct test *test = entry->match->tests[arch];
-    const struct test *except = entry->except && entry->except->architectures >> arch & 1 ? entry->except->tests[arch] : NULL;
+    const struct test *except =
+        entry->except && entry->except->architectures >> arch & 1 ? entry->except->tests[arch] : NULL;
     if (entry->except && entry->except->architectures >> arch & 1 && !except)
         return true; // wholly excepted
     if (!test)
@@ -147,7 +157,7 @@ static bool add_rule(struct search_state *s, const struct call_rule *entry, enum
     return true;
 }
 
-// ---- a graph from alternatives --------------------------------------------------------------------------------------------------------------
+// ---- a graph from alternatives ------------------------------------------------------------------------------------
 
 static bool same_atom(const struct atom *a, const struct atom *b)
 {
@@ -169,7 +179,8 @@ static bool simplify(struct alternative *a, const struct atom *known, bool holds
         bool inside = same_question && atom->first >= known->first && atom->last <= known->last;
         bool around = same_question && atom->first <= known->first && atom->last >= known->last;
         // One bit or more of a mask is wanted where a whole word is known, and the like: decided by its one value.
-        if (!same_question && atom->word == known->word && (atom->mask & known->mask) == atom->mask && known->first == known->last) {
+        if (!same_question && atom->word == known->word && (atom->mask & known->mask) == atom->mask &&
+            known->first == known->last) {
             bool in = (known->first & atom->mask) >= atom->first && (known->first & atom->mask) <= atom->last;
             if (holds && !in)
                 return false;
@@ -279,7 +290,7 @@ static graph_node build_chains(struct search_state *s)
     return node;
 }
 
-// ---- the choice ---------------------------------------------------------------------------------------------------------------------------
+// ---- the choice ---------------------------------------------------------------------------------------------------
 
 static size_t code_length(struct policy *policy, graph_node node)
 {
@@ -291,8 +302,9 @@ struct census {   // of the comparisons in some conditions
     size_t masks; // those that leave out bits
 };
 
-// A comparison of an argument under a mask takes others six instructions: both halves, masked. Here it is three, of the half that matters. Half
-// an instruction of each is what a balanced tree of numbers may cost: so much that most are balanced, so little that filters stay the shorter ones.
+// A comparison of an argument under a mask takes others six instructions: both halves, masked. Here it is three, of the
+// half that matters. Half an instruction of each is what a balanced tree of numbers may cost: so much that most are
+// balanced, so little that filters stay the shorter ones.
 static void count_tests(struct census *census, const struct test *test)
 {
     if (!test)
@@ -352,7 +364,8 @@ graph_node call_code(struct policy *policy, enum arch arch, size_t call, size_t 
     *spared = census.masks / 2;
     if (steps_in(policy->graph, ordered, census.steps) <= census.steps)
         return ordered; // it asks nothing twice, so there is nothing to gain
-    struct search_state s = {.arena = policy->arena, .graph = policy->graph, .fallback = policy_fallback(policy, call), .steps = STEPS_MOST};
+    struct search_state s = {
+        .arena = policy->arena, .graph = policy->graph, .fallback = policy_fallback(policy, call), .steps = STEPS_MOST};
     s.list = NEW_ARRAY(policy->arena, struct alternative, ALTERNATIVES_MOST);
     size_t count;
     const struct call_rule **rules = call_rules_in_order(policy, arch, call, NULL, &count);
@@ -395,8 +408,8 @@ graph_node policy_code(struct policy *policy, enum arch arch, size_t *spare)
     for (size_t call = 0; call < syscall_count(); call++)
         if (syscall_row(call)->number[arch] >= 0) {
             size_t spared = 0;
-            calls[call] =
-                broker_takes(broker, call, &unless_null) ? with_broker(policy, arch, call, unless_null) : call_code(policy, arch, call, &spared);
+            calls[call] = broker_takes(broker, call, &unless_null) ? with_broker(policy, arch, call, unless_null)
+                                                                   : call_code(policy, arch, call, &spared);
             *spare += spared;
         }
     return calls_filter(policy->graph, policy->arena, arch, calls);

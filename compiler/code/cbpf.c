@@ -1,7 +1,8 @@
 // Classic BPF from a decision graph.
 //
-// Code is emitted from its end to its start, so that every jump's target is already there and its distance known. `code` holds it
-// reversed; a place is an index into that, and a jump from place p to place t skips p - t - 1 instructions.
+// Code is emitted from its end to its start, so that every jump's target is already there and its distance known.
+// `code` holds it reversed; a place is an index into that, and a jump from place p to place t skips p - t - 1
+// instructions.
 #include "compiler/code/cbpf.h"
 
 #include <string.h>
@@ -71,7 +72,8 @@ static place push(struct emitter *e, uint16_t code, uint8_t jt, uint8_t jf, uint
     return (place)e->count++;
 }
 
-// A place near enough for an 8-bit jump that leads to `target`: a return is repeated, anything else is reached by a long jump.
+// A place near enough for an 8-bit jump that leads to `target`: a return is repeated, anything else is reached by a
+// long jump.
 static place bring_near(struct emitter *e, place target)
 {
     if (e->code[target].code == RETURN)
@@ -125,8 +127,8 @@ static bool is_single(const struct piece *piece, uint32_t run)
     return run_length(piece->vertex, run) == 1;
 }
 
-// The node that most runs of a piece lead to, when every other run is a value or two or lies at an end; *others counts what
-// it takes to ask for those.
+// The node that most runs of a piece lead to, when every other run is a value or two or lies at an end; *others counts
+// what it takes to ask for those.
 static bool chain_of(const struct emitter *e, const struct piece *piece, graph_node *common, uint32_t *others)
 {
     for (uint32_t candidate = piece->first; candidate <= piece->last && candidate < piece->first + 3; candidate++) {
@@ -155,19 +157,24 @@ static place emit_piece(struct emitter *e, struct piece piece)
     if (chain_of(e, &piece, &common, &others) && others <= e->chain) {
         place next = enter(e, common, v->word, piece.masked);
         for (uint32_t run = piece.last + 1; run-- > piece.first;)
-            for (uint64_t value = v->runs[run].start; v->runs[run].node != common && run_length(v, run) <= e->few && value <= run_end(v, run); value++)
+            for (uint64_t value = v->runs[run].start;
+                 v->runs[run].node != common && run_length(v, run) <= e->few && value <= run_end(v, run); value++)
                 next = branch(e, JUMP_EQ, (uint32_t)value, enter(e, v->runs[run].node, v->word, piece.masked), next);
         if (v->runs[piece.last].node != common && run_length(v, piece.last) > e->few)
-            next = branch(e, JUMP_GE, v->runs[piece.last].start, enter(e, v->runs[piece.last].node, v->word, piece.masked), next);
+            next = branch(e, JUMP_GE, v->runs[piece.last].start,
+                          enter(e, v->runs[piece.last].node, v->word, piece.masked), next);
         if (v->runs[piece.first].node != common && run_length(v, piece.first) > e->few)
-            next = branch(e, JUMP_GE, v->runs[piece.first + 1].start, next, enter(e, v->runs[piece.first].node, v->word, piece.masked));
+            next = branch(e, JUMP_GE, v->runs[piece.first + 1].start, next,
+                          enter(e, v->runs[piece.first].node, v->word, piece.masked));
         return next;
     }
     uint32_t middle = (piece.first + piece.last + 1) / 2;
     // Keep a single value together with equal neighbours: one test takes it out of them.
-    if (middle > piece.first + 1 && middle < piece.last && is_single(&piece, middle - 1) && v->runs[middle - 2].node == v->runs[middle].node)
+    if (middle > piece.first + 1 && middle < piece.last && is_single(&piece, middle - 1) &&
+        v->runs[middle - 2].node == v->runs[middle].node)
         middle++;
-    else if (middle < piece.last && middle > piece.first + 1 && is_single(&piece, middle) && v->runs[middle - 1].node == v->runs[middle + 1].node)
+    else if (middle < piece.last && middle > piece.first + 1 && is_single(&piece, middle) &&
+             v->runs[middle - 1].node == v->runs[middle + 1].node)
         middle--;
     struct piece left = piece, right = piece;
     left.last = middle - 1;
@@ -176,7 +183,8 @@ static place emit_piece(struct emitter *e, struct piece piece)
     return branch(e, JUMP_GE, v->runs[middle].start, high, low);
 }
 
-// How many comparisons a plain list would need: one for each value that does not lead where most do, and one for what reaches to the end.
+// How many comparisons a plain list would need: one for each value that does not lead where most do, and one for what
+// reaches to the end.
 static uint64_t list_length(const struct graph_vertex *v)
 {
     uint64_t shortest = UINT64_MAX;
@@ -190,7 +198,8 @@ static uint64_t list_length(const struct graph_vertex *v)
     return shortest;
 }
 
-// The tests of one node: balanced, unless scattered values make that longer than a plain list; then with longer chains at its ends.
+// The tests of one node: balanced, unless scattered values make that longer than a plain list; then with longer chains
+// at its ends.
 static place emit_tests(struct emitter *e, graph_node node, bool masked)
 {
     const struct graph_vertex *v = graph_at(e->graph, node);
@@ -274,7 +283,8 @@ struct bpf_program cbpf_emit(struct arena *arena, const struct graph *graph, gra
     e.loaded = NEW_ARRAY(own, place, count);
     e.shapes = NEW_ARRAY(own, struct shape, count);
     struct bpf_program best = {NULL, SIZE_MAX};
-    for (int pass = 0; pass < 2 && best.length > JUMP_MOST; pass++) { // two layouts: in a long program they need different long jumps
+    for (int pass = 0; pass < 2 && best.length > JUMP_MOST;
+         pass++) { // two layouts: in a long program they need different long jumps
         reset(e.entries, count);
         reset(e.loaded, count);
         e.count = 0;
@@ -292,7 +302,9 @@ struct bpf_program cbpf_emit(struct arena *arena, const struct graph *graph, gra
 
 bool cbpf_check(const struct bpf_program *program, const char **why, size_t *where)
 {
-    *why = program->length == 0 ? "it is empty" : program->length > BPF_MOST ? "it has more than 4096 instructions" : NULL;
+    *why = program->length == 0         ? "it is empty"
+           : program->length > BPF_MOST ? "it has more than 4096 instructions"
+                                        : NULL;
     *where = 0;
     for (size_t i = 0; i < program->length && !*why; i++) {
         const struct bpf_instruction *in = &program->code[i];
@@ -329,7 +341,8 @@ bool cbpf_check(const struct bpf_program *program, const char **why, size_t *whe
     return !*why;
 }
 
-static uint32_t run(const struct bpf_program *program, const uint32_t words[SECCOMP_WORDS], unsigned *steps, unsigned *loaded)
+static uint32_t run(const struct bpf_program *program, const uint32_t words[SECCOMP_WORDS], unsigned *steps,
+                    unsigned *loaded)
 {
     uint32_t a = 0;
     for (size_t pc = 0;; pc++) {

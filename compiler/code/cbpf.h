@@ -1,7 +1,7 @@
 // Classic BPF for seccomp, from a decision graph (seccomp(2), Documentation/networking/filter.rst).
 //
-// The graph's words are those of seccomp_word: struct seccomp_data in the order that decides soonest. Both architectures of this
-// edition are little-endian.
+// The graph's words are those of seccomp_word: struct seccomp_data in the order that decides soonest. Both
+// architectures of this edition are little-endian.
 #pragma once
 
 #include "compiler/sets/graph.h"
@@ -13,8 +13,8 @@ enum { SECCOMP_WORDS = WORD_ARGUMENTS + 12 };
 
 // Leaves are the kernel's own return values (include/uapi/linux/seccomp.h).
 #define SECCOMP_ALLOW 0x7FFF0000u
-#define SECCOMP_ERRNO 0x00050000u // | errno
-#define SECCOMP_KILL 0x80000000u  // the whole process
+#define SECCOMP_ERRNO 0x00050000u  // | errno
+#define SECCOMP_KILL 0x80000000u   // the whole process
 #define SECCOMP_NOTIFY 0x7FC00000u // SECCOMP_RET_USER_NOTIF: what broker.h hands to the supervisor
 
 struct bpf_instruction { // struct sock_filter
@@ -30,18 +30,21 @@ struct bpf_program {
     size_t length;
 };
 
-// Never fails; a program longer than BPF_MOST is for the caller to refuse. The code lives in the arena. Values are asked by halves; where that
-// is longer than asking them one by one, a node is mended until it is not, but the numbers of calls may be `spare` instructions longer.
+// Never fails; a program longer than BPF_MOST is for the caller to refuse. The code lives in the arena. Values are
+// asked by halves; where that is longer than asking them one by one, a node is mended until it is not, but the numbers
+// of calls may be `spare` instructions longer.
 struct bpf_program cbpf_emit(struct arena *, const struct graph *, graph_node, size_t spare);
 
-// True if a program is one that seccomp would take: known instructions, loads inside seccomp_data, jumps forward and in range, every
-// path ends in a return. On false, *why and *where (an index) say what is wrong.
+// True if a program is one that seccomp would take: known instructions, loads inside seccomp_data, jumps forward and in
+// range, every path ends in a return. On false, *why and *where (an index) say what is wrong.
 bool cbpf_check(const struct bpf_program *, const char **why, size_t *where);
 
 // Runs a checked program on words as the graph has them. *steps, if not NULL, counts instructions.
 uint32_t cbpf_run(const struct bpf_program *, const uint32_t words[SECCOMP_WORDS], unsigned *steps);
-void cbpf_words(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint32_t number, const uint64_t *arguments); // six; NULL: all 0
-unsigned cbpf_arguments_asked(const struct bpf_program *, const uint32_t words[SECCOMP_WORDS]); // bits: the call's arguments that decide there
+void cbpf_words(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint32_t number,
+                const uint64_t *arguments); // six; NULL: all 0
+unsigned cbpf_arguments_asked(const struct bpf_program *,
+                              const uint32_t words[SECCOMP_WORDS]); // bits: the call's arguments that decide there
 
 // As text, one instruction a line, with the names of words, calls and verdicts where they are known.
 void cbpf_print(struct text *, const struct bpf_program *, int arch);

@@ -1,7 +1,7 @@
 // Decisions in eBPF, and reading them.
 //
-// As in cbpf.c code is emitted from its end to its start: `code` holds it reversed, a place is an index into that, and a jump at place p to
-// place t skips p - t - 1 instructions.
+// As in cbpf.c code is emitted from its end to its start: `code` holds it reversed, a place is an index into that, and
+// a jump at place p to place t skips p - t - 1 instructions.
 #include "compiler/code/ebpf.h"
 
 #include <string.h>
@@ -63,17 +63,21 @@ static place emit_node(struct emitter *e, graph_node node)
             push(e, (struct ebpf_instruction){EBPF_JUMP, 0, (int16_t)(e->count > INT16_MAX ? -1 : (long)e->count), 0});
         return e->entries[node] = push(e, (struct ebpf_instruction){EBPF_MOVE_NUMBER32, 0, 0, (int32_t)v->value});
     }
-    for (uint32_t run = v->run_count; run-- > 0;) // so that nothing but tests stands between a node's load and its last test
+    for (uint32_t run = v->run_count;
+         run-- > 0;) // so that nothing but tests stands between a node's load and its last test
         emit_node(e, v->runs[run].node);
     go_on_at(e, emit_runs(e, v, 0, v->run_count - 1));
     if (v->mask != UINT32_MAX)
         push(e, (struct ebpf_instruction){EBPF_AND_NUMBER32, 1, 0, (int32_t)v->mask});
-    return e->entries[node] = push(e, (struct ebpf_instruction){EBPF_LOAD_WORD, 1 | EBPF_FRAME << 4, (int16_t)(e->first + 4 * (int)v->word), 0});
+    return e->entries[node] = push(e, (struct ebpf_instruction){EBPF_LOAD_WORD, 1 | EBPF_FRAME << 4,
+                                                                (int16_t)(e->first + 4 * (int)v->word), 0});
 }
 
-bool ebpf_decide(struct arena *arena, const struct graph *graph, graph_node node, int first, struct ebpf_program *program)
+bool ebpf_decide(struct arena *arena, const struct graph *graph, graph_node node, int first,
+                 struct ebpf_program *program)
 {
-    struct emitter e = {.arena = arena, .graph = graph, .first = first, .entries = NEW_ARRAY(arena, place, (size_t)node + 1)};
+    struct emitter e = {
+        .arena = arena, .graph = graph, .first = first, .entries = NEW_ARRAY(arena, place, (size_t)node + 1)};
     for (size_t i = 0; i <= node; i++)
         e.entries[i] = NOWHERE;
     place start = emit_node(&e, node);
@@ -98,7 +102,8 @@ bool ebpf_run(const struct ebpf_program *program, int first, const uint32_t *wor
             return false;
         switch (in->code) {
         case EBPF_LOAD_WORD:
-            if (in->registers >> 4 != EBPF_FRAME || in->offset < first || (in->offset - first) % 4 || (size_t)word >= word_count)
+            if (in->registers >> 4 != EBPF_FRAME || in->offset < first || (in->offset - first) % 4 ||
+                (size_t)word >= word_count)
                 return false;
             registers[to] = words[word];
             break;
@@ -117,14 +122,15 @@ bool ebpf_run(const struct ebpf_program *program, int first, const uint32_t *wor
     return true;
 }
 
-// ---- as text --------------------------------------------------------------------------------------------------------------------------------------
+// ---- as text ------------------------------------------------------------------------------------------------------
 
 static void print_jump(struct text *text, size_t at, const struct ebpf_instruction *in)
 {
     static const struct {
         uint8_t code;
         const char *test;
-    } tests[] = {{EBPF_JUMP_EQ, "=="}, {EBPF_JUMP_NE, "!="}, {EBPF_JUMP_GE32, ">="}, {EBPF_JUMP_EQ32, "=="}, {EBPF_JUMP_NE32, "!="}, {EBPF_JUMP_SET32, "&"}, {EBPF_JUMP_LE, "<="}};
+    } tests[] = {{EBPF_JUMP_EQ, "=="},   {EBPF_JUMP_NE, "!="},   {EBPF_JUMP_GE32, ">="}, {EBPF_JUMP_EQ32, "=="},
+                 {EBPF_JUMP_NE32, "!="}, {EBPF_JUMP_SET32, "&"}, {EBPF_JUMP_LE, "<="}};
     char bits = (in->code & 7) == 6 ? 'w' : 'r';
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         if (tests[i].code == in->code) {
@@ -138,7 +144,8 @@ static void print_jump(struct text *text, size_t at, const struct ebpf_instructi
     text_addf(text, "go to %zu\n", (size_t)((long)at + 1 + in->offset));
 }
 
-void ebpf_print(struct text *text, const struct ebpf_program *program, const char *const *maps, const char *const *calls, size_t call_count)
+void ebpf_print(struct text *text, const struct ebpf_program *program, const char *const *maps,
+                const char *const *calls, size_t call_count)
 {
     for (size_t i = 0; i < program->length; i++) {
         const struct ebpf_instruction *in = &program->code[i];
@@ -158,13 +165,18 @@ void ebpf_print(struct text *text, const struct ebpf_program *program, const cha
         case EBPF_LOAD_WORD: text_addf(text, "r%d = word [r%d %+d]\n", to, from, in->offset); break;
         case EBPF_LOAD_LONG: text_addf(text, "r%d = long [r%d %+d]\n", to, from, in->offset); break;
         case EBPF_STORE_WORD: text_addf(text, "word [r%d %+d] = r%d\n", to, in->offset, from); break;
-        case EBPF_STORE_NUMBER: text_addf(text, "word [r%d %+d] = 0x%x\n", to, in->offset, (unsigned)in->immediate); break;
+        case EBPF_STORE_NUMBER:
+            text_addf(text, "word [r%d %+d] = 0x%x\n", to, in->offset, (unsigned)in->immediate);
+            break;
         case EBPF_ATOMIC_LONG: text_addf(text, "long [r%d %+d] += r%d, atomically\n", to, in->offset, from); break;
         case EBPF_MAP:
             text_addf(text, "r%d = map %s\n", to, maps[in->immediate]);
             i++; // its second half holds nothing
             break;
-        case EBPF_CALL: text_addf(text, "r0 = %s(...)\n", (size_t)in->immediate < call_count && calls[in->immediate] ? calls[in->immediate] : "?"); break;
+        case EBPF_CALL:
+            text_addf(text, "r0 = %s(...)\n",
+                      (size_t)in->immediate < call_count && calls[in->immediate] ? calls[in->immediate] : "?");
+            break;
         case EBPF_EXIT: text_addf(text, "return r0\n"); break;
         default: print_jump(text, i, in);
         }

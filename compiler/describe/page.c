@@ -5,9 +5,10 @@
 
 #include "compiler/describe/markup.h"
 
-// ---- the pieces ---------------------------------------------------------------------------------------------------------------------------
+// ---- the pieces ---------------------------------------------------------------------------------------------------
 
-void page_begin(struct page *page, struct arena *arena, struct text *out, const struct page_markup *markup, struct str title)
+void page_begin(struct page *page, struct arena *arena, struct text *out, const struct page_markup *markup,
+                struct str title)
 {
     *page = (struct page){.out = out, .markup = markup, .arena = arena};
     markup->begin(page, title);
@@ -109,7 +110,7 @@ void page_fold_end(struct page *page)
     page->markup->fold(page, STR(""), false);
 }
 
-// ---- Markdown (CommonMark, with the tables of GitHub) -------------------------------------------------------------------------------------
+// ---- Markdown (CommonMark, with the tables of GitHub) -------------------------------------------------------------
 
 static void markdown_begin(struct page *page, struct str title)
 {
@@ -227,7 +228,7 @@ const struct page_markup page_markdown = {
     markdown_table, markdown_row, markdown_cell,    markdown_block,     markdown_fold,
 };
 
-// ---- HTML, in one file that asks nothing of anybody ---------------------------------------------------------------------------------------
+// ---- HTML, in one file that asks nothing of anybody ---------------------------------------------------------------
 
 static const char style[] =
     ":root{color-scheme:light dark;--line:#8884;--soft:#8881;--faint:#666}\n"
@@ -246,19 +247,24 @@ static const char style[] =
     ".faint{color:var(--faint)}\n"
     "details{margin:.6rem 0}\n"
     "summary{cursor:pointer}\n"
-    "@media print{html{font-size:9pt}body{max-width:none;padding:0}h2{margin-top:1rem;break-after:avoid}tr{break-inside:avoid}thead{display:table-header-group}"
+    "@media "
+    "print{html{font-size:9pt}body{max-width:none;padding:0}h2{margin-top:1rem;break-after:avoid}tr{break-inside:avoid}"
+    "thead{display:table-header-group}"
     "pre{white-space:pre-wrap;overflow-wrap:anywhere}summary{list-style:none;font-weight:600}}\n"
     "@page{margin:18mm 15mm}\n";
 
 // Print shows what is folded: no style sheet can open a fold in every browser.
 static const char script[] =
-    "addEventListener('beforeprint',()=>document.querySelectorAll('details:not([open])').forEach(d=>{d.open=d.dataset.printed=true}));\n"
-    "addEventListener('afterprint',()=>document.querySelectorAll('details[data-printed]').forEach(d=>{d.open=false;delete d.dataset.printed}));\n";
+    "addEventListener('beforeprint',()=>document.querySelectorAll('details:not([open])').forEach(d=>{d.open=d.dataset."
+    "printed=true}));\n"
+    "addEventListener('afterprint',()=>document.querySelectorAll('details[data-printed]').forEach(d=>{d.open=false;"
+    "delete d.dataset.printed}));\n";
 
 static void html_begin(struct page *page, struct str title)
 {
     text_addf(page->out,
-              "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>");
+              "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+              "content=\"width=device-width\">\n<title>");
     html_add(page->out, title);
     text_addf(page->out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>", style);
     html_add(page->out, title);
@@ -284,7 +290,8 @@ static void html_paragraph(struct page *page, bool open)
 
 static void html_run(struct page *page, enum page_style kind, struct str text)
 {
-    static const char *const tags[][2] = {{"", ""}, {"<code>", "</code>"}, {"<strong>", "</strong>"}, {"<span class=\"faint\">", "</span>"}};
+    static const char *const tags[][2] = {
+        {"", ""}, {"<code>", "</code>"}, {"<strong>", "</strong>"}, {"<span class=\"faint\">", "</span>"}};
     text_addf(page->out, "%s", tags[kind][0]);
     html_add(page->out, text);
     text_addf(page->out, "%s", tags[kind][1]);
@@ -343,5 +350,6 @@ static void html_fold(struct page *page, struct str title, bool open)
 }
 
 const struct page_markup page_html = {
-    html_begin, html_end, html_heading, html_paragraph, html_run, html_break, html_table, html_row, html_cell, html_block, html_fold,
+    html_begin, html_end, html_heading, html_paragraph, html_run,  html_break,
+    html_table, html_row, html_cell,    html_block,     html_fold,
 };

@@ -1,7 +1,8 @@
 // A page for people, written piece by piece: the same in Markdown and in HTML.
 //
-// Whatever is given as text is text: nothing in it is markup. Headings, paragraphs, tables, blocks of text and folds stand one after the other;
-// paragraphs and cells are made of runs. A fold is closed at first, and open when it is printed.
+// Whatever is given as text is text: nothing in it is markup. Headings, paragraphs, tables, blocks of text and folds
+// stand one after the other; paragraphs and cells are made of runs. A fold is closed at first, and open when it is
+// printed.
 #pragma once
 
 #include "lang/arena.h"
@@ -34,7 +35,7 @@ extern const struct page_markup page_markdown, page_html;
 
 void page_begin(struct page *, struct arena *, struct text *out, const struct page_markup *, struct str title);
 void page_end(struct page *);
-void page_heading(struct page *, unsigned level, const char *text);                                // level from 2; the title is the first
+void page_heading(struct page *, unsigned level, const char *text); // level from 2; the title is the first
 void page_paragraph(struct page *, const char *format, ...) __attribute__((format(printf, 2, 3))); // a whole one, plain
 void page_run(struct page *, enum page_style, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void page_table(struct page *, const char *const *headers, size_t columns); // headers end with NULL

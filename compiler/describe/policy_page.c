@@ -18,7 +18,7 @@ struct writer {
 
 static const char *const no_headers[] = {"", "", NULL};
 
-// ---- cells --------------------------------------------------------------------------------------------------------------------------------
+// ---- cells --------------------------------------------------------------------------------------------------------
 
 static void fact(struct page *page, const char *name, enum page_style style, struct str text)
 {
@@ -45,7 +45,8 @@ static void plan_reason_cells(struct writer *w, uint32_t rule)
 static void rule_reason_cells(struct writer *w, const struct rule *rule)
 {
     const struct source *source = source_of(&w->policy->compilation->sources, rule->span);
-    reason_cells(w, rule->because, source ? source->name : STR(""), source ? source_position(source, rule->span.start).line : 0);
+    reason_cells(w, rule->because, source ? source->name : STR(""),
+                 source ? source_position(source, rule->span.start).line : 0);
 }
 
 static struct str verbs_text(struct arena *arena, unsigned verbs)
@@ -61,7 +62,7 @@ static struct str span_text(struct writer *w, struct span span) // on one line
     return rule_text(w->policy, &rule);
 }
 
-// ---- at a glance --------------------------------------------------------------------------------------------------------------------------
+// ---- at a glance --------------------------------------------------------------------------------------------------
 
 static uint32_t is_allow(uint32_t verdict, uint32_t unused)
 {
@@ -83,12 +84,14 @@ static struct str calls_summary(struct writer *w)
         for (size_t call = 0; call < syscall_count(); call++) {
             if (syscall_row(call)->number[arch] < 0)
                 continue;
-            const struct graph_vertex *where = graph_at(w->policy->graph, allowed_where(w->policy, (enum arch)arch, call));
+            const struct graph_vertex *where =
+                graph_at(w->policy->graph, allowed_where(w->policy, (enum arch)arch, call));
             all++;
             conditional += where->run_count != 0;
             allowed += where->run_count != 0 || where->value;
         }
-        text_addf(&text, "%s%zu of %zu on %s, %zu of them by their arguments", arch ? "; " : "", allowed, all, arch_names[arch], conditional);
+        text_addf(&text, "%s%zu of %zu on %s, %zu of them by their arguments", arch ? "; " : "", allowed, all,
+                  arch_names[arch], conditional);
     }
     return text_str(&text);
 }
@@ -166,15 +169,17 @@ static void write_glance(struct writer *w)
     fact(page, "Without limit", PAGE_PLAIN, limits_summary(w, false));
     fact(page, "May go without", PAGE_PLAIN, lacks.length ? text_str(&lacks) : may_lack);
     page_table_end(page);
-    page_paragraph(page, "Whatever is not on this page is denied. A deny holds whatever else is allowed; rules have no order.");
+    page_paragraph(
+        page, "Whatever is not on this page is denied. A deny holds whatever else is allowed; rules have no order.");
 }
 
-// ---- files --------------------------------------------------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------------------------
 
 static struct str content_text(struct writer *w, const struct plan_view *place)
 {
-    static const char *const base[PLAN_BASE_COUNT] = {
-        [PLAN_POLICY] = "beside the policy: ", [PLAN_CWD] = "in the caller's folder: ", [PLAN_HOME] = "in the caller's home: "};
+    static const char *const base[PLAN_BASE_COUNT] = {[PLAN_POLICY] = "beside the policy: ",
+                                                      [PLAN_CWD] = "in the caller's folder: ",
+                                                      [PLAN_HOME] = "in the caller's home: "};
     struct text text = {.arena = w->arena};
     switch (place->from) {
     case PLAN_HOST:
@@ -187,12 +192,15 @@ static struct str content_text(struct writer *w, const struct plan_view *place)
     case PLAN_PROC: text_addf(&text, "the sandbox's own processes"); break;
     case PLAN_DEV: text_addf(&text, "null, zero, full, random, urandom, tty, own terminals"); break;
     case PLAN_OVERLAY:
-        text_addf(&text, "the host's, %s%.*s; what is written stays in memory, %.*s, and is gone after the run", base[place->base] ? base[place->base] : "",
-                  STR_ARGS(place->host), STR_ARGS(size_text(w->arena, place->size)));
+        text_addf(&text, "the host's, %s%.*s; what is written stays in memory, %.*s, and is gone after the run",
+                  base[place->base] ? base[place->base] : "", STR_ARGS(place->host),
+                  STR_ARGS(size_text(w->arena, place->size)));
         break;
     case PLAN_SECRET: text_addf(&text, "the secret %.*s", STR_ARGS(place->secret)); break;
     case PLAN_INHERIT: text_addf(&text, place->verbs ? "as above it" : "hidden"); break;
-    default: text_addf(&text, "%s%s%.*s", plan_from_names[place->from], place->host.length ? ", " : "", STR_ARGS(place->host));
+    default:
+        text_addf(&text, "%s%s%.*s", plan_from_names[place->from], place->host.length ? ", " : "",
+                  STR_ARGS(place->host));
     }
     if (place->if_exists)
         text_addf(&text, ", if there is one");
@@ -204,8 +212,10 @@ static void write_files(struct writer *w)
     static const char *const headers[] = {"Path", "May", "Content", "Why", "Rule", NULL};
     page_heading(w->page, 2, "Files");
     page_paragraph(w->page,
-                   "A path means that file, or all beneath that folder until a deeper line says otherwise. The process sees these places and no others: "
-                   "a view built from nothing, of mounts with their rights, and Landlock as a second layer where the kernel has it.");
+                   "A path means that file, or all beneath that folder until a deeper line says otherwise. The process "
+                   "sees these places and no others: "
+                   "a view built from nothing, of mounts with their rights, and Landlock as a second layer where the "
+                   "kernel has it.");
     page_table(w->page, headers, 5);
     for (size_t i = 0; i < w->plan->view_count; i++) {
         const struct plan_view *place = &w->plan->view[i];
@@ -219,17 +229,21 @@ static void write_files(struct writer *w)
     page_table_end(w->page);
 }
 
-// ---- network ------------------------------------------------------------------------------------------------------------------------------
+// ---- network ------------------------------------------------------------------------------------------------------
 
 static void write_network(struct writer *w)
 {
     static const char *const headers[] = {"", "Which", "Why", "Rule", NULL};
     page_heading(w->page, 2, "Network");
     if (!w->plan->net_count) {
-        page_paragraph(w->page, "None. The process is in a network namespace of its own with nothing in it; sockets that could reach anything can't be made.");
+        page_paragraph(w->page,
+                       "None. The process is in a network namespace of its own with nothing in it; sockets that could "
+                       "reach anything can't be made.");
         return;
     }
-    page_paragraph(w->page, "A network namespace of its own; only what is allowed here gets out of it, and only allowed names resolve.");
+    page_paragraph(
+        w->page,
+        "A network namespace of its own; only what is allowed here gets out of it, and only allowed names resolve.");
     page_table(w->page, headers, 4);
     for (size_t i = 0; i < w->plan->net_count; i++) {
         const struct plan_net *net = &w->plan->net[i];
@@ -244,7 +258,7 @@ static void write_network(struct writer *w)
     page_table_end(w->page);
 }
 
-// ---- system calls -------------------------------------------------------------------------------------------------------------------------
+// ---- system calls -------------------------------------------------------------------------------------------------
 
 static struct str condition_text_of(struct writer *w, enum arch arch, size_t call) // without text where it is denied
 {
@@ -277,7 +291,8 @@ static struct str call_reasons(struct writer *w, const struct call_line *line)
     struct text text = {.arena = w->arena};
     struct map seen = {.arena = w->arena};
     for (size_t call = 0; call < syscall_count(); call++)
-        for (const struct call_rule *entry = line->member[call] ? w->policy->calls[call] : NULL; entry; entry = entry->next)
+        for (const struct call_rule *entry = line->member[call] ? w->policy->calls[call] : NULL; entry;
+             entry = entry->next)
             if (entry->rule->because.length && !entry->rule->derived && !map_put(&seen, entry->rule->because, w))
                 text_addf(&text, "%s%.*s", text.length ? "; " : "", STR_ARGS(entry->rule->because));
     return text.length ? text_str(&text) : STR("");
@@ -347,11 +362,11 @@ static void write_calls(struct writer *w)
     uint32_t fallback = (uint32_t)w->policy->fallback.number;
     const char *error = errno_name((int)(fallback & 0xFFFF));
     page_heading(w->page, 2, "System calls");
-    page_paragraph(
-        w->page,
-        "A seccomp filter in the kernel decides each call by its number and arguments. A call that is not allowed %s%s; one that this edition does not know "
-        "answers ENOSYS; one of a foreign architecture ends the process.",
-        fallback == SECCOMP_KILL ? "ends the process" : "answers ", fallback == SECCOMP_KILL ? "" : error);
+    page_paragraph(w->page,
+                   "A seccomp filter in the kernel decides each call by its number and arguments. A call that is not "
+                   "allowed %s%s; one that this edition does not know "
+                   "answers ENOSYS; one of a foreign architecture ends the process.",
+                   fallback == SECCOMP_KILL ? "ends the process" : "answers ", fallback == SECCOMP_KILL ? "" : error);
     page_table(w->page, headers, 3);
     const struct call_line *lines = call_lines_of(w);
     for (const struct call_line *line = lines; line; line = line->next)
@@ -365,7 +380,7 @@ static void write_calls(struct writer *w)
     write_each_call(w);
 }
 
-// ---- process, limits, secrets -------------------------------------------------------------------------------------------------------------
+// ---- process, limits, secrets -------------------------------------------------------------------------------------
 
 static void write_process(struct writer *w)
 {
@@ -378,17 +393,21 @@ static void write_process(struct writer *w)
             text_addf(&kept, "%s%.*s", kept.length ? ", " : "", STR_ARGS(plan->env[i].name));
     page_heading(w->page, 2, "Process");
     page_table(w->page, no_headers, 2);
-    fact(w->page, "Command", command.length ? PAGE_CODE : PAGE_PLAIN, command.length ? text_str(&command) : STR("what the caller gives"));
+    fact(w->page, "Command", command.length ? PAGE_CODE : PAGE_PLAIN,
+         command.length ? text_str(&command) : STR("what the caller gives"));
     fact(w->page, "Runs as", PAGE_PLAIN, user_text(w));
     fact(w->page, "Capabilities", PAGE_CODE, capabilities_text(w));
     if (plan->proxy.set)
         fact(w->page, "Reaches names through", PAGE_PLAIN,
-             str_format(w->arena, "a proxy: %s, %.*s, port %u", proxy_kind_names[plan->proxy.url.kind], STR_ARGS(plan->proxy.url.host), plan->proxy.url.port));
+             str_format(w->arena, "a proxy: %s, %.*s, port %u", proxy_kind_names[plan->proxy.url.kind],
+                        STR_ARGS(plan->proxy.url.host), plan->proxy.url.port));
     fact(w->page, "Starts in", PAGE_CODE, plan->cwd.length ? plan->cwd : STR("/"));
     for (size_t i = 0; i < plan->env_count; i++)
         if (!plan->env[i].keep)
-            fact(w->page, "Environment", PAGE_CODE, str_format(w->arena, "%.*s=%.*s", STR_ARGS(plan->env[i].name), STR_ARGS(plan->env[i].value)));
-    fact(w->page, "Kept of the caller's environment", kept.length ? PAGE_CODE : PAGE_PLAIN, kept.length ? text_str(&kept) : STR("nothing"));
+            fact(w->page, "Environment", PAGE_CODE,
+                 str_format(w->arena, "%.*s=%.*s", STR_ARGS(plan->env[i].name), STR_ARGS(plan->env[i].value)));
+    fact(w->page, "Kept of the caller's environment", kept.length ? PAGE_CODE : PAGE_PLAIN,
+         kept.length ? text_str(&kept) : STR("nothing"));
     page_table_end(w->page);
 }
 
@@ -396,7 +415,8 @@ static void write_limits(struct writer *w)
 {
     static const char *const headers[] = {"Limit", "", "Of", "Rule", NULL};
     page_heading(w->page, 2, "Limits");
-    page_paragraph(w->page, "Kept by control groups, resource limits of the kernel and the supervisor. Without limit: %.*s.",
+    page_paragraph(w->page,
+                   "Kept by control groups, resource limits of the kernel and the supervisor. Without limit: %.*s.",
                    STR_ARGS(limits_summary(w, false)));
     page_table(w->page, headers, 4);
     for (int i = 0; i < LIMIT_COUNT; i++) {
@@ -425,8 +445,9 @@ static void write_secrets(struct writer *w)
         page_row(w->page);
         page_cell_text(w->page, PAGE_CODE, secret->name);
         page_cell_text(w->page, PAGE_PLAIN,
-                       secret->variable.length ? str_format(w->arena, "the caller's variable %.*s", STR_ARGS(secret->variable))
-                                               : str_format(w->arena, "the host's file %.*s", STR_ARGS(secret->host.path)));
+                       secret->variable.length
+                           ? str_format(w->arena, "the caller's variable %.*s", STR_ARGS(secret->variable))
+                           : str_format(w->arena, "the host's file %.*s", STR_ARGS(secret->host.path)));
         page_cell_text(w->page, PAGE_CODE, secret->at);
         page_row_end(w->page);
     }
@@ -445,16 +466,18 @@ static void write_requires(struct writer *w)
         const struct plan_rule *rule = &w->plan->rules[require->rule];
         page_row(w->page);
         page_cell_text(w->page, PAGE_CODE,
-                       require->version ? str_format(w->arena, "%s >= %llu", feature_names[require->feature], (unsigned long long)require->version)
+                       require->version ? str_format(w->arena, "%s >= %llu", feature_names[require->feature],
+                                                     (unsigned long long)require->version)
                                         : str_from(feature_names[require->feature]));
-        page_cell_text(w->page, require->degrade ? PAGE_STRONG : PAGE_PLAIN, require->degrade ? STR("it runs with less") : STR("it does not run"));
+        page_cell_text(w->page, require->degrade ? PAGE_STRONG : PAGE_PLAIN,
+                       require->degrade ? STR("it runs with less") : STR("it does not run"));
         reason_cells(w, require->because, rule->file, rule->line);
         page_row_end(w->page);
     }
     page_table_end(w->page);
 }
 
-// ---- what is shown ------------------------------------------------------------------------------------------------------------------------
+// ---- what is shown ------------------------------------------------------------------------------------------------
 
 static void promise(struct writer *w, struct str what, const char *how, const struct rule *rule)
 {
@@ -469,7 +492,8 @@ static void write_promises(struct writer *w)
 {
     static const char *const headers[] = {"Promise", "Holds", "Why", "Rule", NULL};
     page_heading(w->page, 2, "What is promised, and shown to hold");
-    page_paragraph(w->page, "Decided on the policy itself, for all operations that each line is about, not for examples.");
+    page_paragraph(w->page,
+                   "Decided on the policy itself, for all operations that each line is about, not for examples.");
     page_table(w->page, headers, 4);
     for (size_t i = 0; i < w->policy->within_count; i++) {
         const struct rule site = {.span = w->policy->withins[i].use->span};
@@ -483,15 +507,18 @@ static void write_promises(struct writer *w)
     for (size_t i = 0; i < w->policy->rule_count; i++) {
         const struct rule *rule = &w->policy->rules[i];
         if (rule->effect == EFFECT_EXPECT_ALLOW || rule->effect == EFFECT_EXPECT_DENY)
-            promise(w, span_text(w, rule->span), rule->effect == EFFECT_EXPECT_ALLOW ? "all of it is allowed" : "all of it is denied", rule);
+            promise(w, span_text(w, rule->span),
+                    rule->effect == EFFECT_EXPECT_ALLOW ? "all of it is allowed" : "all of it is denied", rule);
     }
     page_table_end(w->page);
     struct text lengths = {.arena = w->arena};
     for (int arch = 0; arch < ARCH_COUNT; arch++)
-        text_addf(&lengths, "%s%zu instructions for %s", arch ? ", " : "", w->plan->filters[arch].length, arch_names[arch]);
+        text_addf(&lengths, "%s%zu instructions for %s", arch ? ", " : "", w->plan->filters[arch].length,
+                  arch_names[arch]);
     page_paragraph(w->page,
                    w->facts->proved
-                       ? "The finished filters (%.*s) were proved by Z3 to answer what the policy says, for every architecture, number and argument."
+                       ? "The finished filters (%.*s) were proved by Z3 to answer what the policy says, for every "
+                         "architecture, number and argument."
                        : "The finished filters (%.*s) were NOT proved to answer what the policy says: --no-proof.",
                    STR_ARGS(text_str(&lengths)));
 }
@@ -517,14 +544,15 @@ static void write_warnings(struct writer *w)
         const struct rule site = {.span = allowed->span};
         page_row(w->page);
         page_cell_text(w->page, PAGE_PLAIN, str_from(allowed->code));
-        page_cell_text(w->page, PAGE_PLAIN, str_format(w->arena, "allowed by its author: %.*s", STR_ARGS(allowed->reason)));
+        page_cell_text(w->page, PAGE_PLAIN,
+                       str_format(w->arena, "allowed by its author: %.*s", STR_ARGS(allowed->reason)));
         page_cell_text(w->page, PAGE_FAINT, rule_place(w->policy, &site));
         page_row_end(w->page);
     }
     page_table_end(w->page);
 }
 
-// ---- sources ------------------------------------------------------------------------------------------------------------------------------
+// ---- sources ------------------------------------------------------------------------------------------------------
 
 static bool came_through(const struct rule *rule, const struct use_decl *use)
 {
@@ -582,7 +610,8 @@ static void write_host(struct writer *w)
         page_paragraph(w->page, "What would be done, and which layer enforces each part, as sbxrun --dry-run says it:");
         page_block(w->page, w->facts->host);
     } else {
-        page_paragraph(w->page, "There was no sbxrun to ask. `sbxrun --dry-run` says what enforces each part on a host.");
+        page_paragraph(w->page,
+                       "There was no sbxrun to ask. `sbxrun --dry-run` says what enforces each part on a host.");
     }
 }
 
@@ -593,9 +622,11 @@ static void write_facts(struct writer *w)
     if (w->policy->summary.set)
         page_paragraph(page, "%.*s", STR_ARGS(w->policy->summary.text));
     page_table(page, no_headers, 2);
-    fact(page, "Policy", PAGE_CODE, str_format(w->arena, "%.*s of %.*s", STR_ARGS(decl->name.text), STR_ARGS(decl->module->source->name)));
+    fact(page, "Policy", PAGE_CODE,
+         str_format(w->arena, "%.*s of %.*s", STR_ARGS(decl->name.text), STR_ARGS(decl->module->source->name)));
     for (const struct parameter *p = decl->parameters; p; p = p->next)
-        fact(page, "Parameter", PAGE_CODE, span_text(w, p->value ? span_join(p->name.span, p->value->span) : p->name.span));
+        fact(page, "Parameter", PAGE_CODE,
+             span_text(w, p->value ? span_join(p->name.span, p->value->span) : p->name.span));
     for (size_t i = 0; i < w->facts->value_count; i++)
         fact(page, "Given", PAGE_CODE, str_from(w->facts->values[i]));
     fact(page, "Plan", PAGE_CODE, w->facts->hash);

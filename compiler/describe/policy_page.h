@@ -1,4 +1,5 @@
-// A policy as one page for a review: what it may touch, why, what is promised and shown, and where each rule comes from.
+// A policy as one page for a review: what it may touch, why, what is promised and shown, and where each rule comes
+// from.
 #pragma once
 
 #include "compiler/describe/page.h"

@@ -30,7 +30,8 @@ static struct difference *add(struct comparing *c, const char *domain, enum diff
     return d;
 }
 
-// An operation, and the rule that decides about it: of the newer policy, or, where none does there any more, of the older one.
+// An operation, and the rule that decides about it: of the newer policy, or, where none does there any more, of the
+// older one.
 static void explain(struct comparing *c, struct difference *d, const struct operation_point *point)
 {
     struct policy *policy = c->after;
@@ -43,7 +44,8 @@ static void explain(struct comparing *c, struct difference *d, const struct oper
     }
     d->example = operation_text(policy, point);
     if (verdict.rule)
-        d->reason = str_format(c->arena, "%s %.*s: %.*s", how, STR_ARGS(rule_place(policy, verdict.rule)), STR_ARGS(rule_text(policy, verdict.rule)));
+        d->reason = str_format(c->arena, "%s %.*s: %.*s", how, STR_ARGS(rule_place(policy, verdict.rule)),
+                               STR_ARGS(rule_text(policy, verdict.rule)));
 }
 
 static const char *effect_of(enum difference_kind kind)
@@ -51,7 +53,7 @@ static const char *effect_of(enum difference_kind kind)
     return kind == BECOMES_ALLOWED ? "allow" : "deny";
 }
 
-// ---- files ------------------------------------------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------------------------
 
 struct subtree { // of a path set, for one or more verbs
     struct str path;
@@ -123,7 +125,9 @@ static void compare_paths(struct comparing *c, const struct path_set *more, enum
         for (size_t e = 0; e < list[i].except_count; e++)
             text_addf(&text, "%s \"%.*s\"", e ? "," : " except", STR_ARGS(list[i].excepts[e]));
         struct difference *d = add(c, "files", kind, text_str(&text));
-        explain(c, d, &(struct operation_point){.domain = DOMAIN_FILES, .verb = list[i].verbs & -list[i].verbs, .path = list[i].path});
+        explain(c, d,
+                &(struct operation_point){
+                    .domain = DOMAIN_FILES, .verb = list[i].verbs & -list[i].verbs, .path = list[i].path});
     }
 }
 
@@ -168,16 +172,21 @@ static void compare_content(struct comparing *c, const struct plan *before, cons
 {
     struct str reported = {0};
     for (size_t i = 0, k = 0; i < before->view_count || k < after->view_count;) {
-        int order = i == before->view_count ? 1 : k == after->view_count ? -1 : path_compare(before->view[i].path, after->view[k].path);
+        int order = i == before->view_count  ? 1
+                    : k == after->view_count ? -1
+                                             : path_compare(before->view[i].path, after->view[k].path);
         struct str path = order <= 0 ? before->view[i].path : after->view[k].path;
-        bool brought = (order <= 0 && before->view[i].from != PLAN_INHERIT) || (order >= 0 && after->view[k].from != PLAN_INHERIT);
+        bool brought =
+            (order <= 0 && before->view[i].from != PLAN_INHERIT) || (order >= 0 && after->view[k].from != PLAN_INHERIT);
         i += order <= 0;
         k += order >= 0;
         const struct plan_view *old = content_of(before, path), *new = content_of(after, path);
-        if (!brought || !old || !new || !path_set_verbs(policy_paths(c->before), path) || !path_set_verbs(policy_paths(c->after), path))
+        if (!brought || !old || !new || !path_set_verbs(policy_paths(c->before), path) ||
+            !path_set_verbs(policy_paths(c->after), path))
             continue; // what is new or gone is said by its verbs
         struct str was = content_text(c->arena, old, path), is = content_text(c->arena, new, path);
-        if (str_equal(was, is) || (reported.length && path_covers(reported, path) && path_covers(old->path, reported) && path_covers(new->path, reported)))
+        if (str_equal(was, is) || (reported.length && path_covers(reported, path) && path_covers(old->path, reported) &&
+                                   path_covers(new->path, reported)))
             continue;
         reported = path;
         enum difference_kind kind = BECOMES_ALLOWED; // other content: nobody can say that there is less of it
@@ -185,7 +194,8 @@ static void compare_content(struct comparing *c, const struct plan *before, cons
             kind = new->size > old->size ? BECOMES_ALLOWED : BECOMES_DENIED;
         else if (new->from == PLAN_TMPFS)
             kind = OTHERWISE; // memory holds nothing of the host's
-        add(c, "files", kind, str_format(c->arena, "\"%.*s\" is from %.*s, was from %.*s", STR_ARGS(path), STR_ARGS(is), STR_ARGS(was)));
+        add(c, "files", kind,
+            str_format(c->arena, "\"%.*s\" is from %.*s, was from %.*s", STR_ARGS(path), STR_ARGS(is), STR_ARGS(was)));
     }
 }
 
@@ -197,7 +207,7 @@ static void compare_files(struct comparing *c, const struct plan *before, const 
     compare_content(c, before, after);
 }
 
-// ---- network ----------------------------------------------------------------------------------------------------------------------
+// ---- network ------------------------------------------------------------------------------------------------------
 
 struct net_comparison {
     const struct policy *allows, *other;
@@ -214,7 +224,8 @@ static bool is_prefix(const struct net_box *box, const struct prefix *prefix)
     return box->place == NET_ADDRESS && box->first == net_prefix_first(prefix) && box->last == net_prefix_last(prefix);
 }
 
-// A part that is one half of what the language calls loopback: takes the other half out of the list that follows. False when it is not there.
+// A part that is one half of what the language calls loopback: takes the other half out of the list that follows. False
+// when it is not there.
 static bool take_other_loopback(struct net_part *part)
 {
     bool v4 = is_prefix(&part->box, &net_loopback_v4);
@@ -222,8 +233,9 @@ static bool take_other_loopback(struct net_part *part)
         return false;
     for (struct net_part **at = &part->next; *at; at = &(*at)->next) {
         const struct net_box *box = &(*at)->box;
-        if (is_prefix(box, v4 ? &net_loopback_v6 : &net_loopback_v4) && box->verbs == part->box.verbs && box->protocols == part->box.protocols &&
-            box->port_first == part->box.port_first && box->port_last == part->box.port_last) {
+        if (is_prefix(box, v4 ? &net_loopback_v6 : &net_loopback_v4) && box->verbs == part->box.verbs &&
+            box->protocols == part->box.protocols && box->port_first == part->box.port_first &&
+            box->port_last == part->box.port_last) {
             *at = (*at)->next;
             return true;
         }
@@ -244,11 +256,13 @@ static void compare_net_way(struct comparing *c, struct policy *allows, struct p
     }
     if (!all.count)
         return;
-    const struct net_set **borders = NEW_ARRAY(c->arena, const struct net_set *, 2 * (allows->net_rule_count + other->net_rule_count));
+    const struct net_set **borders =
+        NEW_ARRAY(c->arena, const struct net_set *, 2 * (allows->net_rule_count + other->net_rule_count));
     size_t count = policy_net_sets(allows, borders);
     count += policy_net_sets(other, borders + count);
     struct net_comparison net = {allows, other};
-    for (struct net_part *part = net_set_select(c->arena, &all, borders, count, allowed_by_one, &net); part; part = part->next) {
+    for (struct net_part *part = net_set_select(c->arena, &all, borders, count, allowed_by_one, &net); part;
+         part = part->next) {
         struct text text = {.arena = c->arena};
         text_addf(&text, "%s ", effect_of(kind));
         net_part_print(&text, part, take_other_loopback(part) ? "loopback" : NULL);
@@ -258,7 +272,8 @@ static void compare_net_way(struct comparing *c, struct policy *allows, struct p
             .protocol = part->box.protocols & -part->box.protocols,
             .place = part->box.place == NET_WILDCARD ? NET_NAME : part->box.place,
             .address = part->box.first,
-            .name = part->box.place == NET_WILDCARD ? str_format(c->arena, "any.%.*s", STR_ARGS(part->box.name)) : part->box.name,
+            .name = part->box.place == NET_WILDCARD ? str_format(c->arena, "any.%.*s", STR_ARGS(part->box.name))
+                                                    : part->box.name,
             .port = part->box.port_first,
         };
         if (allowed_by_one(&point, &net))
@@ -266,7 +281,7 @@ static void compare_net_way(struct comparing *c, struct policy *allows, struct p
     }
 }
 
-// ---- system calls -----------------------------------------------------------------------------------------------------------------
+// ---- system calls -------------------------------------------------------------------------------------------------
 
 static uint32_t newly_allowed(uint32_t before, uint32_t after)
 {
@@ -292,7 +307,8 @@ static struct str answer_text(struct arena *arena, const struct policy *policy, 
 }
 
 // Looks for a change of one call on one architecture: 1, 0 or -1 as graph_find says; fills *node and *point.
-static int call_change(struct comparing *c, enum arch arch, size_t call, enum difference_kind kind, graph_node *node, struct operation_point *point)
+static int call_change(struct comparing *c, enum arch arch, size_t call, enum difference_kind kind, graph_node *node,
+                       struct operation_point *point)
 {
     struct graph *graph = c->after->graph;
     graph_node before = policy_call(c->before, arch, call), after = policy_call(c->after, arch, call);
@@ -301,7 +317,8 @@ static int call_change(struct comparing *c, enum arch arch, size_t call, enum di
     *node = graph_apply(graph, call_operations[kind], before, after);
     uint32_t words[SECCOMP_WORDS];
     int found = graph_find(graph, *node, 1, words, SECCOMP_WORDS);
-    *point = (struct operation_point){.domain = DOMAIN_CALLS, .arch = arch, .number = (uint32_t)syscall_row(call)->number[arch]};
+    *point = (struct operation_point){
+        .domain = DOMAIN_CALLS, .arch = arch, .number = (uint32_t)syscall_row(call)->number[arch]};
     for (int i = 0; found > 0 && i < SYSCALL_ARGUMENTS; i++)
         point->arguments[i] = (uint64_t)words[WORD_HIGH(i)] << 32 | words[WORD_LOW(i)];
     return found;
@@ -318,7 +335,8 @@ static struct str change_text(struct comparing *c, enum arch arch, size_t call, 
         return STR(": its conditions are too entangled to be compared");
     struct text text = {.arena = c->arena};
     if (kind == OTHERWISE) { // which of its calls is of no interest: all were denied and are
-        text_addf(&text, ": denied with %.*s, was %.*s", STR_ARGS(answer_text(c->arena, c->after, &point)), STR_ARGS(answer_text(c->arena, c->before, &point)));
+        text_addf(&text, ": denied with %.*s, was %.*s", STR_ARGS(answer_text(c->arena, c->after, &point)),
+                  STR_ARGS(answer_text(c->arena, c->before, &point)));
     } else if (graph_at(c->after->graph, node)->run_count) {
         text_addf(&text, " where ");
         condition_print(&text, c->after->graph, node, syscall_row(call), arch);
@@ -354,7 +372,7 @@ static void compare_calls_of(struct comparing *c, enum difference_kind kind)
     }
 }
 
-// ---- the rest ---------------------------------------------------------------------------------------------------------------------
+// ---- the rest -----------------------------------------------------------------------------------------------------
 
 static void compare_capabilities(struct comparing *c)
 {
@@ -363,7 +381,8 @@ static void compare_capabilities(struct comparing *c)
         for (uint64_t rest = kind == BECOMES_ALLOWED ? new & ~old : old & ~new; rest; rest &= rest - 1) {
             unsigned capability = (unsigned)__builtin_ctzll(rest);
             struct difference *d = add(c, "capabilities", kind,
-                                       str_format(c->arena, "%s capability %s", effect_of(kind), constant_name_of("CAP_", NULL, capability, ARCH_X86_64)));
+                                       str_format(c->arena, "%s capability %s", effect_of(kind),
+                                                  constant_name_of("CAP_", NULL, capability, ARCH_X86_64)));
             explain(c, d, &(struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = capability});
             d->example = (struct str){0};
         }
@@ -378,7 +397,8 @@ static void compare_limits(struct comparing *c)
         bool wider = !new->set || (old->set && new->number > old->number);
         struct str was = old->set ? limit_text(c->arena, (enum limit)i, old->number) : STR("without");
         struct str is = new->set ? limit_text(c->arena, (enum limit)i, new->number) : STR("no limit");
-        add(c, "limits", wider ? BECOMES_ALLOWED : BECOMES_DENIED, str_format(c->arena, "%s %.*s, was %.*s", limit_names[i], STR_ARGS(is), STR_ARGS(was)));
+        add(c, "limits", wider ? BECOMES_ALLOWED : BECOMES_DENIED,
+            str_format(c->arena, "%s %.*s, was %.*s", limit_names[i], STR_ARGS(is), STR_ARGS(was)));
     }
 }
 
@@ -392,7 +412,8 @@ static struct str words_text(struct arena *arena, const struct str *words, size_
 
 static struct str user_text(struct arena *arena, const struct plan *plan)
 {
-    return plan->user == PLAN_USER_NUMBER ? str_format(arena, "%u", plan->user_number) : str_from(plan_user_names[plan->user]);
+    return plan->user == PLAN_USER_NUMBER ? str_format(arena, "%u", plan->user_number)
+                                          : str_from(plan_user_names[plan->user]);
 }
 
 static const struct plan_env *env_find(const struct plan *plan, struct str name)
@@ -405,7 +426,9 @@ static const struct plan_env *env_find(const struct plan *plan, struct str name)
 
 static struct str env_text(struct arena *arena, const struct plan_env *env)
 {
-    return !env ? STR("not set") : env->keep ? STR("the caller's") : str_format(arena, "\"%.*s\"", STR_ARGS(env->value));
+    return !env        ? STR("not set")
+           : env->keep ? STR("the caller's")
+                       : str_format(arena, "\"%.*s\"", STR_ARGS(env->value));
 }
 
 static void compare_env(struct comparing *c, const struct plan *of, const struct plan *before, const struct plan *after)
@@ -418,16 +441,18 @@ static void compare_env(struct comparing *c, const struct plan *of, const struct
             continue;
         enum difference_kind kind = new &&new->keep ? BECOMES_ALLOWED : old && old->keep ? BECOMES_DENIED : OTHERWISE;
         add(c, "process", kind,
-            str_format(c->arena, "env %.*s: %.*s, was %.*s", STR_ARGS(of->env[i].name), STR_ARGS(env_text(c->arena, new)), STR_ARGS(env_text(c->arena, old))));
+            str_format(c->arena, "env %.*s: %.*s, was %.*s", STR_ARGS(of->env[i].name),
+                       STR_ARGS(env_text(c->arena, new)), STR_ARGS(env_text(c->arena, old))));
     }
 }
 
 static struct str secret_text(struct arena *arena, const struct secret_value *s)
 {
-    static const char *const bases[] = {[HOST_ABSOLUTE] = "file ", [HOST_POLICY] = "file ", [HOST_CWD] = "cwd ", [HOST_HOME] = "home "};
+    static const char *const bases[] = {
+        [HOST_ABSOLUTE] = "file ", [HOST_POLICY] = "file ", [HOST_CWD] = "cwd ", [HOST_HOME] = "home "};
     struct str from = s->variable.length ? s->variable : s->host.path;
-    return str_format(arena, "%.*s from %s\"%.*s\" at \"%.*s\"", STR_ARGS(s->name), s->variable.length ? "env " : bases[s->host.base], STR_ARGS(from),
-                      STR_ARGS(s->at));
+    return str_format(arena, "%.*s from %s\"%.*s\" at \"%.*s\"", STR_ARGS(s->name),
+                      s->variable.length ? "env " : bases[s->host.base], STR_ARGS(from), STR_ARGS(s->at));
 }
 
 static bool has_secret(struct arena *arena, const struct policy *policy, struct str text)
@@ -438,12 +463,14 @@ static bool has_secret(struct arena *arena, const struct policy *policy, struct 
     return false;
 }
 
-static void compare_secrets(struct comparing *c, const struct policy *of, const struct policy *other, enum difference_kind kind)
+static void compare_secrets(struct comparing *c, const struct policy *of, const struct policy *other,
+                            enum difference_kind kind)
 {
     for (size_t i = 0; i < of->secret_count; i++) {
         struct str text = secret_text(c->arena, &of->secrets[i]);
         if (!has_secret(c->arena, other, text))
-            add(c, "process", kind, str_format(c->arena, "%ssecret %.*s", kind == BECOMES_DENIED ? "no " : "", STR_ARGS(text)));
+            add(c, "process", kind,
+                str_format(c->arena, "%ssecret %.*s", kind == BECOMES_DENIED ? "no " : "", STR_ARGS(text)));
     }
 }
 
@@ -484,9 +511,10 @@ static void compare_requires(struct comparing *c, const struct plan *before, con
         struct str was = demand_text(c->arena, old), is = demand_text(c->arena, new);
         if (str_equal(was, is))
             continue;
-        // A run that goes on with less is wider than one that would not start, and than one that asks for nothing and is refused.
-        bool wider = (new.asked &&new.degrade && !(old.asked && old.degrade)) || (old.asked && !old.degrade && !new.asked) ||
-                     (old.asked && new.asked &&new.version < old.version);
+        // A run that goes on with less is wider than one that would not start, and than one that asks for nothing and
+        // is refused.
+        bool wider = (new.asked &&new.degrade && !(old.asked && old.degrade)) ||
+                     (old.asked && !old.degrade && !new.asked) || (old.asked && new.asked &&new.version < old.version);
         add(c, "process", wider ? BECOMES_ALLOWED : BECOMES_DENIED,
             str_format(c->arena, "%s: %.*s, was %.*s", feature_names[feature], STR_ARGS(is), STR_ARGS(was)));
     }
@@ -494,23 +522,29 @@ static void compare_requires(struct comparing *c, const struct plan *before, con
 
 static struct str proxy_text(struct arena *arena, const struct plan *plan)
 {
-    return str_format(arena, "%s, %.*s, port %u", proxy_kind_names[plan->proxy.url.kind], STR_ARGS(plan->proxy.url.host), plan->proxy.url.port);
+    return str_format(arena, "%s, %.*s, port %u", proxy_kind_names[plan->proxy.url.kind],
+                      STR_ARGS(plan->proxy.url.host), plan->proxy.url.port);
 }
 
 static void compare_process(struct comparing *c, const struct plan *before, const struct plan *after)
 {
-    struct str was = words_text(c->arena, before->command, before->command_count), is = words_text(c->arena, after->command, after->command_count);
+    struct str was = words_text(c->arena, before->command, before->command_count),
+               is = words_text(c->arena, after->command, after->command_count);
     if (!str_equal(was, is))
         add(c, "process", OTHERWISE, str_format(c->arena, "command %.*s, was %.*s", STR_ARGS(is), STR_ARGS(was)));
     if (before->user != after->user || before->user_number != after->user_number)
         add(c, "process", after->user == PLAN_USER_ROOT ? BECOMES_ALLOWED : OTHERWISE,
-            str_format(c->arena, "user %.*s, was %.*s", STR_ARGS(user_text(c->arena, after)), STR_ARGS(user_text(c->arena, before))));
-    struct str proxy_was = before->proxy.set ? proxy_text(c->arena, before) : STR("none"), proxy = after->proxy.set ? proxy_text(c->arena, after) : STR("none");
+            str_format(c->arena, "user %.*s, was %.*s", STR_ARGS(user_text(c->arena, after)),
+                       STR_ARGS(user_text(c->arena, before))));
+    struct str proxy_was = before->proxy.set ? proxy_text(c->arena, before) : STR("none"),
+               proxy = after->proxy.set ? proxy_text(c->arena, after) : STR("none");
     if (!str_equal(proxy_was, proxy))
-        add(c, "process", OTHERWISE, str_format(c->arena, "via proxy %.*s, was %.*s", STR_ARGS(proxy), STR_ARGS(proxy_was)));
+        add(c, "process", OTHERWISE,
+            str_format(c->arena, "via proxy %.*s, was %.*s", STR_ARGS(proxy), STR_ARGS(proxy_was)));
     struct str cwd_was = before->cwd.length ? before->cwd : STR("/"), cwd = after->cwd.length ? after->cwd : STR("/");
     if (!str_equal(cwd_was, cwd))
-        add(c, "process", OTHERWISE, str_format(c->arena, "cwd \"%.*s\", was \"%.*s\"", STR_ARGS(cwd), STR_ARGS(cwd_was)));
+        add(c, "process", OTHERWISE,
+            str_format(c->arena, "cwd \"%.*s\", was \"%.*s\"", STR_ARGS(cwd), STR_ARGS(cwd_was)));
     compare_env(c, after, before, after);
     compare_env(c, before, before, after);
     compare_secrets(c, c->after, c->before, BECOMES_ALLOWED);
@@ -539,7 +573,7 @@ struct policy_diff *policy_diff(struct policy *before, struct policy *after)
     return diff;
 }
 
-// ---- writing ----------------------------------------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------------------------
 
 void diff_text(struct text *out, const struct policy_diff *diff)
 {
@@ -551,18 +585,20 @@ void diff_text(struct text *out, const struct policy_diff *diff)
         domain = d->domain;
         text_addf(out, "  %c %.*s\n", marks[d->kind], STR_ARGS(d->text));
         if (d->example.length)
-            text_addf(out, "      `%.*s`%s%.*s\n", STR_ARGS(d->example), d->reason.length ? " " : " no rule allows it", STR_ARGS(d->reason));
+            text_addf(out, "      `%.*s`%s%.*s\n", STR_ARGS(d->example), d->reason.length ? " " : " no rule allows it",
+                      STR_ARGS(d->reason));
         else if (d->reason.length)
             text_addf(out, "      %.*s\n", STR_ARGS(d->reason));
     }
     if (diff->first)
-        text_addf(out, "%zu wider (+), %zu narrower (-), %zu otherwise (~)\n", diff->counts[BECOMES_ALLOWED], diff->counts[BECOMES_DENIED],
-                  diff->counts[OTHERWISE]);
+        text_addf(out, "%zu wider (+), %zu narrower (-), %zu otherwise (~)\n", diff->counts[BECOMES_ALLOWED],
+                  diff->counts[BECOMES_DENIED], diff->counts[OTHERWISE]);
 }
 
 void diff_json(struct text *out, const struct policy_diff *diff)
 {
-    static const char *const kinds[] = {[BECOMES_ALLOWED] = "wider", [BECOMES_DENIED] = "narrower", [OTHERWISE] = "otherwise"};
+    static const char *const kinds[] = {
+        [BECOMES_ALLOWED] = "wider", [BECOMES_DENIED] = "narrower", [OTHERWISE] = "otherwise"};
     struct json_writer writer = {.text = out}, *w = &writer;
     json_open(w, '{');
     json_member_number(w, "sbx_diff", 1);

@@ -3,7 +3,11 @@
 
 #include "compiler/meaning/policy.h"
 
-enum difference_kind { BECOMES_ALLOWED, BECOMES_DENIED, OTHERWISE }; // OTHERWISE: neither allows more; it answers or is arranged differently
+enum difference_kind {
+    BECOMES_ALLOWED,
+    BECOMES_DENIED,
+    OTHERWISE
+}; // OTHERWISE: neither allows more; it answers or is arranged differently
 
 struct difference {
     const char *domain; // "files", "network", "system calls", "capabilities", "limits", "process"

@@ -81,7 +81,9 @@ static void print_files(struct text *out, const struct plan *plan)
         if (place->verbs)
             print_rule(out, "", place->path, rights_of(place->verbs, false, rights));
         if (spared)
-            text_addf(out, "  # wider here: a deny of AppArmor's spares nothing that lies beneath, as this one's rule does\n");
+            text_addf(
+                out,
+                "  # wider here: a deny of AppArmor's spares nothing that lies beneath, as this one's rule does\n");
         if (fewer & ~spared)
             print_rule(out, "deny ", place->path, rights_of(fewer & ~spared, true, rights));
     }
@@ -93,11 +95,12 @@ void emit_apparmor(struct text *out, const struct plan *plan)
     for (size_t i = 0; i < plan->net_count; i++)
         if (!plan->net[i].deny)
             protocols |= plan->net[i].box.protocols;
-    text_addf(
-        out,
-        "# The policy %.*s, for AppArmor: one more layer around the sandbox, which holds what this can't say (system calls and their arguments, addresses,\n",
-        STR_ARGS(plan->name));
-    text_addf(out, "# limits). Made by sbxc.\nabi <abi/3.0>,\n\nprofile sbx-%.*s flags=(attach_disconnected) {\n", STR_ARGS(plan->name));
+    text_addf(out,
+              "# The policy %.*s, for AppArmor: one more layer around the sandbox, which holds what this can't say "
+              "(system calls and their arguments, addresses,\n",
+              STR_ARGS(plan->name));
+    text_addf(out, "# limits). Made by sbxc.\nabi <abi/3.0>,\n\nprofile sbx-%.*s flags=(attach_disconnected) {\n",
+              STR_ARGS(plan->name));
     print_files(out, plan);
     text_addf(out, "\n  network unix,\n");
     if (protocols & PROTOCOL_TCP)

@@ -20,7 +20,8 @@ static void add(struct file_list *list, const char *path)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        list->paths = arena_grow(list->arena, list->paths, list->count * sizeof *list->paths, capacity * sizeof *list->paths);
+        list->paths =
+            arena_grow(list->arena, list->paths, list->count * sizeof *list->paths, capacity * sizeof *list->paths);
         list->capacity = capacity;
     }
     list->paths[list->count++] = path;
@@ -80,7 +81,7 @@ const char *files_read_input(struct arena *arena, struct str *text)
     return NULL;
 }
 
-// ---- what changed -------------------------------------------------------------------------------------------------------------------------
+// ---- what changed -------------------------------------------------------------------------------------------------
 
 // What a command prints. False when it can't be run or fails; what it said itself is on standard error.
 static bool output_of(struct arena *arena, const char *const *arguments, struct str *output)
@@ -129,18 +130,23 @@ const char *files_changed(struct arena *arena, const char *commit, struct map *c
         return "--changed needs git and a repository around the working folder";
     while (top.length && top.text[top.length - 1] == '\n')
         top.length--;
-    if (!output_of(arena, (const char *const[]){"git", "diff", "--name-only", "--no-relative", "-z", "--diff-filter=d", commit, "--", NULL}, &names))
+    if (!output_of(arena,
+                   (const char *const[]){"git", "diff", "--name-only", "--no-relative", "-z", "--diff-filter=d", commit,
+                                         "--", NULL},
+                   &names))
         return str_format(arena, "git does not know what changed since %s", commit).text;
     add_changed(arena, top, names, changed);
     // Of the whole repository, wherever in it the working folder is.
     const char *folder = str_copy(arena, top).text;
-    if (!output_of(arena, (const char *const[]){"git", "-C", folder, "ls-files", "--others", "--exclude-standard", "-z", NULL}, &names))
+    if (!output_of(arena,
+                   (const char *const[]){"git", "-C", folder, "ls-files", "--others", "--exclude-standard", "-z", NULL},
+                   &names))
         return "git does not know which files are new";
     add_changed(arena, top, names, changed);
     return NULL;
 }
 
-// ---- writing ------------------------------------------------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------------------------
 
 bool files_replace(struct arena *arena, const char *path, struct str text)
 {

@@ -14,10 +14,12 @@ const char *driver_roots(struct compilation *compilation, const struct driver_op
     return NULL;
 }
 
-struct policy_decl *driver_select(struct compilation *compilation, struct module *module, const struct driver_options *options)
+struct policy_decl *driver_select(struct compilation *compilation, struct module *module,
+                                  const struct driver_options *options)
 {
     struct diagnostics *diagnostics = &compilation->diagnostics;
-    struct policy_decl *decl = options->policy ? module_find_policy(module, str_from(options->policy)) : module_main_policy(module);
+    struct policy_decl *decl =
+        options->policy ? module_find_policy(module, str_from(options->policy)) : module_main_policy(module);
     if (decl)
         return decl;
     struct text names = {.arena = compilation->arena};
@@ -32,7 +34,8 @@ struct policy_decl *driver_select(struct compilation *compilation, struct module
     return NULL;
 }
 
-struct expr **driver_values(struct compilation *compilation, struct policy_decl *decl, const struct driver_options *options, const char **problem)
+struct expr **driver_values(struct compilation *compilation, struct policy_decl *decl,
+                            const struct driver_options *options, const char **problem)
 {
     size_t count = 0;
     for (const struct parameter *p = decl->parameters; p; p = p->next)
@@ -46,7 +49,9 @@ struct expr **driver_values(struct compilation *compilation, struct policy_decl 
         for (; parameter && !str_equal(parameter->name.text, name); parameter = parameter->next)
             index++;
         if (!equals || !parameter) {
-            *problem = str_format(compilation->arena, equals ? "-D %s: the policy `%.*s` has no such parameter" : "-D %s: a value is given as `-D name=value`",
+            *problem = str_format(compilation->arena,
+                                  equals ? "-D %s: the policy `%.*s` has no such parameter"
+                                         : "-D %s: a value is given as `-D name=value`",
                                   text, STR_ARGS(decl->name.text))
                            .text;
             return NULL;
@@ -76,12 +81,13 @@ struct plan *driver_judge(struct policy *policy)
     return policy_check(policy, true) ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
 }
 
-struct policy *driver_policy(struct compilation *compilation, const char *path, const struct driver_options *options, struct policy *beside,
-                             const char **problem)
+struct policy *driver_policy(struct compilation *compilation, const char *path, const struct driver_options *options,
+                             struct policy *beside, const char **problem)
 {
     *problem = beside ? NULL : driver_roots(compilation, options);
     struct module *module = *problem ? NULL : module_load(compilation, path);
-    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, options) : NULL;
+    struct policy_decl *decl =
+        module && !compilation->diagnostics.errors ? driver_select(compilation, module, options) : NULL;
     struct expr **values = decl ? driver_values(compilation, decl, options, problem) : NULL;
     if (!values)
         return NULL;

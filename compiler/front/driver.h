@@ -19,14 +19,17 @@ const char *driver_roots(struct compilation *, const struct driver_options *);
 struct policy_decl *driver_select(struct compilation *, struct module *, const struct driver_options *);
 
 // The values that -D gives to a policy's parameters; NULL and *problem when one is wrong.
-struct expr **driver_values(struct compilation *, struct policy_decl *, const struct driver_options *, const char **problem);
+struct expr **driver_values(struct compilation *, struct policy_decl *, const struct driver_options *,
+                            const char **problem);
 
 bool policy_decl_is_whole(const struct policy_decl *); // all its parameters have values
 
-// What a policy's author should hear besides its errors: lints, obligations, expectations. Its plan, whose filters are not proved; NULL when
-// findings forbid one.
+// What a policy's author should hear besides its errors: lints, obligations, expectations. Its plan, whose filters are
+// not proved; NULL when findings forbid one.
 struct plan *driver_judge(struct policy *);
 
-// All of it: the policy that the options mean in a file, its obligations not looked at yet; beside another of the compilation (policy_build_beside)
-// or, with NULL, alone. NULL when there is none: findings lie in the compilation, *problem says what is wrong with the options, or is NULL.
-struct policy *driver_policy(struct compilation *, const char *path, const struct driver_options *, struct policy *beside, const char **problem);
+// All of it: the policy that the options mean in a file, its obligations not looked at yet; beside another of the
+// compilation (policy_build_beside) or, with NULL, alone. NULL when there is none: findings lie in the compilation,
+// *problem says what is wrong with the options, or is NULL.
+struct policy *driver_policy(struct compilation *, const char *path, const struct driver_options *,
+                             struct policy *beside, const char **problem);

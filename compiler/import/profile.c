@@ -30,7 +30,8 @@ static void wanted(struct reader *r, struct at at, const char *what)
 {
     struct span span = span_of(r, at.json);
     struct str where = at.pointer.length ? at.pointer : STR("the profile");
-    diagnostic_label(r->diagnostics, diagnose(r->diagnostics, SBX0802, span, STR_ARGS(where), what), span, "this is something else");
+    diagnostic_label(r->diagnostics, diagnose(r->diagnostics, SBX0802, span, STR_ARGS(where), what), span,
+                     "this is something else");
     r->good = false;
 }
 
@@ -67,13 +68,17 @@ static void only_members(struct reader *r, struct at object, const char *const *
         if (found)
             continue;
         struct span span = span_of(r, json);
-        struct diagnostic *d = diagnose(r->diagnostics, SBX0803, span, STR_ARGS(object.pointer.length ? object.pointer : STR("/")), STR_ARGS(json->key));
-        diagnostic_suggest(r->diagnostics, d, span, "", &nearest, "what it would ask for is not known, so it is not left out");
+        struct diagnostic *d =
+            diagnose(r->diagnostics, SBX0803, span, STR_ARGS(object.pointer.length ? object.pointer : STR("/")),
+                     STR_ARGS(json->key));
+        diagnostic_suggest(r->diagnostics, d, span, "", &nearest,
+                           "what it would ask for is not known, so it is not left out");
         r->good = false;
     }
 }
-#define ONLY_MEMBERS(r, object, ...)                                                                                                                           \
-    only_members(r, object, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+#define ONLY_MEMBERS(r, object, ...)                                                                                   \
+    only_members(r, object, (const char *const[]){__VA_ARGS__},                                                        \
+                 sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 static void unknown(struct reader *r, struct at at, const char *what, const struct nearest *nearest)
 {
@@ -95,17 +100,19 @@ static void unknown_constant(struct reader *r, struct at at, const char *what, c
 static void loses(struct reader *r, struct at at, struct str what, const char *instead)
 {
     struct span span = span_of(r, at.json);
-    diagnostic_label(r->diagnostics, diagnose(r->diagnostics, SBX0809, span, STR_ARGS(at.pointer), STR_ARGS(what)), span, "%s", instead);
+    diagnostic_label(r->diagnostics, diagnose(r->diagnostics, SBX0809, span, STR_ARGS(at.pointer), STR_ARGS(what)),
+                     span, "%s", instead);
     struct str sentence = str_format(r->arena, "%.*s: %s", STR_ARGS(what), instead);
     struct profile *profile = r->profile;
     for (size_t i = 0; i < profile->loss_count; i++)
         if (str_equal(profile->losses[i], sentence))
             return;
-    profile->losses = arena_grow(r->arena, profile->losses, profile->loss_count * sizeof sentence, (profile->loss_count + 1) * sizeof sentence);
+    profile->losses = arena_grow(r->arena, profile->losses, profile->loss_count * sizeof sentence,
+                                 (profile->loss_count + 1) * sizeof sentence);
     profile->losses[profile->loss_count++] = sentence;
 }
 
-// ---- actions ----------------------------------------------------------------------------------------------------------------------
+// ---- actions ------------------------------------------------------------------------------------------------------
 
 // What the kernel does for each where nobody traces or listens (seccomp(2)), and what is lost.
 static const struct {
@@ -142,7 +149,8 @@ static int find_errno(struct reader *r, struct at number, struct at name)
     return -1;
 }
 
-static bool read_action(struct reader *r, struct at action, struct at error_number, struct at error_name, uint32_t *answer)
+static bool read_action(struct reader *r, struct at action, struct at error_number, struct at error_name,
+                        uint32_t *answer)
 {
     if (!action.json) {
         r->good = false;
@@ -169,7 +177,7 @@ static bool read_action(struct reader *r, struct at action, struct at error_numb
     return false;
 }
 
-// ---- architectures ----------------------------------------------------------------------------------------------------------------
+// ---- architectures ------------------------------------------------------------------------------------------------
 
 static const struct {
     const char *seccomp, *docker; // as profiles name it, and as conditions do (GOARCH)
@@ -228,8 +236,8 @@ static void add_architecture(struct reader *r, struct at at)
     for (size_t i = 0; i < profile->other_count; i++)
         if (str_equal(profile->others[i], at.json->text))
             return;
-    profile->others =
-        arena_grow(r->arena, profile->others, profile->other_count * sizeof *profile->others, (profile->other_count + 1) * sizeof *profile->others);
+    profile->others = arena_grow(r->arena, profile->others, profile->other_count * sizeof *profile->others,
+                                 (profile->other_count + 1) * sizeof *profile->others);
     profile->others[profile->other_count++] = at.json->text;
 }
 
@@ -262,7 +270,7 @@ static void read_architectures(struct reader *r, struct at root)
     }
 }
 
-// ---- rules ------------------------------------------------------------------------------------------------------------------------
+// ---- rules --------------------------------------------------------------------------------------------------------
 
 static void read_filter(struct reader *r, struct at at, struct profile_filter *filter)
 {
@@ -296,7 +304,8 @@ static void read_filter(struct reader *r, struct at at, struct profile_filter *f
     int used = 0;
     if (!is_kind(r, kernel, JSON_STRING, "a version like \"4.8\""))
         return;
-    if (sscanf(kernel.json->text.text, "%3u.%3u%n", &major, &minor, &used) == 2 && (size_t)used == kernel.json->text.length && minor < 256)
+    if (sscanf(kernel.json->text.text, "%3u.%3u%n", &major, &minor, &used) == 2 &&
+        (size_t)used == kernel.json->text.length && minor < 256)
         filter->kernel = major << 8 | minor;
     else
         wanted(r, kernel, "a version like \"4.8\"");
@@ -311,8 +320,8 @@ static bool read_number(struct reader *r, struct at at, uint64_t *value)
 
 static void read_arguments(struct reader *r, struct at list, struct profile_rule *rule)
 {
-    static const char *const comparisons[COMPARISON_COUNT] = {"SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE",       "SCMP_CMP_EQ",
-                                                              "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ"};
+    static const char *const comparisons[COMPARISON_COUNT] = {
+        "SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ"};
     if (!list.json || !is_kind(r, list, JSON_ARRAY, "a list of conditions"))
         return;
     rule->arguments = NEW_ARRAY(r->arena, struct profile_argument, list.json->count);
@@ -362,7 +371,8 @@ static void add_call(struct reader *r, struct at name, struct profile_rule *rule
     for (size_t i = 0; i < syscall_count(); i++)
         nearest_offer(&nearest, str_from(syscall_row(i)->name));
     struct diagnostic *d = diagnose(r->diagnostics, SBX0805, span, STR_ARGS(name.pointer), STR_ARGS(name.json->text));
-    diagnostic_suggest(r->diagnostics, d, span, "", &nearest, "Linux 6.18 has none with this name, on any architecture; it is left out, as engines do");
+    diagnostic_suggest(r->diagnostics, d, span, "", &nearest,
+                       "Linux 6.18 has none with this name, on any architecture; it is left out, as engines do");
 }
 
 static void read_rule(struct reader *r, struct at at)
@@ -372,7 +382,8 @@ static void read_rule(struct reader *r, struct at at)
     ONLY_MEMBERS(r, at, "name", "names", "action", "errnoRet", "errno", "args", "comment", "includes", "excludes");
     struct profile_rule *rule = &r->profile->rules[r->profile->rule_count++];
     *rule = (struct profile_rule){.pointer = at.pointer, .span = span_of(r, at.json)};
-    struct at name = member(r, at, "name"), names = member(r, at, "names"), comment = member(r, at, "comment"), action = member(r, at, "action");
+    struct at name = member(r, at, "name"), names = member(r, at, "names"), comment = member(r, at, "comment"),
+              action = member(r, at, "action");
     if (!name.json == !names.json)
         wanted(r, at, "either `name` or `names`");
     rule->calls = NEW_ARRAY(r->arena, struct profile_call, 1 + (names.json ? names.json->count : 0));
@@ -406,13 +417,15 @@ static void read_profile(struct reader *r, struct at root)
         read_profile(r, whole);
         return;
     }
-    ONLY_MEMBERS(r, root, "defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags", "listenerPath", "listenerMetadata",
-                 "syscalls", "comment");
-    struct at action = member(r, root, "defaultAction"), flags = member(r, root, "flags"), calls = member(r, root, "syscalls");
+    ONLY_MEMBERS(r, root, "defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags",
+                 "listenerPath", "listenerMetadata", "syscalls", "comment");
+    struct at action = member(r, root, "defaultAction"), flags = member(r, root, "flags"),
+              calls = member(r, root, "syscalls");
     if (!action.json)
         wanted(r, root, "a profile with a `defaultAction`");
     else
-        read_action(r, action, member(r, root, "defaultErrnoRet"), member(r, root, "defaultErrno"), &r->profile->answer);
+        read_action(r, action, member(r, root, "defaultErrnoRet"), member(r, root, "defaultErrno"),
+                    &r->profile->answer);
     read_architectures(r, root);
     size_t index = 0;
     if (flags.json && is_kind(r, flags, JSON_ARRAY, "a list of flags"))
@@ -443,7 +456,8 @@ struct profile *profile_read(struct compilation *compilation, const struct sourc
     struct json *json = json_parse(arena, source->text, &why, &where);
     if (!json) {
         struct span span = {source->number, (uint32_t)where, (uint32_t)where + 1};
-        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0801, span, why), span, "here");
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0801, span, why), span,
+                         "here");
         return NULL;
     }
     struct reader r = {compilation, arena, &compilation->diagnostics, source->number, NEW(arena, struct profile), true};

@@ -1,5 +1,5 @@
-// Seccomp profiles as container engines take them: the runtime specification's "seccomp" object (linux.seccomp), with what Docker and
-// Podman add (names in conditions on capabilities, kernels and architectures; errnos by name).
+// Seccomp profiles as container engines take them: the runtime specification's "seccomp" object (linux.seccomp), with
+// what Docker and Podman add (names in conditions on capabilities, kernels and architectures; errnos by name).
 #pragma once
 
 #include "lang/module.h"

@@ -1,7 +1,7 @@
 // From a seccomp profile to a policy: each call's rules become one decision graph, which is read back as conditions.
 //
-// What differs is written at the top of the result, and is all that the proof leaves out: what the kernel does not look at in an argument,
-// numbers without a name, other architectures.
+// What differs is written at the top of the result, and is all that the proof leaves out: what the kernel does not look
+// at in an argument, numbers without a name, other architectures.
 #include "compiler/import/seccomp.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ struct import {
     const struct group_decl *unseen;
 };
 
-// ---- which rules hold ---------------------------------------------------------------------------------------------------------------
+// ---- which rules hold ---------------------------------------------------------------------------------------------
 
 static bool is_active(const struct import *import, const struct profile_rule *rule, enum arch arch)
 {
@@ -36,14 +36,17 @@ static bool is_active(const struct import *import, const struct profile_rule *ru
     unsigned kernel = import->options->kernel;
     if (out->architectures[arch] || out->capabilities & have || (out->kernel && kernel >= out->kernel))
         return false;
-    return (!in->has_architectures || in->architectures[arch]) && !(in->capabilities & ~have) && (!in->kernel || kernel >= in->kernel);
+    return (!in->has_architectures || in->architectures[arch]) && !(in->capabilities & ~have) &&
+           (!in->kernel || kernel >= in->kernel);
 }
 
-// ---- conditions -------------------------------------------------------------------------------------------------------------------
+// ---- conditions ---------------------------------------------------------------------------------------------------
 
-static void refuse(struct import *import, const struct profile_argument *argument, const struct syscall_row *row, const char *why)
+static void refuse(struct import *import, const struct profile_argument *argument, const struct syscall_row *row,
+                   const char *why)
 {
-    struct diagnostic *d = diagnose(import->diagnostics, SBX0806, argument->span, STR_ARGS(argument->pointer), row->name);
+    struct diagnostic *d =
+        diagnose(import->diagnostics, SBX0806, argument->span, STR_ARGS(argument->pointer), row->name);
     diagnostic_label(import->diagnostics, d, argument->span, "%s", why);
 }
 
@@ -68,13 +71,16 @@ static size_t intervals_of(const struct profile_argument *argument, uint64_t val
         return count;
     case COMPARISON_LE: intervals[0] = (struct test_interval){0, value}; return 1;
     case COMPARISON_GE: intervals[0] = (struct test_interval){value, UINT64_MAX}; return 1;
-    case COMPARISON_MASKED_EQ: intervals[0] = (struct test_interval){argument->value_two, argument->value_two}; return 1;
+    case COMPARISON_MASKED_EQ:
+        intervals[0] = (struct test_interval){argument->value_two, argument->value_two};
+        return 1;
     default: intervals[0] = (struct test_interval){value, value}; return 1;
     }
 }
 
 // One comparison, of as much of the argument as the kernel looks at.
-static graph_node comparison_graph(struct import *import, const struct profile_argument *argument, const struct syscall_row *row)
+static graph_node comparison_graph(struct import *import, const struct profile_argument *argument,
+                                   const struct syscall_row *row)
 {
     graph_node no = graph_leaf(import->graph, 0);
     if (argument->index >= row->argument_count) {
@@ -82,7 +88,8 @@ static graph_node comparison_graph(struct import *import, const struct profile_a
         return no;
     }
     enum argument_type type = row->arguments[argument->index].type;
-    bool null_test = argument->value == 0 && (argument->comparison == COMPARISON_EQ || argument->comparison == COMPARISON_NE);
+    bool null_test =
+        argument->value == 0 && (argument->comparison == COMPARISON_EQ || argument->comparison == COMPARISON_NE);
     if (argument_is_pointer(type) && !null_test) {
         refuse(import, argument, row, "this argument is a pointer: a filter sees the address, never what lies there");
         return no;
@@ -94,9 +101,13 @@ static graph_node comparison_graph(struct import *import, const struct profile_a
     unsigned bits = argument_bits(type);
     uint64_t width = bits == 64 ? UINT64_MAX : (1ull << bits) - 1;
     import->narrow |= bits < 64;
-    struct test test = {.kind = CONDITION_IN, .argument = argument->index, .mask = width, .intervals = NEW_ARRAY(import->arena, struct test_interval, 4)};
+    struct test test = {.kind = CONDITION_IN,
+                        .argument = argument->index,
+                        .mask = width,
+                        .intervals = NEW_ARRAY(import->arena, struct test_interval, 4)};
     struct test_interval whole[2];
-    bool negative = bits < 64 && argument_is_signed(type) && argument->value > ~(width >> 1); // of a few bits, with its sign drawn out
+    bool negative = bits < 64 && argument_is_signed(type) &&
+                    argument->value > ~(width >> 1); // of a few bits, with its sign drawn out
     size_t count = intervals_of(argument, negative ? argument->value & width : argument->value, whole);
     if (argument->comparison == COMPARISON_MASKED_EQ) {
         test.mask = argument->value & width;
@@ -105,7 +116,8 @@ static graph_node comparison_graph(struct import *import, const struct profile_a
     }
     for (size_t i = 0; i < count; i++) // what of it the width can have
         if (whole[i].first <= width)
-            test.intervals[test.interval_count++] = (struct test_interval){whole[i].first, whole[i].last < width ? whole[i].last : width};
+            test.intervals[test.interval_count++] =
+                (struct test_interval){whole[i].first, whole[i].last < width ? whole[i].last : width};
     return test_graph(import->graph, &test);
 }
 
@@ -125,11 +137,12 @@ static graph_node condition_graph(struct import *import, const struct profile_ru
     return node;
 }
 
-// ---- what the profile says of a call --------------------------------------------------------------------------------------------------
+// ---- what the profile says of a call ------------------------------------------------------------------------------
 
 static bool same_filter(const struct profile_filter *a, const struct profile_filter *b)
 {
-    return a->capabilities == b->capabilities && a->kernel == b->kernel && a->has_architectures == b->has_architectures &&
+    return a->capabilities == b->capabilities && a->kernel == b->kernel &&
+           a->has_architectures == b->has_architectures &&
            memcmp(a->architectures, b->architectures, sizeof a->architectures) == 0;
 }
 
@@ -139,7 +152,8 @@ struct said { // one rule, about one call
     graph_node condition; // 1 where it holds
 };
 
-static void label_pair(struct import *import, struct diagnostic *d, const struct said *said, const struct said *other, const char *why)
+static void label_pair(struct import *import, struct diagnostic *d, const struct said *said, const struct said *other,
+                       const char *why)
 {
     diagnostic_label(import->diagnostics, d, said->named->span, "%s", why);
     diagnostic_label(import->diagnostics, d, other->rule->span, "the other rule");
@@ -148,10 +162,12 @@ static void label_pair(struct import *import, struct diagnostic *d, const struct
 static void report_repeated(struct import *import, const struct said *said, const struct said *other)
 {
     size_t rule = (size_t)(said->rule - import->profile->rules);
-    if (import->repeated[rule] || !same_filter(&said->rule->includes, &other->rule->includes) || !same_filter(&said->rule->excludes, &other->rule->excludes))
+    if (import->repeated[rule] || !same_filter(&said->rule->includes, &other->rule->includes) ||
+        !same_filter(&said->rule->excludes, &other->rule->excludes))
         return;
     import->repeated[rule] = true;
-    struct diagnostic *d = diagnose(import->diagnostics, SBX0808, said->named->span, STR_ARGS(said->named->pointer), STR_ARGS(other->rule->pointer));
+    struct diagnostic *d = diagnose(import->diagnostics, SBX0808, said->named->span, STR_ARGS(said->named->pointer),
+                                    STR_ARGS(other->rule->pointer));
     label_pair(import, d, said, other, "once is enough");
 }
 
@@ -179,8 +195,8 @@ static size_t rules_about(struct import *import, enum arch arch, size_t call, st
     return count;
 }
 
-// What engines make of them, by libseccomp: a rule that does what is done by default is none; the first rule without a condition holds
-// for the call; else all conditions hold, and may not contradict one another.
+// What engines make of them, by libseccomp: a rule that does what is done by default is none; the first rule without a
+// condition holds for the call; else all conditions hold, and may not contradict one another.
 static graph_node call_graph(struct import *import, enum arch arch, size_t call)
 {
     const struct profile *profile = import->profile;
@@ -204,16 +220,19 @@ static graph_node call_graph(struct import *import, enum arch arch, size_t call)
         if (said->rule->answer == profile->answer) {
             if (counts && !import->repeated[rule]) {
                 import->repeated[rule] = true;
-                struct diagnostic *d = diagnose(import->diagnostics, SBX0810, said->named->span, STR_ARGS(said->named->pointer));
+                struct diagnostic *d =
+                    diagnose(import->diagnostics, SBX0810, said->named->span, STR_ARGS(said->named->pointer));
                 diagnostic_label(import->diagnostics, d, said->named->span, "so what other rules say of it holds");
             }
             continue;
         }
         if (whole && said->rule->answer != whole->rule->answer) {
-            struct diagnostic *d = diagnose(import->diagnostics, SBX0807, said->named->span, STR_ARGS(said->named->pointer), STR_ARGS(whole->rule->pointer),
-                                            STR_ARGS(said->named->name));
+            struct diagnostic *d =
+                diagnose(import->diagnostics, SBX0807, said->named->span, STR_ARGS(said->named->pointer),
+                         STR_ARGS(whole->rule->pointer), STR_ARGS(said->named->name));
             label_pair(import, d, said, whole,
-                       said->condition == yes ? "engines follow the first of two rules without a condition" : "engines follow a rule without a condition");
+                       said->condition == yes ? "engines follow the first of two rules without a condition"
+                                              : "engines follow a rule without a condition");
             continue;
         }
         for (size_t k = 0; k < i; k++) {
@@ -224,10 +243,13 @@ static graph_node call_graph(struct import *import, enum arch arch, size_t call)
             if (said->rule->answer == other->rule->answer) {
                 if (said->condition == other->condition)
                     report_repeated(import, said, other);
-            } else if (!whole && graph_find(graph, graph_select(graph, said->condition, other->condition, no), 1, words, SECCOMP_WORDS) != 0) {
-                struct diagnostic *d = diagnose(import->diagnostics, SBX0812, said->named->span, STR_ARGS(said->named->pointer), STR_ARGS(other->rule->pointer),
-                                                STR_ARGS(said->named->name));
-                label_pair(import, d, said, other, "both hold for some of its arguments, and engines differ in which they follow");
+            } else if (!whole && graph_find(graph, graph_select(graph, said->condition, other->condition, no), 1, words,
+                                            SECCOMP_WORDS) != 0) {
+                struct diagnostic *d =
+                    diagnose(import->diagnostics, SBX0812, said->named->span, STR_ARGS(said->named->pointer),
+                             STR_ARGS(other->rule->pointer), STR_ARGS(said->named->name));
+                label_pair(import, d, said, other,
+                           "both hold for some of its arguments, and engines differ in which they follow");
             }
         }
         node = graph_select(graph, said->condition, graph_leaf(graph, said->rule->answer), node);
@@ -235,7 +257,7 @@ static graph_node call_graph(struct import *import, enum arch arch, size_t call)
     return node;
 }
 
-// ---- writing ----------------------------------------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------------------------
 
 static uint32_t fallback_of(const struct import *import, size_t call) // as policy_fallback has it
 {
@@ -260,7 +282,8 @@ static struct call_lines lines_of(struct import *import, uint32_t answer)
             if (syscall_row(call)->number[arch] < 0 || !import->profile->architectures[arch] ||
                 (answer != SECCOMP_ALLOW && answer == fallback_of(import, call)))
                 continue;
-            graph_node node = graph_apply(import->graph, the_same, import->calls[arch][call], graph_leaf(import->graph, answer));
+            graph_node node =
+                graph_apply(import->graph, the_same, import->calls[arch][call], graph_leaf(import->graph, answer));
             uint32_t words[SECCOMP_WORDS];
             if (graph_find(import->graph, node, 1, words, SECCOMP_WORDS) == 0)
                 continue;
@@ -318,7 +341,8 @@ static struct str answer_name(const struct import *import, uint32_t answer)
     return answer == SECCOMP_KILL ? STR("kill") : str_format(import->arena, "%s", errno_name((int)(answer & 0xFFFF)));
 }
 
-static void write_line(struct import *import, struct text *out, const struct call_line *line, uint32_t answer, const bool *spare, bool *excess)
+static void write_line(struct import *import, struct text *out, const struct call_line *line, uint32_t answer,
+                       const bool *spare, bool *excess)
 {
     struct text list = {.arena = import->arena};
     calls_print(&list, import->compilation, line->member, line->architectures, spare, excess);
@@ -335,17 +359,20 @@ static void write_line(struct import *import, struct text *out, const struct cal
 }
 
 // The lines of one architecture, or, with ARCH_COUNT, of all.
-static void write_lines(struct import *import, struct text *out, const struct call_lines *lines, uint32_t answer, int arch, const bool *spare, bool *excess)
+static void write_lines(struct import *import, struct text *out, const struct call_lines *lines, uint32_t answer,
+                        int arch, const bool *spare, bool *excess)
 {
     for (const struct call_line *line = lines->first; line; line = line->next)
         if (line->architectures == (arch == ARCH_COUNT ? ARCH_ALL_MASK : 1u << arch))
-            write_line(import, out, line, answer, line->condition.length ? NULL : spare, line->condition.length ? NULL : excess);
+            write_line(import, out, line, answer, line->condition.length ? NULL : spare,
+                       line->condition.length ? NULL : excess);
 }
 
 // The allowed calls; a group of which a few are not allowed is named all the same, and those are denied.
 static void write_allowed(struct import *import, struct text *out)
 {
-    bool *spare = NEW_ARRAY(import->arena, bool, syscall_count()), *excess = NEW_ARRAY(import->arena, bool, syscall_count());
+    bool *spare = NEW_ARRAY(import->arena, bool, syscall_count()),
+         *excess = NEW_ARRAY(import->arena, bool, syscall_count());
     for (size_t call = 0; call < syscall_count(); call++) {
         spare[call] = true; // never allowed, and with an answer of which a deny says nothing else
         for (int arch = 0; arch < ARCH_COUNT; arch++)
@@ -387,7 +414,8 @@ static size_t left_out(const struct import *import, bool foreign, struct str **n
     for (size_t i = 0; i < import->profile->rule_count; i++)
         for (size_t k = 0; k < import->profile->rules[i].call_count; k++) {
             const struct profile_call *call = &import->profile->rules[i].calls[k];
-            if (call->call < 0 && syscall_is_foreign(call->name) == foreign && !map_put(&seen, call->name, (void *)call))
+            if (call->call < 0 && syscall_is_foreign(call->name) == foreign &&
+                !map_put(&seen, call->name, (void *)call))
                 (*names)[count++] = call->name;
         }
     return count;
@@ -396,8 +424,8 @@ static size_t left_out(const struct import *import, bool foreign, struct str **n
 static void write_head(struct import *import, struct text *out)
 {
     const struct profile *profile = import->profile;
-    text_addf(out, "sbx 1;\n# A container engine's seccomp profile, as it is for Linux %u.%u and ", import->options->kernel >> 8,
-              import->options->kernel & 255);
+    text_addf(out, "sbx 1;\n# A container engine's seccomp profile, as it is for Linux %u.%u and ",
+              import->options->kernel >> 8, import->options->kernel & 255);
     uint64_t all = import->options->capabilities;
     text_addf(out, all ? "these capabilities:\n" : "no capabilities.\n");
     struct str names[64];
@@ -405,12 +433,14 @@ static void write_head(struct import *import, struct text *out)
     for (uint64_t rest = all; rest; rest &= rest - 1)
         names[count++] = str_from(constant_name_of("CAP_", NULL, __builtin_ctzll(rest), ARCH_X86_64));
     write_names(out, "-", names, count);
-    text_addf(out, "# %s what the profile says, but for this:\n", import->options->no_proof ? "Means" : "Proved to mean");
+    text_addf(out, "# %s what the profile says, but for this:\n",
+              import->options->no_proof ? "Means" : "Proved to mean");
     text_addf(out, "# - a number that Linux 6.18 has no call for gets ENOSYS; the profile's default is %s\n",
               profile->answer == SECCOMP_ALLOW ? "to allow it" : answer_name(import, profile->answer).text);
     text_addf(out, "# - sockets and connections need net rules besides; a profile can't tell addresses apart\n");
     if (import->narrow)
-        text_addf(out, "# - of an argument as much is compared as the kernel looks at, where the profile compares 64 bits\n");
+        text_addf(
+            out, "# - of an argument as much is compared as the kernel looks at, where the profile compares 64 bits\n");
     if (profile->other_count)
         write_names(out, "- killed are calls of", profile->others, profile->other_count);
     for (int arch = 0; arch < ARCH_COUNT; arch++)
@@ -428,7 +458,8 @@ static void write_head(struct import *import, struct text *out)
 static void write_policy(struct import *import, struct text *out)
 {
     write_head(import, out);
-    text_addf(out, "policy imported {\n    syscalls {\n        default deny with %.*s;\n", STR_ARGS(answer_name(import, import->fallback)));
+    text_addf(out, "policy imported {\n    syscalls {\n        default deny with %.*s;\n",
+              STR_ARGS(answer_name(import, import->fallback)));
     write_allowed(import, out);
     uint32_t *answers = NEW_ARRAY(import->arena, uint32_t, import->profile->rule_count + 2);
     size_t count = 0;
@@ -457,7 +488,7 @@ static void write_policy(struct import *import, struct text *out)
     text_addf(out, "    }\n}\n");
 }
 
-// ---- proof ------------------------------------------------------------------------------------------------------------------------
+// ---- proof --------------------------------------------------------------------------------------------------------
 
 // What no profile says and every policy does: no socket but for what net rules allow.
 static void add_derived(struct import *import, const struct policy *policy, enum arch arch)
@@ -465,21 +496,24 @@ static void add_derived(struct import *import, const struct policy *policy, enum
     for (size_t call = 0; call < syscall_count(); call++)
         for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
             if (entry->rule->derived && entry->match->architectures >> arch & 1)
-                import->calls[arch][call] = graph_select(import->graph, test_graph(import->graph, entry->match->tests[arch]),
-                                                         graph_leaf(import->graph, entry->rule->action), import->calls[arch][call]);
+                import->calls[arch][call] =
+                    graph_select(import->graph, test_graph(import->graph, entry->match->tests[arch]),
+                                 graph_leaf(import->graph, entry->rule->action), import->calls[arch][call]);
 }
 
 static bool prove(struct import *import, struct policy *policy, enum arch arch)
 {
     add_derived(import, policy, arch);
-    struct bpf_program program = cbpf_emit(import->arena, import->graph, calls_filter(import->graph, import->arena, arch, import->calls[arch]), 0);
+    struct bpf_program program = cbpf_emit(import->arena, import->graph,
+                                           calls_filter(import->graph, import->arena, arch, import->calls[arch]), 0);
     struct counterexample example = {0};
     struct prover *prover = prover_new(policy, arch, &example.why);
     enum proof proof = prover ? prover_check(prover, &program, NULL, PROVE_SECONDS, &example) : NOT_PROVED;
     if (proof != PROVED) {
         struct diagnostic *d = diagnose(import->diagnostics, SBX0811, policy->decl->name.span, arch_names[arch]);
         if (proof == REFUTED)
-            diagnostic_label(import->diagnostics, d, policy->decl->name.span, "they differ about `%.*s`", STR_ARGS(operation_text(policy, &example.point)));
+            diagnostic_label(import->diagnostics, d, policy->decl->name.span, "they differ about `%.*s`",
+                             STR_ARGS(operation_text(policy, &example.point)));
         else
             diagnostic_label(import->diagnostics, d, policy->decl->name.span, "%s", example.why);
     }
@@ -487,17 +521,24 @@ static bool prove(struct import *import, struct policy *policy, enum arch arch)
     return proof == PROVED;
 }
 
-bool import_seccomp(struct compilation *compilation, const struct source *source, const struct import_options *options, struct text *out)
+bool import_seccomp(struct compilation *compilation, const struct source *source, const struct import_options *options,
+                    struct text *out)
 {
     struct arena *arena = compilation->arena;
     const struct profile *profile = profile_read(compilation, source);
     if (!profile)
         return false;
-    struct import import = {
-        compilation, arena, &compilation->diagnostics, profile, options, graph_new(arena), .repeated = NEW_ARRAY(arena, bool, profile->rule_count)};
+    struct import import = {compilation,
+                            arena,
+                            &compilation->diagnostics,
+                            profile,
+                            options,
+                            graph_new(arena),
+                            .repeated = NEW_ARRAY(arena, bool, profile->rule_count)};
     compilation_prelude(compilation);
     import.unseen = group_find(compilation, compilation->prelude, STR("unseen-arguments"));
-    import.fallback = profile->answer == SECCOMP_ALLOW ? SECCOMP_ERRNO | (uint32_t)errno_find(STR("EPERM")) : profile->answer;
+    import.fallback =
+        profile->answer == SECCOMP_ALLOW ? SECCOMP_ERRNO | (uint32_t)errno_find(STR("EPERM")) : profile->answer;
     for (int arch = 0; arch < ARCH_COUNT; arch++) {
         import.calls[arch] = NEW_ARRAY(arena, graph_node, syscall_count());
         for (size_t call = 0; call < syscall_count() && profile->architectures[arch]; call++)
@@ -506,7 +547,8 @@ bool import_seccomp(struct compilation *compilation, const struct source *source
     }
     if (graph_is_exhausted(import.graph)) {
         struct span start = {source->number, 0, 0};
-        diagnostic_label(import.diagnostics, diagnose(import.diagnostics, SBX0706, start, "this profile"), start, "so no policy is made of it");
+        diagnostic_label(import.diagnostics, diagnose(import.diagnostics, SBX0706, start, "this profile"), start,
+                         "so no policy is made of it");
     }
     if (compilation->diagnostics.errors)
         return false;

@@ -11,6 +11,6 @@ struct import_options { // what the profile's conditions are decided for
 
 enum { IMPORT_KERNEL = 6 << 8 | 18 }; // the edition's
 
-// Writes the policy to `out`. False, with diagnostics, when the profile is not one, contradicts itself, says what the language can't, or
-// the result is not proved to be equivalent on every architecture that the profile speaks of.
+// Writes the policy to `out`. False, with diagnostics, when the profile is not one, contradicts itself, says what the
+// language can't, or the result is not proved to be equivalent on every architecture that the profile speaks of.
 bool import_seccomp(struct compilation *, const struct source *, const struct import_options *, struct text *out);

@@ -41,24 +41,30 @@ static struct policy *compile(struct learner *l, struct str text, const char **p
     struct driver_options options = *l->options;
     options.policy = NULL;
     *problem = driver_roots(compilation, &options);
-    struct module *module = *problem ? NULL : module_parse_in(compilation, str_format(l->arena, "%.*s.sbx", STR_ARGS(l->name)), l->folder, text);
-    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
+    struct module *module =
+        *problem ? NULL
+                 : module_parse_in(compilation, str_format(l->arena, "%.*s.sbx", STR_ARGS(l->name)), l->folder, text);
+    struct policy_decl *decl =
+        module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
     struct expr **values = decl ? driver_values(compilation, decl, &options, problem) : NULL;
     struct policy *policy = values ? policy_build(compilation, decl, values) : NULL;
     if (!policy || compilation->diagnostics.errors) {
         if (!*problem)
-            *problem = compilation->diagnostics.first ? compilation->diagnostics.first->message.text : "it makes no policy";
+            *problem =
+                compilation->diagnostics.first ? compilation->diagnostics.first->message.text : "it makes no policy";
         return NULL;
     }
     return policy;
 }
 
-// ---- files ------------------------------------------------------------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------------------------
 
 static bool allows(struct policy *policy, struct str path, unsigned verbs)
 {
     for (unsigned verb = 1; verb <= VERB_EXEC; verb <<= 1)
-        if (verbs & verb && !policy_verdict(policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = verb, .path = path}).allowed)
+        if (verbs & verb &&
+            !policy_verdict(policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = verb, .path = path})
+                 .allowed)
             return false;
     return true;
 }
@@ -74,7 +80,8 @@ static struct place *add_place(struct learner *l, struct str path, unsigned verb
             return &l->places[i];
         }
     if ((l->place_count & (l->place_count - 1)) == 0)
-        l->places = arena_grow(l->arena, l->places, l->place_count * sizeof *l->places, (l->place_count ? 2 * l->place_count : 4) * sizeof *l->places);
+        l->places = arena_grow(l->arena, l->places, l->place_count * sizeof *l->places,
+                               (l->place_count ? 2 * l->place_count : 4) * sizeof *l->places);
     l->places[l->place_count] = (struct place){path, verbs, count, entries, false, false};
     return &l->places[l->place_count++];
 }
@@ -91,7 +98,8 @@ static struct str file_operation(struct learner *l, const char *verb, struct str
 static struct str made_in(const struct learner *l, struct str path)
 {
     struct str folder = parent_of(path);
-    for (const struct seen_path *above; folder.length > 1 && (above = map_get(&l->seen->path_index, folder)) && above->made;)
+    for (const struct seen_path *above;
+         folder.length > 1 && (above = map_get(&l->seen->path_index, folder)) && above->made;)
         folder = parent_of(folder);
     return folder;
 }
@@ -109,7 +117,8 @@ static void place_path(struct learner *l, struct policy *usual, const struct see
         return;
     if (path_covers(STR("/proc"), path) || path_covers(STR("/dev"), path)) {
         if (verbs)
-            note(l, file_operation(l, verbs & VERB_WRITE ? "write" : "read", path), "the sandbox has a /proc and a /dev of its own", seen->count);
+            note(l, file_operation(l, verbs & VERB_WRITE ? "write" : "read", path),
+                 "the sandbox has a /proc and a /dev of its own", seen->count);
         return;
     }
     if (known_is_secret(path)) {
@@ -130,7 +139,8 @@ static void place_path(struct learner *l, struct policy *usual, const struct see
             return;
         }
         if (makes && known_is_common(l->seen, target)) {
-            note(l, file_operation(l, "write", path), "its folder holds much else: make one for it, and allow that", seen->count);
+            note(l, file_operation(l, "write", path), "its folder holds much else: make one for it, and allow that",
+                 seen->count);
             return;
         }
         if (makes && str_equal(known_temporary(target), target))
@@ -162,7 +172,8 @@ static void fold(struct learner *l, size_t least)
             struct place *place = &l->places[i];
             for (size_t k = 0; k < l->place_count && !place->gone; k++) {
                 struct place *above = &l->places[k];
-                if (k != i && !above->gone && path_covers(above->path, place->path) && !(place->verbs & ~above->verbs) && place->is_memory == above->is_memory) {
+                if (k != i && !above->gone && path_covers(above->path, place->path) &&
+                    !(place->verbs & ~above->verbs) && place->is_memory == above->is_memory) {
                     above->count += place->count;
                     above->entries += place->entries;
                     place->gone = true;
@@ -176,7 +187,8 @@ static void fold(struct learner *l, size_t least)
             if (l->places[i].gone || l->places[i].is_memory || known_is_common(l->seen, folder))
                 continue;
             for (size_t k = 0; k < l->place_count; k++)
-                if (!l->places[k].gone && l->places[k].verbs == l->places[i].verbs && path_covers(folder, l->places[k].path) && !l->places[k].is_memory) {
+                if (!l->places[k].gone && l->places[k].verbs == l->places[i].verbs &&
+                    path_covers(folder, l->places[k].path) && !l->places[k].is_memory) {
                     beside++;
                     count += l->places[k].count;
                     entries += l->places[k].entries;
@@ -193,7 +205,7 @@ static void fold(struct learner *l, size_t least)
     }
 }
 
-// ---- the network --------------------------------------------------------------------------------------------------------------------------------------
+// ---- the network --------------------------------------------------------------------------------------------------
 
 static void learn_net(struct learner *l)
 {
@@ -202,18 +214,22 @@ static void learn_net(struct learner *l)
     for (size_t i = 0; i < l->seen->net_count; i++) {
         const struct seen_net *net = l->seen->nets[i];
         const struct net_point *point = &net->point;
-        bool own = point->place == NET_ADDRESS && (point->address == 1 || (uint32_t)(point->address >> 24) == (0xFFFF00u | 127));
+        bool own = point->place == NET_ADDRESS &&
+                   (point->address == 1 || (uint32_t)(point->address >> 24) == (0xFFFF00u | 127));
         if (point->verb == VERB_BIND || own) { // a server of the command's own, and who asks it
             if (point->protocol == PROTOCOL_TCP || point->protocol == PROTOCOL_UDP)
                 loopback[point->protocol == PROTOCOL_UDP] += net->count;
             continue;
         }
-        if (point->protocol == PROTOCOL_UDP && point->place != NET_UNIX) { // a C library asks its kernel for a way to where it then connects
+        if (point->protocol == PROTOCOL_UDP &&
+            point->place != NET_UNIX) { // a C library asks its kernel for a way to where it then connects
             bool same = false;
             for (size_t k = 0; k < l->seen->net_count; k++) {
                 const struct net_point *other = &l->seen->nets[k]->point;
-                same |= other->protocol == PROTOCOL_TCP && other->verb == VERB_CONNECT && other->place == point->place && other->address == point->address;
-                same |= other->protocol == PROTOCOL_TCP && other->place == NET_NAME && point->place == NET_NAME && str_equal(other->name, point->name);
+                same |= other->protocol == PROTOCOL_TCP && other->verb == VERB_CONNECT &&
+                        other->place == point->place && other->address == point->address;
+                same |= other->protocol == PROTOCOL_TCP && other->place == NET_NAME && point->place == NET_NAME &&
+                        str_equal(other->name, point->name);
             }
             if (same)
                 continue;
@@ -232,9 +248,10 @@ static void learn_net(struct learner *l)
     l->net = text_str(&text);
 }
 
-// ---- calls --------------------------------------------------------------------------------------------------------------------------------------------
+// ---- calls --------------------------------------------------------------------------------------------------------
 
-static const struct group_decl *group_with(struct policy *policy, struct str name, int call) // NULL: the call is not in it
+static const struct group_decl *group_with(struct policy *policy, struct str name,
+                                           int call) // NULL: the call is not in it
 {
     const struct group_decl *group = group_find(policy->compilation, policy->compilation->prelude, name);
     for (size_t i = 0; group && i < group->call_count; i++)
@@ -272,7 +289,10 @@ static void learn_calls(struct learner *l, struct policy *policy)
         if (verdict.error == errno_find(STR("ENOSYS")) && !verdict.rule)
             continue; // a C library has another call for it
         if (verdict.rule || group_with(policy, STR("dangerous"), call)) {
-            note(l, text_str(&operation), verdict.rule ? "a rule denies it" : "it gives power over the machine or other processes; most programs can do without", seen->count);
+            note(l, text_str(&operation),
+                 verdict.rule ? "a rule denies it"
+                              : "it gives power over the machine or other processes; most programs can do without",
+                 seen->count);
             continue;
         }
         if (!asked) {
@@ -294,7 +314,8 @@ static void learn_calls(struct learner *l, struct policy *policy)
             if (map_put(&together, rule, l))
                 continue;
             l->call_rules++;
-            text_addf(&text, "        allow %.*s", (int)(rule.length - strlen("syscall ")), rule.text + strlen("syscall "));
+            text_addf(&text, "        allow %.*s", (int)(rule.length - strlen("syscall ")),
+                      rule.text + strlen("syscall "));
             learner_end_seen(&text, seen->count, "");
             continue;
         }
@@ -318,7 +339,8 @@ static void learn_calls(struct learner *l, struct policy *policy)
                 continue;
             text_addf(&list, "%s%.*s", written++ ? ", " : "", STR_ARGS(text_str(&value)));
         }
-        text_addf(&text, written > 1 ? "        allow %s where %s in { %.*s }" : "        allow %s where %s == %.*s", row->name, row->arguments[argument].name, STR_ARGS(text_str(&list)));
+        text_addf(&text, written > 1 ? "        allow %s where %s in { %.*s }" : "        allow %s where %s == %.*s",
+                  row->name, row->arguments[argument].name, STR_ARGS(text_str(&list)));
         learner_end_seen(&text, times, "");
     }
     if (plain_count) {
@@ -330,12 +352,20 @@ static void learn_calls(struct learner *l, struct policy *policy)
     l->calls = text_str(&text);
 }
 
-// ---- all of it ----------------------------------------------------------------------------------------------------------------------------------------
+// ---- all of it ----------------------------------------------------------------------------------------------------
 
-bool learn(struct arena *arena, const struct seen *seen, struct str folder, struct str name, struct str given, struct str given_policy, const struct driver_options *options, struct learned *learned,
-           const char **problem)
+bool learn(struct arena *arena, const struct seen *seen, struct str folder, struct str name, struct str given,
+           struct str given_policy, const struct driver_options *options, struct learned *learned, const char **problem)
 {
-    struct learner learner = {.arena = arena, .seen = seen, .folder = folder, .name = name, .given = given, .given_policy = given_policy, .options = options, .noted = {.arena = arena}}, *l = &learner;
+    struct learner learner = {.arena = arena,
+                              .seen = seen,
+                              .folder = folder,
+                              .name = name,
+                              .given = given,
+                              .given_policy = given_policy,
+                              .options = options,
+                              .noted = {.arena = arena}},
+                   *l = &learner;
     l->last_note = &l->notes;
     for (size_t i = 0; i < seen->path_count; i++) {
         const struct seen_path *path = seen->paths[i];
@@ -372,29 +402,42 @@ bool learn(struct arena *arena, const struct seen *seen, struct str folder, stru
                 learned->allowed++;
                 continue;
             }
-            bool told = map_get(&l->noted, file_operation(l, "read", path->path)) || map_get(&l->noted, file_operation(l, "write", path->path));
+            bool told = map_get(&l->noted, file_operation(l, "read", path->path)) ||
+                        map_get(&l->noted, file_operation(l, "write", path->path));
             if (!told && again)
-                note(l, file_operation(l, path->verbs & VERB_WRITE ? "write" : path->verbs & VERB_EXEC ? "exec" : "read", path->path), "no rule for it could be found", path->count);
+                note(l,
+                     file_operation(l,
+                                    path->verbs & VERB_WRITE  ? "write"
+                                    : path->verbs & VERB_EXEC ? "exec"
+                                                              : "read",
+                                    path->path),
+                     "no rule for it could be found", path->count);
             else if (!told && !path->made && !known_is_common(seen, path->path))
-                add_place(l, path->path, (path->verbs & VERB_WRITE ? VERB_WRITE : 0) | VERB_READ | (path->verbs & VERB_EXEC), path->count, 1);
+                add_place(l, path->path,
+                          (path->verbs & VERB_WRITE ? VERB_WRITE : 0) | VERB_READ | (path->verbs & VERB_EXEC),
+                          path->count, 1);
             learned->noted++;
         }
         for (size_t i = 0; i < seen->call_count; i++) {
-            struct operation_point point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = seen->calls[i]->number};
+            struct operation_point point = {
+                .domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = seen->calls[i]->number};
             memcpy(point.arguments, seen->calls[i]->arguments, sizeof point.arguments);
             learned->operations++;
             policy_verdict(policy, &point).allowed ? learned->allowed++ : learned->noted++;
         }
         for (size_t i = 0; i < seen->net_count; i++) {
             learned->operations++;
-            policy_verdict(policy, &(struct operation_point){.domain = DOMAIN_NET, .net = seen->nets[i]->point}).allowed ? learned->allowed++ : learned->noted++;
+            policy_verdict(policy, &(struct operation_point){.domain = DOMAIN_NET, .net = seen->nets[i]->point}).allowed
+                ? learned->allowed++
+                : learned->noted++;
         }
         qsort(l->places, l->place_count, sizeof *l->places, by_path);
     }
     struct str text = learner_write(l, true);
     if (!(policy = compile(l, text, problem)))
         return false;
-    const struct str *formatted = format_source(arena, source_of(&policy->compilation->sources, policy->decl->name.span));
+    const struct str *formatted =
+        format_source(arena, source_of(&policy->compilation->sources, policy->decl->name.span));
     learned->text = formatted ? *formatted : text;
     learned->rules = l->rules;
     return true;

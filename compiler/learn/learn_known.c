@@ -9,10 +9,15 @@ const struct known_library known_libraries[] = {
     {"go", "c", "go gofmt"},
     {"rust", "c", "cargo rustc rustdoc"},
     {"java", "shell", "java javac jar mvn"},
-    {"c", "shell", "gcc* g++* cc c++ cpp* clang* make gmake cmake ctest ninja ld ld.* as ar cc1* collect2 pkg-config x86_64-linux-gnu-* aarch64-linux-gnu-*"},
+    {"c", "shell",
+     "gcc* g++* cc c++ cpp* clang* make gmake cmake ctest ninja ld ld.* as ar cc1* collect2 pkg-config "
+     "x86_64-linux-gnu-* aarch64-linux-gnu-*"},
     {"git", "shell", "git git-*"},
-    {"shell", "base", "sh dash bash ls cat cp mv rm ln mkdir rmdir touch chmod head tail sort uniq wc cut tr sed grep egrep fgrep awk gawk mawk find xargs tar gzip gunzip bzip2 xz zstd "
-                      "env printf echo test true false date id whoami tee diff cmp basename dirname readlink realpath mktemp sleep seq expr dd od stat du file which"},
+    {"shell", "base",
+     "sh dash bash ls cat cp mv rm ln mkdir rmdir touch chmod head tail sort uniq wc cut tr sed grep egrep fgrep awk "
+     "gawk mawk find xargs tar gzip gunzip bzip2 xz zstd "
+     "env printf echo test true false date id whoami tee diff cmp basename dirname readlink realpath mktemp sleep seq "
+     "expr dd od stat du file which"},
     {NULL, NULL, NULL},
 };
 _Static_assert(sizeof known_libraries / sizeof *known_libraries <= LIBRARIES_MOST, "all have a place in a learner");
@@ -47,10 +52,15 @@ bool known_runs(const struct known_library *library, struct str program)
 // Whoever has these has an identity, or what others pay for.
 bool known_is_secret(struct str path)
 {
-    static const char *const folders[] = {"/.ssh/", "/.gnupg/", "/.aws/", "/.azure/", "/.kube/", "/.docker/", "/gcloud/", "/.password-store/", "/keyrings/", "/.mozilla/", "/.config/gh/"};
-    static const char names[] = "id_rsa id_ed25519 id_ecdsa id_dsa .netrc .pgpass .git-credentials .pypirc .npmrc .env credentials credentials.json shadow shadow- gshadow gshadow- .vault-token";
+    static const char *const folders[] = {"/.ssh/",     "/.gnupg/",   "/.aws/",      "/.azure/",
+                                          "/.kube/",    "/.docker/",  "/gcloud/",    "/.password-store/",
+                                          "/keyrings/", "/.mozilla/", "/.config/gh/"};
+    static const char names[] =
+        "id_rsa id_ed25519 id_ecdsa id_dsa .netrc .pgpass .git-credentials .pypirc .npmrc .env credentials "
+        "credentials.json shadow shadow- gshadow gshadow- .vault-token";
     static const char *const ends[] = {".key", ".pem", ".p12", ".pfx", ".kdbx", ".keystore"};
-    static const char *const known[] = {"/usr/", "/etc/ssl/certs/", "/lib/", "/etc/ca-certificates/"}; // what anybody may have
+    static const char *const known[] = {"/usr/", "/etc/ssl/certs/", "/lib/",
+                                        "/etc/ca-certificates/"}; // what anybody may have
     struct str name = last_name(path);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (str_starts(path, str_from(known[i])))
@@ -62,7 +72,8 @@ bool known_is_secret(struct str path)
             return true;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         size_t length = strlen(ends[i]);
-        if (name.length > length && memcmp(name.text + name.length - length, ends[i], length) == 0 && !memmem(name.text, name.length, "cacert", 6))
+        if (name.length > length && memcmp(name.text + name.length - length, ends[i], length) == 0 &&
+            !memmem(name.text, name.length, "cacert", 6))
             return true;
     }
     return false;
@@ -71,14 +82,18 @@ bool known_is_secret(struct str path)
 // Folders that hold much that is not the command's.
 bool known_is_common(const struct seen *seen, struct str path)
 {
-    static const char roots[] = "/ /home /etc /usr /var /root /opt /srv /mnt /media /run /tmp /bin /sbin /lib /lib64 /boot /sys /proc /dev /var/lib /var/run /var/cache /var/log /run/user /usr/local /usr/lib";
-    return is_among(roots, path) || str_equal(path, seen->home) || (seen->home.length > 1 && path_covers(path, seen->home));
+    static const char roots[] =
+        "/ /home /etc /usr /var /root /opt /srv /mnt /media /run /tmp /bin /sbin /lib /lib64 /boot /sys /proc /dev "
+        "/var/lib /var/run /var/cache /var/log /run/user /usr/local /usr/lib";
+    return is_among(roots, path) || str_equal(path, seen->home) ||
+           (seen->home.length > 1 && path_covers(path, seen->home));
 }
 
 // What belongs to the system: a command that changes it is not one for a sandbox.
 bool known_is_system(struct str path)
 {
-    static const char *const folders[] = {"/usr", "/etc", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/sys", "/var/lib", "/opt"};
+    static const char *const folders[] = {"/usr",   "/etc",  "/bin", "/sbin",    "/lib",
+                                          "/lib64", "/boot", "/sys", "/var/lib", "/opt"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         if (path_covers(str_from(folders[i]), path))
             return true;
@@ -87,5 +102,7 @@ bool known_is_system(struct str path)
 
 struct str known_temporary(struct str path)
 {
-    return path_covers(STR("/tmp"), path) ? STR("/tmp") : path_covers(STR("/var/tmp"), path) ? STR("/var/tmp") : STR("");
+    return path_covers(STR("/tmp"), path)       ? STR("/tmp")
+           : path_covers(STR("/var/tmp"), path) ? STR("/var/tmp")
+                                                : STR("");
 }

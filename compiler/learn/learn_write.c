@@ -5,7 +5,9 @@
 
 static void print_quantity(struct text *text, const char *name, uint64_t bytes)
 {
-    text_addf(text, "%s %llu%s; ", name, (unsigned long long)(bytes >> 20 < 1024 || bytes >> 20 & 1023 ? bytes >> 20 : bytes >> 30), bytes >> 20 < 1024 || bytes >> 20 & 1023 ? "MiB" : "GiB");
+    text_addf(text, "%s %llu%s; ", name,
+              (unsigned long long)(bytes >> 20 < 1024 || bytes >> 20 & 1023 ? bytes >> 20 : bytes >> 30),
+              bytes >> 20 < 1024 || bytes >> 20 & 1023 ? "MiB" : "GiB");
 }
 
 static uint64_t power_of_two(uint64_t least, uint64_t wanted)
@@ -37,7 +39,8 @@ struct str learner_write(struct learner *l, bool whole)
     for (int again = 0; again < 3; again++) // what one has in it needs no `use`
         for (int i = 0; known_libraries[i].module; i++)
             for (int k = 0; known_libraries[k].module; k++)
-                held[k] |= (l->libraries[i] || held[i]) && strcmp(known_libraries[i].holds, known_libraries[k].module) == 0;
+                held[k] |=
+                    (l->libraries[i] || held[i]) && strcmp(known_libraries[i].holds, known_libraries[k].module) == 0;
     text_addf(&text, "sbx 1;\n\n");
     if (l->given.length)
         text_addf(&text, "import \"./%.*s\" as given;\n", STR_ARGS(l->given));
@@ -87,7 +90,8 @@ struct str learner_write(struct learner *l, bool whole)
         l->rules++;
         if (whole && place->verbs & VERB_WRITE && place->verbs & VERB_EXEC)
             text_addf(&text, "        # allow SBX0715: the command runs what it has made there\n");
-        text_addf(&text, "        allow read%s%s ", place->verbs & VERB_WRITE ? ", write" : "", place->verbs & VERB_EXEC ? ", exec" : "");
+        text_addf(&text, "        allow read%s%s ", place->verbs & VERB_WRITE ? ", write" : "",
+                  place->verbs & VERB_EXEC ? ", exec" : "");
         text_quote(&text, place->path);
         if (place->is_memory)
             text_addf(&text, " from tmpfs size 256MiB");
@@ -124,8 +128,11 @@ struct str learner_write(struct learner *l, bool whole)
         uint64_t minutes = seen->wall / 6000 + 1; // ten times as long
         text_addf(&text, "    limits { ");
         print_quantity(&text, "memory", power_of_two(64ull << 20, 2 * seen->memory + (seen->processes << 22)));
-        text_addf(&text, "pids %llu; lifetime %llumin; }\n", (unsigned long long)power_of_two(16, 2 * seen->processes), (unsigned long long)minutes);
-        text_addf(&text, "    require cgroup else degrade because \"an ordinary user may often not limit memory; pids and time are kept all the same\";\n");
+        text_addf(&text, "pids %llu; lifetime %llumin; }\n", (unsigned long long)power_of_two(16, 2 * seen->processes),
+                  (unsigned long long)minutes);
+        text_addf(&text,
+                  "    require cgroup else degrade because \"an ordinary user may often not limit memory; pids and "
+                  "time are kept all the same\";\n");
     }
     if (is_shown(l, seen->cwd) && !str_is(seen->cwd, "/")) {
         text_addf(&text, "    process { cwd ");
@@ -135,7 +142,8 @@ struct str learner_write(struct learner *l, bool whole)
     if (whole && l->notes) {
         text_addf(&text, "\n    # Seen, and not allowed:\n");
         for (const struct note *n = l->notes; n; n = n->next)
-            text_addf(&text, "    #   %.*s, %llu time%s: %s\n", STR_ARGS(n->operation), (unsigned long long)n->count, n->count == 1 ? "" : "s", n->why);
+            text_addf(&text, "    #   %.*s, %llu time%s: %s\n", STR_ARGS(n->operation), (unsigned long long)n->count,
+                      n->count == 1 ? "" : "s", n->why);
     }
     text_addf(&text, "}\n");
     return text_str(&text);

@@ -1,4 +1,5 @@
-// What the parts of learning share (learn.h): what is known of programs and places, and the policy that is being written.
+// What the parts of learning share (learn.h): what is known of programs and places, and the policy that is being
+// written.
 #pragma once
 
 #include "compiler/learn/learn.h"
@@ -7,9 +8,9 @@
 
 enum { LIBRARIES_MOST = 16 };
 
-struct known_library { // a module of the standard library for programs of the distribution
+struct known_library {          // a module of the standard library for programs of the distribution
     const char *module, *holds; // which other one it has in it
-    const char *programs; // words; a last * stands for any more
+    const char *programs;       // words; a last * stands for any more
 };
 extern const struct known_library known_libraries[]; // ends with one without a module
 
@@ -17,7 +18,7 @@ bool known_runs(const struct known_library *, struct str program); // is it one 
 bool known_is_secret(struct str path);                      // whoever has it has an identity, or what others pay for
 bool known_is_system(struct str path);                      // a command that changes it is not one for a sandbox
 bool known_is_common(const struct seen *, struct str path); // a folder that holds much that is not the command's
-struct str known_temporary(struct str path);                // the folder of temporary files that it lies in, or is; empty: none
+struct str known_temporary(struct str path); // the folder of temporary files that it lies in, or is; empty: none
 
 // ---- learn_write.c ----
 
@@ -45,10 +46,11 @@ struct learner {
     struct place *places;
     size_t place_count;
     struct note *notes, **last_note;
-    struct str net, calls; // statements
+    struct str net, calls;               // statements
     size_t net_rules, call_rules, rules; // rules: all of them, as they were last written
-    struct map noted; // operations
+    struct map noted;                    // operations
 };
 
-struct str learner_write(struct learner *, bool whole); // `whole`: with what is for people and for running it; else only what it allows
+struct str learner_write(struct learner *,
+                         bool whole); // `whole`: with what is for people and for running it; else only what it allows
 void learner_end_seen(struct text *, uint64_t count, const char *more); // the end of a rule: how often it was needed

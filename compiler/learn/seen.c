@@ -6,7 +6,8 @@
 struct seen *seen_new(struct arena *arena)
 {
     struct seen *seen = NEW(arena, struct seen);
-    *seen = (struct seen){.arena = arena, .path_index = {.arena = arena}, .call_index = {.arena = arena}, .net_index = {.arena = arena}};
+    *seen = (struct seen){
+        .arena = arena, .path_index = {.arena = arena}, .call_index = {.arena = arena}, .net_index = {.arena = arena}};
     return seen;
 }
 
@@ -66,7 +67,7 @@ void seen_net_add(struct seen *seen, const struct net_point *point, uint64_t cou
     known->count += count;
 }
 
-// ---- as JSON ----------------------------------------------------------------------------------------------------------------------------------
+// ---- as JSON ------------------------------------------------------------------------------------------------------
 
 enum { VERSION = 1 };
 
@@ -159,15 +160,18 @@ struct str seen_write(struct arena *arena, const struct seen *seen)
     return text_str(&text);
 }
 
-// The elements of an array that must be so many, the strings among them (bits of `strings`) as bytes. False when it is something else.
-static bool row_of(struct arena *arena, const struct json *row, size_t count, unsigned strings, const struct json *fields[], struct str *bytes)
+// The elements of an array that must be so many, the strings among them (bits of `strings`) as bytes. False when it is
+// something else.
+static bool row_of(struct arena *arena, const struct json *row, size_t count, unsigned strings,
+                   const struct json *fields[], struct str *bytes)
 {
     if (row->kind != JSON_ARRAY || row->count != count)
         return false;
     size_t i = 0;
     for (const struct json *field = row->first; field; field = field->next, i++) {
         fields[i] = field;
-        if (field->kind != (strings >> i & 1 ? JSON_STRING : JSON_NUMBER) || (field->kind == JSON_STRING && !bytes_of(arena, field->text, bytes)))
+        if (field->kind != (strings >> i & 1 ? JSON_STRING : JSON_NUMBER) ||
+            (field->kind == JSON_STRING && !bytes_of(arena, field->text, bytes)))
             return false;
     }
     return true;
@@ -193,16 +197,20 @@ bool seen_read(struct seen *seen, struct str text, const char **why)
     if (!whole)
         return false;
     *why = "it is no record of what a command was seen to do, or of another version";
-    const struct json *paths = json_get(whole, "paths"), *calls = json_get(whole, "calls"), *nets = json_get(whole, "net"), *command = json_get(whole, "command");
+    const struct json *paths = json_get(whole, "paths"), *calls = json_get(whole, "calls"),
+                      *nets = json_get(whole, "net"), *command = json_get(whole, "command");
     const struct json *cwd = json_get(whole, "cwd"), *home = json_get(whole, "home");
-    if (number_of(whole, "sbx_seen") != VERSION || !paths || !calls || !nets || !command || !cwd || !home || paths->kind != JSON_ARRAY || calls->kind != JSON_ARRAY ||
-        nets->kind != JSON_ARRAY || command->kind != JSON_ARRAY || cwd->kind != JSON_STRING || home->kind != JSON_STRING)
+    if (number_of(whole, "sbx_seen") != VERSION || !paths || !calls || !nets || !command || !cwd || !home ||
+        paths->kind != JSON_ARRAY || calls->kind != JSON_ARRAY || nets->kind != JSON_ARRAY ||
+        command->kind != JSON_ARRAY || cwd->kind != JSON_STRING || home->kind != JSON_STRING)
         return false;
     for (int adds = 0; adds < 2; adds++) { // first all of it is looked at
         for (const struct json *row = paths->first; row; row = row->next) {
-            if (!row_of(arena, row, 4, 1, fields, &bytes) || !bytes.length || bytes.text[0] != '/' || fields[1]->number & ~(uint64_t)VERB_FILES)
+            if (!row_of(arena, row, 4, 1, fields, &bytes) || !bytes.length || bytes.text[0] != '/' ||
+                fields[1]->number & ~(uint64_t)VERB_FILES)
                 return false;
-            struct seen_path *path = adds ? seen_path_add(seen, bytes, (unsigned)fields[1]->number, fields[2]->number) : NULL;
+            struct seen_path *path =
+                adds ? seen_path_add(seen, bytes, (unsigned)fields[1]->number, fields[2]->number) : NULL;
             if (path) {
                 path->folder |= fields[3]->number & 1;
                 path->made |= fields[3]->number >> 1 & 1;
@@ -218,7 +226,8 @@ bool seen_read(struct seen *seen, struct str text, const char **why)
                 seen_call_add(seen, (uint32_t)fields[0]->number, arguments, fields[1]->number);
         }
         for (const struct json *row = nets->first; row; row = row->next) {
-            if (!row_of(arena, row, 8, 1 << 5, fields, &bytes) || fields[0]->number & ~(uint64_t)VERB_NET || fields[2]->number > NET_UNIX || fields[6]->number > UINT16_MAX)
+            if (!row_of(arena, row, 8, 1 << 5, fields, &bytes) || fields[0]->number & ~(uint64_t)VERB_NET ||
+                fields[2]->number > NET_UNIX || fields[6]->number > UINT16_MAX)
                 return false;
             struct net_point point = {.verb = (unsigned)fields[0]->number,
                                       .protocol = (unsigned)fields[1]->number,

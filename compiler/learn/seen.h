@@ -1,7 +1,7 @@
 // What a command was seen to do: files, connections, system calls, and the most that it used.
 //
-// A record is made while a command runs (enforcer/actions/observe.h), can be written and read, and records of several runs merge. It holds no content of files and no
-// value of a variable.
+// A record is made while a command runs (enforcer/actions/observe.h), can be written and read, and records of several
+// runs merge. It holds no content of files and no value of a variable.
 #pragma once
 
 #include "compiler/plan/json.h"
@@ -44,9 +44,11 @@ struct seen {
 };
 
 struct seen *seen_new(struct arena *);
-struct seen_path *seen_path_add(struct seen *, struct str path, unsigned verbs, uint64_t count); // in whatever order; the one that is kept
+struct seen_path *seen_path_add(struct seen *, struct str path, unsigned verbs,
+                                uint64_t count); // in whatever order; the one that is kept
 void seen_call_add(struct seen *, uint32_t number, const uint64_t arguments[SYSCALL_ARGUMENTS], uint64_t count);
 void seen_net_add(struct seen *, const struct net_point *, uint64_t count);
 
 struct str seen_write(struct arena *, const struct seen *);
-bool seen_read(struct seen *, struct str text, const char **why); // adds what a record holds; false: it is none, and nothing was added
+bool seen_read(struct seen *, struct str text,
+               const char **why); // adds what a record holds; false: it is none, and nothing was added

@@ -3,8 +3,8 @@
 
 #include "compiler/code/cbpf.h"
 
-// Allows under a condition that other allows of the same policy cover already: whoever wrote one meant a restriction, and it is none.
-// What a `use` brings does not count: a library that comes to allow more must not break its users.
+// Allows under a condition that other allows of the same policy cover already: whoever wrote one meant a restriction,
+// and it is none. What a `use` brings does not count: a library that comes to allow more must not break its users.
 
 struct allow_effect { // per rule
     bool has_any;
@@ -31,7 +31,8 @@ static void find_effects(struct policy *policy, enum arch arch, size_t call, str
     if (!conditional)
         return;
     const struct call_rule **list = NEW_ARRAY(policy->arena, const struct call_rule *, count);
-    graph_node *own = NEW_ARRAY(policy->arena, graph_node, count), *after = NEW_ARRAY(policy->arena, graph_node, count + 1);
+    graph_node *own = NEW_ARRAY(policy->arena, graph_node, count),
+               *after = NEW_ARRAY(policy->arena, graph_node, count + 1);
     graph_node no = graph_leaf(graph, 0), yes = graph_leaf(graph, 1), before = no;
     size_t n = 0;
     for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
@@ -73,7 +74,8 @@ bool lint_effects(struct policy *policy)
         struct diagnostic *d = diagnose(&policy->compilation->diagnostics, SBX0421, rule->span);
         diagnostic_label(&policy->compilation->diagnostics, d, rule->span, "so this condition has no effect");
         diagnostic_label(&policy->compilation->diagnostics, d, effects[i].covered_by->span, "already allows it");
-        diagnostic_help(&policy->compilation->diagnostics, d, "to restrict what is allowed, deny the rest: `deny … where …;`");
+        diagnostic_help(&policy->compilation->diagnostics, d,
+                        "to restrict what is allowed, deny the rest: `deny … where …;`");
         good = false;
     }
     return good;
@@ -92,7 +94,9 @@ void lint_command(struct policy *policy)
         problem = "no rule allows to exec it";
     int execve = syscall_find(STR("execve"));
     for (int arch = 0; arch < ARCH_COUNT && !problem; arch++) {
-        struct operation_point call = {.domain = DOMAIN_CALLS, .arch = (enum arch)arch, .number = (uint32_t)syscall_row((size_t)execve)->number[arch]};
+        struct operation_point call = {.domain = DOMAIN_CALLS,
+                                       .arch = (enum arch)arch,
+                                       .number = (uint32_t)syscall_row((size_t)execve)->number[arch]};
         if (!policy_verdict(policy, &call).allowed)
             problem = "no rule allows the system call execve";
     }
@@ -102,7 +106,8 @@ void lint_command(struct policy *policy)
     if (!d)
         return;
     diagnostic_label(&policy->compilation->diagnostics, d, policy->command.span, "%s", problem);
-    diagnostic_help(&policy->compilation->diagnostics, d, "`use std.base;` has the calls and the view that any program needs");
+    diagnostic_help(&policy->compilation->diagnostics, d,
+                    "`use std.base;` has the calls and the view that any program needs");
 }
 
 void lint_policy(struct policy *policy)

@@ -18,7 +18,8 @@ struct allowances { // of one source, in the order of their lines; kept, for man
     struct allowances *next;
 };
 
-static void add_allowance(struct arena *arena, struct allowances *found, struct str comment, struct span span, bool alone)
+static void add_allowance(struct arena *arena, struct allowances *found, struct str comment, struct span span,
+                          bool alone)
 {
     const struct source *source = found->source;
     struct str head = STR("# allow SBX");
@@ -26,7 +27,8 @@ static void add_allowance(struct arena *arena, struct allowances *found, struct 
         return;
     if (found->count == found->capacity) {
         size_t capacity = 2 * found->capacity + 8;
-        found->list = arena_grow(arena, found->list, found->count * sizeof *found->list, capacity * sizeof *found->list);
+        found->list =
+            arena_grow(arena, found->list, found->count * sizeof *found->list, capacity * sizeof *found->list);
         found->capacity = capacity;
     }
     struct allowance *a = &found->list[found->count++];
@@ -41,7 +43,8 @@ static void add_allowance(struct arena *arena, struct allowances *found, struct 
     size_t reason = at;
     while (reason < comment.length && (comment.text[reason] == ':' || comment.text[reason] == ' '))
         reason++;
-    while (comment.length > reason && (comment.text[comment.length - 1] == ' ' || comment.text[comment.length - 1] == '\r'))
+    while (comment.length > reason &&
+           (comment.text[comment.length - 1] == ' ' || comment.text[comment.length - 1] == '\r'))
         comment.length--;
     if (at < comment.length && comment.text[at] == ':')
         a->reason = (struct str){comment.text + reason, comment.length - reason};
@@ -68,7 +71,8 @@ static const struct allowances *allowances_of(struct policy *policy, const struc
         } else if (c == '#' && !quoted) {
             const char *newline = memchr(text.text + i, '\n', text.length - i);
             uint32_t end = newline ? (uint32_t)(newline - text.text) : (uint32_t)text.length;
-            add_allowance(policy->arena, found, (struct str){text.text + i, end - i}, (struct span){source->number, i, end}, alone);
+            add_allowance(policy->arena, found, (struct str){text.text + i, end - i},
+                          (struct span){source->number, i, end}, alone);
             i = end - 1;
         } else {
             quoted ^= c == '"';
@@ -100,10 +104,12 @@ bool lint_is_allowed(struct policy *policy, enum code code, struct span span)
     const struct allowances *found = allowances_of(policy, source);
     uint32_t last = source_position(source, span.end).line;
     size_t i = first_from(found, source_position(source, span.start).line);
-    for (uint32_t line = source_position(source, span.start).line; i > 0 && found->list[i - 1].alone && found->list[i - 1].line + 1 == line; line--)
+    for (uint32_t line = source_position(source, span.start).line;
+         i > 0 && found->list[i - 1].alone && found->list[i - 1].line + 1 == line; line--)
         i--; // comments above, several of them one above the other
     for (; i < found->count && found->list[i].line <= last; i++)
-        if (found->list[i].code && found->list[i].reason.length && strcmp(found->list[i].code, diagnostic_code(code)) == 0)
+        if (found->list[i].code && found->list[i].reason.length &&
+            strcmp(found->list[i].code, diagnostic_code(code)) == 0)
             return true;
     return false;
 }
@@ -116,8 +122,10 @@ void lint_comments(struct policy *policy)
     for (size_t i = 0; i < found->count; i++)
         if (!list[i].code || !list[i].reason.length) {
             struct diagnostic *d = diagnose(&policy->compilation->diagnostics, SBX0717, list[i].span);
-            diagnostic_label(&policy->compilation->diagnostics, d, list[i].span, "%s", list[i].code ? "it gives no reason" : "no finding has this code");
-            diagnostic_help(&policy->compilation->diagnostics, d, "write `# allow SBX0715: it compiles and tests there`");
+            diagnostic_label(&policy->compilation->diagnostics, d, list[i].span, "%s",
+                             list[i].code ? "it gives no reason" : "no finding has this code");
+            diagnostic_help(&policy->compilation->diagnostics, d,
+                            "write `# allow SBX0715: it compiles and tests there`");
         }
 }
 

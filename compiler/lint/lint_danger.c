@@ -5,7 +5,7 @@
 #include "compiler/lint/lint.h"
 #include "compiler/meaning/search.h"
 
-// ---- places that can be written and executed ----------------------------------------------------------------------------------------
+// ---- places that can be written and executed ----------------------------------------------------------------------
 
 enum { REPORTS_MOST = 20, LOOKED_AT_MOST = 1000 }; // each costs a look at every rule
 
@@ -22,16 +22,23 @@ static void lint_written_code(struct policy *policy)
         if (++looked_at > LOOKED_AT_MOST)
             break;
         unsigned write = region->verbs & VERB_MODIFY ? VERB_MODIFY : VERB_CREATE;
-        const struct rule *writes = policy_verdict(policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = write, .path = region->path}).rule;
-        const struct rule *executes = policy_verdict(policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = VERB_EXEC, .path = region->path}).rule;
+        const struct rule *writes =
+            policy_verdict(policy,
+                           &(struct operation_point){.domain = DOMAIN_FILES, .verb = write, .path = region->path})
+                .rule;
+        const struct rule *executes =
+            policy_verdict(policy,
+                           &(struct operation_point){.domain = DOMAIN_FILES, .verb = VERB_EXEC, .path = region->path})
+                .rule;
         const struct rule *own = !writes->chain ? writes : executes;
         if (writes == last || (own->chain && writes->chain == executes->chain))
             continue; // said, or for the author of what is used
         last = writes;
         reports++;
         struct span span = own->chain ? policy->decl->name.span : own->span;
-        struct diagnostic *d =
-            own != executes && lint_is_allowed(policy, SBX0715, executes->span) ? NULL : lint_finding(policy, SBX0715, span, STR_ARGS(region->path));
+        struct diagnostic *d = own != executes && lint_is_allowed(policy, SBX0715, executes->span)
+                                   ? NULL
+                                   : lint_finding(policy, SBX0715, span, STR_ARGS(region->path));
         if (!d)
             continue;
         diagnostic_label(diagnostics, d, span, own->chain ? "by two policies that this one uses" : "here");
@@ -39,11 +46,13 @@ static void lint_written_code(struct policy *policy)
             diagnostic_label(diagnostics, d, writes->span, "written by this");
         if (executes != writes && (executes->span.start != span.start || executes->span.source != span.source))
             diagnostic_label(diagnostics, d, executes->span, "executed by this");
-        diagnostic_help(diagnostics, d, "what is downloaded or built there runs; `deny exec` it, or say why: `# allow SBX0715: it runs its own tests`");
+        diagnostic_help(diagnostics, d,
+                        "what is downloaded or built there runs; `deny exec` it, or say why: `# allow SBX0715: it runs "
+                        "its own tests`");
     }
 }
 
-// ---- calls that do what other calls are kept from -------------------------------------------------------------------------------------
+// ---- calls that do what other calls are kept from -----------------------------------------------------------------
 
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
@@ -55,13 +64,15 @@ static const struct {
     const char *why;
 } dangers[] = {
     {"io_uring_setup", NULL, NULL, false,
-     NAMES("openat", "openat2", "socket", "connect", "bind", "listen", "accept4", "sendto", "sendmsg", "recvmsg", "unlinkat", "mkdirat", "symlinkat", "linkat",
-           "renameat2", "fallocate", "madvise", "splice", "setxattr", "waitid", "pipe2"),
+     NAMES("openat", "openat2", "socket", "connect", "bind", "listen", "accept4", "sendto", "sendmsg", "recvmsg",
+           "unlinkat", "mkdirat", "symlinkat", "linkat", "renameat2", "fallocate", "madvise", "splice", "setxattr",
+           "waitid", "pipe2"),
      POINTLESS_CALLS, "a ring does it, and no filter sees what a ring is asked for"},
-    {"ptrace", "request", "PTRACE_POKEDATA", false, NAMES("process_vm_writev", "process_vm_readv", "pidfd_getfd", "kcmp"), POINTLESS_CALLS,
+    {"ptrace", "request", "PTRACE_POKEDATA", false,
+     NAMES("process_vm_writev", "process_vm_readv", "pidfd_getfd", "kcmp"), POINTLESS_CALLS,
      "whoever traces a process reads and writes it anyway"},
-    {"bpf", "cmd", "BPF_PROG_LOAD", false, NAMES("perf_event_open", "ptrace", "process_vm_readv", "process_vm_writev"), POINTLESS_CALLS,
-     "a program in the kernel sees and changes what processes do"},
+    {"bpf", "cmd", "BPF_PROG_LOAD", false, NAMES("perf_event_open", "ptrace", "process_vm_readv", "process_vm_writev"),
+     POINTLESS_CALLS, "a program in the kernel sees and changes what processes do"},
     {"userfaultfd", NULL, NULL, false, NULL, POINTLESS_ALL,
      "it holds the kernel still in the middle of a call, which is how its races are won; no rule holds against that"},
     {"mount", NULL, NULL, true, NULL, POINTLESS_FILES, "a mount puts anything anywhere in the view"},
@@ -70,9 +81,10 @@ static const struct {
     {"pivot_root", NULL, NULL, true, NULL, POINTLESS_FILES, "another root has another view"},
 };
 
-// An operation of a call that the policy allows, or one that it denies; of those that have all bits of `value` in an argument. 1: found.
-static int find_in_call(struct policy *policy, enum arch arch, const char *name, const char *argument, const char *value, bool allowed,
-                        struct operation_point *point)
+// An operation of a call that the policy allows, or one that it denies; of those that have all bits of `value` in an
+// argument. 1: found.
+static int find_in_call(struct policy *policy, enum arch arch, const char *name, const char *argument,
+                        const char *value, bool allowed, struct operation_point *point)
 {
     size_t call = (size_t)syscall_find(str_from(name));
     const struct syscall_row *row = syscall_row(call);
@@ -84,7 +96,8 @@ static int find_in_call(struct policy *policy, enum arch arch, const char *name,
     struct test test = {.kind = CONDITION_IN, .intervals = &one, .interval_count = 1};
     if (constant) {
         unsigned index = (unsigned)syscall_argument(row, str_from(argument));
-        uint64_t bits = (uint64_t)constant->value[arch], width = argument_bits(row->arguments[index].type) == 64 ? UINT64_MAX : UINT32_MAX;
+        uint64_t bits = (uint64_t)constant->value[arch],
+                 width = argument_bits(row->arguments[index].type) == 64 ? UINT64_MAX : UINT32_MAX;
         bool flags = row->arguments[index].type == ARGUMENT_MASK32 || row->arguments[index].type == ARGUMENT_MASK64;
         test.argument = index;
         test.mask = flags ? bits : width;
@@ -126,7 +139,8 @@ static void lint_pointless(struct policy *policy, enum arch arch)
         if (allow->chain)
             continue; // for the author of what is used
         bool found = dangers[i].what != POINTLESS_CALLS;
-        for (size_t k = 0; !found && dangers[i].calls[k]; k++) { // the example is one that a rule denies, if there is one
+        for (size_t k = 0; !found && dangers[i].calls[k];
+             k++) { // the example is one that a rule denies, if there is one
             struct operation_point point;
             if (find_in_call(policy, arch, dangers[i].calls[k], NULL, NULL, false, &point) <= 0)
                 continue;
@@ -150,7 +164,8 @@ static void lint_pointless(struct policy *policy, enum arch arch)
         if (pointless)
             diagnostic_label(diagnostics, d, pointless->span, "pointless, for one");
         else if (denied.domain == DOMAIN_CALLS)
-            diagnostic_help(diagnostics, d, "no rule allows `%.*s`, for one", STR_ARGS(operation_text(policy, &denied)));
+            diagnostic_help(diagnostics, d, "no rule allows `%.*s`, for one",
+                            STR_ARGS(operation_text(policy, &denied)));
     }
 }
 

@@ -15,7 +15,7 @@ static bool is_own(const struct rule *rule, enum effect effect)
     return rule->effect == effect && !rule->chain && !rule->derived;
 }
 
-// ---- allows -------------------------------------------------------------------------------------------------------------------------
+// ---- allows -------------------------------------------------------------------------------------------------------
 
 struct named_path { // one path of an allow
     struct str path;
@@ -43,7 +43,8 @@ static size_t own_paths(const struct policy *policy, enum effect effect, struct 
     return count;
 }
 
-// A subtree is covered when one of those above it, or an earlier one of the same path, has its verbs: no set of smaller ones can do that.
+// A subtree is covered when one of those above it, or an earlier one of the same path, has its verbs: no set of smaller
+// ones can do that.
 static void find_covered_files(struct policy *policy, const struct rule **covered_by, bool *has_own)
 {
     struct named_path *list;
@@ -132,7 +133,8 @@ static void find_covered_capabilities(struct policy *policy, const struct rule *
             continue;
         uint64_t left = rule->capabilities;
         for (size_t k = 0; k < i; k++)
-            if (policy->rules[k].domain == DOMAIN_CAPABILITIES && is_own(&policy->rules[k], EFFECT_ALLOW) && left & policy->rules[k].capabilities) {
+            if (policy->rules[k].domain == DOMAIN_CAPABILITIES && is_own(&policy->rules[k], EFFECT_ALLOW) &&
+                left & policy->rules[k].capabilities) {
                 left &= ~policy->rules[k].capabilities;
                 covered_by[i] = &policy->rules[k];
             }
@@ -140,7 +142,8 @@ static void find_covered_capabilities(struct policy *policy, const struct rule *
     }
 }
 
-static struct span whole_statement(const struct policy *policy, struct span span) // with its `;`, and its line where it has one of its own
+static struct span whole_statement(const struct policy *policy,
+                                   struct span span) // with its `;`, and its line where it has one of its own
 {
     const struct source *source = source_of(&policy->compilation->sources, span);
     struct str text = source ? source->text : STR("");
@@ -201,7 +204,7 @@ void lint_allows(struct policy *policy)
     }
 }
 
-// ---- denies -------------------------------------------------------------------------------------------------------------------------
+// ---- denies -------------------------------------------------------------------------------------------------------
 
 static const struct path_set *paths_allowed_somewhere(struct policy *policy)
 {
@@ -219,7 +222,8 @@ static const struct path_set *paths_allowed_somewhere(struct policy *policy)
 static bool denies_files(struct policy *policy, const struct rule *rule, const struct path_set *allowed)
 {
     struct path_witness ignored;
-    const struct path_set *denied = rule_paths(policy->arena, rule), *free = path_set_minus(policy->arena, denied, allowed);
+    const struct path_set *denied = rule_paths(policy->arena, rule),
+                          *free = path_set_minus(policy->arena, denied, allowed);
     return path_set_first(path_set_minus(policy->arena, denied, free), &ignored);
 }
 
@@ -234,7 +238,8 @@ static bool visit_denied(const struct net_point *point, void *context)
     if (net_set_contains(&denial->rule->net_except, point))
         return true;
     for (size_t i = 0; i < denial->policy->net_rule_count; i++)
-        if (denial->policy->net_rules[i]->effect == EFFECT_ALLOW && net_set_contains(&denial->policy->net_rules[i]->net, point))
+        if (denial->policy->net_rules[i]->effect == EFFECT_ALLOW &&
+            net_set_contains(&denial->policy->net_rules[i]->net, point))
             return false;
     return true;
 }
@@ -244,10 +249,12 @@ static bool guards_names(const struct policy *policy, const struct rule *rule)
 {
     for (size_t d = 0; d < rule->net.count; d++)
         for (size_t i = 0; i < policy->net_rule_count && rule->net.boxes[d].place == NET_ADDRESS; i++)
-            for (size_t k = 0; policy->net_rules[i]->effect == EFFECT_ALLOW && k < policy->net_rules[i]->net.count; k++) {
+            for (size_t k = 0; policy->net_rules[i]->effect == EFFECT_ALLOW && k < policy->net_rules[i]->net.count;
+                 k++) {
                 const struct net_box *name = &policy->net_rules[i]->net.boxes[k], *denied = &rule->net.boxes[d];
-                if ((name->place == NET_NAME || name->place == NET_WILDCARD) && name->verbs & denied->verbs && name->protocols & denied->protocols &&
-                    name->port_first <= denied->port_last && denied->port_first <= name->port_last)
+                if ((name->place == NET_NAME || name->place == NET_WILDCARD) && name->verbs & denied->verbs &&
+                    name->protocols & denied->protocols && name->port_first <= denied->port_last &&
+                    denied->port_first <= name->port_last)
                     return true;
             }
     return false;
@@ -257,7 +264,8 @@ static bool denies_net(struct policy *policy, const struct rule *rule)
 {
     const struct net_set **borders = NEW_ARRAY(policy->arena, const struct net_set *, 2 * policy->net_rule_count);
     struct net_denial denial = {policy, rule};
-    return guards_names(policy, rule) || !net_set_each(policy->arena, &rule->net, borders, policy_net_sets(policy, borders), visit_denied, &denial);
+    return guards_names(policy, rule) ||
+           !net_set_each(policy->arena, &rule->net, borders, policy_net_sets(policy, borders), visit_denied, &denial);
 }
 
 static bool denies_call(struct policy *policy, const struct rule *rule, enum arch arch, size_t call)
@@ -272,7 +280,8 @@ static bool denies_calls(struct policy *policy, const struct rule *rule)
 {
     for (size_t i = 0; i < rule->calls.count; i++)
         for (int arch = 0; arch < ARCH_COUNT; arch++)
-            if (rule->calls.list[i].architectures >> arch & 1 && denies_call(policy, rule, (enum arch)arch, rule->calls.list[i].call))
+            if (rule->calls.list[i].architectures >> arch & 1 &&
+                denies_call(policy, rule, (enum arch)arch, rule->calls.list[i].call))
                 return true;
     return rule->calls.count == 0;
 }
@@ -308,13 +317,15 @@ void lint_denies(struct policy *policy)
         struct diagnostic *d = effect ? NULL : lint_finding(policy, SBX0713, rule->span);
         if (d) {
             diagnostic_label(&policy->compilation->diagnostics, d, rule->span,
-                             rule->domain == DOMAIN_CALLS ? "without it these calls get the same answer" : "no rule allows any of it");
-            diagnostic_help(&policy->compilation->diagnostics, d, "for what must stay so whatever others allow, write `never`");
+                             rule->domain == DOMAIN_CALLS ? "without it these calls get the same answer"
+                                                          : "no rule allows any of it");
+            diagnostic_help(&policy->compilation->diagnostics, d,
+                            "for what must stay so whatever others allow, write `never`");
         }
     }
 }
 
-// ---- pairs --------------------------------------------------------------------------------------------------------------------------
+// ---- pairs --------------------------------------------------------------------------------------------------------
 
 static bool same_reason(const struct rule *a, const struct rule *b)
 {
@@ -339,9 +350,9 @@ static void pair_files(struct policy *policy)
         size_t count = own_paths(policy, effect, &list);
         for (size_t i = 1; i < count; i++) {
             const struct rule *a = list[i - 1].rule, *b = list[i].rule;
-            if (a == b || a->path_count != 1 || b->path_count != 1 || a->except_count || b->except_count || !str_equal(a->paths[0], b->paths[0]) ||
-                a->if_exists != b->if_exists || (a->content && b->content) || (a->verbs & b->verbs) == a->verbs || (a->verbs & b->verbs) == b->verbs ||
-                !same_reason(a, b))
+            if (a == b || a->path_count != 1 || b->path_count != 1 || a->except_count || b->except_count ||
+                !str_equal(a->paths[0], b->paths[0]) || a->if_exists != b->if_exists || (a->content && b->content) ||
+                (a->verbs & b->verbs) == a->verbs || (a->verbs & b->verbs) == b->verbs || !same_reason(a, b))
                 continue;
             struct text text = {.arena = policy->arena};
             text_addf(&text, effect == EFFECT_ALLOW ? "write `allow " : "write `deny ");
@@ -357,7 +368,8 @@ static bool box_pair(const struct net_box *a, const struct net_box *b)
 {
     if (a->place != b->place || a->first != b->first || a->last != b->last || !str_equal(a->name, b->name))
         return false;
-    int differ = (a->verbs != b->verbs) + (a->protocols != b->protocols) + (a->port_first != b->port_first || a->port_last != b->port_last);
+    int differ = (a->verbs != b->verbs) + (a->protocols != b->protocols) +
+                 (a->port_first != b->port_first || a->port_last != b->port_last);
     return differ == 1;
 }
 
@@ -366,8 +378,8 @@ static void pair_nets(struct policy *policy)
     for (size_t i = 0; i < policy->net_rule_count; i++)
         for (size_t k = 0; k < i && policy->net_rules[i]->net.count; k++) {
             const struct rule *a = policy->net_rules[k], *b = policy->net_rules[i];
-            if (a->chain || b->chain || a->effect != b->effect || a->net.count != b->net.count || a->net_except.count || b->net_except.count ||
-                !same_reason(a, b))
+            if (a->chain || b->chain || a->effect != b->effect || a->net.count != b->net.count || a->net_except.count ||
+                b->net_except.count || !same_reason(a, b))
                 continue;
             bool all = true;
             for (size_t n = 0; n < a->net.count; n++)
@@ -398,15 +410,19 @@ static void pair_calls(struct policy *policy)
     for (size_t call = 0; call < syscall_count(); call++) {
         const struct call_rule *before = NULL;
         size_t count = 0;
-        for (const struct call_rule *entry = policy->calls[call]; entry && ++count <= BY_HAND_PER_CALL; entry = entry->next) {
+        for (const struct call_rule *entry = policy->calls[call]; entry && ++count <= BY_HAND_PER_CALL;
+             entry = entry->next) {
             const struct rule *rule = entry->rule;
-            if (!is_own(rule, EFFECT_ALLOW) || rule->calls.count != 1 || !(entry->match->tests[ARCH_HERE]) || entry->except)
+            if (!is_own(rule, EFFECT_ALLOW) || rule->calls.count != 1 || !(entry->match->tests[ARCH_HERE]) ||
+                entry->except)
                 continue;
-            if (!before || before->rule == rule || before->match->architectures != entry->match->architectures || !same_reason(before->rule, rule)) {
+            if (!before || before->rule == rule || before->match->architectures != entry->match->architectures ||
+                !same_reason(before->rule, rule)) {
                 before = entry;
                 continue;
             }
-            graph_node a = test_graph(graph, before->match->tests[ARCH_HERE]), b = test_graph(graph, entry->match->tests[ARCH_HERE]);
+            graph_node a = test_graph(graph, before->match->tests[ARCH_HERE]),
+                       b = test_graph(graph, entry->match->tests[ARCH_HERE]);
             graph_node both = graph_select(graph, a, graph_leaf(graph, 1), b);
             if (!is_one_question(graph, a) || !is_one_question(graph, b) || !is_one_question(graph, both))
                 continue;

@@ -1,7 +1,7 @@
 // What could be written at a place.
 //
-// The text before it is read by the parser, which says what may follow: exactly the grammar's words. Which names may stand there follows from the words
-// of the statement and the block it stands in.
+// The text before it is read by the parser, which says what may follow: exactly the grammar's words. Which names may
+// stand there follows from the words of the statement and the block it stands in.
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,14 +60,15 @@ static bool expects(const struct expected *expected, const char *name)
     return false;
 }
 
-// ---- where it is --------------------------------------------------------------------------------------------------------------------------
+// ---- where it is --------------------------------------------------------------------------------------------------
 
 static bool is_word_byte(char c)
 {
     return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_' || c == '-';
 }
 
-// Where what is half written before a place starts: a string with its quote, or a word with its sigil. False within a comment.
+// Where what is half written before a place starts: a string with its quote, or a word with its sigil. False within a
+// comment.
 static bool find_start(const struct source *source, uint32_t offset, uint32_t *start, bool *in_string)
 {
     uint32_t line = offset;
@@ -125,12 +126,15 @@ static void find_statement(struct place *place, struct str before, const struct 
     for (size_t i = 0; i < tokens->count; i++) {
         struct span span = tokens->spans[i];
         struct str text = {before.text + span.start, span.end - span.start};
-        struct str start = {before.text + tokens->spans[first].start, tokens->spans[first].end - tokens->spans[first].start};
+        struct str start = {before.text + tokens->spans[first].start,
+                            tokens->spans[first].end - tokens->spans[first].start};
         struct span previous = tokens->spans[i ? i - 1 : 0];
         struct str behind = {before.text + previous.start, previous.end - previous.start};
         if (str_is(text, "{") && depth < DEPTH_MOST) {
             lists[depth] = str_is(behind, "in") || str_is(behind, ":");
-            blocks[depth] = lists[depth] ? (depth ? blocks[depth - 1] : STR("")) : str_is(start, "on") ? STR("syscalls") : start;
+            blocks[depth] = lists[depth]          ? (depth ? blocks[depth - 1] : STR(""))
+                            : str_is(start, "on") ? STR("syscalls")
+                                                  : start;
             first = lists[depth] || str_is(start, "group") ? first : i + 1;
             depth++;
         } else if (str_is(text, "}") && depth) {
@@ -145,10 +149,11 @@ static void find_statement(struct place *place, struct str before, const struct 
     place->block = depth ? blocks[depth - 1] : STR("");
     place->words = NEW_ARRAY(place->request->arena, struct str, tokens->count - first + 1);
     for (size_t i = first; i < tokens->count; i++)
-        place->words[place->count++] = (struct str){before.text + tokens->spans[i].start, tokens->spans[i].end - tokens->spans[i].start};
+        place->words[place->count++] =
+            (struct str){before.text + tokens->spans[i].start, tokens->spans[i].end - tokens->spans[i].start};
 }
 
-// ---- system calls -------------------------------------------------------------------------------------------------------------------------
+// ---- system calls -------------------------------------------------------------------------------------------------
 
 static void offer_groups(struct place *place, const struct module *module)
 {
@@ -180,7 +185,8 @@ static int statement_call(const struct place *place)
             return call;
         if (word.length < 2 || word.text[0] != '@')
             continue;
-        const struct group_decl *group = group_find(place->analysis->compilation, place->analysis->module, (struct str){word.text + 1, word.length - 1});
+        const struct group_decl *group = group_find(place->analysis->compilation, place->analysis->module,
+                                                    (struct str){word.text + 1, word.length - 1});
         for (size_t k = 0; group && k < group->call_count; k++)
             if (syscall_row(group->calls[k])->argument_count)
                 return group->calls[k];
@@ -193,7 +199,8 @@ static void offer_arguments(struct place *place)
     int call = statement_call(place);
     const struct syscall_row *row = call < 0 ? NULL : syscall_row((size_t)call);
     for (int i = 0; row && i < row->argument_count; i++)
-        offer(place, ITEM_ARGUMENT, str_from(row->arguments[i].name), describe_argument_type(row->arguments[i].type), str_from(row->arguments[i].name));
+        offer(place, ITEM_ARGUMENT, str_from(row->arguments[i].name), describe_argument_type(row->arguments[i].type),
+              str_from(row->arguments[i].name));
 }
 
 static void offer_constants(struct place *place)
@@ -224,7 +231,8 @@ static void offer_named_constants(struct place *place, int (*is)(struct str))
 static bool offer_call_names(struct place *place)
 {
     static const char *const before_arguments[] = {"where", "and", "or", "not", "(", NULL};
-    static const char *const before_constants[] = {"==", "!=", "<", "<=", ">", ">=", "&", "|", "in", "{", ",", "..", NULL};
+    static const char *const before_constants[] = {"==", "!=", "<", "<=", ">",  ">=", "&",
+                                                   "|",  "in", "{", ",",  "..", NULL};
     static const char *const before_calls[] = {"allow", "deny", "never", "except", "syscall", ",", NULL};
     if (str_is(word_at(place, 0), "with"))
         offer_named_constants(place, errno_find);
@@ -242,7 +250,7 @@ static bool offer_call_names(struct place *place)
     return true;
 }
 
-// ---- policies and modules -----------------------------------------------------------------------------------------------------------------
+// ---- policies and modules -----------------------------------------------------------------------------------------
 
 // What stands before the place as `a.b.`, which is replaced together with what is half written.
 static void take_dotted(struct place *place, size_t from)
@@ -267,7 +275,9 @@ static void offer_imports(struct place *place)
 
 static struct str import_name(struct arena *arena, const struct import_decl *import)
 {
-    return import->alias.text.length ? import->alias.text : import->path ? name_list_text(arena, import->path, ".") : path_stem(import->file.text);
+    return import->alias.text.length ? import->alias.text
+           : import->path            ? name_list_text(arena, import->path, ".")
+                                     : path_stem(import->file.text);
 }
 
 static void offer_policies(struct place *place)
@@ -281,7 +291,8 @@ static void offer_policies(struct place *place)
         struct str name = import_name(arena, import);
         if (import->module && module_main_policy(import->module))
             offer(place, ITEM_MODULE, name, "the policy of this module", name);
-        for (const struct policy_decl *policy = import->module ? import->module->policies : NULL; policy; policy = policy->next) {
+        for (const struct policy_decl *policy = import->module ? import->module->policies : NULL; policy;
+             policy = policy->next) {
             if (policy == module_main_policy(import->module))
                 continue; // offered by the module's name
             struct str whole = str_format(arena, "%.*s.%.*s", STR_ARGS(name), STR_ARGS(policy->name.text));
@@ -297,14 +308,16 @@ static const struct policy_decl *used_policy(const struct place *place)
         text_addf(&path, "%.*s", STR_ARGS(place->words[i]));
     struct str whole = text_str(&path);
     const struct policy_decl *policy = module_find_policy(place->analysis->module, whole);
-    for (const struct import_decl *import = place->analysis->module->imports; import && !policy; import = import->next) {
+    for (const struct import_decl *import = place->analysis->module->imports; import && !policy;
+         import = import->next) {
         struct str name = import_name(place->request->arena, import);
         if (!import->module || !str_starts(whole, name))
             continue;
         if (whole.length == name.length)
             policy = module_main_policy(import->module);
         else if (whole.text[name.length] == '.')
-            policy = module_find_policy(import->module, (struct str){whole.text + name.length + 1, whole.length - name.length - 1});
+            policy = module_find_policy(import->module,
+                                        (struct str){whole.text + name.length + 1, whole.length - name.length - 1});
     }
     return policy;
 }
@@ -313,7 +326,8 @@ static void offer_parameters(struct place *place)
 {
     const struct policy_decl *policy = used_policy(place);
     for (const struct parameter *p = policy ? policy->parameters : NULL; p; p = p->next)
-        offer(place, ITEM_ARGUMENT, p->name.text, type_name(p->type), str_format(place->request->arena, "%.*s = ", STR_ARGS(p->name.text)));
+        offer(place, ITEM_ARGUMENT, p->name.text, type_name(p->type),
+              str_format(place->request->arena, "%.*s = ", STR_ARGS(p->name.text)));
 }
 
 static void offer_references(struct place *place)
@@ -329,14 +343,15 @@ static void offer_references(struct place *place)
     }
 }
 
-// ---- paths --------------------------------------------------------------------------------------------------------------------------------
+// ---- paths --------------------------------------------------------------------------------------------------------
 
 static int not_hidden(const struct dirent *entry)
 {
     return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-// The entries of a folder of the host, as what follows the last `/` of the string. `only`: an end that files must have, or NULL.
+// The entries of a folder of the host, as what follows the last `/` of the string. `only`: an end that files must have,
+// or NULL.
 static void offer_entries(struct place *place, struct str folder, uint32_t segment, const char *only)
 {
     enum { ENTRIES_MOST = 2000 };
@@ -347,8 +362,10 @@ static void offer_entries(struct place *place, struct str folder, uint32_t segme
     for (int i = 0; i < count; i++) {
         struct str name = str_from(entries[i]->d_name);
         bool is_folder = entries[i]->d_type == DT_DIR || entries[i]->d_type == DT_LNK;
-        bool fits = is_folder || !only || (name.length > strlen(only) && strcmp(name.text + name.length - strlen(only), only) == 0);
-        if (i < ENTRIES_MOST && fits && text_is_utf8(name) && !memchr(name.text, '"', name.length) && !memchr(name.text, '\\', name.length))
+        bool fits = is_folder || !only ||
+                    (name.length > strlen(only) && strcmp(name.text + name.length - strlen(only), only) == 0);
+        if (i < ENTRIES_MOST && fits && text_is_utf8(name) && !memchr(name.text, '"', name.length) &&
+            !memchr(name.text, '\\', name.length))
             offer(place, is_folder ? ITEM_FOLDER : ITEM_FILE, name, NULL, name);
         free(entries[i]);
     }
@@ -367,19 +384,24 @@ static void offer_paths(struct place *place, uint32_t offset)
     struct str written = {text.text + place->replaced.start + 1, segment - place->replaced.start - 1};
     struct str beside = place->analysis->source->folder;
     const char *home = getenv("HOME");
-    bool import = str_is(word_at(place, 0), "import"), from = str_is(last, "from") || str_is(last, "overlay") || str_is(last, "image") || str_is(last, "file");
-    bool files = str_is(place->block, "fs") || str_is(place->block, "tests") || str_is(place->block, "secrets") || has(place, "command") || has(place, "cwd");
+    bool import = str_is(word_at(place, 0), "import"),
+         from = str_is(last, "from") || str_is(last, "overlay") || str_is(last, "image") || str_is(last, "file");
+    bool files = str_is(place->block, "fs") || str_is(place->block, "tests") || str_is(place->block, "secrets") ||
+                 has(place, "command") || has(place, "cwd");
     if (written.length && written.text[0] == '/' && (files || has(place, ":") || has(place, "=")))
         offer_entries(place, str_copy(arena, written), segment, NULL);
     else if ((import || from) && beside.length)
-        offer_entries(place, str_format(arena, "%.*s/%.*s", STR_ARGS(beside), STR_ARGS(written)), segment, import ? ".sbx" : NULL);
+        offer_entries(place, str_format(arena, "%.*s/%.*s", STR_ARGS(beside), STR_ARGS(written)), segment,
+                      import ? ".sbx" : NULL);
     else if (str_is(last, "home") && home)
         offer_entries(place, str_format(arena, "%s/%.*s", home, STR_ARGS(written)), segment, NULL);
     else if (str_is(last, "cwd") && place->request->server->folder_count)
-        offer_entries(place, str_format(arena, "%.*s/%.*s", STR_ARGS(place->request->server->folders[0]), STR_ARGS(written)), segment, NULL);
+        offer_entries(place,
+                      str_format(arena, "%.*s/%.*s", STR_ARGS(place->request->server->folders[0]), STR_ARGS(written)),
+                      segment, NULL);
 }
 
-// ---- all --------------------------------------------------------------------------------------------------------------------------------
+// ---- all ----------------------------------------------------------------------------------------------------------
 
 static void offer_words(struct place *place, const char *const *words)
 {
@@ -390,7 +412,8 @@ static void offer_words(struct place *place, const char *const *words)
 // The names that may stand here. True when only names may.
 static bool offer_names(struct place *place)
 {
-    static const char *const types[] = {"path", "size", "duration", "int", "bool", "string", "host", "cidr", "port", "endpoint", NULL};
+    static const char *const types[] = {"path", "size", "duration", "int",      "bool", "string",
+                                        "host", "cidr", "port",     "endpoint", NULL};
     static const char *const users[] = {"root", "nobody", "self", NULL};
     struct str first = place->count ? place->words[0] : STR(""), last = word_at(place, 0);
     bool capability = has(place, "capability") || has(place, "capabilities");
@@ -406,11 +429,13 @@ static bool offer_names(struct place *place)
         for (int i = 0; i < FEATURE_COUNT; i++)
             offer(place, ITEM_ARGUMENT, str_from(feature_names[i]), feature_versions[i], str_from(feature_names[i]));
     else if (str_is(last, "secret"))
-        for (const struct secret_decl *secret = place->policy ? place->policy->secrets : NULL; secret; secret = secret->next)
+        for (const struct secret_decl *secret = place->policy ? place->policy->secrets : NULL; secret;
+             secret = secret->next)
             offer(place, ITEM_VARIABLE, secret->name.text, "a secret of this policy", secret->name.text);
     else if (str_is(place->block, "limits") && place->count == 0)
         for (int i = 0; i < LIMIT_COUNT; i++)
-            offer(place, ITEM_ARGUMENT, str_from(limit_names[i]), describe_limit((enum limit)i), str_from(limit_names[i]));
+            offer(place, ITEM_ARGUMENT, str_from(limit_names[i]), describe_limit((enum limit)i),
+                  str_from(limit_names[i]));
     else if (capability && (str_is(last, ",") || str_is(last, "capability") || str_is(last, "capabilities")))
         offer_named_constants(place, capability_find);
     else if (str_is(last, "user"))
@@ -468,7 +493,8 @@ void lsp_completion(struct call_request *request)
     json_bool(request->result, false);
     json_key(request->result, "items");
     json_open(request->result, '[');
-    if (find_start(source, offset, &start, &place.in_string) && !source_flaw((struct str){source->text.text, start}, &flaw, &flaw_length)) {
+    if (find_start(source, offset, &start, &place.in_string) &&
+        !source_flaw((struct str){source->text.text, start}, &flaw, &flaw_length)) {
         place.replaced = (struct span){source->number, start, offset};
         place.policy = policy_around(place.analysis, start);
         struct token_list tokens = {0};

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- URIs ---------------------------------------------------------------------------------------------------------------------------------
+// ---- URIs ---------------------------------------------------------------------------------------------------------
 
 static int hex_digit(char c)
 {
@@ -45,7 +45,7 @@ struct str uri_of(struct arena *arena, struct str path)
     return text_str(&uri);
 }
 
-// ---- opening and editing ------------------------------------------------------------------------------------------------------------------
+// ---- opening and editing ------------------------------------------------------------------------------------------
 
 struct document *documents_find(const struct documents *documents, struct str uri)
 {
@@ -76,7 +76,8 @@ struct document *documents_open(struct documents *documents, struct str uri, str
     document->uri = str_copy(document->arena, uri);
     struct str path = uri_path(document->arena, uri);
     char resolved[PATH_MAX];
-    document->path = path.length && realpath(path.text, resolved) ? str_copy(document->arena, str_from(resolved)) : path;
+    document->path =
+        path.length && realpath(path.text, resolved) ? str_copy(document->arena, str_from(resolved)) : path;
     document->text = str_copy(document->arena, text);
     document->version = str_copy(document->arena, version);
     document->next = documents->first;
@@ -128,7 +129,8 @@ void documents_changed(struct documents *documents, const struct document *chang
         }
 }
 
-struct str text_replaced(struct arena *arena, struct str text, struct position from, struct position to, struct str with)
+struct str text_replaced(struct arena *arena, struct str text, struct position from, struct position to,
+                         struct str with)
 {
     struct sources sources = {.arena = arena};
     struct source source = {.text = text};
@@ -143,7 +145,7 @@ struct str text_replaced(struct arena *arena, struct str text, struct position f
     return result.length ? text_str(&result) : STR("");
 }
 
-// ---- analysing ----------------------------------------------------------------------------------------------------------------------------
+// ---- analysing ----------------------------------------------------------------------------------------------------
 
 struct compilation *documents_compilation(const struct documents *documents)
 {
@@ -167,8 +169,9 @@ static struct analysis *analyse(const struct documents *documents, const struct 
     struct arena *arena = compilation->arena;
     struct analysis *analysis = NEW(arena, struct analysis);
     analysis->compilation = compilation;
-    analysis->module = document->path.length ? module_load(compilation, str_copy(arena, document->path).text)
-                                             : module_parse(compilation, str_copy(arena, document->uri), str_copy(arena, document->text));
+    analysis->module = document->path.length
+                           ? module_load(compilation, str_copy(arena, document->path).text)
+                           : module_parse(compilation, str_copy(arena, document->uri), str_copy(arena, document->text));
     if (!analysis->module) // a file that can't be read any more, though its text is here
         analysis->module = module_parse(compilation, str_copy(arena, document->path), str_copy(arena, document->text));
     analysis->source = analysis->module->source;

@@ -43,7 +43,7 @@ void lsp_formatting(struct call_request *request)
     json_close(request->result, ']');
 }
 
-// ---- fixes --------------------------------------------------------------------------------------------------------------------------------
+// ---- fixes --------------------------------------------------------------------------------------------------------
 
 static bool is_fixed_here(const struct diagnostic *d, uint32_t source) // all of its fix lies in one text
 {
@@ -59,12 +59,14 @@ static struct str fix_title(struct arena *arena, const struct source *source, co
     struct str old = {source->text.text + fix->span.start, fix->span.end - fix->span.start}, new = fix->text;
     while (new.length && strchr("\n ", new.text[new.length - 1]))
         new.length--;
-    bool readable = !fix->next && old.length < 60 && new.length < 60 && !memchr(old.text, '\n', old.length) && !memchr(new.text, '\n', new.length);
+    bool readable = !fix->next && old.length < 60 && new.length < 60 && !memchr(old.text, '\n', old.length) &&
+                    !memchr(new.text, '\n', new.length);
     if (!readable)
         return str_format(arena, "%s: apply what it suggests", diagnostic_code(d->code));
     if (!old.length)
         return str_format(arena, "write `%.*s`", STR_ARGS(new));
-    return new.length ? str_format(arena, "change `%.*s` to `%.*s`", STR_ARGS(old), STR_ARGS(new)) : str_format(arena, "remove `%.*s`", STR_ARGS(old));
+    return new.length ? str_format(arena, "change `%.*s` to `%.*s`", STR_ARGS(old), STR_ARGS(new))
+                      : str_format(arena, "remove `%.*s`", STR_ARGS(old));
 }
 
 static void open_action(struct json_writer *w, struct str title, const char *kind)
@@ -108,7 +110,8 @@ void lsp_actions(struct call_request *request)
     struct position from, to;
     if (!document)
         return;
-    const struct json *range = json_get(request->params, "range"), *only = json_get(json_get(request->params, "context"), "only");
+    const struct json *range = json_get(request->params, "range"),
+                      *only = json_get(json_get(request->params, "context"), "only");
     if (!request_position(json_get(range, "start"), &from) || !request_position(json_get(range, "end"), &to)) {
         request_fail(request, RPC_PARAMS, "a range has a start and an end");
         return;
@@ -124,7 +127,8 @@ void lsp_actions(struct call_request *request)
         if (!is_fixed_here(d, source->number))
             continue;
         certain += d->fix_is_certain;
-        bool touches = (d->span.start <= end && d->span.end >= start) || (d->fixes->span.start <= end && d->fixes->span.end >= start);
+        bool touches = (d->span.start <= end && d->span.end >= start) ||
+                       (d->fixes->span.start <= end && d->fixes->span.end >= start);
         if (!touches || !is_wanted(only, "quickfix"))
             continue;
         open_action(w, fix_title(request->arena, source, d), "quickfix");
@@ -138,7 +142,8 @@ void lsp_actions(struct call_request *request)
     if (certain && is_wanted(only, "source.fixAll")) {
         open_action(w, STR("apply every fix that is certain"), "source.fixAll");
         open_changes(w, document->uri);
-        for (const struct fix **fix = diagnostics_certain_fixes(&analysis->compilation->diagnostics, source->number); *fix; fix++)
+        for (const struct fix **fix = diagnostics_certain_fixes(&analysis->compilation->diagnostics, source->number);
+             *fix; fix++)
             write_edit(w, source, (*fix)->span, (*fix)->text);
         close_action(w);
     }

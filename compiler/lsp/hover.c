@@ -13,7 +13,7 @@ static struct str text_of(const struct compilation *compilation, struct span spa
     return source ? (struct str){source->text.text + span.start, span.end - span.start} : STR("");
 }
 
-// ---- Linux's names ------------------------------------------------------------------------------------------------------------------------
+// ---- Linux's names ------------------------------------------------------------------------------------------------
 
 static void describe_a_call(struct text *out, int call)
 {
@@ -36,7 +36,8 @@ static void describe_a_call(struct text *out, int call)
 }
 
 // The first of the calls that a condition is about; -1 when none is known.
-static int first_call(struct compilation *compilation, struct module *module, const struct operation *operation, struct str argument)
+static int first_call(struct compilation *compilation, struct module *module, const struct operation *operation,
+                      struct str argument)
 {
     for (const struct call *call = operation ? operation->calls : NULL; call; call = call->next) {
         const struct group_decl *group = call->is_group ? group_find(compilation, module, call->name.text) : NULL;
@@ -50,14 +51,16 @@ static int first_call(struct compilation *compilation, struct module *module, co
     return -1;
 }
 
-static void describe_argument(struct text *out, const struct analysis *analysis, const struct name_use *name, struct str text)
+static void describe_argument(struct text *out, const struct analysis *analysis, const struct name_use *name,
+                              struct str text)
 {
     int call = first_call(analysis->compilation, analysis->module, name->operation, text);
     int argument = call < 0 ? -1 : syscall_argument(syscall_row((size_t)call), text);
     if (argument < 0)
         return;
     const struct syscall_row *row = syscall_row((size_t)call);
-    text_addf(out, "**%s** of `%s`: %s", row->arguments[argument].name, row->name, describe_argument_type(row->arguments[argument].type));
+    text_addf(out, "**%s** of `%s`: %s", row->arguments[argument].name, row->name,
+              describe_argument_type(row->arguments[argument].type));
     size_t shown = 0;
     for (size_t i = 0; constant_row(i); i++)
         if (argument_takes_name(row, (unsigned)argument, constant_row(i)->name) == 1 && shown++ < 12)
@@ -74,20 +77,20 @@ static void describe_constant(struct text *out, struct str text)
     text_addf(out, "**%s**", row->name);
     for (int arch = 0; arch < ARCH_COUNT; arch++)
         if (row->architectures >> arch & 1 && (arch == 0 || !same))
-            text_addf(out, " = %lld (0x%llx)%s%s", (long long)row->value[arch], (unsigned long long)row->value[arch], same ? "" : " on ",
-                      same ? "" : arch_names[arch]);
+            text_addf(out, " = %lld (0x%llx)%s%s", (long long)row->value[arch], (unsigned long long)row->value[arch],
+                      same ? "" : " on ", same ? "" : arch_names[arch]);
     text_addf(out, "\n");
 }
 
-// ---- names of policies --------------------------------------------------------------------------------------------------------------------
+// ---- names of policies --------------------------------------------------------------------------------------------
 
 static void describe_policy(struct text *out, const struct compilation *compilation, const struct policy_decl *policy)
 {
     text_addf(out, "```sbx\npolicy %.*s", STR_ARGS(policy->name.text));
     for (const struct parameter *p = policy->parameters; p; p = p->next) {
         struct str value = p->value ? text_of(compilation, p->value->span) : STR("");
-        text_addf(out, "%s%.*s: %s%s%.*s%s", p == policy->parameters ? "(" : ", ", STR_ARGS(p->name.text), type_name(p->type), value.length ? " = " : "",
-                  STR_ARGS(value), p->next ? "" : ")");
+        text_addf(out, "%s%.*s: %s%s%.*s%s", p == policy->parameters ? "(" : ", ", STR_ARGS(p->name.text),
+                  type_name(p->type), value.length ? " = " : "", STR_ARGS(value), p->next ? "" : ")");
     }
     text_addf(out, "\n```\n");
     for (const struct setting *setting = policy->settings; setting; setting = setting->next)
@@ -142,7 +145,9 @@ static void describe_name(struct text *out, const struct analysis *analysis, con
         break;
     case NAME_MODULE: {
         const struct import_decl *import = name->decl;
-        const struct policy_decl *policy = name->policy ? name->policy : import && import->module ? module_main_policy(import->module) : NULL;
+        const struct policy_decl *policy = name->policy               ? name->policy
+                                           : import && import->module ? module_main_policy(import->module)
+                                                                      : NULL;
         if (policy)
             describe_policy(out, compilation, policy);
         break;
@@ -151,13 +156,15 @@ static void describe_name(struct text *out, const struct analysis *analysis, con
         const struct parameter *p = name->decl;
         struct str value = p && p->value ? text_of(compilation, p->value->span) : STR("");
         if (p)
-            text_addf(out, "```sbx\n%.*s: %s%s%.*s\n```\n", STR_ARGS(p->name.text), type_name(p->type), value.length ? " = " : "", STR_ARGS(value));
+            text_addf(out, "```sbx\n%.*s: %s%s%.*s\n```\n", STR_ARGS(p->name.text), type_name(p->type),
+                      value.length ? " = " : "", STR_ARGS(value));
         break;
     }
     case NAME_LET: {
         const struct let_decl *let = name->decl;
         if (let)
-            text_addf(out, "```sbx\nlet %.*s = %.*s;\n```\n", STR_ARGS(let->name.text), STR_ARGS(text_of(compilation, let->value->span)));
+            text_addf(out, "```sbx\nlet %.*s = %.*s;\n```\n", STR_ARGS(let->name.text),
+                      STR_ARGS(text_of(compilation, let->value->span)));
         break;
     }
     case NAME_SECRET: {
@@ -169,7 +176,7 @@ static void describe_name(struct text *out, const struct analysis *analysis, con
     }
 }
 
-// ---- rules --------------------------------------------------------------------------------------------------------------------------------
+// ---- rules --------------------------------------------------------------------------------------------------------
 
 // The rule of the text that stands at a place, and in which policy it does. NULL when there is none.
 static const struct rule *rule_at(const struct analysis *analysis, uint32_t offset, struct policy **policy)
@@ -179,7 +186,8 @@ static const struct rule *rule_at(const struct analysis *analysis, uint32_t offs
         *policy = analysis->policies[at];
         for (size_t i = 0; *policy && i < (*policy)->rule_count; i++) {
             const struct rule *rule = &(*policy)->rules[i];
-            if (rule->span.source == analysis->source->number && !rule->chain && !rule->derived && rule->span.start <= offset && offset <= rule->span.end)
+            if (rule->span.source == analysis->source->number && !rule->chain && !rule->derived &&
+                rule->span.start <= offset && offset <= rule->span.end)
                 return rule;
         }
     }

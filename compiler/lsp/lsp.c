@@ -40,7 +40,8 @@ static size_t stated_length(struct str header)
     return SIZE_MAX;
 }
 
-// Takes the next whole message out of what was read. False when more must be read for one. A header without a length is passed over.
+// Takes the next whole message out of what was read. False when more must be read for one. A header without a length is
+// passed over.
 static bool take_message(struct input *input, struct str *message)
 {
     for (;;) {

@@ -1,13 +1,15 @@
 // The language server (`sbxc --lsp`): what editors ask about policies, by the Language Server Protocol 3.17.
 //
-// One thread, one loop: a message is answered before the next is read, findings are published when no message waits. A text is checked whole after
-// each change, which takes a few milliseconds; what `--check` does besides, proving the filters, is not done here. Positions are lines and units of
-// UTF-16, offsets are bytes; only document.h and source.h turn one into the other.
+// One thread, one loop: a message is answered before the next is read, findings are published when no message waits. A
+// text is checked whole after each change, which takes a few milliseconds; what `--check` does besides, proving the
+// filters, is not done here. Positions are lines and units of UTF-16, offsets are bytes; only document.h and source.h
+// turn one into the other.
 #pragma once
 
 #include "compiler/front/driver.h"
 
-// Serves on two descriptors until the client says `exit` or closes. Returns the exit status: 0 after a `shutdown`, else 1.
+// Serves on two descriptors until the client says `exit` or closes. Returns the exit status: 0 after a `shutdown`,
+// else 1.
 int lsp_serve(int in, int out, const struct driver_options *);
 
 // One message, without its header: for tests, which send any text. Answers are written to `out`, with their headers.

@@ -36,9 +36,11 @@ void lsp_highlight(struct call_request *request)
     json_open(request->result, '[');
     for (size_t i = 0; name && i < analysis->names->count; i++) {
         const struct name_use *other = &analysis->names->list[i];
-        bool of_linux = !name->decl && !other->decl && name->kind == other->kind && name->kind >= NAME_CALL &&
-                        str_equal((struct str){analysis->source->text.text + name->span.start, name->span.end - name->span.start},
-                                  (struct str){analysis->source->text.text + other->span.start, other->span.end - other->span.start});
+        bool of_linux =
+            !name->decl && !other->decl && name->kind == other->kind && name->kind >= NAME_CALL &&
+            str_equal(
+                (struct str){analysis->source->text.text + name->span.start, name->span.end - name->span.start},
+                (struct str){analysis->source->text.text + other->span.start, other->span.end - other->span.start});
         if (!of_linux && !same_thing(name, other))
             continue;
         json_open(request->result, '{');
@@ -48,7 +50,7 @@ void lsp_highlight(struct call_request *request)
     json_close(request->result, ']');
 }
 
-// ---- all of a workspace -------------------------------------------------------------------------------------------------------------------
+// ---- all of a workspace -------------------------------------------------------------------------------------------
 
 enum { WORKSPACE_MOST = 2000 }; // files that are looked through
 
@@ -83,7 +85,8 @@ static struct workspace load_workspace(const struct server *server)
 }
 
 // The name at the same place of the same text, in the workspace.
-static const struct name_use *workspace_name(const struct workspace *workspace, const struct document *document, const struct name_use *name)
+static const struct name_use *workspace_name(const struct workspace *workspace, const struct document *document,
+                                             const struct name_use *name)
 {
     size_t at = 0;
     for (const struct module *module = workspace->compilation->modules; module; module = module->next, at++)
@@ -100,7 +103,8 @@ void lsp_references(struct call_request *request)
     const struct name_use *name = document ? names_at(analysis->names, offset) : NULL;
     if (request->error)
         return;
-    const struct json *context = json_get(request->params, "context"), *declaration = json_get(context, "includeDeclaration");
+    const struct json *context = json_get(request->params, "context"),
+                      *declaration = json_get(context, "includeDeclaration");
     bool with_definition = !declaration || declaration->kind != JSON_FALSE;
     json_open(request->result, '[');
     if (name && name->decl) {
@@ -117,7 +121,7 @@ void lsp_references(struct call_request *request)
     json_close(request->result, ']');
 }
 
-// ---- renaming -----------------------------------------------------------------------------------------------------------------------------
+// ---- renaming -----------------------------------------------------------------------------------------------------
 
 // Why a name can't be given another; NULL when it can.
 static const char *fixed_name(const struct compilation *compilation, const struct name_use *name)
@@ -144,7 +148,8 @@ void lsp_prepare_rename(struct call_request *request)
     }
     json_open(request->result, '{');
     write_range(request->result, "range", analysis->source, name->span);
-    json_member(request->result, "placeholder", (struct str){analysis->source->text.text + name->span.start, name->span.end - name->span.start});
+    json_member(request->result, "placeholder",
+                (struct str){analysis->source->text.text + name->span.start, name->span.end - name->span.start});
     json_close(request->result, '}');
 }
 
@@ -161,7 +166,8 @@ static bool is_word(struct str text) // as the scanner has it
 }
 
 // A text of the workspace with a name replaced; the same text when it has none.
-static struct str renamed_text(struct arena *arena, const struct source *source, const struct names *names, const struct name_use *target, struct str with)
+static struct str renamed_text(struct arena *arena, const struct source *source, const struct names *names,
+                               const struct name_use *target, struct str with)
 {
     struct text text = {.arena = arena};
     uint32_t at = 0;
@@ -177,7 +183,8 @@ static struct str renamed_text(struct arena *arena, const struct source *source,
     return text.length ? text_str(&text) : STR("");
 }
 
-// What every name means, as numbers: which of all names is its definition. Two workspaces with the same numbers mean the same by their names.
+// What every name means, as numbers: which of all names is its definition. Two workspaces with the same numbers mean
+// the same by their names.
 static struct str meaning_of_names(struct arena *arena, const struct workspace *workspace)
 {
     struct text text = {.arena = arena};
@@ -191,14 +198,16 @@ static struct str meaning_of_names(struct arena *arena, const struct workspace *
                 if (round == 0 && use->defines)
                     map_put(&defined, key, (void *)(uintptr_t)++number);
                 else if (round == 1)
-                    text_addf(&text, "%d:%zu ", (int)use->kind, use->decl ? (size_t)(uintptr_t)map_get(&defined, key) : 0);
+                    text_addf(&text, "%d:%zu ", (int)use->kind,
+                              use->decl ? (size_t)(uintptr_t)map_get(&defined, key) : 0);
             }
     text_addf(&text, "errors %u", workspace->compilation->diagnostics.errors);
     return text_str(&text);
 }
 
 // Whether all names still mean what they meant once the texts are replaced.
-static bool keeps_meaning(struct call_request *request, const struct workspace *before, const struct name_use *target, struct str with)
+static bool keeps_meaning(struct call_request *request, const struct workspace *before, const struct name_use *target,
+                          struct str with)
 {
     struct server after = *request->server;
     struct arena *arena = arena_new();
@@ -230,7 +239,8 @@ static bool keeps_meaning(struct call_request *request, const struct workspace *
     return same;
 }
 
-static void write_rename(struct call_request *request, const struct workspace *workspace, const struct name_use *target, struct str with)
+static void write_rename(struct call_request *request, const struct workspace *workspace, const struct name_use *target,
+                         struct str with)
 {
     struct json_writer *w = request->result;
     json_open(w, '{');
@@ -244,7 +254,9 @@ static void write_rename(struct call_request *request, const struct workspace *w
             if (!use->spelled || use->decl != target->decl)
                 continue;
             if (!started) {
-                json_key(w, source_uri(request->arena, module->source, &request->server->documents, workspace->compilation).text);
+                json_key(w,
+                         source_uri(request->arena, module->source, &request->server->documents, workspace->compilation)
+                             .text);
                 json_open(w, '[');
             }
             started = true;
@@ -284,7 +296,10 @@ void lsp_rename(struct call_request *request)
     if (!target || !target->decl)
         request_fail(request, RPC_FAILED, "this place could not be found again");
     else if (!keeps_meaning(request, &workspace, target, with))
-        request_fail(request, RPC_FAILED, str_format(request->arena, "`%.*s` would collide with another name, or can't stand here", STR_ARGS(with)).text);
+        request_fail(
+            request, RPC_FAILED,
+            str_format(request->arena, "`%.*s` would collide with another name, or can't stand here", STR_ARGS(with))
+                .text);
     else
         write_rename(request, &workspace, target, with);
     compilation_free(workspace.compilation);

@@ -8,12 +8,20 @@ static struct str token_text(const struct analysis *analysis, struct span span)
     return (struct str){analysis->source->text.text + span.start, span.end - span.start};
 }
 
-// ---- the outline --------------------------------------------------------------------------------------------------------------------------
+// ---- the outline --------------------------------------------------------------------------------------------------
 
-enum symbol_kind { SYMBOL_MODULE = 2, SYMBOL_NAMESPACE = 3, SYMBOL_CLASS = 5, SYMBOL_ENUM = 10, SYMBOL_CONSTANT = 14, SYMBOL_VARIABLE = 13 };
+enum symbol_kind {
+    SYMBOL_MODULE = 2,
+    SYMBOL_NAMESPACE = 3,
+    SYMBOL_CLASS = 5,
+    SYMBOL_ENUM = 10,
+    SYMBOL_CONSTANT = 14,
+    SYMBOL_VARIABLE = 13
+};
 
 // Starts a symbol, whose object is left open.
-static void open_symbol(struct json_writer *w, const struct analysis *analysis, enum symbol_kind kind, struct str name, struct span whole, struct span at)
+static void open_symbol(struct json_writer *w, const struct analysis *analysis, enum symbol_kind kind, struct str name,
+                        struct span whole, struct span at)
 {
     json_open(w, '{');
     json_member(w, "name", name.length ? name : STR("?"));
@@ -75,7 +83,8 @@ void lsp_symbols(struct call_request *request)
         json_close(w, '}');
     }
     for (const struct group_decl *group = analysis->module->groups; group; group = group->next) {
-        open_symbol(w, analysis, SYMBOL_ENUM, str_format(request->arena, "@%.*s", STR_ARGS(group->name.text)), group->span, group->name.span);
+        open_symbol(w, analysis, SYMBOL_ENUM, str_format(request->arena, "@%.*s", STR_ARGS(group->name.text)),
+                    group->span, group->name.span);
         json_close(w, '}');
     }
     for (const struct policy_decl *policy = analysis->module->policies; policy; policy = policy->next)
@@ -83,7 +92,7 @@ void lsp_symbols(struct call_request *request)
     json_close(w, ']');
 }
 
-// ---- kinds of words -----------------------------------------------------------------------------------------------------------------------
+// ---- kinds of words -----------------------------------------------------------------------------------------------
 
 enum token_kind {
     KIND_NONE = -1,
@@ -105,9 +114,10 @@ static const char *const kind_names[] = {"namespace", "class",      "parameter",
                                          "property",  "enumMember", "keyword",   "string",   "number", "comment"};
 
 static const enum token_kind kind_of_name[] = {
-    [NAME_POLICY] = KIND_POLICY,       [NAME_PARAMETER] = KIND_PARAMETER, [NAME_LET] = KIND_LET,        [NAME_GROUP] = KIND_GROUP,
-    [NAME_MODULE] = KIND_MODULE,       [NAME_SECRET] = KIND_LET,          [NAME_CALL] = KIND_CALL,      [NAME_ARGUMENT] = KIND_ARGUMENT,
-    [NAME_CONSTANT] = KIND_CONSTANT,   [NAME_ERRNO] = KIND_CONSTANT,      [NAME_LIMIT] = KIND_ARGUMENT, [NAME_FEATURE] = KIND_ARGUMENT,
+    [NAME_POLICY] = KIND_POLICY,       [NAME_PARAMETER] = KIND_PARAMETER, [NAME_LET] = KIND_LET,
+    [NAME_GROUP] = KIND_GROUP,         [NAME_MODULE] = KIND_MODULE,       [NAME_SECRET] = KIND_LET,
+    [NAME_CALL] = KIND_CALL,           [NAME_ARGUMENT] = KIND_ARGUMENT,   [NAME_CONSTANT] = KIND_CONSTANT,
+    [NAME_ERRNO] = KIND_CONSTANT,      [NAME_LIMIT] = KIND_ARGUMENT,      [NAME_FEATURE] = KIND_ARGUMENT,
     [NAME_CAPABILITY] = KIND_CONSTANT,
 };
 
@@ -138,7 +148,8 @@ static void write_token(struct token_writer *t, struct span span, enum token_kin
 {
     if (kind == KIND_NONE || span.end <= span.start)
         return;
-    struct position from = source_position_utf16(t->analysis->source, span.start), to = source_position_utf16(t->analysis->source, span.end);
+    struct position from = source_position_utf16(t->analysis->source, span.start),
+                    to = source_position_utf16(t->analysis->source, span.end);
     json_number(t->w, from.line - t->last.line);
     json_number(t->w, from.line == t->last.line ? from.column - t->last.column : from.column);
     json_number(t->w, to.column - from.column);
@@ -169,7 +180,10 @@ static enum token_kind kind_of(struct token_writer *t, struct span token)
     if (t->name < t->names_end && t->name->span.start < token.end)
         return first == '"' ? KIND_STRING : kind_of_name[t->name->kind];
     bool word = (first | 32) >= 'a' && (first | 32) <= 'z';
-    return first == '"' ? KIND_STRING : word ? KIND_KEYWORD : (first >= '0' && first <= '9') || first == '-' || first == '[' ? KIND_NUMBER : KIND_NONE;
+    return first == '"'                                                     ? KIND_STRING
+           : word                                                           ? KIND_KEYWORD
+           : (first >= '0' && first <= '9') || first == '-' || first == '[' ? KIND_NUMBER
+                                                                            : KIND_NONE;
 }
 
 void lsp_tokens(struct call_request *request)
@@ -196,7 +210,7 @@ void lsp_tokens(struct call_request *request)
     json_close(t.w, '}');
 }
 
-// ---- inherited rules ----------------------------------------------------------------------------------------------------------------------
+// ---- inherited rules ----------------------------------------------------------------------------------------------
 
 static size_t rules_through(const struct policy *policy, const struct use_decl *use)
 {

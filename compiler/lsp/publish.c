@@ -8,7 +8,7 @@
 #include "compiler/files/files.h"
 #include "compiler/lsp/server.h"
 
-// ---- where a source is, for an editor -----------------------------------------------------------------------------------------------------
+// ---- where a source is, for an editor -----------------------------------------------------------------------------
 
 static bool holds(struct arena *arena, const char *path, struct str text)
 {
@@ -20,8 +20,8 @@ static bool holds(struct arena *arena, const char *path, struct str text)
     return file && str_equal((struct str){there, length}, text);
 }
 
-// The library is part of the program: an editor that wants to show a file of it gets a copy in the user's cache (XDG Base Directory Specification).
-// Empty when it can't be written.
+// The library is part of the program: an editor that wants to show a file of it gets a copy in the user's cache (XDG
+// Base Directory Specification). Empty when it can't be written.
 static struct str library_path(struct arena *arena, const struct source *source)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -30,7 +30,8 @@ static struct str library_path(struct arena *arena, const struct source *source)
                                                  : STR("");
     if (!folder.length)
         return folder;
-    struct str path = str_format(arena, "%.*s/%.*s", STR_ARGS(folder), STR_ARGS(source->name)); // its name is std/base.sbx
+    struct str path =
+        str_format(arena, "%.*s/%.*s", STR_ARGS(folder), STR_ARGS(source->name)); // its name is std/base.sbx
     for (size_t i = 1; i < path.length; i++) {
         if (path.text[i] != '/')
             continue;
@@ -49,7 +50,8 @@ static const struct module *module_of(const struct compilation *compilation, uin
     return module;
 }
 
-struct str source_uri(struct arena *arena, const struct source *source, const struct documents *documents, const struct compilation *compilation)
+struct str source_uri(struct arena *arena, const struct source *source, const struct documents *documents,
+                      const struct compilation *compilation)
 {
     const struct module *module = module_of(compilation, source->number);
     if (!module)
@@ -61,7 +63,7 @@ struct str source_uri(struct arena *arena, const struct source *source, const st
     return path.length && path.text[0] == '/' ? uri_of(arena, path) : STR("");
 }
 
-// ---- findings -----------------------------------------------------------------------------------------------------------------------------
+// ---- findings -----------------------------------------------------------------------------------------------------
 
 // The import of a module through which another came to be loaded. No place when there is none.
 static struct span import_of(const struct analysis *analysis, uint32_t source)
@@ -88,7 +90,8 @@ static struct span place_here(const struct analysis *analysis, const struct diag
     return import.source ? import : (struct span){own, 0, 0};
 }
 
-static void write_related(struct call_request *request, const struct analysis *analysis, struct span span, struct str text)
+static void write_related(struct call_request *request, const struct analysis *analysis, struct span span,
+                          struct str text)
 {
     struct json_writer *w = request->result;
     const struct source *source = source_of(&analysis->compilation->sources, span);
@@ -131,7 +134,8 @@ static void write_finding(struct call_request *request, const struct analysis *a
     json_close(w, '}');
 }
 
-static void publish(struct server *server, struct arena *arena, struct str uri, struct str version, const struct analysis *analysis)
+static void publish(struct server *server, struct arena *arena, struct str uri, struct str version,
+                    const struct analysis *analysis)
 {
     struct text message = {.arena = arena};
     struct json_writer writer = {.text = &message}, *w = &writer;

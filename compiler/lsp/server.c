@@ -8,7 +8,7 @@
 
 #include "compiler/lsp/lsp.h"
 
-// ---- parameters and places ----------------------------------------------------------------------------------------------------------------
+// ---- parameters and places ----------------------------------------------------------------------------------------
 
 void request_fail(struct call_request *request, int error, const char *why)
 {
@@ -27,8 +27,8 @@ bool request_position(const struct json *json, struct position *position)
     const struct json *line = json_get(json, "line"), *column = json_get(json, "character");
     if (!line || !column || line->kind != JSON_NUMBER || column->kind != JSON_NUMBER)
         return false;
-    *position =
-        (struct position){line->number > UINT32_MAX ? UINT32_MAX : (uint32_t)line->number, column->number > UINT32_MAX ? UINT32_MAX : (uint32_t)column->number};
+    *position = (struct position){line->number > UINT32_MAX ? UINT32_MAX : (uint32_t)line->number,
+                                  column->number > UINT32_MAX ? UINT32_MAX : (uint32_t)column->number};
     return true;
 }
 
@@ -88,7 +88,7 @@ void write_location(struct call_request *request, const struct compilation *comp
     json_close(request->result, '}');
 }
 
-// ---- sending ------------------------------------------------------------------------------------------------------------------------------
+// ---- sending ------------------------------------------------------------------------------------------------------
 
 void server_notify(struct server *server, struct text *message)
 {
@@ -96,7 +96,8 @@ void server_notify(struct server *server, struct text *message)
     text_add(server->out, message->data, message->length);
 }
 
-static void send_answer(struct server *server, struct arena *arena, struct str id, struct str result, int error, const char *why)
+static void send_answer(struct server *server, struct arena *arena, struct str id, struct str result, int error,
+                        const char *why)
 {
     struct text message = {.arena = arena};
     struct json_writer writer = {.text = &message}, *w = &writer;
@@ -120,7 +121,7 @@ static void send_answer(struct server *server, struct arena *arena, struct str i
     server_notify(server, &message);
 }
 
-// ---- the session --------------------------------------------------------------------------------------------------------------------------
+// ---- the session --------------------------------------------------------------------------------------------------
 
 static void add_folder(struct server *server, struct str uri)
 {
@@ -129,7 +130,8 @@ static void add_folder(struct server *server, struct str uri)
     if (!path.length || !realpath(path.text, resolved))
         return;
     size_t count = server->folder_count;
-    server->folders = arena_grow(server->arena, server->folders, count * sizeof(struct str), (count + 1) * sizeof(struct str));
+    server->folders =
+        arena_grow(server->arena, server->folders, count * sizeof(struct str), (count + 1) * sizeof(struct str));
     server->folders[server->folder_count++] = str_copy(server->arena, str_from(resolved));
 }
 
@@ -156,8 +158,9 @@ static void write_capabilities(struct json_writer *w)
     write_true(w, "openClose");
     json_member_number(w, "change", 2); // what changed, not all
     json_close(w, '}');
-    static const char *const plain[] = {"hoverProvider",          "definitionProvider",         "referencesProvider", "documentHighlightProvider",
-                                        "documentSymbolProvider", "documentFormattingProvider", "inlayHintProvider",  NULL};
+    static const char *const plain[] = {
+        "hoverProvider",          "definitionProvider",         "referencesProvider", "documentHighlightProvider",
+        "documentSymbolProvider", "documentFormattingProvider", "inlayHintProvider",  NULL};
     for (const char *const *name = plain; *name; name++)
         write_true(w, *name);
     json_key(w, "completionProvider");
@@ -188,11 +191,13 @@ static void initialize(struct call_request *request)
     }
     server->initialized = true;
     const struct json *folders = json_get(request->params, "workspaceFolders");
-    for (const struct json *folder = folders && folders->kind == JSON_ARRAY ? folders->first : NULL; folder; folder = folder->next)
+    for (const struct json *folder = folders && folders->kind == JSON_ARRAY ? folders->first : NULL; folder;
+         folder = folder->next)
         add_folder(server, string_member(folder, "uri"));
     if (!server->folder_count)
         add_folder(server, string_member(request->params, "rootUri"));
-    const struct json *watching = json_get(json_get(json_get(request->params, "capabilities"), "workspace"), "didChangeWatchedFiles");
+    const struct json *watching =
+        json_get(json_get(json_get(request->params, "capabilities"), "workspace"), "didChangeWatchedFiles");
     const struct json *dynamic = json_get(watching, "dynamicRegistration");
     server->watches = dynamic && dynamic->kind == JSON_TRUE;
     struct json_writer *w = request->result;
@@ -215,8 +220,10 @@ static void initialized(struct call_request *request) // asks to be told of poli
         return;
     struct text message = {.arena = request->arena};
     text_addf(&message,
-              "{\"jsonrpc\":\"2.0\",\"id\":\"watch\",\"method\":\"client/registerCapability\",\"params\":{\"registrations\":[{\"id\":\"watch\","
-              "\"method\":\"workspace/didChangeWatchedFiles\",\"registerOptions\":{\"watchers\":[{\"globPattern\":\"**/*.sbx\"}]}}]}}");
+              "{\"jsonrpc\":\"2.0\",\"id\":\"watch\",\"method\":\"client/"
+              "registerCapability\",\"params\":{\"registrations\":[{\"id\":\"watch\","
+              "\"method\":\"workspace/didChangeWatchedFiles\",\"registerOptions\":{\"watchers\":[{\"globPattern\":\"**/"
+              "*.sbx\"}]}}]}}");
     server_notify(request->server, &message);
 }
 
@@ -231,12 +238,13 @@ static void end(struct call_request *request)
     request->server->ended = true;
 }
 
-// ---- documents ----------------------------------------------------------------------------------------------------------------------------
+// ---- documents ----------------------------------------------------------------------------------------------------
 
 static struct str version_of(const struct json *document)
 {
     const struct json *version = json_get(document, "version");
-    return version && (version->kind == JSON_NUMBER || version->kind == JSON_OTHER_NUMBER) ? version->text : STR("null");
+    return version && (version->kind == JSON_NUMBER || version->kind == JSON_OTHER_NUMBER) ? version->text
+                                                                                           : STR("null");
 }
 
 static void opened(struct call_request *request)
@@ -260,7 +268,8 @@ static void changed(struct call_request *request)
         struct str with = string_member(change, "text");
         const struct json *range = json_get(change, "range");
         struct position from, to;
-        if (!with.text || (range && !(request_position(json_get(range, "start"), &from) && request_position(json_get(range, "end"), &to)))) {
+        if (!with.text || (range && !(request_position(json_get(range, "start"), &from) &&
+                                      request_position(json_get(range, "end"), &to)))) {
             request_fail(request, RPC_PARAMS, "a change has a text and maybe a range");
             break;
         }
@@ -289,7 +298,7 @@ static void ignored(struct call_request *request)
     (void)request;
 }
 
-// ---- dispatch -----------------------------------------------------------------------------------------------------------------------------
+// ---- dispatch -----------------------------------------------------------------------------------------------------
 
 static const struct method {
     const char *name;
@@ -341,7 +350,8 @@ static void handle(struct server *server, struct arena *arena, struct str messag
     }
     const struct json *id = json_get(json, "id");
     bool request = id && (id->kind == JSON_STRING || id->kind == JSON_NUMBER || id->kind == JSON_OTHER_NUMBER);
-    struct str id_text = request ? (struct str){message.text + id->start, id->end - id->start} : STR("null"), name = string_member(json, "method");
+    struct str id_text = request ? (struct str){message.text + id->start, id->end - id->start} : STR("null"),
+               name = string_member(json, "method");
     if (!name.text) {
         bool answer = json_get(json, "result") || json_get(json, "error"); // to what we asked of the client
         if (!answer)
@@ -351,7 +361,8 @@ static void handle(struct server *server, struct arena *arena, struct str messag
     const struct method *method = find_method(name);
     struct text result = {.arena = arena};
     struct json_writer writer = {.text = &result, .depth = 2};
-    struct call_request call = {.server = server, .arena = arena, .params = json_get(json, "params"), .result = &writer};
+    struct call_request call = {
+        .server = server, .arena = arena, .params = json_get(json, "params"), .result = &writer};
     if (!server->initialized && !(method && (method->handle == initialize || method->handle == end)))
         request_fail(&call, RPC_NOT_INITIALIZED, "`initialize` comes first");
     else if (server->shut_down && !(method && method->handle == end))

@@ -33,8 +33,9 @@ struct call_request { // one request, while it is answered
 };
 
 // ---- parameters: what is missing or of another kind is an error of the request ----
-struct document *request_document(struct call_request *);                                    // `textDocument`; NULL, and the error
-struct document *request_place(struct call_request *, const struct analysis **, uint32_t *); // and `position`, as an offset in it
+struct document *request_document(struct call_request *); // `textDocument`; NULL, and the error
+struct document *request_place(struct call_request *, const struct analysis **,
+                               uint32_t *); // and `position`, as an offset in it
 bool request_position(const struct json *, struct position *);
 void request_fail(struct call_request *, int error, const char *why);
 

@@ -30,8 +30,9 @@ struct expr *builder_evaluate(struct builder *, struct expr *);
 // An operation in its scope, as the set that `rule` is about. False when it has errors.
 bool builder_resolve(struct builder *, const struct operation *, unsigned architectures, struct rule *rule);
 
-const struct call_match *call_match_for(const struct call_matches *, size_t call);           // NULL when none is about the call
-uint32_t builder_action(struct str name);                                                    // of an errno's name, or `kill`
-struct host_path builder_host_path(struct builder *, const struct expr *, enum source_kind); // FROM_POLICY, FROM_CWD or FROM_HOME
+const struct call_match *call_match_for(const struct call_matches *, size_t call); // NULL when none is about the call
+uint32_t builder_action(struct str name);                                          // of an errno's name, or `kill`
+struct host_path builder_host_path(struct builder *, const struct expr *,
+                                   enum source_kind); // FROM_POLICY, FROM_CWD or FROM_HOME
 
 void builder_add_setting(struct builder *, const struct setting *);

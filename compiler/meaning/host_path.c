@@ -5,7 +5,8 @@
 static struct str normal_path(struct arena *arena, struct str folder, struct str path)
 {
     bool absolute = (path.length && path.text[0] == '/') || (folder.length && folder.text[0] == '/');
-    struct str whole = path.length && path.text[0] == '/' ? path : str_format(arena, "%.*s/%.*s", STR_ARGS(folder), STR_ARGS(path));
+    struct str whole =
+        path.length && path.text[0] == '/' ? path : str_format(arena, "%.*s/%.*s", STR_ARGS(folder), STR_ARGS(path));
     struct str *parts = NEW_ARRAY(arena, struct str, whole.length / 2 + 2);
     size_t count = 0;
     for (size_t i = 0; i < whole.length;) {
@@ -51,8 +52,8 @@ static struct str relative_to(struct arena *arena, struct str folder, struct str
     return text.length ? text_str(&text) : STR(".");
 }
 
-// `kind` is FROM_POLICY, FROM_CWD or FROM_HOME. A path is relative to the file in which it stands; one from the command line to the
-// caller's working directory. The plan keeps what depends on the host's side by name.
+// `kind` is FROM_POLICY, FROM_CWD or FROM_HOME. A path is relative to the file in which it stands; one from the command
+// line to the caller's working directory. The plan keeps what depends on the host's side by name.
 struct host_path builder_host_path(struct builder *b, const struct expr *expr, enum source_kind kind)
 {
     const struct source *source = source_of(&b->compilation->sources, expr->span);

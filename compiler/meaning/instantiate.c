@@ -8,7 +8,8 @@
 
 enum { INSTANCES_MOST = 1000 };
 
-static struct expr *evaluate_in(struct module *module, const struct policy_decl *decl, struct expr *const *values, struct expr *expr)
+static struct expr *evaluate_in(struct module *module, const struct policy_decl *decl, struct expr *const *values,
+                                struct expr *expr)
 {
     for (int depth = 0; expr && expr->kind == EXPR_REFERENCE && depth < 66; depth++) {
         struct binding binding = binding_find(module, depth ? NULL : decl, expr->text);
@@ -27,13 +28,15 @@ static struct expr *evaluate_in(struct module *module, const struct policy_decl 
 
 struct expr *builder_evaluate(struct builder *b, struct expr *expr)
 {
-    return evaluate_in(b->module, b->instance ? b->instance->decl : NULL, b->instance ? b->instance->values : NULL, expr);
+    return evaluate_in(b->module, b->instance ? b->instance->decl : NULL, b->instance ? b->instance->values : NULL,
+                       expr);
 }
 
 static void reserve_rules(struct builder *b, size_t capacity)
 {
     struct policy *policy = b->policy;
-    policy->rules = arena_grow(b->arena, policy->rules, policy->rule_count * sizeof *policy->rules, capacity * sizeof *policy->rules);
+    policy->rules = arena_grow(b->arena, policy->rules, policy->rule_count * sizeof *policy->rules,
+                               capacity * sizeof *policy->rules);
     b->rule_capacity = capacity;
 }
 
@@ -56,7 +59,8 @@ static const struct view_content *content_of(struct builder *b, const struct con
         const struct expr *path = builder_evaluate(b, content->path);
         if (!path)
             return NULL;
-        made->host = builder_host_path(b, path, content->kind == FROM_OVERLAY || content->kind == FROM_IMAGE ? content->path_kind : content->kind);
+        made->host = builder_host_path(
+            b, path, content->kind == FROM_OVERLAY || content->kind == FROM_IMAGE ? content->path_kind : content->kind);
     }
     if (content->size) {
         const struct expr *size = builder_evaluate(b, content->size);
@@ -72,7 +76,11 @@ static const struct view_content *content_of(struct builder *b, const struct con
 
 static void add_rule(struct builder *b, const struct rule_decl *decl)
 {
-    struct rule made = {.effect = decl->effect, .span = decl->span, .because = decl->because, .chain = b->instance->chain, .if_exists = decl->if_exists};
+    struct rule made = {.effect = decl->effect,
+                        .span = decl->span,
+                        .because = decl->because,
+                        .chain = b->instance->chain,
+                        .if_exists = decl->if_exists};
     made.action = SECCOMP_ERRNO | (uint32_t)errno_find(STR("EPERM"));
     if (!builder_resolve(b, &decl->operation, decl->architectures, &made))
         return;
@@ -100,7 +108,8 @@ static bool same_expr(const struct expr *a, const struct expr *b)
         return true;
     if (!a || !b || a->kind != b->kind || a->number != b->number || !str_equal(a->text, b->text))
         return false;
-    if (memcmp(&a->prefix, &b->prefix, sizeof a->prefix) != 0 || (a->kind == EXPR_STRING && a->span.source != b->span.source))
+    if (memcmp(&a->prefix, &b->prefix, sizeof a->prefix) != 0 ||
+        (a->kind == EXPR_STRING && a->span.source != b->span.source))
         return false; // a relative path means something else in another file
     return a->kind != EXPR_ENDPOINT;
 }
@@ -116,7 +125,8 @@ static struct expr **argument_values(struct builder *b, const struct use_decl *u
         size_t at = index;
         if (argument->name.text.length) {
             at = 0;
-            for (const struct parameter *p = use->target->parameters; p && !str_equal(p->name.text, argument->name.text); p = p->next)
+            for (const struct parameter *p = use->target->parameters;
+                 p && !str_equal(p->name.text, argument->name.text); p = p->next)
                 at++;
         }
         if (at < count) {
@@ -128,7 +138,8 @@ static struct expr **argument_values(struct builder *b, const struct use_decl *u
                 struct ports *ring = NULL;
                 for (const struct ports *p = value->ports; p; p = p->next) {
                     struct ports *port = NEW(b->arena, struct ports);
-                    *port = (struct ports){builder_evaluate(b, p->first), p->last ? builder_evaluate(b, p->last) : NULL, NULL};
+                    *port = (struct ports){builder_evaluate(b, p->first), p->last ? builder_evaluate(b, p->last) : NULL,
+                                           NULL};
                     ring = RING_ADD(ring, port);
                 }
                 copy->ports = RING_LIST(ring);
@@ -149,8 +160,8 @@ static void default_values(const struct policy_decl *decl, struct expr **values)
             values[i] = evaluate_in(decl->module, NULL, NULL, p->value);
 }
 
-static struct instance *add_instance(struct builder *b, struct policy_decl *decl, struct expr **values, const struct use_chain *chain, unsigned distance,
-                                     struct span span)
+static struct instance *add_instance(struct builder *b, struct policy_decl *decl, struct expr **values,
+                                     const struct use_chain *chain, unsigned distance, struct span span)
 {
     default_values(decl, values);
     for (size_t i = 0; i < b->instance_count; i++) {
@@ -165,7 +176,8 @@ static struct instance *add_instance(struct builder *b, struct policy_decl *decl
             return known;
     }
     if (b->instance_count == INSTANCES_MOST) {
-        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0316, span), span, "a policy is made of at most 1,000 others");
+        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0316, span), span,
+                         "a policy is made of at most 1,000 others");
         return NULL;
     }
     b->instances[b->instance_count] = (struct instance){decl, values, chain, distance};
@@ -186,7 +198,8 @@ static void add_secret(struct builder *b, const struct secret_decl *decl, size_t
     if (!other) {
         b->policy->secrets[index] = secret;
         b->policy->secret_count++;
-    } else if (!str_equal(other->variable, secret.variable) || other->host.base != secret.host.base || !str_equal(other->host.path, secret.host.path)) {
+    } else if (!str_equal(other->variable, secret.variable) || other->host.base != secret.host.base ||
+               !str_equal(other->host.path, secret.host.path)) {
         struct diagnostic *d = diagnose(b->diagnostics, SBX0609, secret.span, STR_ARGS(secret.name));
         diagnostic_label(b->diagnostics, d, secret.span, "this one");
         diagnostic_label(b->diagnostics, d, other->span, "and this one");
@@ -199,29 +212,30 @@ static void add_instance_items(struct builder *b)
     struct policy *policy = b->policy;
     for (const struct rule_decl *rule = decl->rules; rule; rule = rule->next)
         if (b->instance->distance == 0 || rule->effect != EFFECT_EXPECT_ALLOW)
-            if (b->instance->distance == 0 || rule->effect != EFFECT_EXPECT_DENY) // a library's tests are about the library
+            if (b->instance->distance == 0 ||
+                rule->effect != EFFECT_EXPECT_DENY) // a library's tests are about the library
                 add_rule(b, rule);
     for (const struct setting *setting = decl->settings; setting; setting = setting->next)
         builder_add_setting(b, setting);
     size_t count = 0;
     for (const struct secret_decl *secret = decl->secrets; secret; secret = secret->next)
         count++;
-    policy->secrets =
-        arena_grow(b->arena, policy->secrets, policy->secret_count * sizeof *policy->secrets, (policy->secret_count + count) * sizeof *policy->secrets);
+    policy->secrets = arena_grow(b->arena, policy->secrets, policy->secret_count * sizeof *policy->secrets,
+                                 (policy->secret_count + count) * sizeof *policy->secrets);
     for (const struct secret_decl *secret = decl->secrets; secret; secret = secret->next)
         add_secret(b, secret, policy->secret_count);
     count = 0;
     for (const struct require_decl *require = decl->requires; require; require = require->next)
         count++;
-    policy->requires =
-        arena_grow(b->arena, policy->requires, policy->require_count * sizeof *policy->requires, (policy->require_count + count) * sizeof *policy->requires);
+    policy->requires = arena_grow(b->arena, policy->requires, policy->require_count * sizeof *policy->requires,
+                                  (policy->require_count + count) * sizeof *policy->requires);
     for (const struct require_decl *require = decl->requires; require; require = require->next)
     policy->requires[policy->require_count++] = require;
     count = 0;
     for (const struct use_decl *use = decl->uses; use; use = use->next)
         count += use->within;
-    policy->withins =
-        arena_grow(b->arena, policy->withins, policy->within_count * sizeof *policy->withins, (policy->within_count + count) * sizeof *policy->withins);
+    policy->withins = arena_grow(b->arena, policy->withins, policy->within_count * sizeof *policy->withins,
+                                 (policy->within_count + count) * sizeof *policy->withins);
     for (const struct use_decl *use = decl->uses; use; use = use->next) {
         if (!use->target)
             continue;
@@ -242,7 +256,8 @@ static void add_instance_items(struct builder *b)
 
 static bool same_content(const struct view_content *a, const struct view_content *b)
 {
-    return a->kind == b->kind && a->host.base == b->host.base && str_equal(a->host.path, b->host.path) && a->size == b->size && str_equal(a->secret, b->secret);
+    return a->kind == b->kind && a->host.base == b->host.base && str_equal(a->host.path, b->host.path) &&
+           a->size == b->size && str_equal(a->secret, b->secret);
 }
 
 static void check_contents(struct builder *b)
@@ -272,7 +287,8 @@ static void index_calls(struct builder *b)
         for (size_t k = rule->calls.count; k-- > 0;) {
             const struct call_match *match = &rule->calls.list[k];
             struct call_rule *entry = NEW(b->arena, struct call_rule);
-            *entry = (struct call_rule){rule, match, call_match_for(&rule->calls_except, match->call), policy->calls[match->call]};
+            *entry = (struct call_rule){rule, match, call_match_for(&rule->calls_except, match->call),
+                                        policy->calls[match->call]};
             policy->calls[match->call] = entry;
         }
     }
@@ -292,7 +308,8 @@ static void add_derived(void *context, const struct operation *operation, const 
 {
     struct builder *b = context;
     b->module = module;
-    struct rule made = {.effect = EFFECT_DENY, .span = b->policy->decl->name.span, .because = str_from(because), .derived = true};
+    struct rule made = {
+        .effect = EFFECT_DENY, .span = b->policy->decl->name.span, .because = str_from(because), .derived = true};
     made.action = SECCOMP_ERRNO | (uint32_t)errno_find(STR("EACCES"));
     if (!builder_resolve(b, operation, ARCH_ALL_MASK, &made)) {
         if (!graph_is_exhausted(b->policy->graph))
@@ -301,7 +318,8 @@ static void add_derived(void *context, const struct operation *operation, const 
     }
     bool allowed = false; // a call that nothing allows needs no deny
     for (size_t i = 0; i < b->policy->rule_count && !allowed; i++)
-        allowed = b->policy->rules[i].effect == EFFECT_ALLOW && call_match_for(&b->policy->rules[i].calls, made.calls.list[0].call);
+        allowed = b->policy->rules[i].effect == EFFECT_ALLOW &&
+                  call_match_for(&b->policy->rules[i].calls, made.calls.list[0].call);
     if (!allowed)
         return;
     struct rule *rule = new_rule(b);
@@ -310,7 +328,8 @@ static void add_derived(void *context, const struct operation *operation, const 
 }
 
 // A ceiling shares the graph of the policy beneath it, so that their verdicts can be compared.
-static struct policy *build_in(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values, struct graph *graph)
+static struct policy *build_in(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values,
+                               struct graph *graph)
 {
     struct arena *arena = compilation->arena;
     unsigned errors = compilation->diagnostics.errors;
@@ -336,7 +355,8 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
     for (const struct parameter *p = decl->parameters; p; p = p->next, index++)
         if (!own[index]) {
             struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0317, p->name.span, STR_ARGS(p->name.text));
-            diagnostic_label(&compilation->diagnostics, d, p->name.span, "give it one with `-D %.*s=…`", STR_ARGS(p->name.text));
+            diagnostic_label(&compilation->diagnostics, d, p->name.span, "give it one with `-D %.*s=…`",
+                             STR_ARGS(p->name.text));
             return NULL;
         }
     policy->fallback.number = SECCOMP_ERRNO | (uint32_t)errno_find(STR("EPERM"));

@@ -13,7 +13,8 @@ static void label_decider(struct policy *policy, struct diagnostic *d, const str
 {
     struct verdict verdict = policy_verdict(policy, point);
     if (verdict.rule)
-        diagnostic_label(diagnostics_of(policy), d, verdict.rule->span, verdict.allowed ? "this allows it" : "this denies it");
+        diagnostic_label(diagnostics_of(policy), d, verdict.rule->span,
+                         verdict.allowed ? "this allows it" : "this denies it");
     for (const struct use_chain *chain = verdict.rule ? verdict.rule->chain : NULL; chain; chain = chain->up)
         diagnostic_label(diagnostics_of(policy), d, chain->use->span, "it comes in through this `use`");
 }
@@ -34,7 +35,8 @@ static bool check_never(struct policy *policy, const struct rule *rule)
     if (!found)
         return true;
     struct diagnostic *d = diagnose(diagnostics_of(policy), SBX0701, rule->span);
-    diagnostic_label(diagnostics_of(policy), d, rule->span, "yet `%.*s` is allowed", STR_ARGS(operation_text(policy, &point)));
+    diagnostic_label(diagnostics_of(policy), d, rule->span, "yet `%.*s` is allowed",
+                     STR_ARGS(operation_text(policy, &point)));
     label_decider(policy, d, &point);
     return false;
 }
@@ -67,7 +69,8 @@ static bool check_within(struct policy *policy, const struct obligation *within)
         return undecided(policy, within->use->span);
     if (found) {
         struct diagnostic *d = diagnose(diagnostics_of(policy), SBX0702, within->use->span, STR_ARGS(name));
-        diagnostic_label(diagnostics_of(policy), d, within->use->span, "`%.*s` is allowed here, and not there", STR_ARGS(operation_text(policy, &point)));
+        diagnostic_label(diagnostics_of(policy), d, within->use->span, "`%.*s` is allowed here, and not there",
+                         STR_ARGS(operation_text(policy, &point)));
         label_decider(policy, d, &point);
         good = false;
     }
@@ -78,7 +81,8 @@ static bool check_within(struct policy *policy, const struct obligation *within)
         struct span span = mine->set ? mine->span : within->use->span;
         struct diagnostic *d = diagnose(diagnostics_of(policy), SBX0703, span, limit_names[i], STR_ARGS(name));
         diagnostic_label(diagnostics_of(policy), d, span,
-                         mine->set ? "it must be at most what the ceiling says" : "the ceiling limits it, this policy does not");
+                         mine->set ? "it must be at most what the ceiling says"
+                                   : "the ceiling limits it, this policy does not");
         diagnostic_label(diagnostics_of(policy), d, theirs->span, "the ceiling");
         good = false;
     }

@@ -5,6 +5,6 @@
 
 #include "compiler/meaning/policy.h"
 
-// Checks every obligation of a policy; failures become diagnostics. False when one failed. Expectations are the policy's tests, and
-// checked only when asked for.
+// Checks every obligation of a policy; failures become diagnostics. False when one failed. Expectations are the
+// policy's tests, and checked only when asked for.
 bool policy_check(struct policy *, bool expectations);

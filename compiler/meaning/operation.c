@@ -29,13 +29,15 @@ static bool list_paths(struct builder *b, struct expr *exprs, struct str **paths
     return true;
 }
 
-static bool add_boxes(struct builder *b, struct net_set *set, size_t *capacity, struct net_box box, const struct ports *ports)
+static bool add_boxes(struct builder *b, struct net_set *set, size_t *capacity, struct net_box box,
+                      const struct ports *ports)
 {
     do {
         box.port_first = 0;
         box.port_last = 65535;
         if (ports) {
-            const struct expr *first = builder_evaluate(b, ports->first), *last = ports->last ? builder_evaluate(b, ports->last) : first;
+            const struct expr *first = builder_evaluate(b, ports->first),
+                              *last = ports->last ? builder_evaluate(b, ports->last) : first;
             if (!first || !last || !check_port(b->compilation, first) || !check_port(b->compilation, last))
                 return false;
             box.port_first = (uint16_t)first->number;
@@ -52,7 +54,8 @@ static bool add_boxes(struct builder *b, struct net_set *set, size_t *capacity, 
     return true;
 }
 
-static bool add_target(struct builder *b, const struct operation *operation, struct expr *target, struct net_set *set, size_t *capacity)
+static bool add_target(struct builder *b, const struct operation *operation, struct expr *target, struct net_set *set,
+                       size_t *capacity)
 {
     struct expr *value = builder_evaluate(b, target);
     if (!value)
@@ -67,11 +70,16 @@ static bool add_target(struct builder *b, const struct operation *operation, str
     }
     unsigned protocols = operation->protocols;
     bool unix_path = value->kind == EXPR_STRING && value->text.length && value->text.text[0] == '/';
-    struct net_box box = {.verbs = operation->verbs, .protocols = protocols ? protocols : unix_path ? PROTOCOL_UNIX : PROTOCOL_TCP | PROTOCOL_UDP};
+    struct net_box box = {.verbs = operation->verbs,
+                          .protocols = protocols   ? protocols
+                                       : unix_path ? PROTOCOL_UNIX
+                                                   : PROTOCOL_TCP | PROTOCOL_UDP};
     if (unix_path != (box.protocols == PROTOCOL_UNIX)) {
-        struct diagnostic *d = diagnose(b->diagnostics, SBX0417, target->span, STR_ARGS(value->kind == EXPR_STRING ? value->text : STR("this")),
+        struct diagnostic *d = diagnose(b->diagnostics, SBX0417, target->span,
+                                        STR_ARGS(value->kind == EXPR_STRING ? value->text : STR("this")),
                                         unix_path ? "tcp or udp" : "unix");
-        diagnostic_label(b->diagnostics, d, target->span, unix_path ? "write `unix` before a path" : "`unix` takes a path that starts with `/`");
+        diagnostic_label(b->diagnostics, d, target->span,
+                         unix_path ? "write `unix` before a path" : "`unix` takes a path that starts with `/`");
         return false;
     }
     switch (value->kind) {
@@ -95,7 +103,8 @@ static bool add_target(struct builder *b, const struct operation *operation, str
     case EXPR_STRING:
         if (unix_path) {
             if (ports) {
-                diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0416, target->span), target->span, "leave the `:` and what follows away");
+                diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0416, target->span), target->span,
+                                 "leave the `:` and what follows away");
                 return false;
             }
             box.place = NET_UNIX;
@@ -123,7 +132,8 @@ static bool net_of(struct builder *b, const struct operation *operation, struct 
     return true;
 }
 
-static bool match_call(struct builder *b, const struct operation *operation, size_t call, unsigned architectures, struct span span, struct call_match *match)
+static bool match_call(struct builder *b, const struct operation *operation, size_t call, unsigned architectures,
+                       struct span span, struct call_match *match)
 {
     *match = (struct call_match){.call = (uint16_t)call};
     const struct syscall_row *row = syscall_row(call);
@@ -134,11 +144,14 @@ static bool match_call(struct builder *b, const struct operation *operation, siz
         if (!operation->condition)
             continue;
         const struct constant *missing;
-        match->tests[arch] = condition_resolve(b->arena, operation->condition, row, (enum arch)arch, constant_in_scope, b, &missing);
+        match->tests[arch] =
+            condition_resolve(b->arena, operation->condition, row, (enum arch)arch, constant_in_scope, b, &missing);
         if (missing && constant_find(missing->name)) {
             struct diagnostic *d =
-                diagnose(b->diagnostics, SBX0511, missing->span, str_format(b->arena, "%.*s", STR_ARGS(missing->name)).text, arch_names[arch]);
-            diagnostic_label(b->diagnostics, d, missing->span, "put the rule in an `on %s { … }` block", arch_names[!arch]);
+                diagnose(b->diagnostics, SBX0511, missing->span,
+                         str_format(b->arena, "%.*s", STR_ARGS(missing->name)).text, arch_names[arch]);
+            diagnostic_label(b->diagnostics, d, missing->span, "put the rule in an `on %s { … }` block",
+                             arch_names[!arch]);
         }
         if (!match->tests[arch])
             return false;
@@ -146,15 +159,18 @@ static bool match_call(struct builder *b, const struct operation *operation, siz
             return false; // by a condition before this one, which was told so
         uint32_t words[SECCOMP_WORDS];
         graph_node node = test_graph(b->policy->graph, match->tests[arch]);
-        int holds = graph_find(b->policy->graph, node, 1, words, SECCOMP_WORDS), fails = graph_find(b->policy->graph, node, 0, words, SECCOMP_WORDS);
+        int holds = graph_find(b->policy->graph, node, 1, words, SECCOMP_WORDS),
+            fails = graph_find(b->policy->graph, node, 0, words, SECCOMP_WORDS);
         if (holds < 0 || fails < 0) {
-            diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0514, operation->condition->span, row->name), operation->condition->span,
-                             "write it with fewer masks, or as several rules");
+            diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0514, operation->condition->span, row->name),
+                             operation->condition->span, "write it with fewer masks, or as several rules");
             return false;
         }
         if (!holds || !fails) {
-            struct diagnostic *d = diagnose(b->diagnostics, SBX0512, operation->condition->span, holds ? "true" : "false");
-            diagnostic_label(b->diagnostics, d, operation->condition->span, holds ? "so `%s` needs no condition here" : "no call of `%s` could ever meet it",
+            struct diagnostic *d =
+                diagnose(b->diagnostics, SBX0512, operation->condition->span, holds ? "true" : "false");
+            diagnostic_label(b->diagnostics, d, operation->condition->span,
+                             holds ? "so `%s` needs no condition here" : "no call of `%s` could ever meet it",
                              row->name);
             return false;
         }
@@ -163,7 +179,8 @@ static bool match_call(struct builder *b, const struct operation *operation, siz
     return true;
 }
 
-static bool calls_of(struct builder *b, const struct operation *operation, unsigned architectures, struct call_matches *matches)
+static bool calls_of(struct builder *b, const struct operation *operation, unsigned architectures,
+                     struct call_matches *matches)
 {
     size_t most = 0;
     for (const struct call *call = operation->calls; call; call = call->next) {
@@ -177,7 +194,8 @@ static bool calls_of(struct builder *b, const struct operation *operation, unsig
         struct group_decl *group = call->is_group ? group_find(b->compilation, b->module, call->name.text) : NULL;
         for (size_t i = 0; i < (group ? group->call_count : 1); i++) {
             int index = group ? group->calls[i] : syscall_find(call->name.text);
-            if (index < 0 || !match_call(b, operation, (size_t)index, architectures, call->name.span, &matches->list[matches->count]))
+            if (index < 0 || !match_call(b, operation, (size_t)index, architectures, call->name.span,
+                                         &matches->list[matches->count]))
                 return false;
             matches->count++;
         }
@@ -207,10 +225,14 @@ bool builder_resolve(struct builder *b, const struct operation *operation, unsig
     return false;
 }
 
-bool operation_resolve(struct policy *policy, struct module *module, const struct operation *operation, struct rule *rule)
+bool operation_resolve(struct policy *policy, struct module *module, const struct operation *operation,
+                       struct rule *rule)
 {
-    struct builder b = {
-        .compilation = policy->compilation, .arena = policy->arena, .diagnostics = &policy->compilation->diagnostics, .policy = policy, .module = module};
+    struct builder b = {.compilation = policy->compilation,
+                        .arena = policy->arena,
+                        .diagnostics = &policy->compilation->diagnostics,
+                        .policy = policy,
+                        .module = module};
     *rule = (struct rule){.number = UINT32_MAX, .effect = EFFECT_ASK, .span = operation->span};
     return builder_resolve(&b, operation, ARCH_ALL_MASK, rule);
 }

@@ -39,7 +39,9 @@ struct str operation_text(struct policy *policy, const struct operation_point *p
         text_quote(&text, point->path);
         break;
     case DOMAIN_NET: net_point_print(&text, &point->net); break;
-    case DOMAIN_CAPABILITIES: text_addf(&text, "capability %s", constant_name_of("CAP_", NULL, point->capability, ARCH_X86_64)); break;
+    case DOMAIN_CAPABILITIES:
+        text_addf(&text, "capability %s", constant_name_of("CAP_", NULL, point->capability, ARCH_X86_64));
+        break;
     case DOMAIN_CALLS: {
         int call = syscall_by_number(point->arch, point->number);
         unsigned tested = 0;

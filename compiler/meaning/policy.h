@@ -1,6 +1,7 @@
 // A policy: what a module's policy means, with all it uses and its parameters filled in.
 //
-// Rules, settings, and one pure function, policy_verdict. Rules keep where they were written and through which `use`s they came.
+// Rules, settings, and one pure function, policy_verdict. Rules keep where they were written and through which `use`s
+// they came.
 #pragma once
 
 #include "compiler/sets/graph.h"
@@ -14,7 +15,12 @@ struct use_chain { // how a policy came to be part of another; NULL for the poli
     const struct use_chain *up;
 };
 
-enum host_base { HOST_ABSOLUTE, HOST_POLICY, HOST_CWD, HOST_HOME }; // beside the policy file; the caller's working directory; home
+enum host_base {
+    HOST_ABSOLUTE,
+    HOST_POLICY,
+    HOST_CWD,
+    HOST_HOME
+}; // beside the policy file; the caller's working directory; home
 
 struct host_path {
     enum host_base base;
@@ -30,7 +36,7 @@ struct view_content {
     struct str secret; // FROM_SECRET
 };
 
-struct test {                 // on one call's arguments: (argument & mask) lies in one of the intervals, or a combination
+struct test { // on one call's arguments: (argument & mask) lies in one of the intervals, or a combination
     enum condition_kind kind; // CONDITION_IN, AND, OR, NOT
     unsigned argument;
     uint64_t mask; // within the argument's width
@@ -110,7 +116,7 @@ struct policy {
     const struct rule **net_rules; // the allows and denies of the network
     size_t net_rule_count;
     struct setting_value command, cwd, user, proxy, fallback, summary; // fallback: `default deny with`, as an action
-    const struct group_decl *unseen;                            // calls that answer ENOSYS, not the fallback, where no rule allows them
+    const struct group_decl *unseen; // calls that answer ENOSYS, not the fallback, where no rule allows them
     struct setting_value limits[LIMIT_COUNT];
     struct env_value *env;
     size_t env_count;
@@ -132,8 +138,8 @@ struct policy {
 
 #define NO_NODE UINT32_MAX
 
-// Gives `decl` its meaning. `values` are its arguments in order, NULL for defaults. Returns NULL when it has errors, which are
-// among the compilation's diagnostics.
+// Gives `decl` its meaning. `values` are its arguments in order, NULL for defaults. Returns NULL when it has errors,
+// which are among the compilation's diagnostics.
 struct policy *policy_build(struct compilation *, struct policy_decl *, struct expr *const *values);
 // The same, in the graph of another policy of the compilation, so that the two can be compared.
 struct policy *policy_build_beside(struct policy *, struct policy_decl *, struct expr *const *values);
@@ -156,24 +162,30 @@ struct verdict {
 };
 
 struct verdict policy_verdict(const struct policy *, const struct operation_point *);
-bool rule_matches(const struct policy *, const struct rule *, const struct operation_point *); // whatever other rules say
+bool rule_matches(const struct policy *, const struct rule *,
+                  const struct operation_point *); // whatever other rules say
 
 // Of several denies of one call the first decides: for qsort_r over struct call_rule *, with an enum arch *.
 int deny_order(const void *, const void *, void *arch);
-uint32_t policy_fallback(const struct policy *, size_t call); // what a call gets where no rule speaks of it, as seccomp returns it
+uint32_t policy_fallback(const struct policy *,
+                         size_t call); // what a call gets where no rule speaks of it, as seccomp returns it
 
 // The sets behind it.
 const struct path_set *policy_paths(struct policy *);            // what may be done to which path
 uint64_t policy_capabilities(const struct policy *);             // bits
 graph_node policy_call(struct policy *, enum arch, size_t call); // seccomp return values, over the arguments
-// True if those graphs could be made, on these architectures (bits); else SBX0706 is among the findings, and nothing may be concluded from them.
+// True if those graphs could be made, on these architectures (bits); else SBX0706 is among the findings, and nothing
+// may be concluded from them.
 bool policy_is_decided(struct policy *, unsigned architectures);
-// The rules about a call in the order in which they decide: denies, then allows; without one of them. In the policy's arena.
-const struct call_rule **call_rules_in_order(struct policy *, enum arch, size_t call, const struct rule *absent, size_t *count);
+// The rules about a call in the order in which they decide: denies, then allows; without one of them. In the policy's
+// arena.
+const struct call_rule **call_rules_in_order(struct policy *, enum arch, size_t call, const struct rule *absent,
+                                             size_t *count);
 // The same as if one of its rules were not there.
 graph_node policy_call_without(struct policy *, enum arch, size_t call, const struct rule *);
 graph_node policy_filter(struct policy *, enum arch); // the whole filter: architecture, number, arguments
-// The same of any calls: a node for each row of the table. What the edition does not know, it answers as every policy does.
+// The same of any calls: a node for each row of the table. What the edition does not know, it answers as every policy
+// does.
 graph_node calls_filter(struct graph *, struct arena *, enum arch, const graph_node *calls);
 graph_node test_graph(struct graph *, const struct test *); // 1 where it holds; NULL: everywhere
 bool test_holds(const struct test *, const uint64_t arguments[SYSCALL_ARGUMENTS]);

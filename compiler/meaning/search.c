@@ -16,12 +16,14 @@ const struct path_set *rule_paths(struct arena *arena, const struct rule *set)
 
 static void file_point(const struct path_witness *witness, struct operation_point *point)
 {
-    *point = (struct operation_point){.domain = DOMAIN_FILES, .verb = witness->verbs & -witness->verbs, .path = witness->path};
+    *point = (struct operation_point){
+        .domain = DOMAIN_FILES, .verb = witness->verbs & -witness->verbs, .path = witness->path};
 }
 
 static int find_file(struct policy *policy, const struct rule *set, bool allowed, struct operation_point *point)
 {
-    const struct path_set *asked = rule_paths(policy->arena, set), *missing = path_set_minus(policy->arena, asked, policy_paths(policy));
+    const struct path_set *asked = rule_paths(policy->arena, set),
+                          *missing = path_set_minus(policy->arena, asked, policy_paths(policy));
     struct path_witness witness;
     if (!path_set_first(allowed ? path_set_minus(policy->arena, asked, missing) : missing, &witness))
         return 0;
@@ -30,7 +32,8 @@ static int find_file(struct policy *policy, const struct rule *set, bool allowed
 }
 
 struct net_search {
-    const struct policy *inner, *outer; // looks for what inner allows and outer does not; a NULL one: everything, nothing
+    const struct policy *inner,
+        *outer; // looks for what inner allows and outer does not; a NULL one: everything, nothing
     const struct net_set *except;
     bool found;
     struct net_point point;
@@ -62,7 +65,8 @@ size_t policy_net_sets(const struct policy *policy, const struct net_set **sets)
 
 static bool search_net(struct arena *arena, const struct net_set *set, struct net_search *search)
 {
-    size_t most = 1 + 2 * ((search->inner ? search->inner->net_rule_count : 0) + (search->outer ? search->outer->net_rule_count : 0));
+    size_t most = 1 + 2 * ((search->inner ? search->inner->net_rule_count : 0) +
+                           (search->outer ? search->outer->net_rule_count : 0));
     const struct net_set **borders = NEW_ARRAY(arena, const struct net_set *, most);
     size_t count = policy_net_sets(search->inner, borders);
     count += policy_net_sets(search->outer, borders + count);
@@ -74,7 +78,8 @@ static bool search_net(struct arena *arena, const struct net_set *set, struct ne
 
 static int find_net(struct policy *policy, const struct rule *set, bool allowed, struct operation_point *point)
 {
-    struct net_search search = {.inner = allowed ? policy : NULL, .outer = allowed ? NULL : policy, .except = &set->net_except};
+    struct net_search search = {
+        .inner = allowed ? policy : NULL, .outer = allowed ? NULL : policy, .except = &set->net_except};
     if (!search_net(policy->arena, &set->net, &search))
         return 0;
     *point = (struct operation_point){.domain = DOMAIN_NET, .verb = search.point.verb, .net = search.point};
@@ -94,7 +99,8 @@ static graph_node allows_call(struct policy *policy, enum arch arch, size_t call
 
 static void call_point(enum arch arch, size_t call, const uint32_t *words, struct operation_point *point)
 {
-    *point = (struct operation_point){.domain = DOMAIN_CALLS, .arch = arch, .number = (uint32_t)syscall_row(call)->number[arch]};
+    *point = (struct operation_point){
+        .domain = DOMAIN_CALLS, .arch = arch, .number = (uint32_t)syscall_row(call)->number[arch]};
     for (int i = 0; i < SYSCALL_ARGUMENTS; i++)
         point->arguments[i] = (uint64_t)words[WORD_HIGH(i)] << 32 | words[WORD_LOW(i)];
 }
@@ -134,10 +140,12 @@ int operation_find(struct policy *policy, const struct rule *set, bool allowed, 
     case DOMAIN_NET: return find_net(policy, set, allowed, point);
     case DOMAIN_CALLS: return find_call(policy, set, allowed, point);
     case DOMAIN_CAPABILITIES: {
-        uint64_t have = policy_capabilities(policy), wanted = set->capabilities & (allowed ? have : ~have) & ((1ull << CAPABILITY_COUNT) - 1);
+        uint64_t have = policy_capabilities(policy),
+                 wanted = set->capabilities & (allowed ? have : ~have) & ((1ull << CAPABILITY_COUNT) - 1);
         if (!wanted)
             return 0;
-        *point = (struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = (unsigned)__builtin_ctzll(wanted)};
+        *point =
+            (struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = (unsigned)__builtin_ctzll(wanted)};
         return 1;
     }
     }
@@ -154,7 +162,8 @@ int operation_exceeds(struct policy *policy, struct policy *ceiling, struct oper
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
         struct net_search search = {.inner = policy, .outer = ceiling};
-        if (rule->domain == DOMAIN_NET && rule->effect == EFFECT_ALLOW && search_net(policy->arena, &rule->net, &search)) {
+        if (rule->domain == DOMAIN_NET && rule->effect == EFFECT_ALLOW &&
+            search_net(policy->arena, &rule->net, &search)) {
             *point = (struct operation_point){.domain = DOMAIN_NET, .verb = search.point.verb, .net = search.point};
             return 1;
         }
@@ -169,9 +178,11 @@ int operation_exceeds(struct policy *policy, struct policy *ceiling, struct oper
         for (size_t call = 0; call < syscall_count(); call++) {
             if (syscall_row(call)->number[arch] < 0)
                 continue;
-            graph_node mine = allows_call(policy, (enum arch)arch, call), theirs = allows_call(ceiling, (enum arch)arch, call);
+            graph_node mine = allows_call(policy, (enum arch)arch, call),
+                       theirs = allows_call(ceiling, (enum arch)arch, call);
             uint32_t words[SECCOMP_WORDS];
-            int found = graph_find(graph, graph_select(graph, theirs, graph_leaf(graph, 0), mine), 1, words, SECCOMP_WORDS);
+            int found =
+                graph_find(graph, graph_select(graph, theirs, graph_leaf(graph, 0), mine), 1, words, SECCOMP_WORDS);
             if (found > 0)
                 call_point((enum arch)arch, call, words, point);
             if (found)

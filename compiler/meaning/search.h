@@ -3,8 +3,8 @@
 
 #include "compiler/meaning/policy.h"
 
-// Looks in the set that `rule` stands for (its exceptions taken out) for an operation that the policy allows, or one that it denies.
-// 1: found, in *point; 0: there is none; -1: undecided (entangled conditions).
+// Looks in the set that `rule` stands for (its exceptions taken out) for an operation that the policy allows, or one
+// that it denies. 1: found, in *point; 0: there is none; -1: undecided (entangled conditions).
 int operation_find(struct policy *, const struct rule *set, bool allowed, struct operation_point *point);
 
 const struct path_set *rule_paths(struct arena *, const struct rule *); // of files, its exceptions taken out
@@ -14,8 +14,9 @@ int operation_exceeds(struct policy *, struct policy *ceiling, struct operation_
 
 // The operation in the language's own words.
 struct str operation_text(struct policy *, const struct operation_point *);
-void call_print(struct text *, const struct operation_point *, unsigned arguments); // a system call with some of its arguments (bits); no policy is asked
+void call_print(struct text *, const struct operation_point *,
+                unsigned arguments); // a system call with some of its arguments (bits); no policy is asked
 
-// The sets of a policy's network rules, whose borders cut out the cells that a question must look at. Returns how many were written to
-// `sets`, at most two a rule.
+// The sets of a policy's network rules, whose borders cut out the cells that a question must look at. Returns how many
+// were written to `sets`, at most two a rule.
 size_t policy_net_sets(const struct policy *, const struct net_set **sets);

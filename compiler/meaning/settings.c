@@ -56,7 +56,8 @@ static void add_env(struct builder *b, struct env_value new)
     }
     if (policy->env_count == b->env_capacity) {
         size_t capacity = b->env_capacity ? b->env_capacity * 2 : 16;
-        policy->env = arena_grow(b->arena, policy->env, policy->env_count * sizeof *policy->env, capacity * sizeof *policy->env);
+        policy->env =
+            arena_grow(b->arena, policy->env, policy->env_count * sizeof *policy->env, capacity * sizeof *policy->env);
         b->env_capacity = capacity;
     }
     policy->env[policy->env_count++] = new;
@@ -72,12 +73,15 @@ static void add_limit(struct builder *b, const struct setting *setting)
     if (limit_types[limit] == TYPE_DECIMAL && value->kind == EXPR_INT && __builtin_mul_overflow(number, 1000u, &number))
         number = UINT64_MAX;
     if (number == 0 && limit != LIMIT_swap && limit != LIMIT_output && limit != LIMIT_file_size)
-        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0608, setting->span), setting->span, "leave it away for no limit");
+        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0608, setting->span), setting->span,
+                         "leave it away for no limit");
     if (limit == LIMIT_cpu_weight && number > 10000)
-        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0611, setting->span), setting->span, "100 is what others have");
+        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0611, setting->span), setting->span,
+                         "100 is what others have");
     struct setting_value *old = &b->policy->limits[limit];
     if (!old->set || number < old->number)
-        *old = (struct setting_value){.span = setting->span, .set = true, .number = number, .distance = b->instance->distance};
+        *old = (struct setting_value){
+            .span = setting->span, .set = true, .number = number, .distance = b->instance->distance};
 }
 
 void builder_add_setting(struct builder *b, const struct setting *setting)
@@ -139,7 +143,8 @@ void builder_add_setting(struct builder *b, const struct setting *setting)
     case SETTING_ENV_SET: {
         const struct expr *text = builder_evaluate(b, setting->values);
         if (text)
-            add_env(b, (struct env_value){.name = setting->name.text, .value = value_text(b, text), .span = setting->span});
+            add_env(
+                b, (struct env_value){.name = setting->name.text, .value = value_text(b, text), .span = setting->span});
         break;
     }
     }

@@ -1,14 +1,14 @@
 // The policy function: one operation, one verdict; and the sets behind it.
 //
-// policy_verdict goes through the rules as the language defines them and knows nothing of graphs or filters, so that both can be held
-// against it.
+// policy_verdict goes through the rules as the language defines them and knows nothing of graphs or filters, so that
+// both can be held against it.
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler/code/cbpf.h"
 #include "compiler/meaning/policy.h"
 
-// ---- one operation ----------------------------------------------------------------------------------------------------------------
+// ---- one operation ------------------------------------------------------------------------------------------------
 
 static bool any_covers(const struct str *paths, size_t count, struct str path)
 {
@@ -37,14 +37,16 @@ bool rule_matches(const struct policy *policy, const struct rule *rule, const st
     case DOMAIN_FILES:
         return rule->verbs & point->verb && any_covers(rule->paths, rule->path_count, point->path) &&
                !any_covers(rule->excepts, rule->except_count, point->path);
-    case DOMAIN_NET: return net_set_contains(&rule->net, &point->net) && !net_set_contains(&rule->net_except, &point->net);
+    case DOMAIN_NET:
+        return net_set_contains(&rule->net, &point->net) && !net_set_contains(&rule->net_except, &point->net);
     case DOMAIN_CALLS:
         for (size_t i = 0; i < rule->calls.count; i++) {
             const struct call_match *match = &rule->calls.list[i];
             if (syscall_row(match->call)->number[point->arch] != (int)point->number)
                 continue;
             for (size_t k = 0; k < rule->calls_except.count; k++)
-                if (rule->calls_except.list[k].call == match->call && call_matches_point(&rule->calls_except.list[k], point))
+                if (rule->calls_except.list[k].call == match->call &&
+                    call_matches_point(&rule->calls_except.list[k], point))
                     return false;
             return call_matches_point(match, point);
         }
@@ -61,11 +63,12 @@ static uint32_t errno_action(const char *name)
 
 static struct verdict denied(uint32_t action, const struct rule *rule)
 {
-    return (struct verdict){.killed = action == SECCOMP_KILL, .error = action == SECCOMP_KILL ? 0 : (int)(action & 0xFFFF), .rule = rule};
+    return (struct verdict){
+        .killed = action == SECCOMP_KILL, .error = action == SECCOMP_KILL ? 0 : (int)(action & 0xFFFF), .rule = rule};
 }
 
-// Among several denies of a call: kill, then the one that covers less, then the first. A rule covers less when it names fewer calls,
-// or as many but under a condition.
+// Among several denies of a call: kill, then the one that covers less, then the first. A rule covers less when it names
+// fewer calls, or as many but under a condition.
 static bool deny_precedes(const struct call_rule *a, const struct call_rule *b, enum arch arch)
 {
     bool kill_a = a->rule->action == SECCOMP_KILL, kill_b = b->rule->action == SECCOMP_KILL;
@@ -79,8 +82,8 @@ static bool deny_precedes(const struct call_rule *a, const struct call_rule *b, 
     return a->rule->number < b->rule->number;
 }
 
-// What a call gets that no rule speaks of. No filter can see what clone3 and its kind are asked for, so no policy allows them lightly; C
-// libraries take ENOSYS, and nothing else, as the word to use the older call.
+// What a call gets that no rule speaks of. No filter can see what clone3 and its kind are asked for, so no policy
+// allows them lightly; C libraries take ENOSYS, and nothing else, as the word to use the older call.
 uint32_t policy_fallback(const struct policy *policy, size_t call)
 {
     for (size_t i = 0; i < policy->unseen->call_count; i++)
@@ -93,7 +96,8 @@ static struct verdict call_verdict(const struct policy *policy, const struct ope
 {
     int call = syscall_by_number(point->arch, point->number);
     if (call < 0) // newer than the edition: the C library falls back; x32 numbers are another architecture
-        return denied(point->arch == ARCH_X86_64 && point->number >= 0x40000000u ? SECCOMP_KILL : errno_action("ENOSYS"), NULL);
+        return denied(
+            point->arch == ARCH_X86_64 && point->number >= 0x40000000u ? SECCOMP_KILL : errno_action("ENOSYS"), NULL);
     const struct call_rule *deny = NULL;
     const struct rule *allow = NULL;
     for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next) {
@@ -154,7 +158,7 @@ bool policy_net_allows(const struct policy *policy, const struct net_point *poin
     return allowed;
 }
 
-// ---- sets -------------------------------------------------------------------------------------------------------------------------
+// ---- sets ---------------------------------------------------------------------------------------------------------
 
 const struct path_set *policy_paths(struct policy *policy)
 {
@@ -184,7 +188,8 @@ uint64_t policy_capabilities(const struct policy *policy)
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
         if (rule->domain == DOMAIN_CAPABILITIES)
-            *(rule->effect == EFFECT_ALLOW ? &allowed : &removed) |= rule->effect == EFFECT_ALLOW || rule->effect == EFFECT_DENY ? rule->capabilities : 0;
+            *(rule->effect == EFFECT_ALLOW ? &allowed : &removed) |=
+                rule->effect == EFFECT_ALLOW || rule->effect == EFFECT_DENY ? rule->capabilities : 0;
     }
     return allowed & ~removed;
 }
@@ -208,16 +213,18 @@ static uint32_t first_answer(uint32_t a, uint32_t b)
     return a ? a : b;
 }
 
-// The first of several functions that has an answer (a leaf that is not 0); by halves, so that many rules on one call cost little more
-// than their sum.
+// The first of several functions that has an answer (a leaf that is not 0); by halves, so that many rules on one call
+// cost little more than their sum.
 static graph_node first_of(struct graph *graph, const graph_node *nodes, size_t count)
 {
     if (count == 1)
         return nodes[0];
-    return graph_apply(graph, first_answer, first_of(graph, nodes, count / 2), first_of(graph, nodes + count / 2, count - count / 2));
+    return graph_apply(graph, first_answer, first_of(graph, nodes, count / 2),
+                       first_of(graph, nodes + count / 2, count - count / 2));
 }
 
-const struct call_rule **call_rules_in_order(struct policy *policy, enum arch arch, size_t call, const struct rule *absent, size_t *count)
+const struct call_rule **call_rules_in_order(struct policy *policy, enum arch arch, size_t call,
+                                             const struct rule *absent, size_t *count)
 {
     size_t most = 0;
     for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
@@ -226,7 +233,8 @@ const struct call_rule **call_rules_in_order(struct policy *policy, enum arch ar
     *count = 0;
     for (int allows = 0; allows < 2; allows++) {
         for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
-            if (entry->rule != absent && (entry->rule->effect == EFFECT_ALLOW) == allows && entry->match->architectures >> arch & 1)
+            if (entry->rule != absent && (entry->rule->effect == EFFECT_ALLOW) == allows &&
+                entry->match->architectures >> arch & 1)
                 list[(*count)++] = entry;
         if (!allows)
             qsort_r(list, *count, sizeof *list, deny_order, &arch);
@@ -241,7 +249,8 @@ graph_node policy_call_without(struct policy *policy, enum arch arch, size_t cal
     const struct call_rule **list = call_rules_in_order(policy, arch, call, absent, &count);
     graph_node *answers = NEW_ARRAY(policy->arena, graph_node, count + 1);
     for (size_t i = 0; i < count; i++) {
-        graph_node answer = graph_leaf(graph, list[i]->rule->effect == EFFECT_ALLOW ? SECCOMP_ALLOW : list[i]->rule->action);
+        graph_node answer =
+            graph_leaf(graph, list[i]->rule->effect == EFFECT_ALLOW ? SECCOMP_ALLOW : list[i]->rule->action);
         answers[i] = graph_select(graph, match_graph(graph, list[i], arch), answer, graph_leaf(graph, 0));
     }
     answers[count++] = graph_leaf(graph, policy_fallback(policy, call)); // what no rule speaks of
@@ -301,7 +310,7 @@ bool policy_is_decided(struct policy *policy, unsigned architectures)
     return false;
 }
 
-// ---- rules as text ------------------------------------------------------------------------------------------------------------------
+// ---- rules as text ------------------------------------------------------------------------------------------------
 
 struct str rule_place(const struct policy *policy, const struct rule *rule)
 {

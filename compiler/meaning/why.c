@@ -10,11 +10,13 @@ static void print_rule(struct policy *policy, struct text *out, const char *how,
     text_addf(out, "  %s %.*s: %.*s\n", how, STR_ARGS(rule_place(policy, rule)), STR_ARGS(rule_text(policy, rule)));
     for (const struct use_chain *chain = rule->chain; chain; chain = chain->up) {
         struct rule site = {.span = chain->use->span};
-        text_addf(out, "    through %.*s: %.*s\n", STR_ARGS(rule_place(policy, &site)), STR_ARGS(rule_text(policy, &site)));
+        text_addf(out, "    through %.*s: %.*s\n", STR_ARGS(rule_place(policy, &site)),
+                  STR_ARGS(rule_text(policy, &site)));
     }
 }
 
-static void print_verdict(struct policy *policy, struct text *out, const struct operation_point *point, struct str layers)
+static void print_verdict(struct policy *policy, struct text *out, const struct operation_point *point,
+                          struct str layers)
 {
     struct verdict verdict = policy_verdict(policy, point);
     const char *error = verdict.error ? errno_name(verdict.error) : NULL;
@@ -29,20 +31,23 @@ static void print_verdict(struct policy *policy, struct text *out, const struct 
         text_addf(out, "  no rule allows it\n");
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
-        if (rule != verdict.rule && (rule->effect == EFFECT_ALLOW || rule->effect == EFFECT_DENY) && rule_matches(policy, rule, point))
+        if (rule != verdict.rule && (rule->effect == EFFECT_ALLOW || rule->effect == EFFECT_DENY) &&
+            rule_matches(policy, rule, point))
             print_rule(policy, out, rule->effect == EFFECT_ALLOW ? "also allowed by" : "also denied by", rule);
     }
     if (layers.length)
         text_addf(out, "  on this host: %.*s\n", STR_ARGS(layers));
 }
 
-static void find_points(struct policy *policy, const struct rule *set, struct operation_point points[WHY_PARTS], int found[WHY_PARTS])
+static void find_points(struct policy *policy, const struct rule *set, struct operation_point points[WHY_PARTS],
+                        int found[WHY_PARTS])
 {
     found[WHY_ALLOWED] = operation_find(policy, set, true, &points[WHY_ALLOWED]);
     found[WHY_DENIED] = operation_find(policy, set, false, &points[WHY_DENIED]);
 }
 
-bool why_points(struct policy *policy, const char *question, struct operation_point points[WHY_PARTS], int found[WHY_PARTS])
+bool why_points(struct policy *policy, const char *question, struct operation_point points[WHY_PARTS],
+                int found[WHY_PARTS])
 {
     struct operation *operation = operation_parse(policy->compilation, policy->decl->module, question);
     struct rule set;
@@ -53,8 +58,8 @@ bool why_points(struct policy *policy, const char *question, struct operation_po
 }
 
 // `what` is the question in its own words.
-static void print_answer(struct policy *policy, struct str what, const struct operation_point points[WHY_PARTS], const int found[WHY_PARTS],
-                         const struct str layers[WHY_PARTS], struct text *out)
+static void print_answer(struct policy *policy, struct str what, const struct operation_point points[WHY_PARTS],
+                         const int found[WHY_PARTS], const struct str layers[WHY_PARTS], struct text *out)
 {
     if (found[WHY_ALLOWED] < 0 || found[WHY_DENIED] < 0)
         text_addf(out, "%.*s: undecided, its conditions are too entangled\n", STR_ARGS(what));
@@ -83,7 +88,8 @@ void policy_why_rule(struct policy *policy, const struct rule *rule, struct text
     struct operation_point points[WHY_PARTS];
     int found[WHY_PARTS];
     find_points(policy, rule, points, found);
-    bool claims_denied = rule->effect == EFFECT_NEVER || rule->effect == EFFECT_EXPECT_DENY, claims = claims_denied || rule->effect == EFFECT_EXPECT_ALLOW;
+    bool claims_denied = rule->effect == EFFECT_NEVER || rule->effect == EFFECT_EXPECT_DENY,
+         claims = claims_denied || rule->effect == EFFECT_EXPECT_ALLOW;
     int against = found[claims_denied ? WHY_ALLOWED : WHY_DENIED];
     if (claims && against == 0)
         text_addf(out, "holds: nothing of it is %s\n", claims_denied ? "allowed" : "denied");

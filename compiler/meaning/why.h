@@ -5,12 +5,13 @@
 
 enum why_part { WHY_ALLOWED, WHY_DENIED, WHY_PARTS };
 
-// An operation of the question that is allowed and one that is denied, as far as there are such: *found per part as graph_find has it. False
-// when the question could not be understood; diagnostics say why.
+// An operation of the question that is allowed and one that is denied, as far as there are such: *found per part as
+// graph_find has it. False when the question could not be understood; diagnostics say why.
 bool why_points(struct policy *, const char *question, struct operation_point points[WHY_PARTS], int found[WHY_PARTS]);
 
 // Writes the answer to `out`; `layers`: what enforces each part on this host, or empty. As above.
 bool policy_why(struct policy *, const char *question, const struct str layers[WHY_PARTS], struct text *out);
 
-// The same of the operations that a rule of the policy is about. Of a `never` and of an expectation: whether it holds, or what speaks against it.
+// The same of the operations that a rule of the policy is about. Of a `never` and of an expectation: whether it holds,
+// or what speaks against it.
 void policy_why_rule(struct policy *, const struct rule *, struct text *out);

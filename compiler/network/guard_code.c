@@ -4,27 +4,43 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *const guard_hook_names[GUARD_HOOKS] = {"sock_create", "bind4", "bind6", "connect4", "connect6", "sendmsg4", "sendmsg6", "egress", "ingress"};
+const char *const guard_hook_names[GUARD_HOOKS] = {"sock_create", "bind4",    "bind6",  "connect4", "connect6",
+                                                   "sendmsg4",    "sendmsg6", "egress", "ingress"};
 
 static const char *const map_names[GUARD_MAPS] = {"pins", "traffic", "denials"};
 
 enum { CALL_LOOK_UP = 1, CALL_TIME = 5, CALL_LOAD_BYTES = 26, CALL_RING_OUTPUT = 130, CALLS = 131 }; // enum bpf_func_id
-static const char *const call_names[CALLS] = {
-    [CALL_LOOK_UP] = "map_lookup_elem", [CALL_TIME] = "ktime_get_ns", [CALL_LOAD_BYTES] = "skb_load_bytes", [CALL_RING_OUTPUT] = "ringbuf_output"};
+static const char *const call_names[CALLS] = {[CALL_LOOK_UP] = "map_lookup_elem",
+                                              [CALL_TIME] = "ktime_get_ns",
+                                              [CALL_LOAD_BYTES] = "skb_load_bytes",
+                                              [CALL_RING_OUTPUT] = "ringbuf_output"};
 
 // What the kernel hands over (include/uapi/linux/bpf.h).
-enum { SOCK_TYPE = 8, SOCK_PROTOCOL = 12 };                           // struct bpf_sock
+enum { SOCK_TYPE = 8, SOCK_PROTOCOL = 12 };                              // struct bpf_sock
 enum { ADDR_IP4 = 4, ADDR_IP6 = 8, ADDR_PORT = 24, ADDR_PROTOCOL = 36 }; // struct bpf_sock_addr
-enum { SKB_LENGTH = 0, SKB_PROTOCOL = 16 };                           // struct __sk_buff
-enum { IP4_IN_SKB = 0x0008, IP6_IN_SKB = 0xDD86 };                    // ETH_P_IP, ETH_P_IPV6 in network order, on a little-endian machine
-enum { STREAM = 1, DATAGRAM = 2 };                                    // SOCK_STREAM, SOCK_DGRAM
+enum { SKB_LENGTH = 0, SKB_PROTOCOL = 16 };                              // struct __sk_buff
+enum { IP4_IN_SKB = 0x0008, IP6_IN_SKB = 0xDD86 }; // ETH_P_IP, ETH_P_IPV6 in network order, on a little-endian machine
+enum { STREAM = 1, DATAGRAM = 2 };                 // SOCK_STREAM, SOCK_DGRAM
 
-// The stack, from its end: the words; those of the packet's own side; its header; its ports; what goes into the ring buffer.
+// The stack, from its end: the words; those of the packet's own side; its header; its ports; what goes into the ring
+// buffer.
 enum { WORDS = GUARD_WORDS_AT, OWN_WORDS = -64, HEADER = -104, PORTS = -108, DENIAL = -152 };
 
 enum { CONTEXT = 6, BITS = 7, NOW = 8, LEAF = 9 }; // registers that calls leave alone
 
-enum label { LABEL_NONE, LABEL_ALLOW, LABEL_DENY, LABEL_DROP, LABEL_SIX, LABEL_HAVE, LABEL_UNPINNED, LABEL_PUBLISHED, LABEL_COUNT, LABEL_NEXT, LABELS = LABEL_NEXT + 40 };
+enum label {
+    LABEL_NONE,
+    LABEL_ALLOW,
+    LABEL_DENY,
+    LABEL_DROP,
+    LABEL_SIX,
+    LABEL_HAVE,
+    LABEL_UNPINNED,
+    LABEL_PUBLISHED,
+    LABEL_COUNT,
+    LABEL_NEXT,
+    LABELS = LABEL_NEXT + 40
+};
 
 struct code {
     struct arena *arena;
@@ -136,7 +152,8 @@ static void decide(struct code *c, const struct net_graphs *graphs, bool listen,
     }
     program->decisions[program->decision_count++] = (struct guard_decision){c->count, decision.length, listen};
     for (size_t i = 0; i < decision.length; i++)
-        add(c, decision.code[i].code, decision.code[i].registers & 15, decision.code[i].registers >> 4, decision.code[i].offset, decision.code[i].immediate);
+        add(c, decision.code[i].code, decision.code[i].registers & 15, decision.code[i].registers >> 4,
+            decision.code[i].offset, decision.code[i].immediate);
 }
 
 // What is denied goes into the ring buffer; where that is full, it is denied all the same.
@@ -166,7 +183,7 @@ static void allow(struct code *c)
     add(c, EBPF_EXIT, 0, 0, 0, 0);
 }
 
-// ---- the programs -----------------------------------------------------------------------------------------------------------------------------------
+// ---- the programs -------------------------------------------------------------------------------------------------
 
 // Raw sockets, and those of protocols that can have no use.
 static void socket_program(struct code *c, const struct net_graphs *graphs)
@@ -189,9 +206,11 @@ static void socket_program(struct code *c, const struct net_graphs *graphs)
     allow(c);
 }
 
-static void address_program(struct code *c, const struct net_graphs *graphs, enum guard_hook hook, struct guard_program *program)
+static void address_program(struct code *c, const struct net_graphs *graphs, enum guard_hook hook,
+                            struct guard_program *program)
 {
-    bool six = hook == GUARD_BIND6 || hook == GUARD_CONNECT6 || hook == GUARD_SENDMSG6, binds = hook == GUARD_BIND4 || hook == GUARD_BIND6;
+    bool six = hook == GUARD_BIND6 || hook == GUARD_CONNECT6 || hook == GUARD_SENDMSG6,
+         binds = hook == GUARD_BIND4 || hook == GUARD_BIND6;
     add(c, EBPF_LOAD_WORD, 1, CONTEXT, ADDR_PROTOCOL, 0);
     keep(c, WORDS, NET_WORD_PROTOCOL, 1);
     add(c, EBPF_LOAD_WORD, 1, CONTEXT, ADDR_PORT, 0);
@@ -215,7 +234,8 @@ static void take_packet(struct code *c, bool six, bool leaves)
     add(c, EBPF_MOVE_NUMBER, 4, 0, 0, header);
     call(c, CALL_LOAD_BYTES);
     jump(c, EBPF_JUMP_NE, 0, 0, 0, LABEL_DROP);
-    add(c, EBPF_LOAD_BYTE, 1, EBPF_FRAME, HEADER + (six ? 6 : 9), 0); // a packet with extension headers has no protocol that a rule allows
+    add(c, EBPF_LOAD_BYTE, 1, EBPF_FRAME, HEADER + (six ? 6 : 9),
+        0); // a packet with extension headers has no protocol that a rule allows
     keep(c, WORDS, NET_WORD_PROTOCOL, 1);
     if (six) {
         add(c, EBPF_MOVE_NUMBER, 2, 0, 0, header);
@@ -281,11 +301,13 @@ static void packet_program(struct code *c, const struct net_graphs *graphs, bool
     call(c, CALL_LOOK_UP);
     jump(c, EBPF_JUMP_EQ, 0, 0, 0, LABEL_ALLOW);
     add(c, EBPF_LOAD_WORD, 1, CONTEXT, SKB_LENGTH, 0);
-    add(c, EBPF_ATOMIC_LONG, 0, 1, leaves ? offsetof(struct guard_traffic, sent) : offsetof(struct guard_traffic, received), 0);
+    add(c, EBPF_ATOMIC_LONG, 0, 1,
+        leaves ? offsetof(struct guard_traffic, sent) : offsetof(struct guard_traffic, received), 0);
     allow(c);
 }
 
-bool guard_programs(struct arena *arena, const struct plan *plan, struct net_graphs *graphs, struct guard_program programs[GUARD_HOOKS], const char **why)
+bool guard_programs(struct arena *arena, const struct plan *plan, struct net_graphs *graphs,
+                    struct guard_program programs[GUARD_HOOKS], const char **why)
 {
     *why = "its names may go to more than 32 different sets of ports";
     if (!net_graphs_make(arena, plan, graphs))

@@ -12,7 +12,7 @@ static bool contains(const struct plan_net *entry, const struct net_point *point
     return net_set_contains(&(struct net_set){(struct net_box *)&entry->box, 1}, point);
 }
 
-// ---- sets ---------------------------------------------------------------------------------------------------------------------------------------
+// ---- sets ---------------------------------------------------------------------------------------------------------
 
 static uint32_t part_of(net_address address, int word)
 {
@@ -73,7 +73,9 @@ static graph_node protocol_is(struct graph *graph, uint32_t number, graph_node i
 static graph_node box_ports(struct graph *graph, const struct net_box *box)
 {
     struct graph_interval ports = {box->port_first, box->port_last};
-    graph_node inside = graph_test(graph, NET_WORD_PORT, UINT32_MAX, &ports, 1, graph_leaf(graph, 1), graph_leaf(graph, 0)), set = graph_leaf(graph, 0);
+    graph_node inside =
+                   graph_test(graph, NET_WORD_PORT, UINT32_MAX, &ports, 1, graph_leaf(graph, 1), graph_leaf(graph, 0)),
+               set = graph_leaf(graph, 0);
     if (box->protocols & PROTOCOL_TCP)
         set = graph_apply(graph, disjunction, set, protocol_is(graph, NET_TCP, inside));
     if (box->protocols & PROTOCOL_UDP)
@@ -82,26 +84,33 @@ static graph_node box_ports(struct graph *graph, const struct net_box *box)
 }
 
 // 1 where the entry is about it, for one verb and one kind of place: its addresses, the host's loopback, or one name.
-static graph_node entry_set(struct graph *graph, const struct plan_net *entry, unsigned verb, enum net_place place, struct str name)
+static graph_node entry_set(struct graph *graph, const struct plan_net *entry, unsigned verb, enum net_place place,
+                            struct str name)
 {
     const struct net_box *box = &entry->box;
     graph_node nothing = graph_leaf(graph, 0);
     if (!(box->verbs & verb))
         return nothing;
     if (place == NET_NAME) {
-        struct net_point point = {.verb = verb, .protocol = box->protocols & -box->protocols, .place = NET_NAME, .name = name, .port = box->port_first};
+        struct net_point point = {.verb = verb,
+                                  .protocol = box->protocols & -box->protocols,
+                                  .place = NET_NAME,
+                                  .name = name,
+                                  .port = box->port_first};
         return contains(entry, &point) ? box_ports(graph, box) : nothing;
     }
     if (box->place != place)
         return nothing;
     graph_node ports = box_ports(graph, box);
-    return place == NET_ADDRESS ? graph_apply(graph, conjunction, address_between(graph, box->first, box->last), ports) : ports;
+    return place == NET_ADDRESS ? graph_apply(graph, conjunction, address_between(graph, box->first, box->last), ports)
+                                : ports;
 }
 
-// ---- decisions ----------------------------------------------------------------------------------------------------------------------------------
+// ---- decisions ----------------------------------------------------------------------------------------------------
 
 // As network_allows: ALLOW, or what denies, or 0.
-static graph_node decide(struct graph *graph, const struct plan *plan, unsigned verb, enum net_place place, struct str name)
+static graph_node decide(struct graph *graph, const struct plan *plan, unsigned verb, enum net_place place,
+                         struct str name)
 {
     graph_node allowed = graph_leaf(graph, 0);
     for (size_t i = 0; i < plan->net_count; i++)
@@ -115,7 +124,8 @@ static graph_node decide(struct graph *graph, const struct plan *plan, unsigned 
         graph_node denied = entry_set(graph, entry, verb, place, name);
         for (size_t k = 0; k < plan->net_count; k++)
             if (plan->net[k].exception && plan->net[k].rule == entry->rule)
-                denied = graph_apply(graph, conjunction, denied, negation(graph, entry_set(graph, &plan->net[k], verb, place, name)));
+                denied = graph_apply(graph, conjunction, denied,
+                                     negation(graph, entry_set(graph, &plan->net[k], verb, place, name)));
         decision = graph_select(graph, denied, graph_leaf(graph, entry->rule + 1), decision);
     }
     return decision;
@@ -146,25 +156,30 @@ static graph_node loopback(struct graph *graph)
     return set;
 }
 
-// What is at the host's loopback is said by host-loopback alone; of other addresses, the addresses' own rules speak first, then those of the
-// names that they are pinned for.
+// What is at the host's loopback is said by host-loopback alone; of other addresses, the addresses' own rules speak
+// first, then those of the names that they are pinned for.
 static graph_node connect_graph(struct net_graphs *graphs, const struct plan *plan)
 {
     struct graph *graph = graphs->graph;
     graph_node names = graph_leaf(graph, 0);
     for (size_t g = plan->proxy.set ? 0 : graphs->group_count; g-- > 0;) {
         struct graph_interval set = {1u << g, 1u << g};
-        graph_node pinned = graph_test(graph, NET_WORD_NAMES, 1u << g, &set, 1, graph_leaf(graph, 1), graph_leaf(graph, 0));
-        graph_node by_name = graph_select(graph, pinned, decide(graph, plan, VERB_CONNECT, NET_NAME, graphs->groups[g].name), graph_leaf(graph, 0));
+        graph_node pinned =
+            graph_test(graph, NET_WORD_NAMES, 1u << g, &set, 1, graph_leaf(graph, 1), graph_leaf(graph, 0));
+        graph_node by_name = graph_select(
+            graph, pinned, decide(graph, plan, VERB_CONNECT, NET_NAME, graphs->groups[g].name), graph_leaf(graph, 0));
         names = graph_apply(graph, first_that_allows, by_name, names);
     }
-    graph_node outside = graph_apply(graph, first_that_speaks, decide(graph, plan, VERB_CONNECT, NET_ADDRESS, STR("")), names);
-    graph_node decision = graph_select(graph, loopback(graph), decide(graph, plan, VERB_CONNECT, NET_HOST_LOOPBACK, STR("")), outside);
+    graph_node outside =
+        graph_apply(graph, first_that_speaks, decide(graph, plan, VERB_CONNECT, NET_ADDRESS, STR("")), names);
+    graph_node decision =
+        graph_select(graph, loopback(graph), decide(graph, plan, VERB_CONNECT, NET_HOST_LOOPBACK, STR("")), outside);
     if (!plan->proxy.set)
         return decision;
     struct graph_interval port = {plan->proxy.url.port, plan->proxy.url.port}, set = {1, 1};
     graph_node is_proxy = graph_test(graph, NET_WORD_NAMES, 1, &set, 1, graph_leaf(graph, 1), graph_leaf(graph, 0));
-    is_proxy = protocol_is(graph, NET_TCP, graph_test(graph, NET_WORD_PORT, UINT32_MAX, &port, 1, is_proxy, graph_leaf(graph, 0)));
+    is_proxy = protocol_is(graph, NET_TCP,
+                           graph_test(graph, NET_WORD_PORT, UINT32_MAX, &port, 1, is_proxy, graph_leaf(graph, 0)));
     return graph_select(graph, is_proxy, graph_leaf(graph, NET_GRAPH_ALLOW), decision);
 }
 
@@ -172,14 +187,16 @@ static graph_node connect_graph(struct net_graphs *graphs, const struct plan *pl
 static graph_node listen_graph(struct net_graphs *graphs, const struct plan *plan)
 {
     struct graph *graph = graphs->graph;
-    graph_node binds = decide(graph, plan, VERB_BIND, NET_ADDRESS, STR("")), listens = decide(graph, plan, VERB_LISTEN, NET_ADDRESS, STR(""));
-    graph_node outside = graph_apply(graph, unless_denied, binds, listens); // where no rule speaks of bind, listen is enough
+    graph_node binds = decide(graph, plan, VERB_BIND, NET_ADDRESS, STR("")),
+               listens = decide(graph, plan, VERB_LISTEN, NET_ADDRESS, STR(""));
+    graph_node outside =
+        graph_apply(graph, unless_denied, binds, listens); // where no rule speaks of bind, listen is enough
     binds = graph_apply(graph, first_that_allows, decide(graph, plan, VERB_BIND, NET_HOST_LOOPBACK, STR("")), binds);
     listens = decide(graph, plan, VERB_LISTEN, NET_HOST_LOOPBACK, STR(""));
     return graph_select(graph, loopback(graph), graph_apply(graph, unless_denied, binds, listens), outside);
 }
 
-// ---- names --------------------------------------------------------------------------------------------------------------------------------------
+// ---- names --------------------------------------------------------------------------------------------------------
 
 static int ascending(const void *a, const void *b)
 {
@@ -241,7 +258,8 @@ static bool add_group(struct arena *arena, struct net_graphs *graphs, struct str
     return true;
 }
 
-// Every name is one that a rule names, or is told from others by the longest of the wildcards that cover it: a label of its own stands for it.
+// Every name is one that a rule names, or is told from others by the longest of the wildcards that cover it: a label of
+// its own stands for it.
 static bool find_groups(struct arena *arena, const struct plan *plan, struct net_graphs *graphs)
 {
     if (plan->proxy.set) {
@@ -276,8 +294,10 @@ unsigned net_graphs_protocols(const struct net_graphs *graphs)
         uint32_t words[NET_WORDS];
         const graph_node nodes[] = {graphs->connect, graphs->listen};
         for (int i = 0; i < 2; i++) {
-            graph_node of = graph_test(graphs->graph, NET_WORD_PROTOCOL, UINT32_MAX, &one, 1, graph_leaf(graphs->graph, 1), graph_leaf(graphs->graph, 0));
-            if (graph_find(graphs->graph, graph_select(graphs->graph, of, nodes[i], graph_leaf(graphs->graph, 0)), NET_GRAPH_ALLOW, words, NET_WORDS) != 0)
+            graph_node of = graph_test(graphs->graph, NET_WORD_PROTOCOL, UINT32_MAX, &one, 1,
+                                       graph_leaf(graphs->graph, 1), graph_leaf(graphs->graph, 0));
+            if (graph_find(graphs->graph, graph_select(graphs->graph, of, nodes[i], graph_leaf(graphs->graph, 0)),
+                           NET_GRAPH_ALLOW, words, NET_WORDS) != 0)
                 protocols |= 1u << protocol;
         }
     }

@@ -102,7 +102,7 @@ void json_member_number(struct json_writer *w, const char *key, uint64_t value)
     json_number(w, value);
 }
 
-// ---- reading ------------------------------------------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------------------------
 
 enum { DEPTH_MOST = 64 };
 
@@ -115,7 +115,8 @@ struct reader {
 
 static void skip_space(struct reader *r)
 {
-    while (r->at < r->length && (r->text[r->at] == ' ' || r->text[r->at] == '\n' || r->text[r->at] == '\t' || r->text[r->at] == '\r'))
+    while (r->at < r->length &&
+           (r->text[r->at] == ' ' || r->text[r->at] == '\n' || r->text[r->at] == '\t' || r->text[r->at] == '\r'))
         r->at++;
 }
 
@@ -140,7 +141,9 @@ static bool read_hex4(struct reader *r, unsigned *value)
     *value = 0;
     for (int i = 0; i < 4; i++, r->at++) {
         char c = r->at < r->length ? r->text[r->at] : ' ';
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : (c | 32) >= 'a' && (c | 32) <= 'f' ? (unsigned)((c | 32) - 'a' + 10) : 16;
+        unsigned digit = c >= '0' && c <= '9'                 ? (unsigned)(c - '0')
+                         : (c | 32) >= 'a' && (c | 32) <= 'f' ? (unsigned)((c | 32) - 'a' + 10)
+                                                              : 16;
         if (digit == 16)
             return fail(r, "a \\u escape without four hex digits");
         *value = *value * 16 + digit;
@@ -222,7 +225,8 @@ static bool read_number(struct reader *r, struct json *value)
     if (r->text[digits] == '0' && r->at - digits > 1)
         return fail(r, "a number that starts with 0");
     for (size_t i = digits; i < r->at && value->kind == JSON_NUMBER; i++)
-        if (__builtin_mul_overflow(value->number, 10u, &value->number) || __builtin_add_overflow(value->number, (uint64_t)(r->text[i] - '0'), &value->number))
+        if (__builtin_mul_overflow(value->number, 10u, &value->number) ||
+            __builtin_add_overflow(value->number, (uint64_t)(r->text[i] - '0'), &value->number))
             value->kind = JSON_OTHER_NUMBER;
     if (take(r, ".")) {
         value->kind = JSON_OTHER_NUMBER;

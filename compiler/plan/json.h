@@ -1,8 +1,9 @@
 // JSON: a writer whose output is canonical, and a strict reader for untrusted input.
 //
-// Canonical: members in the order the caller gives, no spaces but a line for each member of the outermost object, one spelling for every
-// string and number. Numbers are unsigned 64-bit integers, exactly: that is why this is not cJSON, whose numbers are doubles.
-// The reader takes RFC 8259 less duplicate members, NUL in strings, and nesting past 64; other numbers are a kind of their own.
+// Canonical: members in the order the caller gives, no spaces but a line for each member of the outermost object, one
+// spelling for every string and number. Numbers are unsigned 64-bit integers, exactly: that is why this is not cJSON,
+// whose numbers are doubles. The reader takes RFC 8259 less duplicate members, NUL in strings, and nesting past 64;
+// other numbers are a kind of their own.
 #pragma once
 
 #include "lang/arena.h"

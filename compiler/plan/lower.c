@@ -8,11 +8,13 @@
 #include <string.h>
 
 static const enum plan_from from_of[] = {
-    [FROM_SAME] = PLAN_HOST,       [FROM_POLICY] = PLAN_HOST, [FROM_CWD] = PLAN_HOST,  [FROM_HOME] = PLAN_HOST, [FROM_TMPFS] = PLAN_TMPFS,
-    [FROM_OVERLAY] = PLAN_OVERLAY, [FROM_IMAGE] = PLAN_IMAGE, [FROM_PROC] = PLAN_PROC, [FROM_DEV] = PLAN_DEV,   [FROM_SECRET] = PLAN_SECRET,
+    [FROM_SAME] = PLAN_HOST,   [FROM_POLICY] = PLAN_HOST,     [FROM_CWD] = PLAN_HOST,    [FROM_HOME] = PLAN_HOST,
+    [FROM_TMPFS] = PLAN_TMPFS, [FROM_OVERLAY] = PLAN_OVERLAY, [FROM_IMAGE] = PLAN_IMAGE, [FROM_PROC] = PLAN_PROC,
+    [FROM_DEV] = PLAN_DEV,     [FROM_SECRET] = PLAN_SECRET,
 };
 
-static const enum plan_base base_of[] = {[HOST_ABSOLUTE] = PLAN_ABSOLUTE, [HOST_POLICY] = PLAN_POLICY, [HOST_CWD] = PLAN_CWD, [HOST_HOME] = PLAN_HOME};
+static const enum plan_base base_of[] = {
+    [HOST_ABSOLUTE] = PLAN_ABSOLUTE, [HOST_POLICY] = PLAN_POLICY, [HOST_CWD] = PLAN_CWD, [HOST_HOME] = PLAN_HOME};
 
 static int by_path(const void *a, const void *b)
 {
@@ -73,7 +75,8 @@ static size_t merge_places(struct plan_view *places, size_t count)
             continue;
         }
         struct plan_view next = places[i];
-        bool optional = (last->from == PLAN_INHERIT || last->if_exists) && (next.from == PLAN_INHERIT || next.if_exists);
+        bool optional =
+            (last->from == PLAN_INHERIT || last->if_exists) && (next.from == PLAN_INHERIT || next.if_exists);
         uint32_t rule = last->rule < next.rule ? last->rule : next.rule;
         if (is_explicit(&next) || (!is_explicit(last) && next.from == PLAN_HOST)) {
             next.if_exists = optional;
@@ -104,11 +107,13 @@ static void lower_view(struct policy *policy, struct plan *plan)
         struct plan_view *place = &places[i];
         while (depth && !path_covers(above[depth - 1].path, place->path))
             depth--;
-        bool content_above = depth && above[depth - 1].has_content, explicit_above = depth && above[depth - 1].is_explicit;
+        bool content_above = depth && above[depth - 1].has_content,
+             explicit_above = depth && above[depth - 1].is_explicit;
         bool own = is_explicit(place);
         place->verbs = path_set_verbs(allowed, place->path);
         // What a deny keeps from being read is hidden: nothing that can't be opened can be written or executed either.
-        if (!own && place->from == PLAN_INHERIT && !(place->verbs & VERB_READ) && depth && above[depth - 1].verbs & VERB_READ)
+        if (!own && place->from == PLAN_INHERIT && !(place->verbs & VERB_READ) && depth &&
+            above[depth - 1].verbs & VERB_READ)
             place->verbs = 0;
         if (!own && place->from == PLAN_HOST) {
             if (content_above || explicit_above)
@@ -130,12 +135,14 @@ static void lower_view(struct policy *policy, struct plan *plan)
 
 static void lower_rules(struct policy *policy, struct plan *plan)
 {
-    plan->rules = NEW_ARRAY(plan->arena, struct plan_rule, policy->rule_count + LIMIT_COUNT + policy->require_count + policy->secret_count);
+    plan->rules = NEW_ARRAY(plan->arena, struct plan_rule,
+                            policy->rule_count + LIMIT_COUNT + policy->require_count + policy->secret_count);
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
         const struct source *source = source_of(&policy->compilation->sources, rule->span);
         struct position at = source ? source_position(source, rule->span.start) : (struct position){0};
-        plan->rules[plan->rule_count++] = (struct plan_rule){source ? source->name : STR(""), rule_text(policy, rule), rule->because, at.line, at.column};
+        plan->rules[plan->rule_count++] = (struct plan_rule){source ? source->name : STR(""), rule_text(policy, rule),
+                                                             rule->because, at.line, at.column};
     }
 }
 
@@ -144,7 +151,8 @@ static uint32_t add_source(struct policy *policy, struct plan *plan, struct span
     struct rule rule = {.span = span};
     const struct source *source = source_of(&policy->compilation->sources, span);
     struct position at = source ? source_position(source, span.start) : (struct position){0};
-    plan->rules[plan->rule_count] = (struct plan_rule){source ? source->name : STR(""), rule_text(policy, &rule), STR(""), at.line, at.column};
+    plan->rules[plan->rule_count] =
+        (struct plan_rule){source ? source->name : STR(""), rule_text(policy, &rule), STR(""), at.line, at.column};
     return (uint32_t)plan->rule_count++;
 }
 
@@ -160,7 +168,8 @@ static void lower_net(struct policy *policy, struct plan *plan)
         if (rule->domain != DOMAIN_NET || (rule->effect != EFFECT_ALLOW && rule->effect != EFFECT_DENY))
             continue;
         for (size_t k = 0; k < rule->net.count; k++)
-            plan->net[plan->net_count++] = (struct plan_net){rule->effect == EFFECT_DENY, false, rule->net.boxes[k], rule->number};
+            plan->net[plan->net_count++] =
+                (struct plan_net){rule->effect == EFFECT_DENY, false, rule->net.boxes[k], rule->number};
         for (size_t k = 0; k < rule->net_except.count; k++)
             plan->net[plan->net_count++] = (struct plan_net){true, true, rule->net_except.boxes[k], rule->number};
     }
@@ -176,31 +185,39 @@ static void lower_settings(struct policy *policy, struct plan *plan)
         plan->proxy.rule = add_source(policy, plan, policy->proxy.span);
     }
     struct str user = policy->user.set ? policy->user.text : STR("nobody");
-    plan->user = str_is(user, "root") ? PLAN_USER_ROOT : str_is(user, "self") ? PLAN_USER_SELF : str_is(user, "number") ? PLAN_USER_NUMBER : PLAN_USER_NOBODY;
+    plan->user = str_is(user, "root")     ? PLAN_USER_ROOT
+                 : str_is(user, "self")   ? PLAN_USER_SELF
+                 : str_is(user, "number") ? PLAN_USER_NUMBER
+                                          : PLAN_USER_NOBODY;
     plan->user_number = plan->user == PLAN_USER_NUMBER ? (uint32_t)policy->user.number : 0;
     plan->env = NEW_ARRAY(plan->arena, struct plan_env, policy->env_count);
     for (size_t i = 0; i < policy->env_count; i++)
-        plan->env[plan->env_count++] = (struct plan_env){policy->env[i].name, policy->env[i].value, policy->env[i].keep};
+        plan->env[plan->env_count++] =
+            (struct plan_env){policy->env[i].name, policy->env[i].value, policy->env[i].keep};
     plan->capabilities = policy_capabilities(policy);
     for (int i = 0; i < LIMIT_COUNT; i++)
         if (policy->limits[i].set)
-            plan->limits[i] = (struct plan_limit){true, policy->limits[i].number, add_source(policy, plan, policy->limits[i].span)};
+            plan->limits[i] =
+                (struct plan_limit){true, policy->limits[i].number, add_source(policy, plan, policy->limits[i].span)};
     plan->requires = NEW_ARRAY(plan->arena, struct plan_require, policy->require_count);
     for (size_t i = 0; i < policy->require_count; i++) {
         const struct require_decl *decl = policy->requires[i];
-        plan->requires[plan->require_count++] = (struct plan_require){(enum feature)feature_find(decl->feature.text), decl->version, decl->degrade,
-                                                                      decl->because, add_source(policy, plan, decl->span)};
+        plan->requires[plan->require_count++] =
+            (struct plan_require){(enum feature)feature_find(decl->feature.text), decl->version, decl->degrade,
+                                  decl->because, add_source(policy, plan, decl->span)};
     }
     plan->secrets = NEW_ARRAY(plan->arena, struct plan_secret, policy->secret_count);
     for (size_t i = 0; i < policy->secret_count; i++)
-        plan->secrets[plan->secret_count++] = (struct plan_secret){policy->secrets[i].name, policy->secrets[i].variable, base_of[policy->secrets[i].host.base],
-                                                                   policy->secrets[i].host.path, add_source(policy, plan, policy->secrets[i].span)};
+        plan->secrets[plan->secret_count++] = (struct plan_secret){
+            policy->secrets[i].name, policy->secrets[i].variable, base_of[policy->secrets[i].host.base],
+            policy->secrets[i].host.path, add_source(policy, plan, policy->secrets[i].span)};
 }
 
 struct plan *policy_lower(struct policy *policy, unsigned architectures)
 {
     struct plan *plan = NEW(policy->arena, struct plan);
-    *plan = (struct plan){.arena = policy->arena, .name = policy->decl->name.text, .folder = policy->decl->module->source->folder};
+    *plan = (struct plan){
+        .arena = policy->arena, .name = policy->decl->name.text, .folder = policy->decl->module->source->folder};
     size_t places = 0;
     for (size_t i = 0; i < policy->rule_count; i++)
         places += policy->rules[i].path_count + policy->rules[i].except_count;
@@ -219,7 +236,8 @@ struct plan *policy_lower(struct policy *policy, unsigned architectures)
         plan->filters[arch] = cbpf_emit(plan->arena, policy->graph, filter, spare);
         if (plan->filters[arch].length > BPF_MOST) {
             struct diagnostics *diagnostics = &policy->compilation->diagnostics;
-            struct diagnostic *d = diagnose(diagnostics, SBX0513, policy->decl->name.span, arch_names[arch], plan->filters[arch].length);
+            struct diagnostic *d =
+                diagnose(diagnostics, SBX0513, policy->decl->name.span, arch_names[arch], plan->filters[arch].length);
             diagnostic_label(diagnostics, d, policy->decl->name.span, "fewer conditions on arguments make it shorter");
             return NULL;
         }

@@ -1,7 +1,7 @@
 // Plans: what will be done, as data. No decisions are left but "does this host offer it?".
 //
-// A plan says nothing of a host: the same policy gives the same plan everywhere. As JSON it is canonical, its SHA-256 names it, and
-// docs/plan.md describes it. Everything lives in the arena it was made in.
+// A plan says nothing of a host: the same policy gives the same plan everywhere. As JSON it is canonical, its SHA-256
+// names it, and docs/plan.md describes it. Everything lives in the arena it was made in.
 #pragma once
 
 #include "compiler/code/cbpf.h"
@@ -16,7 +16,17 @@ struct plan_rule { // where a part of the plan comes from
 
 #define NO_RULE UINT32_MAX // the plan's own doing
 
-enum plan_from { PLAN_INHERIT, PLAN_HOST, PLAN_TMPFS, PLAN_OVERLAY, PLAN_IMAGE, PLAN_PROC, PLAN_DEV, PLAN_SECRET, PLAN_FROM_COUNT };
+enum plan_from {
+    PLAN_INHERIT,
+    PLAN_HOST,
+    PLAN_TMPFS,
+    PLAN_OVERLAY,
+    PLAN_IMAGE,
+    PLAN_PROC,
+    PLAN_DEV,
+    PLAN_SECRET,
+    PLAN_FROM_COUNT
+};
 enum plan_base { PLAN_ABSOLUTE, PLAN_POLICY, PLAN_CWD, PLAN_HOME, PLAN_BASE_COUNT };
 
 struct plan_view { // one place of the view; sorted so that what lies above comes first
@@ -99,7 +109,8 @@ struct plan {
     size_t rule_count;
 };
 
-extern const char *const plan_from_names[PLAN_FROM_COUNT], *const plan_base_names[PLAN_BASE_COUNT], *const plan_user_names[PLAN_USER_COUNT];
+extern const char *const plan_from_names[PLAN_FROM_COUNT], *const plan_base_names[PLAN_BASE_COUNT],
+                                                               *const plan_user_names[PLAN_USER_COUNT];
 
 const struct plan_secret *plan_secret_find(const struct plan *, struct str name); // NULL when there is none
 

@@ -45,7 +45,8 @@ static uint64_t number_below(struct plan_reader *r, const struct json *object, c
     return number;
 }
 
-static unsigned one_of(struct plan_reader *r, const struct json *object, const char *key, const char *const *names, unsigned count)
+static unsigned one_of(struct plan_reader *r, const struct json *object, const char *key, const char *const *names,
+                       unsigned count)
 {
     struct str text = member(r, object, key, JSON_STRING)->text;
     for (unsigned i = 0; i < count; i++)
@@ -79,7 +80,8 @@ static uint32_t read_rule(struct plan_reader *r, const struct json *object, size
     return (uint32_t)number_below(r, object, "rule", rules);
 }
 
-static unsigned read_bits(struct plan_reader *r, const struct json *object, const char *key, const struct plan_word *words, size_t count)
+static unsigned read_bits(struct plan_reader *r, const struct json *object, const char *key,
+                          const struct plan_word *words, size_t count)
 {
     unsigned bits = 0;
     for (const struct json *word = member(r, object, key, JSON_ARRAY)->first; word; word = word->next) {
@@ -124,7 +126,9 @@ static void read_view(struct plan_reader *r, const struct json *root, struct pla
     for (const struct json *item = list->first; item && !r->failed; item = item->next) {
         ONLY(r, item, "path", "verbs", "from", "base", "host", "size", "secret", "if_exists", "rule");
         struct plan_view *view = &plan->view[plan->view_count++];
-        *view = (struct plan_view){.path = read_view_path(r, item, "path"), .verbs = read_bits(r, item, "verbs", plan_verb_names, PLAN_VERBS), .rule = read_rule(r, item, rules)};
+        *view = (struct plan_view){.path = read_view_path(r, item, "path"),
+                                   .verbs = read_bits(r, item, "verbs", plan_verb_names, PLAN_VERBS),
+                                   .rule = read_rule(r, item, rules)};
         view->from = (enum plan_from)one_of(r, item, "from", plan_from_names, PLAN_FROM_COUNT);
         if (view->verbs & ~(unsigned)VERB_FILES)
             complain(r, "verbs", "not verbs of files");
@@ -169,7 +173,8 @@ static void read_filters(struct plan_reader *r, const struct json *root, struct 
                     complain(r, arch_names[arch], "not a filter");
                 word = word << 4 | (uint64_t)(digit & 15);
             }
-            program->code[i] = (struct bpf_instruction){(uint16_t)(word >> 48), (uint8_t)(word >> 40), (uint8_t)(word >> 32), (uint32_t)word};
+            program->code[i] = (struct bpf_instruction){(uint16_t)(word >> 48), (uint8_t)(word >> 40),
+                                                        (uint8_t)(word >> 32), (uint32_t)word};
         }
         const char *why;
         size_t where;
@@ -200,12 +205,14 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
     plan->broker = read_bits(r, root, "broker", plan_broker_names, PLAN_BROKER_PARTS);
     plan->net = NEW_ARRAY(r->arena, struct plan_net, list->count);
     for (const struct json *item = list->first; item && !r->failed; item = item->next) {
-        ONLY(r, item, "effect", "verbs", "protocols", "place", "first", "last", "name", "port_first", "port_last", "rule");
+        ONLY(r, item, "effect", "verbs", "protocols", "place", "first", "last", "name", "port_first", "port_last",
+             "rule");
         struct plan_net *net = &plan->net[plan->net_count++];
         unsigned effect = one_of(r, item, "effect", effects, 3);
         *net = (struct plan_net){effect > 0,
                                  effect > 1,
-                                 {.verbs = read_bits(r, item, "verbs", plan_verb_names, PLAN_VERBS), .protocols = read_bits(r, item, "protocols", plan_protocol_names, PLAN_PROTOCOLS)},
+                                 {.verbs = read_bits(r, item, "verbs", plan_verb_names, PLAN_VERBS),
+                                  .protocols = read_bits(r, item, "protocols", plan_protocol_names, PLAN_PROTOCOLS)},
                                  read_rule(r, item, rules)};
         net->box.place = (enum net_place)one_of(r, item, "place", plan_place_names, PLAN_PLACES);
         if (net->box.verbs & ~(unsigned)VERB_NET)
@@ -230,11 +237,15 @@ static void read_proxy(struct plan_reader *r, const struct json *root, struct pl
         return;
     const struct json *item = member(r, root, "proxy", JSON_OBJECT);
     ONLY(r, item, "kind", "host", "port", "rule");
-    unsigned kind = one_of(r, item, "kind", proxy_kind_names, PROXY_KINDS), port = (unsigned)number_below(r, item, "port", 65536);
+    unsigned kind = one_of(r, item, "kind", proxy_kind_names, PROXY_KINDS),
+             port = (unsigned)number_below(r, item, "port", 65536);
     struct str host = member(r, item, "host", JSON_STRING)->text;
     bool six = host.length && memchr(host.text, ':', host.length);
     plan->proxy = (struct plan_proxy){.set = true, .rule = read_rule(r, item, rules)};
-    if (proxy_url_parse(r->arena, str_format(r->arena, six ? "%s://[%.*s]:%u" : "%s://%.*s:%u", proxy_kind_names[kind], STR_ARGS(host), port), &plan->proxy.url))
+    if (proxy_url_parse(
+            r->arena,
+            str_format(r->arena, six ? "%s://[%.*s]:%u" : "%s://%.*s:%u", proxy_kind_names[kind], STR_ARGS(host), port),
+            &plan->proxy.url))
         complain(r, "proxy", "not a proxy");
 }
 
@@ -278,12 +289,14 @@ static void read_rest(struct plan_reader *r, const struct json *root, struct pla
     for (const struct json *item = secrets->first; item && !r->failed; item = item->next) {
         ONLY(r, item, "name", "variable", "base", "host", "rule");
         struct plan_secret *secret = &plan->secrets[plan->secret_count++];
-        *secret = (struct plan_secret){.name = member(r, item, "name", JSON_STRING)->text, .rule = read_rule(r, item, rules)};
+        *secret =
+            (struct plan_secret){.name = member(r, item, "name", JSON_STRING)->text, .rule = read_rule(r, item, rules)};
         if (json_get(item, "variable"))
             secret->variable = member(r, item, "variable", JSON_STRING)->text;
         else
             read_host(r, item, &secret->base, &secret->host);
-        if (json_get(item, "variable") && (!secret->variable.length || memchr(secret->variable.text, '=', secret->variable.length)))
+        if (json_get(item, "variable") &&
+            (!secret->variable.length || memchr(secret->variable.text, '=', secret->variable.length)))
             complain(r, "variable", "not a variable's name");
     }
     for (size_t i = 0; i < plan->view_count; i++)
@@ -333,7 +346,8 @@ struct plan *plan_read(struct arena *arena, struct str text, struct str *why)
     struct plan_reader reader = {.arena = arena, .why = why}, *r = &reader;
     struct plan *plan = NEW(arena, struct plan);
     plan->arena = arena;
-    ONLY(r, root, "sbx_plan", "name", "command", "process", "view", "syscalls", "network", "proxy", "broker", "limits", "capabilities", "secrets", "requires", "rules");
+    ONLY(r, root, "sbx_plan", "name", "command", "process", "view", "syscalls", "network", "proxy", "broker", "limits",
+         "capabilities", "secrets", "requires", "rules");
     if (number_below(r, root, "sbx_plan", 0) != 1)
         complain(r, "sbx_plan", "a version that this program does not know");
     plan->name = member(r, root, "name", JSON_STRING)->text;

@@ -7,7 +7,8 @@
 #include "compiler/plan/json.h"
 #include "compiler/plan/plan_names.h"
 
-const char *const plan_from_names[PLAN_FROM_COUNT] = {"inherit", "host", "tmpfs", "overlay", "image", "proc", "dev", "secret"};
+const char *const plan_from_names[PLAN_FROM_COUNT] = {"inherit", "host", "tmpfs", "overlay",
+                                                      "image",   "proc", "dev",   "secret"};
 const char *const plan_base_names[PLAN_BASE_COUNT] = {"absolute", "policy", "cwd", "home"};
 const char *const plan_user_names[PLAN_USER_COUNT] = {"nobody", "root", "self", "number"};
 const char *const plan_place_names[PLAN_PLACES] = {"address", "host-loopback", "name", "wildcard", "unix"};
@@ -16,8 +17,10 @@ const struct plan_word plan_verb_names[PLAN_VERBS] = {
     {VERB_READ, "read"}, {VERB_MODIFY, "modify"},   {VERB_CREATE, "create"}, {VERB_DELETE, "delete"},
     {VERB_EXEC, "exec"}, {VERB_CONNECT, "connect"}, {VERB_BIND, "bind"},     {VERB_LISTEN, "listen"},
 };
-const struct plan_word plan_broker_names[PLAN_BROKER_PARTS] = {{BROKER_CONNECTIONS, "connections"}, {BROKER_MESSAGES, "messages"}};
-const struct plan_word plan_protocol_names[PLAN_PROTOCOLS] = {{PROTOCOL_TCP, "tcp"}, {PROTOCOL_UDP, "udp"}, {PROTOCOL_UNIX, "unix"}};
+const struct plan_word plan_broker_names[PLAN_BROKER_PARTS] = {{BROKER_CONNECTIONS, "connections"},
+                                                               {BROKER_MESSAGES, "messages"}};
+const struct plan_word plan_protocol_names[PLAN_PROTOCOLS] = {
+    {PROTOCOL_TCP, "tcp"}, {PROTOCOL_UDP, "udp"}, {PROTOCOL_UNIX, "unix"}};
 
 static void write_rule(struct json_writer *w, uint32_t rule)
 {
@@ -39,7 +42,8 @@ static void write_filter(struct json_writer *w, struct arena *arena, const struc
 {
     struct text hex = {.arena = arena};
     for (size_t i = 0; i < program->length; i++)
-        text_addf(&hex, "%04x%02x%02x%08x", program->code[i].code, program->code[i].jt, program->code[i].jf, program->code[i].k);
+        text_addf(&hex, "%04x%02x%02x%08x", program->code[i].code, program->code[i].jt, program->code[i].jf,
+                  program->code[i].k);
     json_string(w, text_str(&hex));
 }
 

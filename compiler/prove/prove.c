@@ -26,7 +26,8 @@ struct prover {
 
 static void note_failure(Z3_context context, Z3_error_code code)
 {
-    (void)context, (void)code; // what failed is NULL, and so is all that is made of it; the last call's code is asked for
+    (void)context,
+        (void)code; // what failed is NULL, and so is all that is made of it; the last call's code is asked for
 }
 
 static Z3_ast word_value(struct prover *p, uint32_t value)
@@ -34,7 +35,7 @@ static Z3_ast word_value(struct prover *p, uint32_t value)
     return p->z3.mk_unsigned_int64(p->context, value, p->word);
 }
 
-// ---- the policy ---------------------------------------------------------------------------------------------------------------------------
+// ---- the policy ---------------------------------------------------------------------------------------------------
 
 static Z3_ast both(struct prover *p, Z3_ast a, Z3_ast b)
 {
@@ -62,13 +63,15 @@ static Z3_ast test_formula(struct prover *p, const struct test *test) // as test
     default: break;
     }
     Z3_ast mask = p->z3.mk_unsigned_int64(p->context, test->mask, p->argument);
-    Z3_ast value = test->mask == UINT64_MAX ? p->arguments[test->argument] : p->z3.mk_bvand(p->context, p->arguments[test->argument], mask);
+    Z3_ast value = test->mask == UINT64_MAX ? p->arguments[test->argument]
+                                            : p->z3.mk_bvand(p->context, p->arguments[test->argument], mask);
     Z3_ast *parts = calloc(test->interval_count + 1, sizeof *parts);
     for (size_t i = 0; parts && i < test->interval_count; i++) {
         Z3_ast first = p->z3.mk_unsigned_int64(p->context, test->intervals[i].first, p->argument);
         Z3_ast last = p->z3.mk_unsigned_int64(p->context, test->intervals[i].last, p->argument);
         bool one = test->intervals[i].first == test->intervals[i].last;
-        parts[i] = one ? p->z3.mk_eq(p->context, value, first) : both(p, p->z3.mk_bvule(p->context, first, value), p->z3.mk_bvule(p->context, value, last));
+        parts[i] = one ? p->z3.mk_eq(p->context, value, first)
+                       : both(p, p->z3.mk_bvule(p->context, first, value), p->z3.mk_bvule(p->context, value, last));
     }
     Z3_ast holds = parts ? p->z3.mk_or(p->context, (unsigned)test->interval_count, parts) : p->z3.mk_false(p->context);
     if (!parts)
@@ -85,7 +88,8 @@ static bool applies(const struct call_match *match, enum arch arch)
 static Z3_ast entry_formula(struct prover *p, const struct call_rule *entry)
 {
     Z3_ast holds = test_formula(p, entry->match->tests[p->arch]);
-    return applies(entry->except, p->arch) ? both(p, holds, negation(p, test_formula(p, entry->except->tests[p->arch]))) : holds;
+    return applies(entry->except, p->arch) ? both(p, holds, negation(p, test_formula(p, entry->except->tests[p->arch])))
+                                           : holds;
 }
 
 static uint32_t answer_to(const struct prover *p, uint32_t audit, const struct operation_point *point)
@@ -93,7 +97,9 @@ static uint32_t answer_to(const struct prover *p, uint32_t audit, const struct o
     if (audit != arch_audit[p->arch])
         return SECCOMP_KILL;
     struct verdict verdict = policy_verdict(p->policy, point);
-    uint32_t action = verdict.allowed ? SECCOMP_ALLOW : verdict.killed ? SECCOMP_KILL : SECCOMP_ERRNO | (uint32_t)verdict.error;
+    uint32_t action = verdict.allowed  ? SECCOMP_ALLOW
+                      : verdict.killed ? SECCOMP_KILL
+                                       : SECCOMP_ERRNO | (uint32_t)verdict.error;
     int call = syscall_by_number(p->arch, point->number);
     return call < 0 ? action : broker_answer(p->broker, (size_t)call, point->arguments, action);
 }
@@ -117,10 +123,14 @@ static Z3_ast allowed_formula(struct prover *p, size_t call)
     Z3_ast broker = word_value(p, SECCOMP_NOTIFY);
     if (unless_null < 0)
         return broker;
-    return p->z3.mk_ite(p->context, p->z3.mk_eq(p->context, p->arguments[unless_null], p->z3.mk_unsigned_int64(p->context, 0, p->argument)), allow, broker);
+    return p->z3.mk_ite(
+        p->context,
+        p->z3.mk_eq(p->context, p->arguments[unless_null], p->z3.mk_unsigned_int64(p->context, 0, p->argument)), allow,
+        broker);
 }
 
-// What a call gets under its conditions: the first deny in the language's order that holds, else what the allows say, else the rest.
+// What a call gets under its conditions: the first deny in the language's order that holds, else what the allows say,
+// else the rest.
 static Z3_ast call_formula(struct prover *p, int call)
 {
     size_t count = 0;
@@ -139,7 +149,8 @@ static Z3_ast call_formula(struct prover *p, int call)
     }
     Z3_ast answer = word_value(p, policy_fallback(p->policy, (size_t)call));
     if (denies && allows)
-        answer = p->z3.mk_ite(p->context, p->z3.mk_or(p->context, (unsigned)allow_count, allows), allowed_formula(p, (size_t)call), answer);
+        answer = p->z3.mk_ite(p->context, p->z3.mk_or(p->context, (unsigned)allow_count, allows),
+                              allowed_formula(p, (size_t)call), answer);
     else
         p->failure = "memory ran out";
     if (denies)
@@ -166,7 +177,9 @@ static Z3_ast numbers_formula(struct prover *p)
         point.number = at;
         int call = syscall_by_number(p->arch, at);
         bool conditional = is_conditional(p, call);
-        uint32_t here = conditional ? 0 : answer_to(p, arch_audit[p->arch], &point); // no answer is 0, which is SECCOMP_RET_KILL_THREAD
+        uint32_t here =
+            conditional ? 0
+                        : answer_to(p, arch_audit[p->arch], &point); // no answer is 0, which is SECCOMP_RET_KILL_THREAD
         if (!conditional && here == constant)
             continue;
         formula = p->z3.mk_ite(p->context, p->z3.mk_bvule(p->context, number, word_value(p, last)), answer, formula);
@@ -183,9 +196,10 @@ static Z3_ast policy_formula(struct prover *p)
     return p->z3.mk_ite(p->context, own, numbers_formula(p), word_value(p, SECCOMP_KILL));
 }
 
-// ---- the filter ---------------------------------------------------------------------------------------------------------------------------
+// ---- the filter ---------------------------------------------------------------------------------------------------
 
-// What the program answers from one instruction on, with something in the accumulator. Jumps go forward only, so this ends.
+// What the program answers from one instruction on, with something in the accumulator. Jumps go forward only, so this
+// ends.
 struct known {
     uint32_t at;
     Z3_ast accumulator, answer;
@@ -219,14 +233,16 @@ static Z3_ast answer_from(struct translation *t, uint32_t at, Z3_ast a)
         return find_known(t, at, a)->answer;
     Z3_ast k = word_value(p, in->k), answer = NULL;
     switch (in->code) {
-    case 0x20: answer = answer_from(t, at + 1, p->data[in->k / 4]); break;                                             // BPF_LD | BPF_W | BPF_ABS
-    case 0x54: answer = answer_from(t, at + 1, p->z3.mk_bvand(p->context, a, k)); break;                               // BPF_ALU | BPF_AND | BPF_K
-    case 0x05: answer = answer_from(t, at + 1 + in->k, a); break;                                                      // BPF_JMP | BPF_JA
-    case 0x06: answer = k; break;                                                                                      // BPF_RET | BPF_K
-    case 0x15: test = p->z3.mk_eq(p->context, a, k); break;                                                            // BPF_JMP | BPF_JEQ | BPF_K
-    case 0x25: test = negation(p, p->z3.mk_bvule(p->context, a, k)); break;                                            // BPF_JGT
-    case 0x35: test = p->z3.mk_bvule(p->context, k, a); break;                                                         // BPF_JGE
-    case 0x45: test = negation(p, p->z3.mk_eq(p->context, p->z3.mk_bvand(p->context, a, k), word_value(p, 0))); break; // BPF_JSET
+    case 0x20: answer = answer_from(t, at + 1, p->data[in->k / 4]); break;               // BPF_LD | BPF_W | BPF_ABS
+    case 0x54: answer = answer_from(t, at + 1, p->z3.mk_bvand(p->context, a, k)); break; // BPF_ALU | BPF_AND | BPF_K
+    case 0x05: answer = answer_from(t, at + 1 + in->k, a); break;                        // BPF_JMP | BPF_JA
+    case 0x06: answer = k; break;                                                        // BPF_RET | BPF_K
+    case 0x15: test = p->z3.mk_eq(p->context, a, k); break;                              // BPF_JMP | BPF_JEQ | BPF_K
+    case 0x25: test = negation(p, p->z3.mk_bvule(p->context, a, k)); break;              // BPF_JGT
+    case 0x35: test = p->z3.mk_bvule(p->context, k, a); break;                           // BPF_JGE
+    case 0x45:
+        test = negation(p, p->z3.mk_eq(p->context, p->z3.mk_bvand(p->context, a, k), word_value(p, 0)));
+        break; // BPF_JSET
     default: t->failed = true;
     }
     if (!answer && !t->failed) {
@@ -249,7 +265,7 @@ static Z3_ast filter_formula(struct prover *p, const struct bpf_program *program
     return t.failed ? NULL : answer;
 }
 
-// ---- the question -------------------------------------------------------------------------------------------------------------------------
+// ---- the question -------------------------------------------------------------------------------------------------
 
 struct prover *prover_new(const struct policy *policy, enum arch arch, const char **why)
 {
@@ -273,7 +289,8 @@ struct prover *prover_new(const struct policy *policy, enum arch arch, const cha
         p->data[i] = p->z3.mk_const(p->context, p->z3.mk_int_symbol(p->context, i), p->word);
     for (int i = 0; i < SYSCALL_ARGUMENTS; i++) {
         p->arguments[i] = p->z3.mk_const(p->context, p->z3.mk_int_symbol(p->context, 4 + i), p->argument);
-        p->data[4 + 2 * i] = p->z3.mk_extract(p->context, BITS - 1, 0, p->arguments[i]); // both architectures are little-endian
+        p->data[4 + 2 * i] =
+            p->z3.mk_extract(p->context, BITS - 1, 0, p->arguments[i]); // both architectures are little-endian
         p->data[5 + 2 * i] = p->z3.mk_extract(p->context, 2 * BITS - 1, BITS, p->arguments[i]);
     }
     p->answer = policy_formula(p);
@@ -297,12 +314,13 @@ static uint64_t value_in(struct prover *p, Z3_model model, Z3_ast ast)
 }
 
 // Takes the input out of the model, and runs it.
-static enum proof examine(struct prover *p, Z3_model model, const struct bpf_program *program, Z3_ast filter, const struct bpf_program *other,
-                          struct counterexample *example)
+static enum proof examine(struct prover *p, Z3_model model, const struct bpf_program *program, Z3_ast filter,
+                          const struct bpf_program *other, struct counterexample *example)
 {
     struct operation_point *point = &example->point;
     uint32_t words[SECCOMP_WORDS];
-    *point = (struct operation_point){.domain = DOMAIN_CALLS, .arch = p->arch, .number = (uint32_t)value_in(p, model, p->data[0])};
+    *point = (struct operation_point){
+        .domain = DOMAIN_CALLS, .arch = p->arch, .number = (uint32_t)value_in(p, model, p->data[0])};
     example->audit = (uint32_t)value_in(p, model, p->data[1]);
     example->foreign = example->audit != arch_audit[p->arch];
     words[WORD_ARCH] = example->audit;
@@ -315,14 +333,16 @@ static enum proof examine(struct prover *p, Z3_model model, const struct bpf_pro
     example->filter = (uint32_t)value_in(p, model, filter);
     example->other = other ? cbpf_run(other, words, NULL) : answer_to(p, example->audit, point);
     // Our own filters never look at the instruction pointer, and cbpf_run has none but 0.
-    bool same_run = cbpf_run(program, words, NULL) == example->filter || value_in(p, model, p->data[2]) || value_in(p, model, p->data[3]);
+    bool same_run = cbpf_run(program, words, NULL) == example->filter || value_in(p, model, p->data[2]) ||
+                    value_in(p, model, p->data[3]);
     if (same_run && example->filter != example->other)
         return REFUTED;
     example->why = "the prover's counterexample is none: a fault of sbxc";
     return NOT_PROVED;
 }
 
-enum proof prover_check(struct prover *p, const struct bpf_program *program, const struct bpf_program *other, unsigned seconds, struct counterexample *example)
+enum proof prover_check(struct prover *p, const struct bpf_program *program, const struct bpf_program *other,
+                        unsigned seconds, struct counterexample *example)
 {
     *example = (struct counterexample){0};
     size_t where;
@@ -341,7 +361,8 @@ enum proof prover_check(struct prover *p, const struct bpf_program *program, con
     p->z3.params_dec_ref(p->context, params);
     p->z3.solver_assert(p->context, solver, negation(p, p->z3.mk_eq(p->context, filter, answer)));
     enum proof proof = NOT_PROVED;
-    Z3_lbool satisfiable = p->z3.get_error_code(p->context) == Z3_OK ? p->z3.solver_check(p->context, solver) : Z3_L_UNDEF;
+    Z3_lbool satisfiable =
+        p->z3.get_error_code(p->context) == Z3_OK ? p->z3.solver_check(p->context, solver) : Z3_L_UNDEF;
     if (p->z3.get_error_code(p->context) != Z3_OK)
         example->why = p->z3.get_error_msg(p->context, p->z3.get_error_code(p->context));
     else if (satisfiable == Z3_L_FALSE)
@@ -360,7 +381,7 @@ enum proof prover_check(struct prover *p, const struct bpf_program *program, con
     return proof;
 }
 
-// ---- for users ----------------------------------------------------------------------------------------------------------------------------
+// ---- for users ----------------------------------------------------------------------------------------------------
 
 static const char *answer_text(struct arena *arena, uint32_t answer)
 {
@@ -401,10 +422,11 @@ static void report(struct policy *policy, const struct attempt *a)
         diagnostic_label(diagnostics, d, span, "%s", example->why);
     } else if (a->proof == REFUTED) {
         struct diagnostic *d = diagnose(diagnostics, SBX0515, span, arch_names[a->arch]);
-        struct str call = example->foreign ? str_format(policy->arena, "call %u of architecture 0x%x", example->point.number, example->audit)
+        struct str call = example->foreign ? str_format(policy->arena, "call %u of architecture 0x%x",
+                                                        example->point.number, example->audit)
                                            : operation_text(policy, &example->point);
-        diagnostic_label(diagnostics, d, span, "for `%.*s` the filter %s, and the policy %s", STR_ARGS(call), answer_text(policy->arena, example->filter),
-                         answer_text(policy->arena, example->other));
+        diagnostic_label(diagnostics, d, span, "for `%.*s` the filter %s, and the policy %s", STR_ARGS(call),
+                         answer_text(policy->arena, example->filter), answer_text(policy->arena, example->other));
         const struct rule *rule = example->foreign ? NULL : policy_verdict(policy, &example->point).rule;
         if (rule)
             diagnostic_label(diagnostics, d, rule->span, "this rule decides");

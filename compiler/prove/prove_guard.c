@@ -45,7 +45,7 @@ static Z3_ast falsehood(const struct question *q)
     return q->z3.mk_false(q->context);
 }
 
-// ---- the policy -------------------------------------------------------------------------------------------------------------------------------------
+// ---- the policy ---------------------------------------------------------------------------------------------------
 
 static Z3_ast at_least(const struct question *q, net_address bound, bool at_most)
 {
@@ -87,12 +87,18 @@ static Z3_ast set_formula(const struct question *q, const struct net_set *set, c
         bool of_name = box->place == NET_NAME || box->place == NET_WILDCARD;
         if (!(box->verbs & asked->verb) || (asked->place == NET_NAME ? !of_name : box->place != asked->place))
             continue;
-        struct net_point point = {.verb = asked->verb, .protocol = box->protocols & -box->protocols, .place = NET_NAME, .name = asked->name, .port = box->port_first};
+        struct net_point point = {.verb = asked->verb,
+                                  .protocol = box->protocols & -box->protocols,
+                                  .place = NET_NAME,
+                                  .name = asked->name,
+                                  .port = box->port_first};
         if (of_name && !net_set_contains(&(struct net_set){(struct net_box *)box, 1}, &point))
             continue;
         Z3_ast in = both(q, protocol_within(q, box->protocols),
-                         both(q, q->z3.mk_bvule(q->context, value(q, box->port_first), port), q->z3.mk_bvule(q->context, port, value(q, box->port_last))));
-        formula = either(q, formula, box->place == NET_ADDRESS ? both(q, in, address_within(q, box->first, box->last)) : in);
+                         both(q, q->z3.mk_bvule(q->context, value(q, box->port_first), port),
+                              q->z3.mk_bvule(q->context, port, value(q, box->port_last))));
+        formula =
+            either(q, formula, box->place == NET_ADDRESS ? both(q, in, address_within(q, box->first, box->last)) : in);
     }
     return formula;
 }
@@ -103,7 +109,9 @@ static Z3_ast rules_formula(const struct question *q, enum effect effect, const 
     for (size_t i = 0; i < q->policy->net_rule_count; i++) {
         const struct rule *rule = q->policy->net_rules[i];
         if (rule->effect == effect)
-            formula = either(q, formula, both(q, set_formula(q, &rule->net, asked), no(q, set_formula(q, &rule->net_except, asked))));
+            formula =
+                either(q, formula,
+                       both(q, set_formula(q, &rule->net, asked), no(q, set_formula(q, &rule->net_except, asked))));
     }
     return formula;
 }
@@ -122,7 +130,8 @@ static Z3_ast allowed(const struct question *q, unsigned verb, enum net_place pl
 static Z3_ast is_loopback(const struct question *q)
 {
     Z3_ast formula = address_within(q, net_prefix_first(&net_loopback_v4), net_prefix_last(&net_loopback_v4));
-    const net_address others[] = {1, 0, (net_address)0xFFFF << 32}; // ::1, and what means "this host" where one connects to it
+    const net_address others[] = {
+        1, 0, (net_address)0xFFFF << 32}; // ::1, and what means "this host" where one connects to it
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         formula = either(q, formula, address_within(q, others[i], others[i]));
     return formula;
@@ -132,7 +141,8 @@ static Z3_ast policy_formula(const struct question *q, bool listen)
 {
     struct str none = STR("");
     if (listen) {
-        Z3_ast may_bind = either(q, allowed(q, VERB_BIND, NET_HOST_LOOPBACK, none), allowed(q, VERB_BIND, NET_ADDRESS, none));
+        Z3_ast may_bind =
+            either(q, allowed(q, VERB_BIND, NET_HOST_LOOPBACK, none), allowed(q, VERB_BIND, NET_ADDRESS, none));
         Z3_ast denies = either(q, denied(q, VERB_BIND, NET_HOST_LOOPBACK), denied(q, VERB_BIND, NET_ADDRESS));
         Z3_ast there = both(q, allowed(q, VERB_LISTEN, NET_HOST_LOOPBACK, none), either(q, may_bind, no(q, denies)));
         Z3_ast outside = both(q, allowed(q, VERB_LISTEN, NET_ADDRESS, none), no(q, denied(q, VERB_BIND, NET_ADDRESS)));
@@ -142,14 +152,19 @@ static Z3_ast policy_formula(const struct question *q, bool listen)
     struct proxy_url proxy;
     bool has_proxy = q->policy->proxy.set && !proxy_url_parse(q->policy->arena, q->policy->proxy.text, &proxy);
     if (has_proxy)
-        to_proxy = both(q, q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], value(q, 1)), value(q, 1)),
-                        both(q, protocol_within(q, PROTOCOL_TCP), q->z3.mk_eq(q->context, q->words[NET_WORD_PORT], value(q, proxy.port))));
+        to_proxy = both(
+            q, q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], value(q, 1)), value(q, 1)),
+            both(q, protocol_within(q, PROTOCOL_TCP),
+                 q->z3.mk_eq(q->context, q->words[NET_WORD_PORT], value(q, proxy.port))));
     for (size_t g = 0; g < q->graphs->group_count && !has_proxy; g++) {
-        Z3_ast bit = value(q, 1u << g), pinned = q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], bit), bit);
+        Z3_ast bit = value(q, 1u << g),
+               pinned = q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], bit), bit);
         by_name = either(q, by_name, both(q, pinned, allowed(q, VERB_CONNECT, NET_NAME, q->graphs->groups[g].name)));
     }
-    Z3_ast outside = either(q, allowed(q, VERB_CONNECT, NET_ADDRESS, none), both(q, no(q, denied(q, VERB_CONNECT, NET_ADDRESS)), by_name));
-    return either(q, to_proxy, q->z3.mk_ite(q->context, is_loopback(q), allowed(q, VERB_CONNECT, NET_HOST_LOOPBACK, none), outside));
+    Z3_ast outside = either(q, allowed(q, VERB_CONNECT, NET_ADDRESS, none),
+                            both(q, no(q, denied(q, VERB_CONNECT, NET_ADDRESS)), by_name));
+    return either(q, to_proxy,
+                  q->z3.mk_ite(q->context, is_loopback(q), allowed(q, VERB_CONNECT, NET_HOST_LOOPBACK, none), outside));
 }
 
 // The same of one operation, by the policy function itself.
@@ -175,17 +190,20 @@ static bool policy_says(const struct question *q, bool listen, const uint32_t *w
         operation.net.place = here ? NET_ADDRESS : NET_HOST_LOOPBACK;
         binds |= policy_net_allows(q->policy, &operation.net);
         for (size_t i = 0; i < q->policy->net_rule_count; i++)
-            refused |= q->policy->net_rules[i]->effect == EFFECT_DENY && rule_matches(q->policy, q->policy->net_rules[i], &operation);
+            refused |= q->policy->net_rules[i]->effect == EFFECT_DENY &&
+                       rule_matches(q->policy, q->policy->net_rules[i], &operation);
     }
     if (listen)
         return policy_net_allows(q->policy, &point) && (binds || !refused);
     struct proxy_url proxy;
     bool has_proxy = q->policy->proxy.set && !proxy_url_parse(q->policy->arena, q->policy->proxy.text, &proxy);
-    if (policy_net_allows(q->policy, &point) || (has_proxy && words[NET_WORD_NAMES] & 1 && protocol == NET_TCP && port == proxy.port))
+    if (policy_net_allows(q->policy, &point) ||
+        (has_proxy && words[NET_WORD_NAMES] & 1 && protocol == NET_TCP && port == proxy.port))
         return true;
     operation = (struct operation_point){.domain = DOMAIN_NET, .verb = VERB_CONNECT, .net = point};
     for (size_t i = 0; i < q->policy->net_rule_count; i++)
-        if (loopback || (q->policy->net_rules[i]->effect == EFFECT_DENY && rule_matches(q->policy, q->policy->net_rules[i], &operation)))
+        if (loopback || (q->policy->net_rules[i]->effect == EFFECT_DENY &&
+                         rule_matches(q->policy, q->policy->net_rules[i], &operation)))
             return false;
     point.place = NET_NAME;
     for (size_t g = 0; g < q->graphs->group_count && !has_proxy; g++) {
@@ -196,7 +214,7 @@ static bool policy_says(const struct question *q, bool listen, const uint32_t *w
     return false;
 }
 
-// ---- the program ------------------------------------------------------------------------------------------------------------------------------------
+// ---- the program --------------------------------------------------------------------------------------------------
 
 struct translation {
     const struct question *q;
@@ -205,7 +223,8 @@ struct translation {
     bool failed;
 };
 
-// As the kernel runs it, on 32-bit halves of registers (RFC 9669); `a` is register 1. Jumps go forward only, so this ends.
+// As the kernel runs it, on 32-bit halves of registers (RFC 9669); `a` is register 1. Jumps go forward only, so this
+// ends.
 static Z3_ast allows_from(struct translation *t, size_t at, Z3_ast a)
 {
     const struct question *q = t->q;
@@ -223,7 +242,8 @@ static Z3_ast allows_from(struct translation *t, size_t at, Z3_ast a)
     bool forward = in->offset >= 0;
     switch (in->code) {
     case EBPF_LOAD_WORD:
-        if (in->registers == (1 | EBPF_FRAME << 4) && in->offset >= GUARD_WORDS_AT && in->offset % 4 == 0 && word < NET_WORDS)
+        if (in->registers == (1 | EBPF_FRAME << 4) && in->offset >= GUARD_WORDS_AT && in->offset % 4 == 0 &&
+            word < NET_WORDS)
             result = allows_from(t, at + 1, q->words[word]);
         break;
     case EBPF_AND_NUMBER32:
@@ -234,12 +254,14 @@ static Z3_ast allows_from(struct translation *t, size_t at, Z3_ast a)
     case EBPF_JUMP_GE32:
         if (forward && in->registers == 1) {
             Z3_ast yes = allows_from(t, target, a), otherwise = allows_from(t, at + 1, a);
-            result = yes == otherwise ? yes : q->z3.mk_ite(q->context, q->z3.mk_bvule(q->context, k, a), yes, otherwise);
+            result =
+                yes == otherwise ? yes : q->z3.mk_ite(q->context, q->z3.mk_bvule(q->context, k, a), yes, otherwise);
         }
         break;
     case EBPF_MOVE_NUMBER32: { // the leaf: then the end, at once or by one jump
         const struct ebpf_instruction *next = in + 1;
-        bool ends = at + 1 == t->decision->length || (next->code == EBPF_JUMP && at + 2 + (size_t)next->offset == t->decision->length);
+        bool ends = at + 1 == t->decision->length ||
+                    (next->code == EBPF_JUMP && at + 2 + (size_t)next->offset == t->decision->length);
         if (in->registers == 0 && ends)
             result = (uint32_t)in->immediate & NET_GRAPH_ALLOW ? q->z3.mk_true(q->context) : falsehood(q);
         break;
@@ -260,9 +282,10 @@ static Z3_ast program_formula(const struct question *q, const struct ebpf_progra
     return t.failed ? NULL : formula;
 }
 
-// ---- the question -----------------------------------------------------------------------------------------------------------------------------------
+// ---- the question -------------------------------------------------------------------------------------------------
 
-static enum proof examine(const struct question *q, Z3_solver solver, const struct ebpf_program *decision, bool listen, struct guard_counterexample *example)
+static enum proof examine(const struct question *q, Z3_solver solver, const struct ebpf_program *decision, bool listen,
+                          struct guard_counterexample *example)
 {
     Z3_model model = q->z3.solver_get_model(q->context, solver);
     q->z3.model_inc_ref(q->context, model);
@@ -284,7 +307,8 @@ static enum proof examine(const struct question *q, Z3_solver solver, const stru
     return NOT_PROVED;
 }
 
-static enum proof solve(struct question *q, const struct ebpf_program *decision, bool listen, unsigned seconds, struct guard_counterexample *example)
+static enum proof solve(struct question *q, const struct ebpf_program *decision, bool listen, unsigned seconds,
+                        struct guard_counterexample *example)
 {
     Z3_config config = q->z3.mk_config();
     q->context = q->z3.mk_context(config);
@@ -305,7 +329,8 @@ static enum proof solve(struct question *q, const struct ebpf_program *decision,
         q->z3.solver_set_params(q->context, solver, params);
         q->z3.params_dec_ref(q->context, params);
         q->z3.solver_assert(q->context, solver, no(q, q->z3.mk_eq(q->context, program, policy)));
-        Z3_lbool satisfiable = q->z3.get_error_code(q->context) == Z3_OK ? q->z3.solver_check(q->context, solver) : Z3_L_UNDEF;
+        Z3_lbool satisfiable =
+            q->z3.get_error_code(q->context) == Z3_OK ? q->z3.solver_check(q->context, solver) : Z3_L_UNDEF;
         example->why = "Z3 was not done in time";
         if (q->z3.get_error_code(q->context) == Z3_OK && satisfiable == Z3_L_FALSE)
             proof = PROVED;
@@ -317,7 +342,8 @@ static enum proof solve(struct question *q, const struct ebpf_program *decision,
     return proof;
 }
 
-enum proof guard_prove_decision(const struct policy *policy, const struct net_graphs *graphs, const struct ebpf_program *decision, bool listen, unsigned seconds,
+enum proof guard_prove_decision(const struct policy *policy, const struct net_graphs *graphs,
+                                const struct ebpf_program *decision, bool listen, unsigned seconds,
                                 struct guard_counterexample *example)
 {
     struct question q = {.policy = policy, .graphs = graphs};
@@ -332,7 +358,10 @@ static struct str operation_of(struct arena *arena, const struct guard_counterex
     for (int i = 0; i < 4; i++)
         address = address << 32 | example->words[NET_WORD_ADDRESS + i];
     uint32_t protocol = example->words[NET_WORD_PROTOCOL];
-    text_addf(&text, "%s %s ", example->listen ? "listen" : "connect", protocol == NET_TCP ? "tcp" : protocol == NET_UDP ? "udp" : "another protocol");
+    text_addf(&text, "%s %s ", example->listen ? "listen" : "connect",
+              protocol == NET_TCP   ? "tcp"
+              : protocol == NET_UDP ? "udp"
+                                    : "another protocol");
     net_address_print(&text, address);
     text_addf(&text, ":%u", example->words[NET_WORD_PORT]);
     return text_str(&text);
@@ -351,8 +380,10 @@ bool prove_guard(struct policy *policy, const struct plan *plan)
     for (int hook = 0; hook < GUARD_HOOKS; hook++)
         for (int i = 0; i < programs[hook].decision_count; i++) {
             const struct guard_decision *at = &programs[hook].decisions[i];
-            struct ebpf_program decision = {programs[hook].program.code + at->first, at->length}, *same = &proved[at->listen];
-            if (same->length == decision.length && memcmp(same->code, decision.code, decision.length * sizeof *decision.code) == 0)
+            struct ebpf_program decision = {programs[hook].program.code + at->first, at->length},
+                                *same = &proved[at->listen];
+            if (same->length == decision.length &&
+                memcmp(same->code, decision.code, decision.length * sizeof *decision.code) == 0)
                 continue;
             struct guard_counterexample example;
             enum proof proof = guard_prove_decision(policy, &graphs, &decision, at->listen, PROVE_SECONDS, &example);
@@ -361,10 +392,11 @@ bool prove_guard(struct policy *policy, const struct plan *plan)
                 continue;
             }
             struct str name = str_format(policy->arena, "the guard's %s", guard_hook_names[hook]);
-            struct diagnostic *d = proof == REFUTED ? diagnose(diagnostics, SBX0515, span, name.text) : diagnose(diagnostics, SBX0516, span, name.text);
+            struct diagnostic *d = proof == REFUTED ? diagnose(diagnostics, SBX0515, span, name.text)
+                                                    : diagnose(diagnostics, SBX0516, span, name.text);
             if (proof == REFUTED)
-                diagnostic_label(diagnostics, d, span, "it %s `%.*s`, and the policy does not", example.allows ? "allows" : "denies",
-                                 STR_ARGS(operation_of(policy->arena, &example)));
+                diagnostic_label(diagnostics, d, span, "it %s `%.*s`, and the policy does not",
+                                 example.allows ? "allows" : "denies", STR_ARGS(operation_of(policy->arena, &example)));
             else
                 diagnostic_label(diagnostics, d, span, "%s", example.why);
             return false;

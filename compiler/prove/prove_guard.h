@@ -1,7 +1,9 @@
-// Translation validation of the guard: each decision in its finished programs, the very instructions, allows what the policy's network rules allow
-// at the host's network, for every protocol, address, port and set of names that an address is pinned for.
+// Translation validation of the guard: each decision in its finished programs, the very instructions, allows what the
+// policy's network rules allow at the host's network, for every protocol, address, port and set of names that an
+// address is pinned for.
 //
-// The policy's formula comes from its rules as policy_net_allows reads them, and shares nothing with the graphs and the code that they became.
+// The policy's formula comes from its rules as policy_net_allows reads them, and shares nothing with the graphs and the
+// code that they became.
 #pragma once
 
 #include "compiler/network/guard_code.h"
@@ -15,10 +17,11 @@ struct guard_counterexample {
 };
 
 // One decision of one program. At most `seconds`. A counterexample has been run.
-enum proof guard_prove_decision(const struct policy *, const struct net_graphs *, const struct ebpf_program *decision, bool listen, unsigned seconds,
-                                struct guard_counterexample *);
+enum proof guard_prove_decision(const struct policy *, const struct net_graphs *, const struct ebpf_program *decision,
+                                bool listen, unsigned seconds, struct guard_counterexample *);
 
-// Proves the programs of a policy's plan, where it needs any, and says so among the diagnostics where it can't. True: all are proved, or there are none.
+// Proves the programs of a policy's plan, where it needs any, and says so among the diagnostics where it can't. True:
+// all are proved, or there are none.
 bool prove_guard(struct policy *, const struct plan *);
 
 // Both: all that a plan would load.

@@ -11,14 +11,14 @@ _Bool z3_load(struct z3 *z3, const char **why)
         *why = "libz3.so.4 can't be loaded: install libz3-4";
         return 0;
     }
-#define F(name)                                                                                                                                                \
-    {                                                                                                                                                          \
-        void *address = dlsym(library, "Z3_" #name);                                                                                                           \
-        if (!address) {                                                                                                                                        \
-            *why = "libz3.so.4 lacks Z3_" #name;                                                                                                               \
-            return 0;                                                                                                                                          \
-        }                                                                                                                                                      \
-        memcpy(&z3->name, &address, sizeof address);                                                                                                           \
+#define F(name)                                                                                                        \
+    {                                                                                                                  \
+        void *address = dlsym(library, "Z3_" #name);                                                                   \
+        if (!address) {                                                                                                \
+            *why = "libz3.so.4 lacks Z3_" #name;                                                                       \
+            return 0;                                                                                                  \
+        }                                                                                                              \
+        memcpy(&z3->name, &address, sizeof address);                                                                   \
     }
     Z3_FUNCTIONS(F)
 #undef F

@@ -2,7 +2,8 @@
 #include "compiler/plan/json.h"
 #include "compiler/report/report.h"
 
-static void write_place(struct json_writer *w, const struct compilation *compilation, struct span span, struct str label)
+static void write_place(struct json_writer *w, const struct compilation *compilation, struct span span,
+                        struct str label)
 {
     const struct source *source = source_of(&compilation->sources, span);
     if (source) {

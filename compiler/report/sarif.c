@@ -1,6 +1,7 @@
 // Findings as SARIF 2.1.0 (OASIS, docs.oasis-open.org/sarif/sarif/v2.1.0), for code scanning in CI.
 //
-// A result's fingerprint hangs on its code, its file and the text it points at, not on the line: a finding that only moved is the same one.
+// A result's fingerprint hangs on its code, its file and the text it points at, not on the line: a finding that only
+// moved is the same one.
 #include <string.h>
 
 #include "compiler/plan/json.h"
@@ -11,7 +12,8 @@ static const char *level_of(enum severity severity)
     return severity == SEVERITY_ERROR ? "error" : "warning";
 }
 
-// A path as a URI reference (RFC 3986): what is not plain is percent-encoded. Of the standard library it is beneath `std/`.
+// A path as a URI reference (RFC 3986): what is not plain is percent-encoded. Of the standard library it is beneath
+// `std/`.
 static struct str uri_of(struct arena *arena, struct str name)
 {
     struct text text = {.arena = arena};
@@ -52,7 +54,8 @@ static void write_artifact(struct json_writer *w, const struct compilation *comp
     json_close(w, '}');
 }
 
-static void write_location(struct json_writer *w, const struct compilation *compilation, struct span span, struct str label)
+static void write_location(struct json_writer *w, const struct compilation *compilation, struct span span,
+                           struct str label)
 {
     const struct source *source = source_of(&compilation->sources, span);
     json_open(w, '{');
@@ -91,7 +94,8 @@ static struct str fingerprint_of(const struct compilation *compilation, const st
     hashes[0] = hash;
     for (const struct diagnostic *other = compilation->diagnostics.first; other != d; other = other->next)
         hashes[1] += other->code == d->code && str_equal(other->message, d->message);
-    return str_format(compilation->arena, "%016llx:%llu", (unsigned long long)hashes[0], (unsigned long long)hashes[1] + 1);
+    return str_format(compilation->arena, "%016llx:%llu", (unsigned long long)hashes[0],
+                      (unsigned long long)hashes[1] + 1);
 }
 
 // A fix is in one file.
@@ -103,7 +107,9 @@ static void write_fix(struct json_writer *w, const struct compilation *compilati
     json_open(w, '{');
     json_key(w, "description");
     json_open(w, '{');
-    json_member(w, "text", d->fixes->text.length ? str_format(compilation->arena, "write `%.*s`", STR_ARGS(d->fixes->text)) : STR("remove it"));
+    json_member(w, "text",
+                d->fixes->text.length ? str_format(compilation->arena, "write `%.*s`", STR_ARGS(d->fixes->text))
+                                      : STR("remove it"));
     json_close(w, '}');
     json_key(w, "artifactChanges");
     json_open(w, '[');
@@ -128,7 +134,8 @@ static void write_fix(struct json_writer *w, const struct compilation *compilati
     json_close(w, ']');
 }
 
-static void write_result(struct json_writer *w, const struct compilation *compilation, const struct diagnostic *d, const size_t *rule_index)
+static void write_result(struct json_writer *w, const struct compilation *compilation, const struct diagnostic *d,
+                         const size_t *rule_index)
 {
     struct text text = {.arena = compilation->arena};
     text_addf(&text, "%.*s", STR_ARGS(d->message));
@@ -211,7 +218,8 @@ void report_sarif(FILE *out, struct arena *arena, struct compilation *const *com
     struct text text = {.arena = arena};
     struct json_writer writer = {.text = &text}, *w = &writer;
     json_open(w, '{');
-    json_member(w, "$schema", STR("https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"));
+    json_member(w, "$schema",
+                STR("https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"));
     json_member(w, "version", STR("2.1.0"));
     json_key(w, "runs");
     json_open(w, '[');

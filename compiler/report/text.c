@@ -13,16 +13,17 @@ struct style {
 static const struct style plain = {"", "", "", "", ""};
 static const struct style colored = {"\033[1m", "\033[1;31m", "\033[1;33m", "\033[1;34m", "\033[0m"};
 
-// Cells a code point takes on a terminal: none for combining marks, two for wide scripts (Unicode East Asian Width W and F, abridged to
-// whole blocks).
+// Cells a code point takes on a terminal: none for combining marks, two for wide scripts (Unicode East Asian Width W
+// and F, abridged to whole blocks).
 static int cells_of(uint32_t c)
 {
-    if ((c >= 0x300 && c <= 0x36F) || (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE00 && c <= 0xFE0F) || c == 0x200D ||
-        c == 0x200B)
+    if ((c >= 0x300 && c <= 0x36F) || (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x20D0 && c <= 0x20FF) ||
+        (c >= 0xFE00 && c <= 0xFE0F) || c == 0x200D || c == 0x200B)
         return 0;
-    if ((c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) ||
-        (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) || (c >= 0xFFE0 && c <= 0xFFE6) || (c >= 0x1F300 && c <= 0x1F64F) ||
-        (c >= 0x1F900 && c <= 0x1F9FF) || (c >= 0x20000 && c <= 0x3FFFD))
+    if ((c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) ||
+        (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) ||
+        (c >= 0xFFE0 && c <= 0xFFE6) || (c >= 0x1F300 && c <= 0x1F64F) || (c >= 0x1F900 && c <= 0x1F9FF) ||
+        (c >= 0x20000 && c <= 0x3FFFD))
         return 2;
     return 1;
 }
@@ -55,11 +56,13 @@ static int digits_of(uint32_t n)
     return digits;
 }
 
-static void print_line(FILE *out, const struct source *source, const struct mark *mark, int gutter, const struct style *style, const char *accent)
+static void print_line(FILE *out, const struct source *source, const struct mark *mark, int gutter,
+                       const struct style *style, const char *accent)
 {
     struct str line = source_line(source, mark->line);
     uint32_t line_start = source->lines[mark->line - 1];
-    size_t from = mark->span.start - line_start, to = mark->span.end > line_start + line.length ? line.length : mark->span.end - line_start;
+    size_t from = mark->span.start - line_start,
+           to = mark->span.end > line_start + line.length ? line.length : mark->span.end - line_start;
     size_t begin = 0;
     if (line.length > EXCERPT_MOST && from > EXCERPT_MOST / 2) { // a window of a very long line
         begin = from - EXCERPT_MOST / 2;
@@ -86,8 +89,8 @@ static void print_line(FILE *out, const struct source *source, const struct mark
         start = column;
     if (end <= start)
         end = start + 1;
-    fprintf(out, "%s\n%s%*s |%s %*s%s", line.length > begin + EXCERPT_MOST ? "…" : "", style->blue, gutter, "", style->reset, start, "",
-            mark->primary ? accent : style->blue);
+    fprintf(out, "%s\n%s%*s |%s %*s%s", line.length > begin + EXCERPT_MOST ? "…" : "", style->blue, gutter, "",
+            style->reset, start, "", mark->primary ? accent : style->blue);
     for (int i = start; i < end; i++)
         fputc(mark->primary ? '^' : '-', out);
     if (mark->text.length)
@@ -95,11 +98,12 @@ static void print_line(FILE *out, const struct source *source, const struct mark
     fprintf(out, "%s\n", style->reset);
 }
 
-static void print_diagnostic(FILE *out, const struct compilation *compilation, const struct diagnostic *d, const struct style *style)
+static void print_diagnostic(FILE *out, const struct compilation *compilation, const struct diagnostic *d,
+                             const struct style *style)
 {
     const char *accent = d->severity == SEVERITY_ERROR ? style->error : style->warning;
-    fprintf(out, "%s%s[%s]%s%s: %.*s%s\n", accent, d->severity == SEVERITY_ERROR ? "error" : "warning", diagnostic_code(d->code), style->reset, style->bold,
-            STR_ARGS(d->message), style->reset);
+    fprintf(out, "%s%s[%s]%s%s: %.*s%s\n", accent, d->severity == SEVERITY_ERROR ? "error" : "warning",
+            diagnostic_code(d->code), style->reset, style->bold, STR_ARGS(d->message), style->reset);
     struct mark marks[16];
     size_t count = 0;
     marks[count++] = (struct mark){d->span, d->label, true, 0};
@@ -119,8 +123,8 @@ static void print_diagnostic(FILE *out, const struct compilation *compilation, c
             continue;
         if (source != shown) {
             struct position at = source_position(source, marks[i].span.start);
-            fprintf(out, "%s%*s%s %.*s:%u:%u\n%s%*s |%s\n", style->blue, gutter + 3, i ? "::: " : "--> ", style->reset, STR_ARGS(source->name), at.line,
-                    at.column, style->blue, gutter, "", style->reset);
+            fprintf(out, "%s%*s%s %.*s:%u:%u\n%s%*s |%s\n", style->blue, gutter + 3, i ? "::: " : "--> ", style->reset,
+                    STR_ARGS(source->name), at.line, at.column, style->blue, gutter, "", style->reset);
             shown = source;
         } else if (marks[i].line != marks[i - 1].line) {
             fprintf(out, "%s%*s ⋮%s\n", style->blue, gutter, "", style->reset);
@@ -128,7 +132,8 @@ static void print_diagnostic(FILE *out, const struct compilation *compilation, c
         print_line(out, source, &marks[i], gutter, style, accent);
     }
     if (d->help.length)
-        fprintf(out, "%s%*s |\n%*s =%s help: %.*s\n", style->blue, gutter, "", gutter, "", style->reset, STR_ARGS(d->help));
+        fprintf(out, "%s%*s |\n%*s =%s help: %.*s\n", style->blue, gutter, "", gutter, "", style->reset,
+                STR_ARGS(d->help));
     fputc('\n', out);
 }
 

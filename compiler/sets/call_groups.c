@@ -12,7 +12,8 @@ static bool exists(size_t call, unsigned architectures)
 }
 
 // How much shorter the list gets by naming the group; 0 or less: not at all.
-static int gain(const struct group_decl *group, const bool *member, const bool *left, unsigned architectures, const bool *spare, const bool *excess)
+static int gain(const struct group_decl *group, const bool *member, const bool *left, unsigned architectures,
+                const bool *spare, const bool *excess)
 {
     int count = -1; // for its own name
     for (size_t i = 0; i < group->call_count; i++) {
@@ -26,7 +27,8 @@ static int gain(const struct group_decl *group, const bool *member, const bool *
     return count;
 }
 
-void calls_print(struct text *text, struct compilation *compilation, const bool *member, unsigned architectures, const bool *spare, bool *excess)
+void calls_print(struct text *text, struct compilation *compilation, const bool *member, unsigned architectures,
+                 const bool *spare, bool *excess)
 {
     bool *left = NEW_ARRAY(compilation->arena, bool, syscall_count());
     memcpy(left, member, syscall_count() * sizeof *left);
@@ -67,7 +69,8 @@ static unsigned own_architectures(size_t call)
     return own;
 }
 
-static void add_to_line(struct call_lines *lines, size_t call, unsigned architectures, struct str condition, bool shared)
+static void add_to_line(struct call_lines *lines, size_t call, unsigned architectures, struct str condition,
+                        bool shared)
 {
     enum arch arch = (enum arch)__builtin_ctz(architectures);
     if (architectures == own_architectures(call))
@@ -78,7 +81,8 @@ static void add_to_line(struct call_lines *lines, size_t call, unsigned architec
             line = l;
     if (!line) {
         line = NEW(lines->arena, struct call_line);
-        *line = (struct call_line){architectures, condition, NEW_ARRAY(lines->arena, bool, syscall_count()), call, arch, NULL};
+        *line = (struct call_line){architectures, condition, NEW_ARRAY(lines->arena, bool, syscall_count()),
+                                   call,          arch,      NULL};
         *(lines->last ? lines->last : &lines->first) = line;
         lines->last = &line->next;
     }

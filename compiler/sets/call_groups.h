@@ -3,10 +3,11 @@
 
 #include "compiler/meaning/policy.h"
 
-// The members (one flag per row of the table) as "@file-system, @io-event, ioctl". Calls that exist on none of `architectures` count for
-// no group. With `spare`, a group may also be named that has a few calls that are no members and have that flag: they are flagged in
-// `excess`, and for the caller to take away again.
-void calls_print(struct text *, struct compilation *, const bool *member, unsigned architectures, const bool *spare, bool *excess);
+// The members (one flag per row of the table) as "@file-system, @io-event, ioctl". Calls that exist on none of
+// `architectures` count for no group. With `spare`, a group may also be named that has a few calls that are no members
+// and have that flag: they are flagged in `excess`, and for the caller to take away again.
+void calls_print(struct text *, struct compilation *, const bool *member, unsigned architectures, const bool *spare,
+                 bool *excess);
 
 struct call_line {          // calls of which the same is to be said
     unsigned architectures; // ARCH_ALL_MASK: wherever they exist
@@ -22,6 +23,6 @@ struct call_lines {
     struct call_line *first, **last; // last: NULL before the first line
 };
 
-// Adds one call; `conditions` per architecture, without text where it is not meant. Where nothing is said of its arguments it joins others
-// of which the same is said; `shared`: also with what is said.
+// Adds one call; `conditions` per architecture, without text where it is not meant. Where nothing is said of its
+// arguments it joins others of which the same is said; `shared`: also with what is said.
 void call_lines_add(struct call_lines *, size_t call, const struct str conditions[ARCH_COUNT], bool shared);

@@ -1,7 +1,7 @@
 // Conditions on arguments: from what was written to intervals of masked values, to decision graphs, to true or false.
 //
-// Every comparison is one shape: (argument & mask) lies in one of some intervals of unsigned numbers. A signed order becomes at most
-// two of them; a 64-bit value becomes a question about its high half and one about its low half.
+// Every comparison is one shape: (argument & mask) lies in one of some intervals of unsigned numbers. A signed order
+// becomes at most two of them; a 64-bit value becomes a question about its high half and one about its low half.
 #include "compiler/sets/condition.h"
 
 #include <stdlib.h>
@@ -69,7 +69,8 @@ static void normalise(struct test *test)
 static void add_ordered(struct test *test, uint64_t first, uint64_t last, uint64_t width, bool is_signed)
 {
     uint64_t sign = is_signed ? width / 2 + 1 : 0;
-    uint64_t low = (first & width) ^ sign, high = (last & width) ^ sign; // biased: unsigned order is the argument's order
+    uint64_t low = (first & width) ^ sign,
+             high = (last & width) ^ sign; // biased: unsigned order is the argument's order
     if (low > high)
         return;
     if (!is_signed || (low < sign) == (high < sign)) {
@@ -137,7 +138,8 @@ static const struct test *resolve(struct resolver *r, const struct condition *co
     case CONDITION_IN:
         for (const struct constant_range *range = condition->ranges; range; range = range->next) {
             uint64_t first, last;
-            if (!constant_value(r, range->first, &first) || !constant_value(r, range->last ? range->last : range->first, &last))
+            if (!constant_value(r, range->first, &first) ||
+                !constant_value(r, range->last ? range->last : range->first, &last))
                 return NULL;
             add_ordered(test, first, last, width, is_signed);
         }
@@ -164,8 +166,9 @@ static const struct test *resolve(struct resolver *r, const struct condition *co
     return test;
 }
 
-const struct test *condition_resolve(struct arena *arena, const struct condition *condition, const struct syscall_row *row, enum arch arch,
-                                     constant_lookup *lookup, void *context, const struct constant **missing)
+const struct test *condition_resolve(struct arena *arena, const struct condition *condition,
+                                     const struct syscall_row *row, enum arch arch, constant_lookup *lookup,
+                                     void *context, const struct constant **missing)
 {
     struct resolver r = {arena, row, arch, lookup, context, NULL};
     const struct test *test = resolve(&r, condition);
@@ -190,9 +193,11 @@ bool test_holds(const struct test *test, const uint64_t arguments[SYSCALL_ARGUME
     return false;
 }
 
-static graph_node low_test(struct graph *graph, const struct test *test, uint32_t first, uint32_t last, graph_node yes, graph_node no)
+static graph_node low_test(struct graph *graph, const struct test *test, uint32_t first, uint32_t last, graph_node yes,
+                           graph_node no)
 {
-    return graph_test(graph, WORD_LOW(test->argument), (uint32_t)test->mask, &(struct graph_interval){first, last}, 1, yes, no);
+    return graph_test(graph, WORD_LOW(test->argument), (uint32_t)test->mask, &(struct graph_interval){first, last}, 1,
+                      yes, no);
 }
 
 static uint32_t either(uint32_t a, uint32_t b)
@@ -200,7 +205,8 @@ static uint32_t either(uint32_t a, uint32_t b)
     return a | b;
 }
 
-static graph_node interval_graph(struct graph *graph, const struct test *test, struct test_interval interval, graph_node yes, graph_node no)
+static graph_node interval_graph(struct graph *graph, const struct test *test, struct test_interval interval,
+                                 graph_node yes, graph_node no)
 {
     uint32_t high_mask = (uint32_t)(test->mask >> 32);
     uint32_t first_high = (uint32_t)(interval.first >> 32), last_high = (uint32_t)(interval.last >> 32);
@@ -238,7 +244,8 @@ graph_node test_graph(struct graph *graph, const struct test *test)
         graph_node node = no;
         for (size_t i = 0; i < test->interval_count && test->intervals[i].first <= UINT32_MAX; i++) {
             uint64_t last = test->intervals[i].last;
-            graph_node one = low_test(graph, test, (uint32_t)test->intervals[i].first, last > UINT32_MAX ? UINT32_MAX : (uint32_t)last, yes, no);
+            graph_node one = low_test(graph, test, (uint32_t)test->intervals[i].first,
+                                      last > UINT32_MAX ? UINT32_MAX : (uint32_t)last, yes, no);
             node = i == 0 ? one : graph_apply(graph, either, node, one);
         }
         return node;

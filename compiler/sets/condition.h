@@ -5,6 +5,7 @@
 
 typedef bool constant_lookup(void *context, const struct constant *, uint64_t *value); // follows `$name`
 
-// The condition for one call and architecture. NULL when a constant does not exist there (*missing names it) or can't be followed.
-const struct test *condition_resolve(struct arena *, const struct condition *, const struct syscall_row *, enum arch, constant_lookup *, void *context,
-                                     const struct constant **missing);
+// The condition for one call and architecture. NULL when a constant does not exist there (*missing names it) or can't
+// be followed.
+const struct test *condition_resolve(struct arena *, const struct condition *, const struct syscall_row *, enum arch,
+                                     constant_lookup *, void *context, const struct constant **missing);

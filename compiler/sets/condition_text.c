@@ -8,7 +8,7 @@
 
 #include "compiler/code/cbpf.h"
 
-// ---- values -----------------------------------------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------------------------
 
 static const struct {
     const char *call, *argument, *prefixes[4];
@@ -40,10 +40,12 @@ static const struct {
 static const char *value_name(const char *call, const char *argument, uint64_t value, enum arch arch)
 {
     for (size_t i = 0; i < sizeof value_names / sizeof *value_names; i++) {
-        if (value < value_names[i].from || strcmp(value_names[i].call, call) != 0 || strcmp(value_names[i].argument, argument) != 0)
+        if (value < value_names[i].from || strcmp(value_names[i].call, call) != 0 ||
+            strcmp(value_names[i].argument, argument) != 0)
             continue;
         for (size_t k = 0; k < 4 && value_names[i].prefixes[k]; k++) {
-            const char *name = constant_name_of(value_names[i].prefixes[k], value_names[i].other_than, (int64_t)value, arch);
+            const char *name =
+                constant_name_of(value_names[i].prefixes[k], value_names[i].other_than, (int64_t)value, arch);
             if (name)
                 return strcmp(name, "AF_FILE") == 0 ? "AF_UNIX" : name; // one number, an older name
         }
@@ -55,7 +57,8 @@ int argument_takes_name(const struct syscall_row *row, unsigned argument, const 
 {
     int takes = -1;
     for (size_t i = 0; i < sizeof value_names / sizeof *value_names; i++) {
-        if (strcmp(value_names[i].call, row->name) != 0 || strcmp(value_names[i].argument, row->arguments[argument].name) != 0)
+        if (strcmp(value_names[i].call, row->name) != 0 ||
+            strcmp(value_names[i].argument, row->arguments[argument].name) != 0)
             continue;
         takes = 0;
         for (size_t k = 0; k < 4 && value_names[i].prefixes[k]; k++)
@@ -70,7 +73,8 @@ static bool is_mask(enum argument_type type)
     return type == ARGUMENT_MASK16 || type == ARGUMENT_MASK32 || type == ARGUMENT_MASK64;
 }
 
-void argument_value_print(struct text *text, const struct syscall_row *row, unsigned argument, uint64_t value, enum arch arch)
+void argument_value_print(struct text *text, const struct syscall_row *row, unsigned argument, uint64_t value,
+                          enum arch arch)
 {
     const char *call = row->name, *name = value_name(call, row->arguments[argument].name, value, arch);
     if (name) {
@@ -81,12 +85,13 @@ void argument_value_print(struct text *text, const struct syscall_row *row, unsi
     for (uint64_t rest = value; rest && flags; rest &= rest - 1)
         flags = value_name(call, row->arguments[argument].name, rest & -rest, arch);
     for (uint64_t rest = value; rest && flags; rest &= rest - 1)
-        text_addf(text, "%s%s", rest == value ? "" : " | ", value_name(call, row->arguments[argument].name, rest & -rest, arch));
+        text_addf(text, "%s%s", rest == value ? "" : " | ",
+                  value_name(call, row->arguments[argument].name, rest & -rest, arch));
     if (!flags)
         text_addf(text, value < 10 ? "%llu" : "0x%llx", (unsigned long long)value);
 }
 
-// ---- parts of an argument's values ------------------------------------------------------------------------------------------------
+// ---- parts of an argument's values --------------------------------------------------------------------------------
 
 struct part {
     bool pattern;         // (argument & first) == last; else first <= argument <= last
@@ -144,7 +149,8 @@ struct pattern_context {
 static void visit_pattern(uint32_t mask, uint32_t value, void *context)
 {
     const struct pattern_context *c = context;
-    add_part(c->parts, (struct part){true, c->high_mask | (uint64_t)mask << c->shift, c->high_value | (uint64_t)value << c->shift, c->next});
+    add_part(c->parts, (struct part){true, c->high_mask | (uint64_t)mask << c->shift,
+                                     c->high_value | (uint64_t)value << c->shift, c->next});
 }
 
 static uint64_t width_of(const struct printer *p, unsigned argument)
@@ -153,19 +159,21 @@ static uint64_t width_of(const struct printer *p, unsigned argument)
     return bits == 64 ? UINT64_MAX : (1ull << bits) - 1;
 }
 
-// Whether the high half's sequels can be said in the same breath, as intervals of the whole value: the whole of both halves is asked, and
-// the low one only where one high value is left.
+// Whether the high half's sequels can be said in the same breath, as intervals of the whole value: the whole of both
+// halves is asked, and the low one only where one high value is left.
 static bool joins_halves(const struct printer *p, const struct graph_vertex *vertex, unsigned argument)
 {
     for (uint32_t i = 0; i < vertex->run_count; i++) {
         const struct graph_vertex *low = graph_at(p->graph, vertex->runs[i].node);
-        if (low->run_count && low->word == WORD_LOW(argument) && (low->mask != UINT32_MAX || run_last(vertex, i) != vertex->runs[i].start))
+        if (low->run_count && low->word == WORD_LOW(argument) &&
+            (low->mask != UINT32_MAX || run_last(vertex, i) != vertex->runs[i].start))
             return false;
     }
     return true;
 }
 
-static void find_parts(const struct printer *p, const struct graph_vertex *vertex, unsigned argument, struct parts *parts)
+static void find_parts(const struct printer *p, const struct graph_vertex *vertex, unsigned argument,
+                       struct parts *parts)
 {
     bool high = vertex->word == WORD_HIGH(argument);
     bool whole = high ? vertex->mask == UINT32_MAX : vertex->mask == width_of(p, argument);
@@ -175,19 +183,21 @@ static void find_parts(const struct printer *p, const struct graph_vertex *verte
         graph_node next = vertex->runs[i].node;
         const struct graph_vertex *low = graph_at(p->graph, next);
         if (!whole) {
-            graph_patterns(vertex->mask, first, last, visit_pattern, &(struct pattern_context){.parts = parts, .next = next, .shift = high ? 32 : 0});
+            graph_patterns(vertex->mask, first, last, visit_pattern,
+                           &(struct pattern_context){.parts = parts, .next = next, .shift = high ? 32 : 0});
         } else if (!high) {
             add_part(parts, (struct part){false, first, last, next});
         } else if (!joins || !low->run_count || low->word != WORD_LOW(argument)) {
             add_part(parts, (struct part){false, (uint64_t)first << 32, (uint64_t)last << 32 | UINT32_MAX, next});
         } else {
             for (uint32_t k = 0; k < low->run_count; k++)
-                add_part(parts, (struct part){false, (uint64_t)first << 32 | low->runs[k].start, (uint64_t)first << 32 | run_last(low, k), low->runs[k].node});
+                add_part(parts, (struct part){false, (uint64_t)first << 32 | low->runs[k].start,
+                                              (uint64_t)first << 32 | run_last(low, k), low->runs[k].node});
         }
     }
 }
 
-// ---- writing ----------------------------------------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------------------------
 
 static bool is_no(const struct printer *p, graph_node node)
 {
@@ -215,7 +225,8 @@ static void print_intervals(const struct printer *p, unsigned argument, const st
         return;
     }
     enum argument_type type = p->row->arguments[argument].type;
-    uint64_t width = width_of(p, argument), least = argument_is_signed(type) ? width / 2 + 1 : 0, most = argument_is_signed(type) ? width / 2 : width;
+    uint64_t width = width_of(p, argument), least = argument_is_signed(type) ? width / 2 + 1 : 0,
+             most = argument_is_signed(type) ? width / 2 : width;
     if (count == 1 && argument_is_ordered(type) && (parts->first == least || parts->last == most)) {
         text_addf(p->text, "%s %s ", name, parts->first == least ? "<=" : ">=");
         print_value(p, argument, parts->first == least ? parts->last : parts->first);
@@ -244,7 +255,8 @@ static void print_pattern(const struct printer *p, unsigned argument, const stru
     argument_value_print(&mask, p->row, argument, part->first, p->arch);
     for (size_t i = 0; i < mask.length; i++)
         several |= mask.data[i] == '|';
-    text_addf(p->text, "%s & %s%.*s%s == ", p->row->arguments[argument].name, several ? "(" : "", STR_ARGS(text_str(&mask)), several ? ")" : "");
+    text_addf(p->text, "%s & %s%.*s%s == ", p->row->arguments[argument].name, several ? "(" : "",
+              STR_ARGS(text_str(&mask)), several ? ")" : "");
     argument_value_print(p->text, p->row, argument, part->last, p->arch);
 }
 
@@ -253,7 +265,10 @@ static void spell_out(struct parts *parts, const struct part *part, uint64_t wid
 {
     uint32_t high_first = (uint32_t)(part->first >> 32), high_last = (uint32_t)(part->last >> 32);
     uint32_t low_first = (uint32_t)part->first, low_last = (uint32_t)part->last;
-    struct pattern_context low = {.parts = parts, .next = part->next, .high_mask = width & ~(uint64_t)UINT32_MAX, .high_value = (uint64_t)high_first << 32};
+    struct pattern_context low = {.parts = parts,
+                                  .next = part->next,
+                                  .high_mask = width & ~(uint64_t)UINT32_MAX,
+                                  .high_value = (uint64_t)high_first << 32};
     struct pattern_context high = {.parts = parts, .next = part->next, .shift = 32};
     if (high_first == high_last) {
         graph_patterns((uint32_t)width, low_first, low_last, visit_pattern, &low);
@@ -348,7 +363,8 @@ static void print_complement(const struct printer *p, unsigned argument, const s
         quiet.text = &equal;
         print_pattern(&quiet, argument, &parts.list[0]);
         const char *sign = memmem(equal.data, equal.length, " == ", 4);
-        text_addf(p->text, "%.*s != %.*s", (int)(sign - equal.data), equal.data, (int)(equal.data + equal.length - sign - 4), sign + 4);
+        text_addf(p->text, "%.*s != %.*s", (int)(sign - equal.data), equal.data,
+                  (int)(equal.data + equal.length - sign - 4), sign + 4);
         return;
     }
     text_addf(p->text, "not (");
@@ -357,8 +373,8 @@ static void print_complement(const struct printer *p, unsigned argument, const s
 }
 
 // The values in one list of parts, by what they are or by what they are not.
-static void print_values(const struct printer *p, unsigned argument, const struct part *list, size_t count, const struct part *others, size_t other_count,
-                         bool inside_and)
+static void print_values(const struct printer *p, unsigned argument, const struct part *list, size_t count,
+                         const struct part *others, size_t other_count, bool inside_and)
 {
     struct extent said = extent_of(p, argument, list, count), unsaid = extent_of(p, argument, others, other_count);
     if (other_count != 1 || (!others->pattern && others->first != others->last))
@@ -379,7 +395,8 @@ static void print_node(const struct printer *p, graph_node node, bool inside_and
     unsigned argument = (vertex->word - WORD_ARGUMENTS) / 2;
     struct parts parts = {.arena = p->arena};
     find_parts(p, vertex, argument, &parts);
-    graph_node *sequels = NEW_ARRAY(p->arena, graph_node, parts.count); // in the order in which they first appear, but what just holds first
+    graph_node *sequels = NEW_ARRAY(p->arena, graph_node,
+                                    parts.count); // in the order in which they first appear, but what just holds first
     size_t count = 0;
     bool all = true;    // no value is left out
     bool holds = false; // some values need nothing more
@@ -400,7 +417,8 @@ static void print_node(const struct printer *p, graph_node node, bool inside_and
     }
     bool brackets = count > 1 && inside_and;
     text_addf(p->text, brackets ? "(" : "");
-    struct part *same = NEW_ARRAY(p->arena, struct part, parts.count), *others = NEW_ARRAY(p->arena, struct part, parts.count);
+    struct part *same = NEW_ARRAY(p->arena, struct part, parts.count),
+                *others = NEW_ARRAY(p->arena, struct part, parts.count);
     for (size_t i = 0; i < count; i++) {
         bool leaf = graph_at(p->graph, sequels[i])->run_count == 0;
         size_t same_count = 0, other_count = 0;
@@ -423,7 +441,8 @@ static void print_node(const struct printer *p, graph_node node, bool inside_and
     text_addf(p->text, brackets ? ")" : "");
 }
 
-void condition_print(struct text *text, const struct graph *graph, graph_node node, const struct syscall_row *row, enum arch arch)
+void condition_print(struct text *text, const struct graph *graph, graph_node node, const struct syscall_row *row,
+                     enum arch arch)
 {
     struct printer printer = {text, text->arena, graph, row, arch};
     print_node(&printer, node, false);

@@ -88,7 +88,8 @@ static graph_node intern(struct graph *graph, const struct graph_vertex *vertex)
         return *slot - 1;
     if (graph->count == graph->capacity) {
         size_t capacity = graph->capacity ? graph->capacity * 2 : 256;
-        graph->vertices = arena_grow(graph->arena, graph->vertices, graph->count * sizeof *graph->vertices, capacity * sizeof *graph->vertices);
+        graph->vertices = arena_grow(graph->arena, graph->vertices, graph->count * sizeof *graph->vertices,
+                                     capacity * sizeof *graph->vertices);
         graph->capacity = capacity;
     }
     graph->vertices[graph->count] = *vertex;
@@ -117,7 +118,8 @@ graph_node graph_runs(struct graph *graph, uint32_t word, uint32_t mask, const s
     struct graph_run small[64], *joined = count <= 64 ? small : scratch_alloc(count * sizeof *joined);
     uint32_t used = 0;
     for (size_t i = 0; i < count; i++)
-        if ((used == 0 || joined[used - 1].node != runs[i].node) && runs[i].start <= mask) // a masked word is never above its mask
+        if ((used == 0 || joined[used - 1].node != runs[i].node) &&
+            runs[i].start <= mask) // a masked word is never above its mask
             joined[used++] = runs[i];
     if (used > 1 && (mask & (mask - 1)) == 0) { // one bit: it is 0 or it is the bit
         graph_node clear = joined[0].node, set = clear;
@@ -134,8 +136,8 @@ graph_node graph_runs(struct graph *graph, uint32_t word, uint32_t mask, const s
     return node;
 }
 
-graph_node graph_test(struct graph *graph, uint32_t word, uint32_t mask, const struct graph_interval *intervals, size_t count, graph_node inside,
-                      graph_node outside)
+graph_node graph_test(struct graph *graph, uint32_t word, uint32_t mask, const struct graph_interval *intervals,
+                      size_t count, graph_node inside, graph_node outside)
 {
     struct graph_run *runs = scratch_alloc((2 * count + 1) * sizeof *runs);
     size_t used = 0;
@@ -177,11 +179,13 @@ static bool memo_hit(const struct memo *memo, graph_operation *operation, graph_
     return memo->operation == operation && memo->a == a && memo->b == b && memo->c == c && (a | b | c);
 }
 
-// The function every combination goes through: `condition` non-zero picks from `a`, else from `b` (select); apply is built on the same
-// walk. Three operands are merged run by run.
-static graph_node merge(struct graph *graph, graph_operation *operation, graph_node condition, graph_node a, graph_node b);
+// The function every combination goes through: `condition` non-zero picks from `a`, else from `b` (select); apply is
+// built on the same walk. Three operands are merged run by run.
+static graph_node merge(struct graph *graph, graph_operation *operation, graph_node condition, graph_node a,
+                        graph_node b);
 
-static graph_node merge_runs(struct graph *graph, graph_operation *operation, graph_node condition, graph_node a, graph_node b)
+static graph_node merge_runs(struct graph *graph, graph_operation *operation, graph_node condition, graph_node a,
+                             graph_node b)
 {
     const struct graph_vertex *operands[3] = {graph_at(graph, condition), graph_at(graph, a), graph_at(graph, b)};
     const struct graph_vertex *first = operands[0];
@@ -222,7 +226,8 @@ static graph_node merge_runs(struct graph *graph, graph_operation *operation, gr
     return node;
 }
 
-static graph_node merge(struct graph *graph, graph_operation *operation, graph_node condition, graph_node a, graph_node b)
+static graph_node merge(struct graph *graph, graph_operation *operation, graph_node condition, graph_node a,
+                        graph_node b)
 {
     const struct graph_vertex *c = graph_at(graph, condition), *va = graph_at(graph, a), *vb = graph_at(graph, b);
     if (operation) {
@@ -281,7 +286,7 @@ uint32_t graph_evaluate(const struct graph *graph, graph_node node, const uint32
     return vertex->value;
 }
 
-// ---- search -----------------------------------------------------------------------------------------------------------------
+// ---- search -------------------------------------------------------------------------------------------------------
 
 enum { SEARCH_BUDGET = 2000000, PATH_MOST = 256 };
 
@@ -299,9 +304,10 @@ struct search {
     long budget;
 };
 
-// Finds a word that meets the constraints on it, bit by bit from the top. For each constraint a pair of flags says whether the bits so
-// far still lie on its lower or its upper border.
-static bool solve_bits(const struct constraint *const *constraints, size_t count, int bit, uint32_t low, uint32_t high, uint32_t *word, long *budget)
+// Finds a word that meets the constraints on it, bit by bit from the top. For each constraint a pair of flags says
+// whether the bits so far still lie on its lower or its upper border.
+static bool solve_bits(const struct constraint *const *constraints, size_t count, int bit, uint32_t low, uint32_t high,
+                       uint32_t *word, long *budget)
 {
     if (bit < 0)
         return true;
@@ -409,7 +415,7 @@ int graph_find(struct graph *graph, graph_node node, uint32_t value, uint32_t *w
     return found ? 1 : search->budget < 0 ? -1 : 0;
 }
 
-// ---- patterns ----------------------------------------------------------------------------------------------------------------------------
+// ---- patterns -----------------------------------------------------------------------------------------------------
 
 // The least masked word after `word`; 0 when there is none.
 static uint32_t next_masked(uint32_t mask, uint32_t word)
@@ -418,7 +424,8 @@ static uint32_t next_masked(uint32_t mask, uint32_t word)
 }
 
 // Each time the largest aligned block that fits.
-void graph_patterns(uint32_t mask, uint32_t first, uint32_t last, void (*visit)(uint32_t mask, uint32_t value, void *), void *context)
+void graph_patterns(uint32_t mask, uint32_t first, uint32_t last, void (*visit)(uint32_t mask, uint32_t value, void *),
+                    void *context)
 {
     uint32_t at = first;
     if (first & ~mask) { // not a masked word itself

@@ -37,8 +37,9 @@ net_address net_prefix_last(const struct prefix *prefix)
 bool net_box_is_loopback(const struct net_box *box)
 {
     net_address six = net_prefix_first(&net_loopback_v6);
-    return box->place == NET_ADDRESS && ((box->first >= net_prefix_first(&net_loopback_v4) && box->last <= net_prefix_last(&net_loopback_v4)) ||
-                                         (box->first == six && box->last == six));
+    return box->place == NET_ADDRESS &&
+           ((box->first >= net_prefix_first(&net_loopback_v4) && box->last <= net_prefix_last(&net_loopback_v4)) ||
+            (box->first == six && box->last == six));
 }
 
 static bool name_matches(struct str name, const struct net_box *box)
@@ -73,7 +74,7 @@ bool net_set_contains(const struct net_set *set, const struct net_point *point)
     return false;
 }
 
-// ---- representative points ----------------------------------------------------------------------------------------------------
+// ---- representative points ----------------------------------------------------------------------------------------
 
 struct cells {
     const struct net_set *const *sets;
@@ -83,7 +84,8 @@ struct cells {
     const struct net_box *box;
 };
 
-// Ports where something starts or has just ended, inside the box. A port is visited once: only where no smaller border equals it.
+// Ports where something starts or has just ended, inside the box. A port is visited once: only where no smaller border
+// equals it.
 static bool each_port(struct cells *cells, struct net_point *point)
 {
     point->port = cells->box->port_first;
@@ -137,7 +139,8 @@ static bool each_address(struct cells *cells, struct net_point *point)
                     continue;
                 net_address borders[2] = {box->first, box->last + 1};
                 for (int b = 0; b < 2; b++)
-                    if (borders[b] > point->address && borders[b] <= cells->box->last && (!found || borders[b] < next)) {
+                    if (borders[b] > point->address && borders[b] <= cells->box->last &&
+                        (!found || borders[b] < next)) {
                         next = borders[b];
                         found = true;
                     }
@@ -152,7 +155,8 @@ static bool each_address(struct cells *cells, struct net_point *point)
 static struct str unmentioned(struct arena *arena, const struct cells *cells, struct str wildcard)
 {
     for (unsigned attempt = 0;; attempt++) {
-        struct str name = attempt ? str_format(arena, "any%u.%.*s", attempt, STR_ARGS(wildcard)) : str_format(arena, "any.%.*s", STR_ARGS(wildcard));
+        struct str name = attempt ? str_format(arena, "any%u.%.*s", attempt, STR_ARGS(wildcard))
+                                  : str_format(arena, "any.%.*s", STR_ARGS(wildcard));
         struct net_box beneath = {.place = NET_WILDCARD, .name = name};
         bool mentioned = false;
         for (size_t s = 0; s < cells->set_count; s++)
@@ -213,8 +217,8 @@ static bool each_path(struct cells *cells, struct net_point *point)
     return true;
 }
 
-bool net_set_each(struct arena *arena, const struct net_set *set, const struct net_set *const *others, size_t other_count,
-                  bool (*visit)(const struct net_point *, void *), void *context)
+bool net_set_each(struct arena *arena, const struct net_set *set, const struct net_set *const *others,
+                  size_t other_count, bool (*visit)(const struct net_point *, void *), void *context)
 {
     struct cells cells = {.set_count = other_count + 1, .visit = visit, .context = context};
     const struct net_set **sets = NEW_ARRAY(arena, const struct net_set *, other_count + 1);
@@ -238,7 +242,7 @@ bool net_set_each(struct arena *arena, const struct net_set *set, const struct n
     return true;
 }
 
-// ---- the cells that someone wants ---------------------------------------------------------------------------------------------------
+// ---- the cells that someone wants ---------------------------------------------------------------------------------
 
 struct selection {
     struct arena *arena;
@@ -284,7 +288,8 @@ static const struct net_box *wildcard_of(const struct selection *selection, cons
                 return NULL;
             if (box->place == NET_WILDCARD && str_equal(box->name, point->name))
                 return NULL;
-            if (box->place == NET_WILDCARD && name_matches(point->name, box) && (!found || box->name.length > found->name.length))
+            if (box->place == NET_WILDCARD && name_matches(point->name, box) &&
+                (!found || box->name.length > found->name.length))
                 found = box;
         }
     return found;
@@ -304,7 +309,11 @@ static bool collect(const struct net_point *point, void *context)
     bool wanted = selection->wanted(point, selection->context);
     if (!wanted && point->place != NET_NAME)
         return true;
-    struct net_box box = {.verbs = point->verb, .protocols = point->protocol, .place = point->place, .name = point->name, .port_first = point->port};
+    struct net_box box = {.verbs = point->verb,
+                          .protocols = point->protocol,
+                          .place = point->place,
+                          .name = point->name,
+                          .port_first = point->port};
     if (point->place == NET_ADDRESS)
         box.first = point->address;
     cell_end(selection, point, &box);
@@ -316,10 +325,12 @@ static bool collect(const struct net_point *point, void *context)
         box.name = wildcard->name;
     }
     if (wanted) {
-        selection->parts = room_for_one(selection->arena, selection->parts, selection->count, &selection->capacity, sizeof *selection->parts);
+        selection->parts = room_for_one(selection->arena, selection->parts, selection->count, &selection->capacity,
+                                        sizeof *selection->parts);
         selection->parts[selection->count++] = (struct net_part){.box = box};
     } else {
-        selection->left_out = room_for_one(selection->arena, selection->left_out, selection->left_out_count, &selection->left_out_capacity, sizeof box);
+        selection->left_out = room_for_one(selection->arena, selection->left_out, selection->left_out_count,
+                                           &selection->left_out_capacity, sizeof box);
         selection->left_out[selection->left_out_count++] = box;
     }
     return true;
@@ -346,7 +357,8 @@ static int compare_parts(const void *a, const void *b, void *merge)
         compare_numbers(x->last, y->last),
         compare_numbers((uint32_t)x->port_first << 16 | x->port_last, (uint32_t)y->port_first << 16 | y->port_last),
     };
-    static const int orders[MERGES][7] = {{0, 1, 2, 3, 4, 5, 6}, {0, 1, 2, 3, 6, 4, 5}, {0, 1, 2, 4, 5, 6, 3}, {0, 1, 3, 4, 5, 6, 2}};
+    static const int orders[MERGES][7] = {
+        {0, 1, 2, 3, 4, 5, 6}, {0, 1, 2, 3, 6, 4, 5}, {0, 1, 2, 4, 5, 6, 3}, {0, 1, 3, 4, 5, 6, 2}};
     for (int i = 0; i < 7; i++)
         if (keys[orders[how][i]])
             return keys[orders[how][i]];
@@ -355,8 +367,10 @@ static int compare_parts(const void *a, const void *b, void *merge)
 
 static bool merge_into(struct net_box *box, const struct net_box *next, enum merge how)
 {
-    bool same_place = box->place == next->place && str_equal(box->name, next->name), same_verbs = box->verbs == next->verbs;
-    bool same_protocols = box->protocols == next->protocols, same_addresses = box->first == next->first && box->last == next->last;
+    bool same_place = box->place == next->place && str_equal(box->name, next->name),
+         same_verbs = box->verbs == next->verbs;
+    bool same_protocols = box->protocols == next->protocols,
+         same_addresses = box->first == next->first && box->last == next->last;
     bool same_ports = box->port_first == next->port_first && box->port_last == next->port_last;
     switch (how) {
     case MERGE_PORTS:
@@ -383,14 +397,15 @@ static bool merge_into(struct net_box *box, const struct net_box *next, enum mer
     }
 }
 
-struct net_part *net_set_select(struct arena *arena, const struct net_set *set, const struct net_set *const *others, size_t other_count,
-                                bool (*wanted)(const struct net_point *, void *), void *context)
+struct net_part *net_set_select(struct arena *arena, const struct net_set *set, const struct net_set *const *others,
+                                size_t other_count, bool (*wanted)(const struct net_point *, void *), void *context)
 {
     const struct net_set **sets = NEW_ARRAY(arena, const struct net_set *, other_count + 1);
     for (size_t i = 0; i < other_count; i++)
         sets[i] = others[i];
     sets[other_count] = set;
-    struct selection selection = {.arena = arena, .sets = sets, .set_count = other_count + 1, .wanted = wanted, .context = context};
+    struct selection selection = {
+        .arena = arena, .sets = sets, .set_count = other_count + 1, .wanted = wanted, .context = context};
     net_set_each(arena, set, others, other_count, collect, &selection);
     for (enum merge how = MERGE_PORTS; how < MERGES; how++) {
         qsort_r(selection.parts, selection.count, sizeof *selection.parts, compare_parts, &how);
@@ -408,8 +423,9 @@ struct net_part *net_set_select(struct arena *arena, const struct net_set *set, 
         part->excepts = NEW_ARRAY(arena, struct str, selection.left_out_count + 1);
         for (size_t k = 0; k < selection.left_out_count; k++) {
             const struct net_box *out = &selection.left_out[k];
-            if (!(out->verbs & part->box.verbs) || !(out->protocols & part->box.protocols) || out->port_first > part->box.port_last ||
-                out->port_last < part->box.port_first || !name_matches(out->name, &part->box))
+            if (!(out->verbs & part->box.verbs) || !(out->protocols & part->box.protocols) ||
+                out->port_first > part->box.port_last || out->port_last < part->box.port_first ||
+                !name_matches(out->name, &part->box))
                 continue;
             struct str name = out->place == NET_WILDCARD ? str_format(arena, "*.%.*s", STR_ARGS(out->name)) : out->name;
             bool known = false;

@@ -16,7 +16,8 @@ int path_compare(struct str a, struct str b)
     size_t common = a.length < b.length ? a.length : b.length;
     for (size_t i = 0; i < common; i++)
         if (a.text[i] != b.text[i]) { // `/` sorts before everything else, so that "/a/b" stands before "/a-b"
-            unsigned x = a.text[i] == '/' ? 0 : (unsigned char)a.text[i], y = b.text[i] == '/' ? 0 : (unsigned char)b.text[i];
+            unsigned x = a.text[i] == '/' ? 0 : (unsigned char)a.text[i],
+                     y = b.text[i] == '/' ? 0 : (unsigned char)b.text[i];
             return x < y ? -1 : 1;
         }
     return (a.length > b.length) - (a.length < b.length);
@@ -47,8 +48,9 @@ static void add_region(struct path_set *set, struct str path, unsigned verbs, un
         set->regions[set->count++] = (struct path_region){path, verbs};
 }
 
-// Walks the sorted entries with a stack of those that cover the current path. For each verb it counts what adds and what removes. A SPARES
-// entry takes back the removals of its own rule while it covers, and beneath it that rule removes nothing more.
+// Walks the sorted entries with a stack of those that cover the current path. For each verb it counts what adds and
+// what removes. A SPARES entry takes back the removals of its own rule while it covers, and beneath it that rule
+// removes nothing more.
 struct open_entry {
     const struct path_entry *entry;
     int removals[VERBS]; // what it adds to the count; negative for SPARES
@@ -76,7 +78,8 @@ struct path_set *path_set_build(struct arena *arena, const struct path_entry *en
 {
     struct path_set *set = NEW(arena, struct path_set);
     *set = (struct path_set){arena, NEW_ARRAY(arena, struct path_region, count + 1), 0};
-    struct path_entry *sorted = arena_grow(arena, (void *)entries, count * sizeof *sorted, (count + 1) * sizeof *sorted);
+    struct path_entry *sorted =
+        arena_grow(arena, (void *)entries, count * sizeof *sorted, (count + 1) * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_entries);
     struct open_entry *stack = NEW_ARRAY(arena, struct open_entry, count + 1);
     struct str *region_paths = NEW_ARRAY(arena, struct str, count + 1); // open regions, to know what holds above
@@ -166,7 +169,8 @@ static size_t region_from(const struct path_set *set, struct str path)
     return low;
 }
 
-// What `set` says beneath the regions of `frame`. A question about one path costs little then, however many the policy has.
+// What `set` says beneath the regions of `frame`. A question about one path costs little then, however many the policy
+// has.
 static struct path_set within_frame(struct arena *arena, const struct path_set *set, const struct path_set *frame)
 {
     struct path_set part = {arena, NULL, 0};
@@ -236,8 +240,9 @@ void path_verbs_print(struct text *text, unsigned verbs)
         unsigned verbs;
         const char *name;
     } names[] = {
-        {VERB_READ, "read"}, {VERB_WRITE, "write"},     {VERB_MODIFY, "modify"}, {VERB_CREATE, "create"}, {VERB_DELETE, "delete"},
-        {VERB_EXEC, "exec"}, {VERB_CONNECT, "connect"}, {VERB_BIND, "bind"},     {VERB_LISTEN, "listen"},
+        {VERB_READ, "read"},       {VERB_WRITE, "write"},   {VERB_MODIFY, "modify"},
+        {VERB_CREATE, "create"},   {VERB_DELETE, "delete"}, {VERB_EXEC, "exec"},
+        {VERB_CONNECT, "connect"}, {VERB_BIND, "bind"},     {VERB_LISTEN, "listen"},
     };
     const char *separator = "";
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

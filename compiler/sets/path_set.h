@@ -1,7 +1,8 @@
 // Path sets: which paths a set of rules talks about, per verb.
 //
-// A path stands for itself and everything beneath it. A set is a union of such subtrees minus a union of such subtrees, kept as a
-// sorted list of the places where the verbs change; so every question below has an exact answer. Paths are absolute and normal
+// A path stands for itself and everything beneath it. A set is a union of such subtrees minus a union of such subtrees,
+// kept as a sorted list of the places where the verbs change; so every question below has an exact answer. Paths are
+// absolute and normal
 // ("/a/b", no "." or "..", no trailing slash).
 #pragma once
 
@@ -18,7 +19,11 @@ struct path_set { // regions sorted by path_compare; nothing is in the set above
     size_t count;
 };
 
-enum path_part { PATH_ADDS, PATH_REMOVES, PATH_SPARES }; // SPARES: the exception of the PATH_REMOVES parts with the same rule
+enum path_part {
+    PATH_ADDS,
+    PATH_REMOVES,
+    PATH_SPARES
+}; // SPARES: the exception of the PATH_REMOVES parts with the same rule
 
 struct path_entry {
     struct str path;
@@ -27,7 +32,8 @@ struct path_entry {
     uint32_t rule;
 };
 
-// The paths that some entry adds and none removes; what an entry removes it does not remove beneath paths that its rule spares.
+// The paths that some entry adds and none removes; what an entry removes it does not remove beneath paths that its rule
+// spares.
 struct path_set *path_set_build(struct arena *, const struct path_entry *, size_t count);
 
 unsigned path_set_verbs(const struct path_set *, struct str path); // at one path

@@ -16,7 +16,8 @@ struct str limit_text(struct arena *arena, enum limit limit, uint64_t value)
 {
     switch (limit_types[limit]) {
     case TYPE_SIZE: return size_text(arena, value);
-    case TYPE_DURATION: return str_format(arena, value % 1000 ? "%" PRIu64 "ms" : "%" PRIu64 "s", value % 1000 ? value : value / 1000);
+    case TYPE_DURATION:
+        return str_format(arena, value % 1000 ? "%" PRIu64 "ms" : "%" PRIu64 "s", value % 1000 ? value : value / 1000);
     case TYPE_DECIMAL: {
         struct text text = {.arena = arena};
         text_addf(&text, "%" PRIu64, value / 1000);

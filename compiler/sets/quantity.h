@@ -4,4 +4,5 @@
 #include "lang/tables.h"
 
 struct str size_text(struct arena *, uint64_t bytes);
-struct str limit_text(struct arena *, enum limit, uint64_t value); // the value as plans hold it: bytes, milliseconds, thousandths of a core
+struct str limit_text(struct arena *, enum limit,
+                      uint64_t value); // the value as plans hold it: bytes, milliseconds, thousandths of a core

@@ -48,7 +48,8 @@ static int next_command(FILE *in, struct command *command)
             break;
         }
         if ((command->count & (command->count - 1)) == 0)
-            command->argv = arena_grow(command->arena, command->argv, command->count * sizeof(char *), (command->count ? 2 * command->count : 1) * sizeof(char *));
+            command->argv = arena_grow(command->arena, command->argv, command->count * sizeof(char *),
+                                       (command->count ? 2 * command->count : 1) * sizeof(char *));
         command->argv[command->count++] = (char *)str_copy(command->arena, (struct str){word, (size_t)n - 1}).text;
     }
     if (result == 0 && command->count)
@@ -58,7 +59,8 @@ static int next_command(FILE *in, struct command *command)
         arena_free(command->arena);
         return result;
     }
-    command->argv = arena_grow(command->arena, command->argv, command->count * sizeof(char *), (command->count + 1) * sizeof(char *));
+    command->argv = arena_grow(command->arena, command->argv, command->count * sizeof(char *),
+                               (command->count + 1) * sizeof(char *));
     command->argv[command->count] = NULL;
     return 1;
 }
@@ -148,7 +150,10 @@ int batch_run(unsigned count, FILE *report, int (*one)(void *context, char **arg
     while (reap_one(jobs, jobs ? count : 0, report, &all_good))
         ;
     if (!in || more == -1)
-        fputs(in ? "sbxrun: the input ends within a command, or one is too long: each word ends in a NUL, and each command in one more\n" : "sbxrun: there is no standard input\n", stderr);
+        fputs(in ? "sbxrun: the input ends within a command, or one is too long: each word ends in a NUL, and each "
+                   "command in one more\n"
+                 : "sbxrun: there is no standard input\n",
+              stderr);
     if (in)
         fclose(in);
     free(jobs);

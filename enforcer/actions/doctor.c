@@ -21,7 +21,12 @@
 #include "enforcer/network/net_guard.h"
 #include "enforcer/host/scoped.h"
 
-enum state { GOOD, LESS, MISSING, STATE_COUNT }; // LESS: some policies are refused, or lose a second layer; MISSING: all are
+enum state {
+    GOOD,
+    LESS,
+    MISSING,
+    STATE_COUNT
+}; // LESS: some policies are refused, or lose a second layer; MISSING: all are
 
 static const char *const state_names[STATE_COUNT] = {"ok", "less", "MISSING"};
 
@@ -31,7 +36,7 @@ struct finding {
     const char *means, *fix; // where it is not good; fix: one command, or what to do
 };
 
-// ---- trying -----------------------------------------------------------------------------------------------------------------------------------
+// ---- trying -------------------------------------------------------------------------------------------------------
 
 // What `go` returns in a process of its own: 0, or an errno.
 static int in_child(int (*go)(void))
@@ -49,15 +54,19 @@ static int tried_flags; // of what in_child runs
 
 static int make_namespaces(void) // as native.c and sandbox.c do: the first two by clone3
 {
-    struct clone_args args = {.flags = (uint64_t)(tried_flags & (CLONE_NEWUSER | CLONE_NEWPID)), .exit_signal = SIGCHLD};
+    struct clone_args args = {.flags = (uint64_t)(tried_flags & (CLONE_NEWUSER | CLONE_NEWPID)),
+                              .exit_signal = SIGCHLD};
     long child = syscall(SYS_clone3, &args, sizeof args);
     int error = errno, status;
     if (child == 0)
         _exit(unshare(tried_flags & ~(CLONE_NEWUSER | CLONE_NEWPID)) == 0 ? 0 : errno);
-    return child < 0 ? error : waitpid((pid_t)child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
+    return child < 0                                                         ? error
+           : waitpid((pid_t)child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status)
+                                                                             : EPERM;
 }
 
-// In a user, a pid and a mount namespace, as the sandbox's own are: with something mounted over the host's /proc the kernel gives no new one.
+// In a user, a pid and a mount namespace, as the sandbox's own are: with something mounted over the host's /proc the
+// kernel gives no new one.
 static int mount_proc(void)
 {
     if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) != 0)
@@ -101,19 +110,21 @@ static void read_line(const char *path, char *text, size_t size)
     text[strcspn(text, "\n")] = '\0';
 }
 
-static void judge(struct finding *f, bool good, const char *found, const char *lacking, const char *means, const char *fix)
+static void judge(struct finding *f, bool good, const char *found, const char *lacking, const char *means,
+                  const char *fix)
 {
     *f = (struct finding){.state = good ? GOOD : LESS, .means = means, .fix = fix};
     snprintf(f->found, sizeof f->found, "%s", good ? found : lacking);
 }
 
-// ---- the findings -----------------------------------------------------------------------------------------------------------------------------
+// ---- the findings -------------------------------------------------------------------------------------------------
 
 static bool kernel_is_at_least(unsigned major, unsigned minor)
 {
     struct utsname name;
     unsigned have[2] = {0, 0};
-    return uname(&name) == 0 && sscanf(name.release, "%u.%u", &have[0], &have[1]) == 2 && (have[0] > major || (have[0] == major && have[1] >= minor));
+    return uname(&name) == 0 && sscanf(name.release, "%u.%u", &have[0], &have[1]) == 2 &&
+           (have[0] > major || (have[0] == major && have[1] >= minor));
 }
 
 static void find_kernel(struct finding *f)
@@ -153,26 +164,37 @@ static void find_namespaces(struct finding *f)
 static void find_proc(struct finding *f)
 {
     int error = in_child(mount_proc);
-    snprintf(f->found, sizeof f->found, error ? "cannot be mounted anew: %s" : "of its own processes only", strerror(error));
+    snprintf(f->found, sizeof f->found, error ? "cannot be mounted anew: %s" : "of its own processes only",
+             strerror(error));
     if (!error)
         return;
     f->state = LESS;
     f->means = "policies that show /proc (std.base does) are refused";
-    f->fix = "something is mounted over parts of this /proc, as in a container: run the container with --security-opt systempaths=unconfined, or sbxrun outside of it";
+    f->fix =
+        "something is mounted over parts of this /proc, as in a container: run the container with --security-opt "
+        "systempaths=unconfined, or sbxrun outside of it";
 }
 
 static void find_seccomp(struct finding *f)
 {
     int error = in_child(filter_plainly), listening = in_child(filter_with_listener);
-    snprintf(f->found, sizeof f->found, error ? "no filters: %s" : listening ? "filters; no listener: %s" : "filters, with a listener", strerror(error ? error : listening));
+    snprintf(f->found, sizeof f->found,
+             error       ? "no filters: %s"
+             : listening ? "filters; no listener: %s"
+                         : "filters, with a listener",
+             strerror(error ? error : listening));
     if (error) {
         f->state = MISSING;
         f->means = "nothing can be run";
-        f->fix = error == EPERM ? "something around sbxrun forbids filters: run it outside of that" : "a kernel with CONFIG_SECCOMP_FILTER";
+        f->fix = error == EPERM ? "something around sbxrun forbids filters: run it outside of that"
+                                : "a kernel with CONFIG_SECCOMP_FILTER";
     } else if (listening) {
         f->state = LESS;
         f->means = "policies that allow network are refused, and denied system calls are not told";
-        f->fix = listening == EBUSY ? "a filter around sbxrun has a listener already, as another sandbox's does: run sbxrun outside of it" : "a kernel with seccomp's notifications";
+        f->fix =
+            listening == EBUSY
+                ? "a filter around sbxrun has a listener already, as another sandbox's does: run sbxrun outside of it"
+                : "a kernel with seccomp's notifications";
     }
 }
 
@@ -185,11 +207,14 @@ static void find_landlock(struct finding *f)
     if (abi >= 6)
         return;
     f->state = LESS;
-    f->means = abi == 0   ? "mounts alone confine files, and rules that part create, modify and delete are refused"
-               : abi < 3  ? "truncating and moving between folders are kept by mounts alone"
-               : abi < 4  ? "rules on ports of the sandbox's own loopback are kept by fewer layers, or refused"
-                          : "abstract sockets and signals are kept by namespaces alone";
-    f->fix = abi ? "a newer kernel has more of it" : *modules && !strstr(modules, "landlock") ? "add `landlock` to lsm= on the kernel's command line, and boot again" : "a kernel with CONFIG_SECURITY_LANDLOCK";
+    f->means = abi == 0  ? "mounts alone confine files, and rules that part create, modify and delete are refused"
+               : abi < 3 ? "truncating and moving between folders are kept by mounts alone"
+               : abi < 4 ? "rules on ports of the sandbox's own loopback are kept by fewer layers, or refused"
+                         : "abstract sockets and signals are kept by namespaces alone";
+    f->fix = abi ? "a newer kernel has more of it"
+             : *modules && !strstr(modules, "landlock")
+                 ? "add `landlock` to lsm= on the kernel's command line, and boot again"
+                 : "a kernel with CONFIG_SECURITY_LANDLOCK";
 }
 
 static void find_groups(struct finding *f)
@@ -203,8 +228,10 @@ static void find_groups(struct finding *f)
     bool all = true;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         bool can = cgroup_can(kinds[i].limit);
-        all &= can || kinds[i].limit == LIMIT_pids || kinds[i].limit == LIMIT_io; // a resource limit keeps the first too; few ask for the second
-        used += (size_t)snprintf(f->found + used, sizeof f->found - used, "%s%s%s", i ? ", " : "", can ? "" : "no ", kinds[i].name);
+        all &= can || kinds[i].limit == LIMIT_pids ||
+               kinds[i].limit == LIMIT_io; // a resource limit keeps the first too; few ask for the second
+        used += (size_t)snprintf(f->found + used, sizeof f->found - used, "%s%s%s", i ? ", " : "", can ? "" : "no ",
+                                 kinds[i].name);
     }
     int version = cgroup_version();
     if (version)
@@ -216,18 +243,24 @@ static void find_groups(struct finding *f)
     snprintf(runtime, sizeof runtime, "/run/user/%u/systemd", (unsigned)geteuid());
     f->fix = geteuid() == 0               ? "mount -t cgroup2 none /sys/fs/cgroup"
              : access(runtime, F_OK) == 0 ? "systemd-run --user --scope -p Delegate=yes sbxrun …"
-                                          : "run sbxrun as root (its processes are nobody all the same), or in a group that is yours: chown the folder of this shell's group in /sys/fs/cgroup";
+                                          : "run sbxrun as root (its processes are nobody all the same), or in a group "
+                                            "that is yours: chown the folder of this shell's group in /sys/fs/cgroup";
 }
 
 static void find_broker(struct finding *f)
 {
     const char *advice, *lacks = host_lacks_for_broker(&advice);
     bool names = helper_exists("sbxnames");
-    snprintf(f->found, sizeof f->found, lacks ? "%s" : names ? "connections are made by sbxrun; names by sbxnames" : "connections are made by sbxrun; sbxnames is not there", lacks);
+    snprintf(f->found, sizeof f->found,
+             lacks   ? "%s"
+             : names ? "connections are made by sbxrun; names by sbxnames"
+                     : "connections are made by sbxrun; sbxnames is not there",
+             lacks);
     if (!lacks && names)
         return;
     f->state = LESS;
-    f->means = lacks ? "policies that allow network are refused" : "policies that allow connections by name are refused";
+    f->means =
+        lacks ? "policies that allow network are refused" : "policies that allow connections by name are refused";
     f->fix = lacks ? advice : "install sbxnames beside sbxrun: make install";
 }
 
@@ -244,7 +277,8 @@ static void find_guard(struct finding *f)
 
 static void find_overlay(struct finding *f)
 {
-    judge(f, kernel_is_at_least(6, 6), "copy-on-write views in memory", "none in memory", "`from overlay`, and images that may be written, are refused", "Linux 6.6 or newer");
+    judge(f, kernel_is_at_least(6, 6), "copy-on-write views in memory", "none in memory",
+          "`from overlay`, and images that may be written, are refused", "Linux 6.6 or newer");
 }
 
 static void find_identity(struct finding *f)
@@ -255,13 +289,15 @@ static void find_identity(struct finding *f)
         snprintf(f->found, sizeof f->found, "processes are yours (%u) outside", (unsigned)geteuid());
         return;
     }
-    judge(f, maps, "processes are an unprivileged user outside; host files by idmapped mounts", "root of a namespace, without the capabilities of root",
-          "processes are root of this namespace outside", "run it as an ordinary user, or with CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN");
+    judge(f, maps, "processes are an unprivileged user outside; host files by idmapped mounts",
+          "root of a namespace, without the capabilities of root", "processes are root of this namespace outside",
+          "run it as an ordinary user, or with CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN");
 }
 
 static void find_images(struct finding *f)
 {
-    judge(f, helper_exists("sbximage"), "sbximage unpacks them", "sbximage is not there", "`from image` is refused", "install sbximage beside sbxrun: make install");
+    judge(f, helper_exists("sbximage"), "sbximage unpacks them", "sbximage is not there", "`from image` is refused",
+          "install sbximage beside sbxrun: make install");
 }
 
 static void find_modules(struct finding *f)
@@ -269,15 +305,18 @@ static void find_modules(struct finding *f)
     char modules[200], scope[16];
     read_line("/sys/kernel/security/lsm", modules, sizeof modules);
     read_line("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof scope);
-    snprintf(f->found, sizeof f->found, "%s%s%s", *modules ? modules : "not told (securityfs is not mounted)", *scope ? "; ptrace_scope " : "", scope);
+    snprintf(f->found, sizeof f->found, "%s%s%s", *modules ? modules : "not told (securityfs is not mounted)",
+             *scope ? "; ptrace_scope " : "", scope);
 }
 
 static const struct {
     const char *name;
     void (*find)(struct finding *);
 } checks[] = {
-    {"kernel", find_kernel},       {"namespaces", find_namespaces}, {"/proc", find_proc},     {"system calls", find_seccomp}, {"Landlock", find_landlock},       {"control groups", find_groups},
-    {"overlays", find_overlay},    {"identity", find_identity},     {"network", find_broker}, {"guard", find_guard},          {"images", find_images},           {"security modules", find_modules},
+    {"kernel", find_kernel},        {"namespaces", find_namespaces}, {"/proc", find_proc},
+    {"system calls", find_seccomp}, {"Landlock", find_landlock},     {"control groups", find_groups},
+    {"overlays", find_overlay},     {"identity", find_identity},     {"network", find_broker},
+    {"guard", find_guard},          {"images", find_images},         {"security modules", find_modules},
 };
 
 bool doctor_host(FILE *out)
@@ -306,8 +345,10 @@ bool doctor_policy(FILE *out, const struct plan *plan, const struct run *run, co
         failure_print(out, failure, run->plan);
         return false;
     }
-    fputs(claims->degraded_count ? "commands run here, without\n" : "commands run here, and every rule is enforced.\n", out);
+    fputs(claims->degraded_count ? "commands run here, without\n" : "commands run here, and every rule is enforced.\n",
+          out);
     for (size_t i = 0; i < claims->degraded_count; i++)
-        fprintf(out, "  %.*s, as the policy permits: %.*s\n", STR_ARGS(claims->degraded[i].lost), STR_ARGS(claims->degraded[i].because));
+        fprintf(out, "  %.*s, as the policy permits: %.*s\n", STR_ARGS(claims->degraded[i].lost),
+                STR_ARGS(claims->degraded[i].because));
     return true;
 }

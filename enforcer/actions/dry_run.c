@@ -14,15 +14,18 @@ static const char *place_of(const struct plan *plan, uint32_t rule)
 
 static struct str content_text(const struct plan *plan, const struct plan_view *place, const struct view_bases *bases)
 {
-    const char *const base[PLAN_BASE_COUNT] = {[PLAN_ABSOLUTE] = "", [PLAN_POLICY] = bases->policy, [PLAN_CWD] = bases->cwd, [PLAN_HOME] = bases->home};
+    const char *const base[PLAN_BASE_COUNT] = {
+        [PLAN_ABSOLUTE] = "", [PLAN_POLICY] = bases->policy, [PLAN_CWD] = bases->cwd, [PLAN_HOME] = bases->home};
     struct text text = {.arena = plan->arena};
     if (place->from == PLAN_HOST && str_equal(place->host, place->path))
         text_addf(&text, "the host's");
     else if (place->from == PLAN_HOST)
-        text_addf(&text, "the host's %s%s%.*s", base[place->base] ? base[place->base] : "?", place->base == PLAN_ABSOLUTE ? "" : "/", STR_ARGS(place->host));
+        text_addf(&text, "the host's %s%s%.*s", base[place->base] ? base[place->base] : "?",
+                  place->base == PLAN_ABSOLUTE ? "" : "/", STR_ARGS(place->host));
     else if (place->from == PLAN_OVERLAY)
-        text_addf(&text, "the host's %s%s%.*s, and %.*s of memory for what is written", base[place->base] ? base[place->base] : "?",
-                  place->base == PLAN_ABSOLUTE ? "" : "/", STR_ARGS(place->host), STR_ARGS(size_text(plan->arena, place->size)));
+        text_addf(&text, "the host's %s%s%.*s, and %.*s of memory for what is written",
+                  base[place->base] ? base[place->base] : "?", place->base == PLAN_ABSOLUTE ? "" : "/",
+                  STR_ARGS(place->host), STR_ARGS(size_text(plan->arena, place->size)));
     else if (place->from == PLAN_TMPFS)
         text_addf(&text, "memory, %.*s", STR_ARGS(size_text(plan->arena, place->size)));
     else if (place->from == PLAN_SECRET)
@@ -48,7 +51,8 @@ static void print_view(FILE *out, const struct run *run)
             path_verbs_print(&verbs, place->verbs);
         else
             text_addf(&verbs, "nothing");
-        fprintf(out, "  %-18.*s %.*s%s\n", STR_ARGS(text_str(&verbs)), STR_ARGS(place->path), place_of(plan, place->rule));
+        fprintf(out, "  %-18.*s %.*s%s\n", STR_ARGS(text_str(&verbs)), STR_ARGS(place->path),
+                place_of(plan, place->rule));
         if (place->from != PLAN_INHERIT && place->verbs)
             fprintf(out, "  %-18s   %.*s\n", "", STR_ARGS(content_text(plan, place, &run->bases)));
         fprintf(out, "  %-18s   %.*s\n", "", STR_ARGS(claim_place(plan, run->claims, place)));
@@ -62,19 +66,23 @@ static void print_network(FILE *out, const struct plan *plan, const struct netwo
         return;
     }
     if (network->brokered)
-        fprintf(out, "network            an empty network namespace with a loopback of its own; sbxrun makes each connection that a rule allows\n%s%s%s",
-                network->guard_lacks ? "                   no guard: " : "                   a guard in eBPF stands behind it\n", network->guard_lacks ? network->guard_lacks : "",
-                network->guard_lacks ? "\n" : "");
+        fprintf(out,
+                "network            an empty network namespace with a loopback of its own; sbxrun makes each "
+                "connection that a rule allows\n%s%s%s",
+                network->guard_lacks ? "                   no guard: "
+                                     : "                   a guard in eBPF stands behind it\n",
+                network->guard_lacks ? network->guard_lacks : "", network->guard_lacks ? "\n" : "");
     else
-        fprintf(out, "network            an empty network namespace with a loopback of its own, ports from %u%s\n", network->port_start,
-                network->needs_landlock ? ", of tcp only:" : "");
+        fprintf(out, "network            an empty network namespace with a loopback of its own, ports from %u%s\n",
+                network->port_start, network->needs_landlock ? ", of tcp only:" : "");
     for (size_t i = 0; i < network->port_count && i < 32; i++)
         fprintf(out, "                   tcp %u, by Landlock\n", network->ports[i].port);
     for (size_t i = 0; i < plan->net_count; i++)
         if (!plan->net[i].deny) {
             struct text text = {.arena = plan->arena};
             net_box_print(&text, &plan->net[i].box);
-            fprintf(out, "                   allow %.*s%s\n", STR_ARGS(text_str(&text)), place_of(plan, plan->net[i].rule));
+            fprintf(out, "                   allow %.*s%s\n", STR_ARGS(text_str(&text)),
+                    place_of(plan, plan->net[i].rule));
         }
 }
 
@@ -87,7 +95,8 @@ static void print_limits(FILE *out, const struct run *run)
         uint64_t value = plan->limits[i].value;
         struct str text = limit_text(plan->arena, (enum limit)i, value);
         const char *keeper = limit_keeper(&run->claims->bounds, (enum limit)i);
-        fprintf(out, "limit %-12s %.*s: %s%s\n", limit_names[i], STR_ARGS(text), keeper ? keeper : "NOT KEPT here", place_of(plan, plan->limits[i].rule));
+        fprintf(out, "limit %-12s %.*s: %s%s\n", limit_names[i], STR_ARGS(text), keeper ? keeper : "NOT KEPT here",
+                place_of(plan, plan->limits[i].rule));
     }
 }
 
@@ -98,7 +107,8 @@ void dry_run_print(FILE *out, const struct run *run)
     for (char *const *word = run->argv; *word; word++)
         fprintf(out, " %s", *word);
     fprintf(out, "\nuser               %s inside, without a way back to yours; starts in %.*s\n",
-            plan->user == PLAN_USER_NUMBER ? str_format(plan->arena, "%u", plan->user_number).text : plan_user_names[plan->user],
+            plan->user == PLAN_USER_NUMBER ? str_format(plan->arena, "%u", plan->user_number).text
+                                           : plan_user_names[plan->user],
             STR_ARGS(plan->cwd.length ? plan->cwd : STR("/")));
     fprintf(out, "environment       ");
     for (char *const *variable = run->environment; *variable; variable++)
@@ -116,7 +126,8 @@ void dry_run_print(FILE *out, const struct run *run)
     print_limits(out, run);
     for (size_t i = 0; i < run->claims->degraded_count; i++) {
         const struct degradation *d = &run->claims->degraded[i];
-        fprintf(out, "goes without       %.*s: %.*s%s\n", STR_ARGS(d->lost), STR_ARGS(d->because), place_of(plan, d->rule));
+        fprintf(out, "goes without       %.*s: %.*s%s\n", STR_ARGS(d->lost), STR_ARGS(d->because),
+                place_of(plan, d->rule));
     }
     print_view(out, run);
 }

@@ -28,8 +28,10 @@ static const struct plan *usual_plan(struct arena *arena)
     struct compilation *compilation = compilation_new(arena);
     struct driver_options options = {0};
     driver_roots(compilation, &options);
-    struct module *module = module_parse(compilation, STR("usual.sbx"), STR("sbx 1; import std.base; policy usual { use std.base; }\n"));
-    struct policy_decl *decl = module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
+    struct module *module =
+        module_parse(compilation, STR("usual.sbx"), STR("sbx 1; import std.base; policy usual { use std.base; }\n"));
+    struct policy_decl *decl =
+        module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
     struct policy *policy = decl ? policy_build(compilation, decl, NEW_ARRAY(arena, struct expr *, 1)) : NULL;
     const struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, 1u << ARCH_HERE) : NULL;
     if (!plan)
@@ -103,7 +105,8 @@ static struct str name_of(struct arena *arena, const char *path)
     return compilation->diagnostics.errors ? str_format(arena, "p_%.*s", STR_ARGS(name)) : name;
 }
 
-int learning_run(struct arena *arena, const char *out, const char *given, const struct driver_options *options, char *const *argv)
+int learning_run(struct arena *arena, const char *out, const char *given, const struct driver_options *options,
+                 char *const *argv)
 {
     size_t length = strlen(out);
     struct str text, given_policy = STR("");
@@ -117,7 +120,9 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
     if (!has_record && errno != ENOENT) // or what it holds would be lost
         return refuse("cannot read", record, problem);
     if (!has_record && access(out, F_OK) == 0)
-        return refuse("cannot learn into", out, "it is there, and was not learned: give it as POLICY, to go on from it, and another name to learn into");
+        return refuse(
+            "cannot learn into", out,
+            "it is there, and was not learned: give it as POLICY, to go on from it, and another name to learn into");
     const struct plan *usual = usual_plan(arena);
     struct seen *seen = begin_record(arena, argv), *all = seen_new(arena);
     if (has_record && !seen_read(all, text, &problem))
@@ -131,7 +136,8 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
         if (!policy)
             return problem ? refuse("cannot go on from", given, problem) : STATUS_NOT_SET_UP;
         if (strncmp(given, out, folder) != 0 || strstr(given + folder, "..") || given[folder] == '/')
-            return refuse("cannot go on from", given, "it must lie in the folder of the new policy, or below, which imports it");
+            return refuse("cannot go on from", given,
+                          "it must lie in the folder of the new policy, or below, which imports it");
         given_name = given + folder;
         given_policy = policy->decl->name.text;
     }
@@ -147,17 +153,18 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
         return refuse("cannot write", out, strerror(errno));
     if (!seen_read(all, seen_write(arena, seen), &problem))
         return refuse("cannot keep", record, problem);
-    if (!learn(arena, all, str_from(folder), name_of(arena, out), str_from(given_name), given_policy, options, &learned, &problem))
+    if (!learn(arena, all, str_from(folder), name_of(arena, out), str_from(given_name), given_policy, options, &learned,
+               &problem))
         return refuse("cannot learn", out, problem);
     int error = write_file(arena, record, seen_write(arena, all));
     if (error || (error = write_file(arena, out, learned.text)))
         return refuse("cannot write", out, strerror(error));
-    fprintf(stderr, "sbxrun: %s: %zu rules of its own; it allows %zu of %zu things that were seen%s\n", out, learned.rules, learned.allowed, learned.operations,
-            learned.noted ? ", and notes the others" : "");
+    fprintf(stderr, "sbxrun: %s: %zu rules of its own; it allows %zu of %zu things that were seen%s\n", out,
+            learned.rules, learned.allowed, learned.operations, learned.noted ? ", and notes the others" : "");
     return status;
 }
 
-// ---- tightening -----------------------------------------------------------------------------------------------------------------------------------------
+// ---- tightening ---------------------------------------------------------------------------------------------------
 
 // Where the policy shows a file of the host: its path in the view, by the deepest place that shows it. Empty: nowhere.
 static struct str path_in_view(struct arena *arena, const struct plan *plan, struct str path)
@@ -169,13 +176,18 @@ static struct str path_in_view(struct arena *arena, const struct plan *plan, str
         const struct plan_view *place = &plan->view[i];
         if (place->from != PLAN_HOST && place->from != PLAN_OVERLAY)
             continue;
-        const char *base = place->base == PLAN_POLICY ? str_copy(arena, plan->folder).text : place->base == PLAN_HOME ? getenv("HOME") : place->base == PLAN_CWD ? getcwd(cwd, sizeof cwd) : "";
+        const char *base = place->base == PLAN_POLICY ? str_copy(arena, plan->folder).text
+                           : place->base == PLAN_HOME ? getenv("HOME")
+                           : place->base == PLAN_CWD  ? getcwd(cwd, sizeof cwd)
+                                                      : "";
         if (!base || !realpath(str_format(arena, "%s/%.*s", base, STR_ARGS(place->host)).text, real))
             continue;
         struct str source = str_copy(arena, str_from(real));
         if (path_covers(source, path) && source.length >= depth) {
             depth = source.length;
-            best = str_format(arena, "%.*s%.*s", STR_ARGS(place->path), (int)(path.length - (source.length > 1 ? source.length : 0)), path.text + (source.length > 1 ? source.length : 0));
+            best = str_format(arena, "%.*s%.*s", STR_ARGS(place->path),
+                              (int)(path.length - (source.length > 1 ? source.length : 0)),
+                              path.text + (source.length > 1 ? source.length : 0));
         }
     }
     return best;
@@ -186,10 +198,12 @@ static bool is_unrecorded(const struct plan *usual, uint32_t number)
 {
     uint32_t words[SECCOMP_WORDS];
     cbpf_words(words, arch_audit[ARCH_HERE], number, NULL);
-    return cbpf_run(&usual->filters[ARCH_HERE], words, NULL) == SECCOMP_ALLOW && cbpf_arguments_asked(&usual->filters[ARCH_HERE], words) == 0;
+    return cbpf_run(&usual->filters[ARCH_HERE], words, NULL) == SECCOMP_ALLOW &&
+           cbpf_arguments_asked(&usual->filters[ARCH_HERE], words) == 0;
 }
 
-static bool is_used(struct arena *arena, const struct policy *policy, const struct plan *plan, const struct plan *usual, const struct rule *rule, const struct seen *seen)
+static bool is_used(struct arena *arena, const struct policy *policy, const struct plan *plan, const struct plan *usual,
+                    const struct rule *rule, const struct seen *seen)
 {
     for (size_t i = 0; i < rule->calls.count; i++) {
         int number = syscall_row(rule->calls.list[i].call)->number[ARCH_HERE];
@@ -201,7 +215,8 @@ static bool is_used(struct arena *arena, const struct policy *policy, const stru
         for (int k = 0; k < 2; k++)
             for (unsigned verb = 1; verb <= VERB_EXEC; verb <<= 1)
                 if (paths[k].length && (seen->paths[i]->verbs ? seen->paths[i]->verbs : (unsigned)VERB_READ) & verb &&
-                    rule_matches(policy, rule, &(struct operation_point){.domain = DOMAIN_FILES, .verb = verb, .path = paths[k]}))
+                    rule_matches(policy, rule,
+                                 &(struct operation_point){.domain = DOMAIN_FILES, .verb = verb, .path = paths[k]}))
                     return true;
     }
     for (size_t i = 0; i < seen->net_count && rule->domain == DOMAIN_NET; i++)
@@ -236,7 +251,8 @@ int tightening_run(struct arena *arena, const char *path, const struct driver_op
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
         const struct source *source = source_of(&compilation->sources, rule->span);
-        if (rule->effect != EFFECT_ALLOW || rule->chain || rule->derived || !source || is_used(arena, policy, plan, usual, rule, seen))
+        if (rule->effect != EFFECT_ALLOW || rule->chain || rule->derived || !source ||
+            is_used(arena, policy, plan, usual, rule, seen))
             continue;
         struct position at = source_position(source, rule->span.start);
         // Its whole lines, if nothing else stands on them.

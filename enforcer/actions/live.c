@@ -34,23 +34,28 @@ static struct group *open_group(struct live *live, struct str name)
 
 static bool allows_file(const struct live *live, unsigned verb, struct str path)
 {
-    return policy_verdict(live->policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = verb, .path = path}).allowed;
+    return policy_verdict(live->policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = verb, .path = path})
+        .allowed;
 }
 
 static void add(struct live *live, struct group *group, struct operation_point point)
 {
     if (live->probes.count == live->capacity) {
         size_t capacity = live->capacity ? 2 * live->capacity : 256;
-        live->probes.list = arena_grow(live->arena, live->probes.list, live->probes.count * sizeof *live->probes.list, capacity * sizeof *live->probes.list);
+        live->probes.list = arena_grow(live->arena, live->probes.list, live->probes.count * sizeof *live->probes.list,
+                                       capacity * sizeof *live->probes.list);
         live->capacity = capacity;
     }
     struct probe probe = {.point = point, .leaves_nothing = true};
     int call = point.domain == DOMAIN_CALLS ? syscall_by_number(point.arch, point.number) : -1;
-    if (call >= 0 && (strcmp(syscall_row((size_t)call)->name, "uprobe") == 0 || strcmp(syscall_row((size_t)call)->name, "uretprobe") == 0))
-        return; // the kernel lets them past every filter, and they do nothing but where it put them itself (kernel/seccomp.c)
+    if (call >= 0 && (strcmp(syscall_row((size_t)call)->name, "uprobe") == 0 ||
+                      strcmp(syscall_row((size_t)call)->name, "uretprobe") == 0))
+        return; // the kernel lets them past every filter, and they do nothing but where it put them itself
+                // (kernel/seccomp.c)
     if (point.domain == DOMAIN_FILES) {
         probe.point.path = str_copy(live->arena, point.path);
-        probe.leaves_nothing = !allows_file(live, VERB_CREATE, point.path) || allows_file(live, VERB_DELETE, point.path);
+        probe.leaves_nothing =
+            !allows_file(live, VERB_CREATE, point.path) || allows_file(live, VERB_DELETE, point.path);
         if (!probe.leaves_nothing && point.verb == VERB_CREATE)
             return; // it would stay
     }
@@ -75,9 +80,11 @@ struct net_visit {
 static bool visit_net(const struct net_point *point, void *context)
 {
     const struct net_visit *visit = context;
-    bool tried = point->place == NET_ADDRESS && point->port && !(visit->except && net_set_contains(visit->except, point));
+    bool tried =
+        point->place == NET_ADDRESS && point->port && !(visit->except && net_set_contains(visit->except, point));
     if (tried)
-        add(visit->live, visit->group, (struct operation_point){.domain = DOMAIN_NET, .verb = point->verb, .net = *point});
+        add(visit->live, visit->group,
+            (struct operation_point){.domain = DOMAIN_NET, .verb = point->verb, .net = *point});
     return visit->group->count < NET_POINTS_MOST;
 }
 
@@ -97,7 +104,8 @@ static void add_net(struct live *live, struct group *group, const struct rule *r
 }
 
 // One operation of a call, of those that `match` means, that is allowed or denied.
-static void add_call(struct live *live, struct group *group, const struct rule *rule, const struct call_match *match, bool allowed)
+static void add_call(struct live *live, struct group *group, const struct rule *rule, const struct call_match *match,
+                     bool allowed)
 {
     struct rule one = {.effect = EFFECT_ASK, .domain = DOMAIN_CALLS};
     struct call_match here = *match;
@@ -136,13 +144,16 @@ struct live *live_choose(struct policy *policy)
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
         if (rule->effect == EFFECT_EXPECT_ALLOW || rule->effect == EFFECT_EXPECT_DENY)
-            add_members(live, open_group(live, str_format(live->arena, "%.*s: %.*s", STR_ARGS(rule_place(policy, rule)), STR_ARGS(rule_text(policy, rule)))),
+            add_members(live,
+                        open_group(live, str_format(live->arena, "%.*s: %.*s", STR_ARGS(rule_place(policy, rule)),
+                                                    STR_ARGS(rule_text(policy, rule)))),
                         rule);
     }
     static const struct {
         enum domain domain;
         const char *name;
-    } domains[] = {{DOMAIN_FILES, "every path that a rule names"}, {DOMAIN_NET, "every network target that a rule names"}};
+    } domains[] = {{DOMAIN_FILES, "every path that a rule names"},
+                   {DOMAIN_NET, "every network target that a rule names"}};
     for (size_t d = 0; d < 2; d++) {
         struct group *group = open_group(live, str_from(domains[d].name));
         for (size_t i = 0; i < policy->rule_count; i++) {
@@ -157,14 +168,17 @@ struct live *live_choose(struct policy *policy)
                 add_paths(live, group, ALL, rule->excepts, rule->except_count);
             }
         }
-        static const net_address outside[] = {(net_address)0xFFFF << 32 | 0x0A000001, (net_address)0xFFFF << 32 | 0x7F000001,
+        static const net_address outside[] = {(net_address)0xFFFF << 32 | 0x0A000001,
+                                              (net_address)0xFFFF << 32 | 0x7F000001,
                                               (net_address)0x20010DB8 << 96 | 1};
         for (size_t i = 0; d == 1 && i < sizeof outside / sizeof *outside; i++)
             for (unsigned verb = VERB_CONNECT; verb <= VERB_LISTEN; verb <<= 1)
                 for (unsigned protocol = PROTOCOL_TCP; protocol <= PROTOCOL_UDP; protocol <<= 1)
                     if (verb != VERB_LISTEN || protocol == PROTOCOL_TCP)
                         add(live, group,
-                            (struct operation_point){.domain = DOMAIN_NET, .verb = verb, .net = {verb, protocol, NET_ADDRESS, outside[i], STR(""), 65000}});
+                            (struct operation_point){.domain = DOMAIN_NET,
+                                                     .verb = verb,
+                                                     .net = {verb, protocol, NET_ADDRESS, outside[i], STR(""), 65000}});
     }
     struct group *calls = open_group(live, STR("every system call of this machine, allowed and denied"));
     for (size_t call = 0; call < syscall_count(); call++) {
@@ -185,11 +199,12 @@ const struct probes *live_probes(const struct live *live)
     return &live->probes;
 }
 
-// ---- comparing ------------------------------------------------------------------------------------------------------------------------
+// ---- comparing ----------------------------------------------------------------------------------------------------
 
 enum agreement { AGREES, DISAGREES, UNCLEAR };
 
-static bool is_foreign_refusal(const struct probe *probe) // something else than the sandbox says no, and a rule can't make it say yes
+static bool is_foreign_refusal(
+    const struct probe *probe) // something else than the sandbox says no, and a rule can't make it say yes
 {
     return probe->note && probe->result == PROBE_DENIED;
 }
@@ -214,15 +229,18 @@ static void print_disagreement(FILE *out, const struct live *live, const struct 
 {
     struct verdict verdict = policy_verdict(live->policy, &probe->point);
     static const char *const results[] = {"unclear", "allowed", "denied", "killed"};
-    const char *said = verdict.error ? errno_name(verdict.error) : NULL, *did = probe->error ? errno_name(probe->error) : NULL;
-    fprintf(out, "# `%.*s` is %s%s%s by the policy, and %s%s%s in the sandbox\n", STR_ARGS(operation_text(live->policy, &probe->point)),
+    const char *said = verdict.error ? errno_name(verdict.error) : NULL,
+               *did = probe->error ? errno_name(probe->error) : NULL;
+    fprintf(out, "# `%.*s` is %s%s%s by the policy, and %s%s%s in the sandbox\n",
+            STR_ARGS(operation_text(live->policy, &probe->point)),
             verdict.allowed  ? "allowed"
             : verdict.killed ? "killed"
                              : "denied",
-            said ? ", " : "", said ? said : "", results[probe->result], did && probe->result == PROBE_DENIED ? ", " : "",
-            did && probe->result == PROBE_DENIED ? did : "");
+            said ? ", " : "", said ? said : "", results[probe->result],
+            did && probe->result == PROBE_DENIED ? ", " : "", did && probe->result == PROBE_DENIED ? did : "");
     if (verdict.rule)
-        fprintf(out, "#   %.*s: %.*s\n", STR_ARGS(rule_place(live->policy, verdict.rule)), STR_ARGS(rule_text(live->policy, verdict.rule)));
+        fprintf(out, "#   %.*s: %.*s\n", STR_ARGS(rule_place(live->policy, verdict.rule)),
+                STR_ARGS(rule_text(live->policy, verdict.rule)));
 }
 
 bool live_report(FILE *out, const struct live *live)

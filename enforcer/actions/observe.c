@@ -34,14 +34,24 @@
 struct observer {
     struct seen *seen;
     struct notified_source source;
-    struct map names;    // addresses as text, to the name that was asked for
-    struct map servers;  // "tcp 8080" that the command listens at
-    uint64_t tasks;      // processes and threads now, as far as their calls say
+    struct map names;   // addresses as text, to the name that was asked for
+    struct map servers; // "tcp 8080" that the command listens at
+    uint64_t tasks;     // processes and threads now, as far as their calls say
 };
 
-// ---- which calls are looked at ------------------------------------------------------------------------------------------------------------------
+// ---- which calls are looked at ------------------------------------------------------------------------------------
 
-enum look { LOOK_MAP, LOOK_CONNECT, LOOK_BIND, LOOK_SEND, LOOK_SEND_MESSAGE, LOOK_RECEIVE, LOOK_BORN, LOOK_GONE, LOOK_GONE_ALL };
+enum look {
+    LOOK_MAP,
+    LOOK_CONNECT,
+    LOOK_BIND,
+    LOOK_SEND,
+    LOOK_SEND_MESSAGE,
+    LOOK_RECEIVE,
+    LOOK_BORN,
+    LOOK_GONE,
+    LOOK_GONE_ALL
+};
 
 static const struct looked {
     const char *call;
@@ -88,7 +98,8 @@ enum { FILTER_MOST = 2048 };
 // By runs of numbers: most calls between two that are told apart are alike. Of mmap, what maps a file to execute it.
 static size_t make_filter(const struct plan *usual, struct sock_filter code[FILTER_MOST])
 {
-    const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW), tell = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+                             tell = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
     unsigned end = syscall_numbers_end(ARCH_HERE);
     size_t length = 0;
     code[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
@@ -104,7 +115,8 @@ static size_t make_filter(const struct plan *usual, struct sock_filter code[FILT
     code[length++] = tell;
     bool telling = false;
     for (unsigned number = 0; number <= end && length + 4 < FILTER_MOST; number++) {
-        bool whatever, told = number < end && (looked_at(number) || named_by(number) || !is_usual(usual, NULL, number, &whatever) || !whatever);
+        bool whatever, told = number < end && (looked_at(number) || named_by(number) ||
+                                               !is_usual(usual, NULL, number, &whatever) || !whatever);
         if (number == 0) {
             telling = told;
         } else if (told != telling || number == end) { // all numbers below this one, and not below the last
@@ -117,7 +129,7 @@ static size_t make_filter(const struct plan *usual, struct sock_filter code[FILT
     return length;
 }
 
-// ---- files --------------------------------------------------------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------------------------
 
 static void see_path(struct observer *o, const char *path, unsigned verbs)
 {
@@ -136,14 +148,16 @@ static void see_path(struct observer *o, const char *path, unsigned verbs)
         strcpy(above, path);
         char *name = strrchr(above, '/');
         *name++ = '\0';
-        if (realpath(*above ? above : "/", real) && strcmp(real, *above ? above : "/") != 0 && strlen(real) + strlen(name) + 2 < PATH_MAX) {
+        if (realpath(*above ? above : "/", real) && strcmp(real, *above ? above : "/") != 0 &&
+            strlen(real) + strlen(name) + 2 < PATH_MAX) {
             strcat(strcat(real, "/"), name);
             seen_path_add(o->seen, str_from(real), verbs, 1)->made = true;
         }
         return;
     }
     if (realpath(path, real) && strcmp(real, path) != 0 && stat(real, &behind) == 0)
-        seen_path_add(o->seen, str_from(real), verbs & ~(unsigned)(VERB_CREATE | VERB_DELETE), 1)->folder |= S_ISDIR(behind.st_mode);
+        seen_path_add(o->seen, str_from(real), verbs & ~(unsigned)(VERB_CREATE | VERB_DELETE), 1)->folder |=
+            S_ISDIR(behind.st_mode);
 }
 
 // A script's interpreter is executed by the kernel itself.
@@ -162,7 +176,7 @@ static void see_program(struct observer *o, const char *path, int depth)
         see_program(o, name, depth + 1);
 }
 
-// ---- the network --------------------------------------------------------------------------------------------------------------------------------
+// ---- the network --------------------------------------------------------------------------------------------------
 
 static bool read_address(const struct notified *call, uint64_t at, uint64_t length, struct destination *to)
 {
@@ -183,9 +197,11 @@ static struct str key_of(struct observer *o, const char *what, unsigned long lon
     return str_format(o->seen->arena, "%s %llx %llx", what, high, low);
 }
 
-static void see_destination(struct observer *o, const struct notified *call, unsigned verb, unsigned protocol, const struct destination *to)
+static void see_destination(struct observer *o, const struct notified *call, unsigned verb, unsigned protocol,
+                            const struct destination *to)
 {
-    struct net_point point = {.verb = verb, .protocol = protocol, .place = NET_ADDRESS, .address = to->number, .port = to->port};
+    struct net_point point = {
+        .verb = verb, .protocol = protocol, .place = NET_ADDRESS, .address = to->number, .port = to->port};
     if (to->address.ss_family == AF_UNIX) {
         const struct sockaddr_un *address = (const void *)&to->address;
         char path[PATH_MAX], base[PATH_MAX];
@@ -204,18 +220,23 @@ static void see_destination(struct observer *o, const struct notified *call, uns
         if (verb == VERB_CONNECT && access(path, F_OK) != 0)
             return;
         see_path(o, path, verb == VERB_CONNECT ? VERB_READ : VERB_CREATE);
-        point = (struct net_point){.verb = verb, .protocol = PROTOCOL_UNIX, .place = NET_UNIX, .name = str_copy(o->seen->arena, str_from(path))};
+        point = (struct net_point){.verb = verb,
+                                   .protocol = PROTOCOL_UNIX,
+                                   .place = NET_UNIX,
+                                   .name = str_copy(o->seen->arena, str_from(path))};
         seen_net_add(o->seen, &point, 1);
         return;
     }
-    if (!protocol || protocol == PROTOCOL_UNIX || (verb == VERB_CONNECT && to->port == 0)) // UNSPEC, and how C libraries sort addresses
+    if (!protocol || protocol == PROTOCOL_UNIX ||
+        (verb == VERB_CONNECT && to->port == 0)) // UNSPEC, and how C libraries sort addresses
         return;
     if (verb == VERB_BIND && to->port)
         map_put(&o->servers, key_of(o, "server", protocol, to->port), o);
     bool loopback = to->number == 1 || (uint32_t)(to->number >> 24) == (0xFFFF00u | 127) || to->any;
     if (verb == VERB_CONNECT && loopback && !map_get(&o->servers, key_of(o, "server", protocol, to->port)))
         point.place = NET_HOST_LOOPBACK;
-    const struct str *name = map_get(&o->names, key_of(o, "name", (unsigned long long)(to->number >> 64), (unsigned long long)to->number));
+    const struct str *name =
+        map_get(&o->names, key_of(o, "name", (unsigned long long)(to->number >> 64), (unsigned long long)to->number));
     if (verb == VERB_CONNECT && name) {
         point.place = NET_NAME;
         point.name = *name;
@@ -223,7 +244,8 @@ static void see_destination(struct observer *o, const struct notified *call, uns
     seen_net_add(o->seen, &point, 1);
 }
 
-// What was asked for is in the answer too. It waits in the socket when its reader comes, most often, and is only looked at.
+// What was asked for is in the answer too. It waits in the socket when its reader comes, most often, and is only looked
+// at.
 static void see_answer(struct observer *o, int fd)
 {
     unsigned char data[4096];
@@ -231,7 +253,8 @@ static void see_answer(struct observer *o, int fd)
     socklen_t length = sizeof peer;
     struct destination from;
     ssize_t n = recvfrom(fd, data, sizeof data, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)&peer, &length);
-    if (n < (ssize_t)sizeof(HEADER) || destination_of(&from, (struct sockaddr *)&peer, length) != 0 || from.port != NS_DEFAULTPORT)
+    if (n < (ssize_t)sizeof(HEADER) || destination_of(&from, (struct sockaddr *)&peer, length) != 0 ||
+        from.port != NS_DEFAULTPORT)
         return;
     ns_msg message;
     ns_rr record;
@@ -256,7 +279,7 @@ static bool is_resolver(const struct destination *to)
     return to->port == NS_DEFAULTPORT; // names are sbxrun's to resolve
 }
 
-// ---- calls ------------------------------------------------------------------------------------------------------------------------------------------
+// ---- calls --------------------------------------------------------------------------------------------------------
 
 static void see(struct observer *o, struct notified *call, const struct looked *how)
 {
@@ -274,7 +297,8 @@ static void see(struct observer *o, struct notified *call, const struct looked *
     case LOOK_CONNECT:
     case LOOK_BIND: {
         unsigned protocol = protocol_at(call, 0, &fd);
-        if (read_address(call, call->arguments[1], (uint32_t)call->arguments[2], &to) && !(how->look == LOOK_CONNECT && is_resolver(&to)))
+        if (read_address(call, call->arguments[1], (uint32_t)call->arguments[2], &to) &&
+            !(how->look == LOOK_CONNECT && is_resolver(&to)))
             see_destination(o, call, how->look == LOOK_BIND ? VERB_BIND : VERB_CONNECT, protocol, &to);
         return;
     }
@@ -316,11 +340,12 @@ static void call_came(struct observer *o, const struct plan *usual)
     if (how)
         see(o, &call, how);
     for (int i = 0, count = named_read(&call, files); i < count; i++)
-        files[i].verbs & VERB_EXEC ? see_program(o, files[i].path, 0) : see_path(o, files[i].path, files[i].verbs);
+        files[i].verbs &VERB_EXEC ? see_program(o, files[i].path, 0) : see_path(o, files[i].path, files[i].verbs);
     if (!is_usual(usual, call.arguments, (uint32_t)call.number, NULL)) {
         int row = syscall_by_number(ARCH_HERE, (unsigned)call.number);
         for (int i = 0; row >= 0 && i < SYSCALL_ARGUMENTS; i++) // no rule asks where something lies
-            if (i >= syscall_row((size_t)row)->argument_count || argument_is_pointer(syscall_row((size_t)row)->arguments[i].type))
+            if (i >= syscall_row((size_t)row)->argument_count ||
+                argument_is_pointer(syscall_row((size_t)row)->arguments[i].type))
                 call.arguments[i] = 0;
         seen_call_add(o->seen, (uint32_t)call.number, call.arguments, 1);
     }
@@ -328,7 +353,7 @@ static void call_came(struct observer *o, const struct plan *usual)
     notified_release(&call);
 }
 
-// ---- the run ----------------------------------------------------------------------------------------------------------------------------------------
+// ---- the run ------------------------------------------------------------------------------------------------------
 
 struct start { // shared with the command until its exec
     int listener, error;
@@ -338,7 +363,11 @@ static int run_it(char *const *argv, const struct sock_fprog *filter, volatile s
 {
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    int listener = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? -1 : (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, filter);
+    int listener =
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+            ? -1
+            : (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                           SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, filter);
     if (listener < 0 && errno == EINVAL)
         listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, filter);
     if (listener < 0) {
@@ -350,7 +379,8 @@ static int run_it(char *const *argv, const struct sock_fprog *filter, volatile s
     return errno == ENOENT ? 127 : 126;
 }
 
-// The command begins as a process that shares our descriptors, so that its filter's listener is ours too; with exec it has a table of its own.
+// The command begins as a process that shares our descriptors, so that its filter's listener is ours too; with exec it
+// has a table of its own.
 static pid_t begin(char *const *argv, const struct sock_fprog *filter, int *listener, struct failure *failure)
 {
     volatile struct start *start = mmap(NULL, sizeof *start, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -369,7 +399,9 @@ static pid_t begin(char *const *argv, const struct sock_fprog *filter, int *list
         usleep(200);
     *listener = start->listener;
     if (child < 0 || start->error)
-        fail_with_advice(failure, NO_RULE, child < 0 ? errno : start->error, "it takes a listener on system calls: not inside of another sandbox", "cannot observe the command");
+        fail_with_advice(failure, NO_RULE, child < 0 ? errno : start->error,
+                         "it takes a listener on system calls: not inside of another sandbox",
+                         "cannot observe the command");
     bool failed = child < 0 || start->error;
     munmap((void *)start, sizeof *start);
     if (failed && child > 0)
@@ -381,7 +413,11 @@ int observe(struct seen *seen, char *const *argv, const struct plan *usual, stru
 {
     static struct sock_filter code[FILTER_MOST];
     struct sock_fprog filter = {(unsigned short)make_filter(usual, code), code};
-    struct observer o = {.seen = seen, .source = {-1, NOTIFIED_NOBODY}, .names = {.arena = seen->arena}, .servers = {.arena = seen->arena}, .tasks = 1};
+    struct observer o = {.seen = seen,
+                         .source = {-1, NOTIFIED_NOBODY},
+                         .names = {.arena = seen->arena},
+                         .servers = {.arena = seen->arena},
+                         .tasks = 1};
     uint64_t began = clock_now();
     signal(SIGINT, SIG_IGN); // the command's own affair; what it did until then is learned
     signal(SIGQUIT, SIG_IGN);
@@ -393,7 +429,8 @@ int observe(struct seen *seen, char *const *argv, const struct plan *usual, stru
     enum { LEFT = 2000 }; // milliseconds that processes which it leaves behind are still looked at
     bool ended = false;
     for (;;) {
-        struct pollfd waits[] = {{.fd = o.source.listener, .events = POLLIN}, {.fd = ended ? -1 : process, .events = POLLIN}};
+        struct pollfd waits[] = {{.fd = o.source.listener, .events = POLLIN},
+                                 {.fd = ended ? -1 : process, .events = POLLIN}};
         int count = poll(waits, 2, ended ? LEFT : -1);
         if (count < 0 && errno == EINTR)
             continue;

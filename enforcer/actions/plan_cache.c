@@ -1,6 +1,7 @@
 // Plans of policies that were compiled before.
 //
-// An entry, in the file whose name is how its key begins (so there are never more than 4096, and one takes another's place now and then):
+// An entry, in the file whose name is how its key begins (so there are never more than 4096, and one takes another's
+// place now and then):
 //
 //     SEAL                                  of all that follows, and the key
 //     SHA-256 <tab> FILE <tab> PATH         a file that was read: its text's hash, where it is, how it was asked for
@@ -30,10 +31,10 @@
 
 enum { NAME = 3, SEAL = 64, BLOCK = 64, LARGEST = 1024 * 1024 };
 
-// ---- the secret and the seal --------------------------------------------------------------------------------------------------------------------
+// ---- the secret and the seal --------------------------------------------------------------------------------------
 
-// A key that only those can read who have the user's keyring in theirs, as all of the user's sessions do: not a sandbox, which has a user namespace, and
-// so another such keyring, of its own.
+// A key that only those can read who have the user's keyring in theirs, as all of the user's sessions do: not a
+// sandbox, which has a user namespace, and so another such keyring, of its own.
 static bool find_secret(uint8_t secret[32])
 {
     static const char name[] = "sbx-plan-cache";
@@ -41,13 +42,16 @@ static bool find_secret(uint8_t secret[32])
     if (key < 0 && errno == ENOKEY && getrandom(secret, 32, 0) == 32) {
         key = syscall(SYS_add_key, "user", name, secret, (size_t)32, KEY_SPEC_USER_KEYRING);
         enum { POSSESSOR_VIEW = 0x01000000, POSSESSOR_READ = 0x02000000, POSSESSOR_SEARCH = 0x08000000 }; // linux/key.h
-        if (key >= 0 && syscall(SYS_keyctl, KEYCTL_SETPERM, key, POSSESSOR_VIEW | POSSESSOR_READ | POSSESSOR_SEARCH) != 0)
+        if (key >= 0 &&
+            syscall(SYS_keyctl, KEYCTL_SETPERM, key, POSSESSOR_VIEW | POSSESSOR_READ | POSSESSOR_SEARCH) != 0)
             return false;
     }
-    return key >= 0 && syscall(SYS_keyctl, KEYCTL_READ, key, secret, (size_t)32) == 32; // read also what was made: another run may have been sooner
+    return key >= 0 && syscall(SYS_keyctl, KEYCTL_READ, key, secret, (size_t)32) ==
+                           32; // read also what was made: another run may have been sooner
 }
 
-// Nothing of the secret stays in memory: root's sandboxes begin as copies of this process. False: there is none any more.
+// Nothing of the secret stays in memory: root's sandboxes begin as copies of this process. False: there is none any
+// more.
 static bool seal(const struct plan_cache *cache, struct str body, char hex[SHA256_DIGEST_STRING_LENGTH])
 {
     uint8_t secret[BLOCK] = {0}, inner[BLOCK], outer[BLOCK], digest[SHA256_DIGEST_LENGTH];
@@ -82,7 +86,7 @@ static bool is_seal(const char *a, const char *b)
     return !differs;
 }
 
-// ---- the key ------------------------------------------------------------------------------------------------------------------------------------
+// ---- the key ------------------------------------------------------------------------------------------------------
 
 // Which program this is: a hash of all of it, the standard library too, that the linker made. False: it made none.
 static int find_build(struct dl_phdr_info *object, size_t size, void *context)
@@ -133,7 +137,8 @@ static bool make_key(struct plan_cache *cache, const struct driver_options *opti
     return true;
 }
 
-void plan_cache_begin(struct plan_cache *cache, struct arena *arena, const char *policy, const struct driver_options *options)
+void plan_cache_begin(struct plan_cache *cache, struct arena *arena, const char *policy,
+                      const struct driver_options *options)
 {
     char path[PATH_MAX];
     const char *problem;
@@ -148,7 +153,7 @@ void plan_cache_end(struct plan_cache *cache)
     cache->folder = -1;
 }
 
-// ---- finding ------------------------------------------------------------------------------------------------------------------------------------
+// ---- finding ------------------------------------------------------------------------------------------------------
 
 // Up to the next of that character, which is taken too. False: there is none.
 static bool take(struct str *rest, char end, struct str *part)
@@ -184,7 +189,8 @@ static struct plan *find(const struct plan_cache *cache, struct str *text)
     struct stat status;
     memcpy(name, cache->key, NAME);
     closing_fd int fd = openat(cache->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > LARGEST || status.st_size <= SEAL)
+    if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > LARGEST ||
+        status.st_size <= SEAL)
         return NULL;
     char *data = arena_alloc(cache->arena, (size_t)status.st_size);
     if (read(fd, data, (size_t)status.st_size) != status.st_size)
@@ -221,7 +227,7 @@ struct plan *plan_cache_find(struct plan_cache *cache, struct str *text)
     return plan;
 }
 
-// ---- keeping ------------------------------------------------------------------------------------------------------------------------------------
+// ---- keeping ------------------------------------------------------------------------------------------------------
 
 static bool one_line(struct str path)
 {
@@ -234,10 +240,12 @@ void plan_cache_keep(const struct plan_cache *cache, const struct compilation *c
     struct text body = {.arena = cache->arena};
     if (cache->folder < 0)
         return;
-    for (const struct lookup *lookup = compilation->lookups; lookup; lookup = lookup->next) { // the policy's own file first, which was the last to be whole
+    for (const struct lookup *lookup = compilation->lookups; lookup;
+         lookup = lookup->next) { // the policy's own file first, which was the last to be whole
         if (!one_line(lookup->path) || !one_line(lookup->file))
             return;
-        const char *hash = lookup->file.length ? SHA256Data((const uint8_t *)lookup->text.text, lookup->text.length, hex) : "-";
+        const char *hash =
+            lookup->file.length ? SHA256Data((const uint8_t *)lookup->text.text, lookup->text.length, hex) : "-";
         text_addf(&body, "%s\t%.*s\t%.*s\n", hash, STR_ARGS(lookup->file), STR_ARGS(lookup->path));
     }
     struct str json = plan_write(cache->arena, plan);
@@ -251,6 +259,7 @@ void plan_cache_keep(const struct plan_cache *cache, const struct compilation *c
     closing_fd int fd = openat(cache->folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
-    if (entry.length > LARGEST || write(fd, entry.text, entry.length) != (ssize_t)entry.length || renameat(cache->folder, fresh, cache->folder, name) != 0)
+    if (entry.length > LARGEST || write(fd, entry.text, entry.length) != (ssize_t)entry.length ||
+        renameat(cache->folder, fresh, cache->folder, name) != 0)
         unlinkat(cache->folder, fresh, 0);
 }

@@ -47,7 +47,8 @@ struct plan *plan_file_load(struct arena *arena, const char *path, const char *b
     struct str text = file_read_whole(arena, path, &problem), why;
     struct plan *plan = problem ? NULL : plan_read(arena, text, &why);
     if (!plan) {
-        fprintf(stderr, problem ? "sbxrun: cannot read %s: %s\n" : "sbxrun: %s is not a plan: %s\n", path, problem ? problem : why.text);
+        fprintf(stderr, problem ? "sbxrun: cannot read %s: %s\n" : "sbxrun: %s is not a plan: %s\n", path,
+                problem ? problem : why.text);
         return NULL;
     }
     char *real = realpath(beside ? beside : path, NULL);

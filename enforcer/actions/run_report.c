@@ -7,8 +7,9 @@
 #include "enforcer/supervisor/events.h"
 
 static const char *const ended_names[] = {
-    [ENDED_NOT_SET_UP] = "not set up",   [ENDED_NOT_EXECUTED] = "not executed", [ENDED_EXITED] = "exited",       [ENDED_SIGNALED] = "signaled",
-    [ENDED_LIFETIME] = "lifetime limit", [ENDED_MEMORY] = "memory limit",       [ENDED_OUTPUT] = "output limit",
+    [ENDED_NOT_SET_UP] = "not set up", [ENDED_NOT_EXECUTED] = "not executed", [ENDED_EXITED] = "exited",
+    [ENDED_SIGNALED] = "signaled",     [ENDED_LIFETIME] = "lifetime limit",   [ENDED_MEMORY] = "memory limit",
+    [ENDED_OUTPUT] = "output limit",
 };
 
 static void write_rule(struct json_writer *w, const struct plan *plan, uint32_t rule)
@@ -29,7 +30,8 @@ static void write_usage(struct json_writer *w, const struct outcome *outcome)
     outcome->pids_known ? json_number(w, outcome->pids_refused) : json_null(w);
 }
 
-bool run_report_write(FILE *file, const struct run *run, struct str hash, const struct outcome *outcome, const struct failure *failure)
+bool run_report_write(FILE *file, const struct run *run, struct str hash, const struct outcome *outcome,
+                      const struct failure *failure)
 {
     const struct plan *plan = run->plan;
     struct text text = {.arena = plan->arena};
@@ -54,7 +56,9 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
     if (outcome->ended == ENDED_NOT_EXECUTED)
         json_member(w, "error", str_from(strerror(outcome->value)));
     if (outcome->ended == ENDED_NOT_SET_UP) {
-        json_member(w, "failure", str_format(plan->arena, "%s%s%s", failure->what, failure->error ? ": " : "", failure->error ? strerror(failure->error) : ""));
+        json_member(w, "failure",
+                    str_format(plan->arena, "%s%s%s", failure->what, failure->error ? ": " : "",
+                               failure->error ? strerror(failure->error) : ""));
         write_rule(w, plan, failure->rule);
     }
     json_close(w, '}');
@@ -89,21 +93,25 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
         json_member(w, "place", plan->view[i].path);
         json_member_number(w, "size", plan->view[i].size);
         json_key(w, "used");
-        outcome->disks && outcome->disks[i].used != DISK_UNKNOWN ? json_number(w, outcome->disks[i].used) : json_null(w);
+        outcome->disks && outcome->disks[i].used != DISK_UNKNOWN ? json_number(w, outcome->disks[i].used)
+                                                                 : json_null(w);
         json_key(w, "peak");
-        outcome->disks && outcome->disks[i].peak != DISK_UNKNOWN ? json_number(w, outcome->disks[i].peak) : json_null(w);
+        outcome->disks && outcome->disks[i].peak != DISK_UNKNOWN ? json_number(w, outcome->disks[i].peak)
+                                                                 : json_null(w);
         write_rule(w, plan, plan->view[i].rule);
         json_close(w, '}');
     }
     json_close(w, ']');
     if (run->claims->network.brokered) {
         json_key(w, "guard");
-        outcome->guard ? json_string(w, str_format(plan->arena, "none: %s", outcome->guard)) : json_string(w, STR("eBPF"));
+        outcome->guard ? json_string(w, str_format(plan->arena, "none: %s", outcome->guard))
+                       : json_string(w, STR("eBPF"));
     }
     json_key(w, "destinations");
     events_write(w, run->events, EVENT_DESTINATION);
     json_key(w, "calls");
-    outcome->untold ? json_string(w, str_format(plan->arena, "not told: %s", strerror(outcome->untold))) : events_write(w, run->events, EVENT_CALL);
+    outcome->untold ? json_string(w, str_format(plan->arena, "not told: %s", strerror(outcome->untold)))
+                    : events_write(w, run->events, EVENT_CALL);
     if (run->explain_files) {
         json_key(w, "files");
         events_write(w, run->events, EVENT_FILE);

@@ -32,9 +32,10 @@ static const struct plan_require *may_degrade(const struct plan *plan, enum feat
 
 static void degrade(struct claims *claims, const struct plan *plan, const struct plan_require *require, struct str lost)
 {
-    claims->degraded =
-        arena_grow(plan->arena, claims->degraded, claims->degraded_count * sizeof *claims->degraded, (claims->degraded_count + 1) * sizeof *claims->degraded);
-    claims->degraded[claims->degraded_count++] = (struct degradation){require->feature, lost, require->because, require->rule};
+    claims->degraded = arena_grow(plan->arena, claims->degraded, claims->degraded_count * sizeof *claims->degraded,
+                                  (claims->degraded_count + 1) * sizeof *claims->degraded);
+    claims->degraded[claims->degraded_count++] =
+        (struct degradation){require->feature, lost, require->because, require->rule};
 }
 
 static void claim_requires(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
@@ -45,10 +46,13 @@ static void claim_requires(const struct plan *plan, bool strict, struct claims *
         if (host_has(require->feature, require->version, &found))
             continue;
         const char *name = feature_names[require->feature];
-        struct str wanted = require->version ? str_format(plan->arena, "%s >= %llu", name, (unsigned long long)require->version) : str_from(name);
+        struct str wanted = require->version
+                                ? str_format(plan->arena, "%s >= %llu", name, (unsigned long long)require->version)
+                                : str_from(name);
         if (!require->degrade || strict)
             fail_with_advice(failure, require->rule, 0,
-                             require->degrade ? "--strict refuses to run with less" : "`else degrade because \"…\"` would let it run with less",
+                             require->degrade ? "--strict refuses to run with less"
+                                              : "`else degrade because \"…\"` would let it run with less",
                              "the policy requires %.*s, and this host has %s", STR_ARGS(wanted), found);
         else
             degrade(claims, plan, require, wanted);
@@ -67,25 +71,28 @@ static void claim_limits(const struct plan *plan, bool strict, struct claims *cl
         }
         fail_with_advice(failure, plan->limits[i].rule, 0,
                          require ? "--strict refuses to run with less"
-                                 : "run it as root or in a control group that is delegated to you (systemd-run --user --scope -p Delegate=yes), or write "
+                                 : "run it as root or in a control group that is delegated to you (systemd-run --user "
+                                   "--scope -p Delegate=yes), or write "
                                    "`require cgroup else degrade because \"…\";` to run without where there is none",
                          "the limit %s needs a control group, and you may make none on this host", limit_names[i]);
     }
 }
 
-// Mounts know read-only and noexec. Less than the whole of `write`, or writing without reading, is more than they can say.
+// Mounts know read-only and noexec. Less than the whole of `write`, or writing without reading, is more than they can
+// say.
 static void claim_places(const struct plan *plan, const struct claims *claims, struct failure *failure)
 {
     for (size_t i = 0; i < plan->view_count; i++) {
         const struct plan_view *place = &plan->view[i];
         for (size_t k = 0; k < sizeof contents / sizeof *contents; k++)
             if (contents[k].from == place->from && contents[k].refusal)
-                fail(failure, place->rule, 0, "nothing here makes %s yet, so the command is not run", contents[k].refusal);
+                fail(failure, place->rule, 0, "nothing here makes %s yet, so the command is not run",
+                     contents[k].refusal);
         if ((place->from == PLAN_PROC || place->from == PLAN_DEV) && place->path.length == 1)
             fail(failure, place->rule, 0, "the root of the view can't be a /proc or /dev");
         if (place->verbs && !(place->verbs & VERB_READ))
-            fail_with_advice(failure, place->rule, 0, "allow read too", "nothing here lets %.*s be written or executed without being read",
-                             STR_ARGS(place->path));
+            fail_with_advice(failure, place->rule, 0, "allow read too",
+                             "nothing here lets %.*s be written or executed without being read", STR_ARGS(place->path));
         unsigned writes = place->verbs & VERB_WRITE, above = 0;
         bool devices = place->from == PLAN_DEV && writes == VERB_MODIFY;
         if (writes == 0 || writes == VERB_WRITE || devices)
@@ -96,11 +103,14 @@ static void claim_places(const struct plan *plan, const struct claims *claims, s
                 break;
             }
         if (!claims->landlock)
-            fail_with_advice(failure, place->rule, 0, "allow or deny all of `write`, or run it on Linux 5.13 or newer with Landlock on",
+            fail_with_advice(failure, place->rule, 0,
+                             "allow or deny all of `write`, or run it on Linux 5.13 or newer with Landlock on",
                              "only Landlock tells modify, create and delete apart, and this host has none");
         if (above & ~writes)
-            fail_with_advice(failure, place->rule, 0, "allow the smaller set above and the larger one beneath, or deny all of `write` here",
-                             "at %.*s fewer of modify, create and delete are allowed than in the folder above, which nothing here can enforce",
+            fail_with_advice(failure, place->rule, 0,
+                             "allow the smaller set above and the larger one beneath, or deny all of `write` here",
+                             "at %.*s fewer of modify, create and delete are allowed than in the folder above, which "
+                             "nothing here can enforce",
                              STR_ARGS(place->path));
     }
 }
@@ -115,7 +125,7 @@ int claim_plan(const struct plan *plan, bool strict, struct claims *claims, stru
     network_claim(plan, &claims->network, failure);
     for (size_t i = 0; i < plan->require_count; i++) // what the host has may still fail to load
         if (plan->requires[i].feature == FEATURE_ebpf && (!plan->requires[i].degrade || strict))
-            claims->network.guard_rule = plan->requires[i].rule;
+    claims->network.guard_rule = plan->requires[i].rule;
     claim_limits(plan, strict, claims, failure);
     return failure->what[0] ? -1 : 0;
 }
@@ -131,8 +141,8 @@ struct str claim_place(const struct plan *plan, const struct claims *claims, con
     if (!layer)
         return STR("nothing makes it yet");
     bool writable = place->verbs & VERB_WRITE;
-    return str_format(plan->arena, "%s%s%s, nosuid, nodev%s", layer, writable ? "" : ", read-only", place->verbs & VERB_EXEC ? "" : ", noexec",
-                      claims->landlock ? "; Landlock" : "");
+    return str_format(plan->arena, "%s%s%s, nosuid, nodev%s", layer, writable ? "" : ", read-only",
+                      place->verbs & VERB_EXEC ? "" : ", noexec", claims->landlock ? "; Landlock" : "");
 }
 
 static struct str claim_path(const struct plan *plan, const struct claims *claims, struct str path)
@@ -152,12 +162,17 @@ struct str claim_operation(const struct plan *plan, const struct claims *claims,
     case DOMAIN_FILES: return claim_path(plan, claims, point->path);
     case DOMAIN_NET:
         if (claims->network.brokered)
-            return str_format(plan->arena, "a network namespace with a loopback of its own; the broker, which makes each connection; %sseccomp, which sockets there may be",
-                              claims->network.guard_lacks ? "" : "the guard, eBPF on the sockets of the host's network; ");
+            return str_format(plan->arena,
+                              "a network namespace with a loopback of its own; the broker, which makes each "
+                              "connection; %sseccomp, which sockets there may be",
+                              claims->network.guard_lacks ? ""
+                                                          : "the guard, eBPF on the sockets of the host's network; ");
         return str_format(plan->arena, "%s; seccomp, which sockets there may be%s",
-                          claims->network.loopback ? "a network namespace with a loopback of its own" : "an empty network namespace",
+                          claims->network.loopback ? "a network namespace with a loopback of its own"
+                                                   : "an empty network namespace",
                           claims->network.needs_landlock ? "; Landlock, which tcp ports" : "");
-    case DOMAIN_CALLS: return str_format(plan->arena, "seccomp, a filter of %zu instructions", plan->filters[ARCH_HERE].length);
+    case DOMAIN_CALLS:
+        return str_format(plan->arena, "seccomp, a filter of %zu instructions", plan->filters[ARCH_HERE].length);
     case DOMAIN_CAPABILITIES: return STR("capability sets, in a user namespace of its own");
     }
     return STR("");

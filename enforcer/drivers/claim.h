@@ -1,4 +1,5 @@
-// Claims: which layer enforces which part of a plan on this host. What none does stops the run before anything is set up.
+// Claims: which layer enforces which part of a plan on this host. What none does stops the run before anything is set
+// up.
 //
 // This is what --dry-run and the report print, and where a driver that can do less would say so.
 #pragma once
@@ -22,7 +23,8 @@ struct claims {
     size_t degraded_count;
 };
 
-// `strict` refuses every degradation. Returns 0, or -1 and the failure: the first thing that can't be enforced, with its rule.
+// `strict` refuses every degradation. Returns 0, or -1 and the failure: the first thing that can't be enforced, with
+// its rule.
 int claim_plan(const struct plan *, bool strict, struct claims *, struct failure *);
 
 // Which layers enforce a place of the view, for people: "mount, Landlock".

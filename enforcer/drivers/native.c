@@ -38,9 +38,9 @@ struct native { // what one run holds on this side; it lies where the inside see
     int lifeline[2], streams[2]; // streams: read ends of the command's output
     uint64_t output_left;        // how much of it there may still be
     struct samples samples;
-    int changes;                 // the end at which changes_write receives; -1
-    pid_t pid;                   // of init; 0: not started
-    int init;                    // its pidfd
+    int changes; // the end at which changes_write receives; -1
+    pid_t pid;   // of init; 0: not started
+    int init;    // its pidfd
 };
 
 // The command gets the three standard descriptors and no others; a folder among them would be a way out of the view.
@@ -52,7 +52,8 @@ static int check_standard(struct failure *failure)
         if (fstat(fd, &status) != 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
             return fail(failure, NO_RULE, errno, "cannot open /dev/null for standard %s, which is closed", names[fd]);
         if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
-            return fail(failure, NO_RULE, 0, "standard %s is a folder of the host, which would be a way out of the sandbox", names[fd]);
+            return fail(failure, NO_RULE, 0,
+                        "standard %s is a folder of the host, which would be a way out of the sandbox", names[fd]);
     }
     return 0;
 }
@@ -78,7 +79,8 @@ static int make_pipes(struct native *native, bool changes, struct failure *failu
 
 static void block_signals(struct native *native)
 {
-    static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
+    static const int passed_on[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,
+                                    SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
     sigemptyset(&native->signals);
     for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
         sigaddset(&native->signals, passed_on[i]);
@@ -87,8 +89,8 @@ static void block_signals(struct native *native)
     sigdelset(&native->signals, SIGPIPE);
 }
 
-// A new process often waits for the processor of its parent though another one idles. This one starts on another: it makes namespaces while
-// the parent compiles. Where that fails it only starts later.
+// A new process often waits for the processor of its parent though another one idles. This one starts on another: it
+// makes namespaces while the parent compiles. Where that fails it only starts later.
 static void place_elsewhere(struct native *native, pid_t pid)
 {
     cpu_set_t others = native->sandbox.processors;
@@ -101,7 +103,9 @@ static void place_elsewhere(struct native *native, pid_t pid)
 
 static int start(struct native *native, struct failure *failure)
 {
-    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&native->init, .exit_signal = SIGCHLD};
+    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD,
+                              .pidfd = (uint64_t)(uintptr_t)&native->init,
+                              .exit_signal = SIGCHLD};
     native->sandbox.lifeline = native->lifeline[0];
     sched_getaffinity(0, sizeof native->sandbox.processors, &native->sandbox.processors);
     long pid = syscall(SYS_clone3, &args, sizeof args);
@@ -130,13 +134,14 @@ struct native *native_begin(struct arena *arena, bool early, bool changes)
     block_signals(native);
     native->sandbox.view = &native->view;
     native->sandbox.identity = &native->identity;
-    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 && make_pipes(native, changes, failure) == 0 && early &&
-        !native->identity.as_root && start(native, failure) == 0)
+    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 &&
+        make_pipes(native, changes, failure) == 0 && early && !native->identity.as_root && start(native, failure) == 0)
         place_elsewhere(native, native->pid);
     return native;
 }
 
-// Root's host files are opened on this side, so that they can be presented by idmapped mounts, and init is started with them.
+// Root's host files are opened on this side, so that they can be presented by idmapped mounts, and init is started with
+// them.
 static int start_as_root(struct native *native, struct failure *failure)
 {
     closing_fd int identities = identity_namespace(&native->identity, failure);
@@ -145,7 +150,8 @@ static int start_as_root(struct native *native, struct failure *failure)
     return !started ? -1 : identity_map_other(&native->identity, native->pid, failure);
 }
 
-static int set_going(struct native *native, const struct run *run, const struct bpf_program *asking, struct failure *failure)
+static int set_going(struct native *native, const struct run *run, const struct bpf_program *asking,
+                     struct failure *failure)
 {
     const struct bpf_program *filter = &run->plan->filters[ARCH_HERE];
     struct sandbox *sandbox = &native->sandbox;
@@ -165,8 +171,10 @@ static int set_going(struct native *native, const struct run *run, const struct 
         sandbox->disks[i] = (struct disk_use){DISK_UNKNOWN, DISK_UNKNOWN, DISK_UNKNOWN};
     identity_choose(&native->identity, run->plan);
     native->view.secrets = &native->secrets;
-    if (view_prepare(&native->view, run->plan, &run->bases, failure) || images_prepare(&native->view, &run->bases, failure) ||
-        placeholders_make(&native->placeholders, &native->view, failure) || secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
+    if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
+        images_prepare(&native->view, &run->bases, failure) ||
+        placeholders_make(&native->placeholders, &native->view, failure) ||
+        secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
         cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
         return -1;
     if (native->identity.as_root ? start_as_root(native, failure) : !native->pid && start(native, failure))
@@ -178,9 +186,12 @@ static int set_going(struct native *native, const struct run *run, const struct 
             native->streams[i] = -1;
         }
     }
-    if (cgroup_add(&native->cgroup, native->pid, failure) || placeholders_keep(&native->placeholders, native->init, failure))
+    if (cgroup_add(&native->cgroup, native->pid, failure) ||
+        placeholders_keep(&native->placeholders, native->init, failure))
         return -1;
-    return send(native->lifeline[1], "", 1, MSG_NOSIGNAL) != 1 ? fail(failure, NO_RULE, errno, "cannot tell the sandbox to start") : 0;
+    return send(native->lifeline[1], "", 1, MSG_NOSIGNAL) != 1
+               ? fail(failure, NO_RULE, errno, "cannot tell the sandbox to start")
+               : 0;
 }
 
 static void kill_and_reap(struct native *native, struct rusage *usage)
@@ -227,7 +238,8 @@ static uint64_t microseconds(struct timeval time)
     return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
 }
 
-// What is known of each limit: how close the run came to it, and whether it was stopped there. Once it is known how it ended.
+// What is known of each limit: how close the run came to it, and whether it was stopped there. Once it is known how it
+// ended.
 static void note_uses(const struct native *native, const struct run *run, struct outcome *outcome)
 {
     struct limit_use *uses = outcome->uses;
@@ -235,17 +247,22 @@ static void note_uses(const struct native *native, const struct run *run, struct
     cgroup_read(&native->cgroup, &group);
     int signal = outcome->ended == ENDED_SIGNALED ? outcome->value : 0;
     const struct plan_limit *cpu_time = &run->plan->limits[LIMIT_cpu_time];
-    bool out_of_time = signal == SIGXCPU || (signal == SIGKILL && cpu_time->set && outcome->cpu / 1000 + 100 >= cpu_time->value);
-    uint64_t out_of_memory = group.oom_kills ? group.oom_kills : outcome->ended == ENDED_MEMORY; // the supervisor may be there before the kernel kills
+    bool out_of_time =
+        signal == SIGXCPU || (signal == SIGKILL && cpu_time->set && outcome->cpu / 1000 + 100 >= cpu_time->value);
+    uint64_t out_of_memory =
+        group.oom_kills ? group.oom_kills
+                        : outcome->ended == ENDED_MEMORY; // the supervisor may be there before the kernel kills
     uses[LIMIT_memory] = (struct limit_use){group.memory_known, group.memory_known, outcome->peak, out_of_memory};
-    uses[LIMIT_cpu] = (struct limit_use){outcome->wall != 0, group.cpu_known, outcome->wall ? outcome->cpu * 1000 / outcome->wall : 0, group.throttled};
+    uses[LIMIT_cpu] = (struct limit_use){outcome->wall != 0, group.cpu_known,
+                                         outcome->wall ? outcome->cpu * 1000 / outcome->wall : 0, group.throttled};
     uses[LIMIT_pids] = (struct limit_use){group.pids_peak_known, group.pids_known, group.pids_peak, group.pids_refused};
     uses[LIMIT_lifetime] = (struct limit_use){true, true, outcome->wall / 1000, outcome->ended == ENDED_LIFETIME};
     uses[LIMIT_cpu_time] = (struct limit_use){true, true, outcome->cpu / 1000, out_of_time};
     samples_tell(&native->samples, run->plan, uses);
     if (group.swap_peak_known)
         uses[LIMIT_swap] = (struct limit_use){.peak_known = true, .peak = group.swap_peak};
-    // Newer kernels count no refusal where swap is full and nothing more is tried. Then memory ran out, and of swap less was left than is moved at once.
+    // Newer kernels count no refusal where swap is full and nothing more is tried. Then memory ran out, and of swap
+    // less was left than is moved at once.
     uint64_t swap_pages = run->plan->limits[LIMIT_swap].value / 4096, left_pages = out_of_memory ? 512 : 0;
     bool swap_full = group.swap_peak_known && group.swap_peak / 4096 + left_pages >= swap_pages;
     uses[LIMIT_swap].reached_known = group.swap_refused || (group.swap_peak_known && swap_pages);
@@ -254,7 +271,8 @@ static void note_uses(const struct native *native, const struct run *run, struct
         uses[LIMIT_file_size].reached_known = true;
         uses[LIMIT_file_size].reached = 1;
     }
-    uses[LIMIT_output] = (struct limit_use){true, true, run->claims->bounds.output - native->output_left, outcome->ended == ENDED_OUTPUT};
+    uses[LIMIT_output] = (struct limit_use){true, true, run->claims->bounds.output - native->output_left,
+                                            outcome->ended == ENDED_OUTPUT};
 }
 
 static void measure(struct native *native, const struct run *run, const struct rusage *usage, struct outcome *outcome)
@@ -284,7 +302,10 @@ static int make_guard(const struct run *run, struct net_guard **guard, struct ou
     outcome->guard = network->guard_lacks;
     if (network->guard_lacks || (*guard = net_guard_new(run->plan, &network->proxy, run->events, &outcome->guard)))
         return 0;
-    return network->guard_rule == NO_RULE ? 0 : fail(failure, network->guard_rule, 0, "the guard that the policy requires can't be made: %s", outcome->guard);
+    return network->guard_rule == NO_RULE
+               ? 0
+               : fail(failure, network->guard_rule, 0, "the guard that the policy requires can't be made: %s",
+                      outcome->guard);
 }
 
 // When the sandbox's first process is where it belongs: what sbxrun makes from here on is made in the guard's group.
@@ -314,19 +335,19 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     *outcome = (struct outcome){.ended = ENDED_NOT_SET_UP};
     struct broker *broker = NULL;
     bool brokered = run->plan->broker && !run->probes;
-    struct broker_settings settings = {.plan = run->plan,
-                                       .network = &run->claims->network,
-                                       .identity = &native->identity,
-                                       .events = run->events};
+    struct broker_settings settings = {
+        .plan = run->plan, .network = &run->claims->network, .identity = &native->identity, .events = run->events};
     const struct bpf_program *asking = run->probes ? NULL : calls_asking(run);
     if (run->explain_files && !run->probes && !asking) {
-        fail(failure, NO_RULE, 0, "files can't be told under this policy: its filter is too long, or allows no command to start");
+        fail(failure, NO_RULE, 0,
+             "files can't be told under this policy: its filter is too long, or allows no command to start");
         return;
     }
     if (brokered && !asking)
         asking = &run->plan->filters[ARCH_HERE];
     struct calls *calls = NULL;
-    if (brokered && (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
+    if (brokered &&
+        (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
     } else if (asking && !(calls = calls_new(run, broker, native->lifeline[1], failure))) {
     } else if (set_going(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0) {
         samples_begin(&native->samples, run->plan, run->claims->bounds.kept, &native->cgroup, native->pid);

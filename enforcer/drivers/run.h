@@ -1,7 +1,8 @@
 // One run: what a driver is given, and what it says afterwards.
 //
-// Drivers are rows of a table in sbxrun.c. A driver claims (claim.h) before it runs: what it does not enforce, it refuses.
-// It may begin before there is a plan: making namespaces takes the kernel about as long as compiling a policy takes.
+// Drivers are rows of a table in sbxrun.c. A driver claims (claim.h) before it runs: what it does not enforce, it
+// refuses. It may begin before there is a plan: making namespaces takes the kernel about as long as compiling a policy
+// takes.
 #pragma once
 
 #include "enforcer/drivers/claim.h"
@@ -12,7 +13,8 @@ struct run {
     const struct plan *plan;
     const char *plan_from; // "policy", "cache" or "file"
     struct policy *policy; // that the plan was made of, and says which rule denied a call; NULL: it is not there
-    struct policy *(*recompile)(void *context); // makes it when there is something to tell; NULL, also of what it returns: there is none
+    struct policy *(*recompile)(
+        void *context); // makes it when there is something to tell; NULL, also of what it returns: there is none
     void *recompile_context;
     struct claims *claims;
     struct view_bases bases;
@@ -27,7 +29,7 @@ struct run {
 
 #define DISK_UNKNOWN UINT64_MAX
 
-struct disk_use { // of a place of the view that has a size
+struct disk_use {        // of a place of the view that has a size
     uint64_t used, peak; // bytes: when the command ended, and the most that was seen, ten times a second; DISK_UNKNOWN
     uint64_t device;     // that it was on when the sandbox was made
 };
@@ -55,16 +57,16 @@ struct outcome {
         uint64_t peak, reached; // in its unit; how often it stopped something
     } uses[LIMIT_COUNT];
     const struct disk_use *disks; // by the plan's place of the view; NULL: it never ran
-    int outside_user;      // who its processes were on the host
-    const char *guard;     // where there is a broker: why no guard stands behind it; NULL: one did
-    int untold;            // the errno, where denied calls could not be told
-    int changes_unwritten; // the errno, where the changes could not be written
+    int outside_user;             // who its processes were on the host
+    const char *guard;            // where there is a broker: why no guard stands behind it; NULL: one did
+    int untold;                   // the errno, where denied calls could not be told
+    int changes_unwritten;        // the errno, where the changes could not be written
 };
 
 struct native;
 
-// Begins, in an arena that stays as long as the run and that both sides see (arena_new_shared). `early`: its namespaces are made from here on, on another processor.
-// `changes`: the run will have somewhere to write them.
+// Begins, in an arena that stays as long as the run and that both sides see (arena_new_shared). `early`: its namespaces
+// are made from here on, on another processor. `changes`: the run will have somewhere to write them.
 struct native *native_begin(struct arena *, bool early, bool changes);
 
 // Runs the command to its end; the run lies in that arena. Always fills *outcome; on ENDED_NOT_SET_UP the failure too.

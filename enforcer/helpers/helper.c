@@ -19,10 +19,12 @@ static void confine(bool writes)
     static const struct {
         const char *path;
         uint64_t rights;
-    } rules[] = {{"/", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE}, {".", (1ULL << 13) - 1}};
+    } rules[] = {{"/", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE},
+                 {".", (1ULL << 13) - 1}};
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, 8, 0);
     for (int i = 0; ruleset >= 0 && i < (writes ? 2 : 1); i++) {
-        struct landlock_path_beneath_attr rule = {.allowed_access = rules[i].rights, .parent_fd = open(rules[i].path, O_PATH | O_CLOEXEC)};
+        struct landlock_path_beneath_attr rule = {.allowed_access = rules[i].rights,
+                                                  .parent_fd = open(rules[i].path, O_PATH | O_CLOEXEC)};
         if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
             _exit(126);
     }
@@ -67,10 +69,12 @@ _Noreturn void helper_run(const struct helper *helper)
     for (int i = 0; i < helper->count; i++)
         if (dup2(high[i], i) < 0)
             _exit(126);
-    if (close_range((unsigned)helper->count, ~0U, CLOSE_RANGE_CLOEXEC) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    if (close_range((unsigned)helper->count, ~0U, CLOSE_RANGE_CLOEXEC) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         _exit(126);
     if (geteuid() == 0 && helper->user != 0 &&
-        (setgroups(0, NULL) != 0 || setresgid(helper->group, helper->group, helper->group) != 0 || setresuid(helper->user, helper->user, helper->user) != 0 ||
+        (setgroups(0, NULL) != 0 || setresgid(helper->group, helper->group, helper->group) != 0 ||
+         setresuid(helper->user, helper->user, helper->user) != 0 ||
          prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)) // changing users forgets it
         _exit(126);
     confine(helper->folder >= 0);

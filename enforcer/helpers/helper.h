@@ -1,7 +1,8 @@
-// Helpers: programs beside sbxrun that read what others wrote (images, DNS), each with the library for it, which sbxrun itself does not link.
+// Helpers: programs beside sbxrun that read what others wrote (images, DNS), each with the library for it, which sbxrun
+// itself does not link.
 //
-// A helper may read programs, libraries and configuration, write beneath one folder or nowhere, and gets no more descriptors than it is
-// given. It dies with sbxrun.
+// A helper may read programs, libraries and configuration, write beneath one folder or nowhere, and gets no more
+// descriptors than it is given. It dies with sbxrun.
 #pragma once
 
 #include <stdbool.h>

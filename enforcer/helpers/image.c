@@ -20,7 +20,7 @@
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/view_source.h"
 
-// ---- the cache ----------------------------------------------------------------------------------------------------------------------------
+// ---- the cache ----------------------------------------------------------------------------------------------------
 
 // Opens the cache's folder and writes its path. -1 and the failure.
 static int open_cache(char path[PATH_MAX], uint32_t rule, struct failure *failure)
@@ -52,9 +52,10 @@ static bool hash_of(int cache, int archive, char hex[SHA256_DIGEST_STRING_LENGTH
     char name[160];
     if (fstat(archive, &status) != 0)
         return false;
-    snprintf(name, sizeof name, "hash-%llx-%llx-%llx-%llx.%09ld-%llx.%09ld", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino,
-             (unsigned long long)status.st_size, (unsigned long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec, (unsigned long long)status.st_ctim.tv_sec,
-             status.st_ctim.tv_nsec);
+    snprintf(name, sizeof name, "hash-%llx-%llx-%llx-%llx.%09ld-%llx.%09ld", (unsigned long long)status.st_dev,
+             (unsigned long long)status.st_ino, (unsigned long long)status.st_size,
+             (unsigned long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+             (unsigned long long)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
     ssize_t length = readlinkat(cache, name, hex, SHA256_DIGEST_STRING_LENGTH);
     if (length == SHA256_DIGEST_STRING_LENGTH - 1) {
         hex[length] = '\0';
@@ -67,7 +68,7 @@ static bool hash_of(int cache, int archive, char hex[SHA256_DIGEST_STRING_LENGTH
     return true;
 }
 
-// ---- unpacking ----------------------------------------------------------------------------------------------------------------------------
+// ---- unpacking ----------------------------------------------------------------------------------------------------
 
 static void remove_tree(int at, const char *name)
 {
@@ -121,7 +122,11 @@ static int fill(int cache, int archive, const char *hash, const char *shown, uin
     }
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        helper_run(&(struct helper){.name = "sbximage", .parent = parent, .folder = folder, .fds = (int[]){archive, ends[1], ends[1]}, .count = 3});
+        helper_run(&(struct helper){.name = "sbximage",
+                                    .parent = parent,
+                                    .folder = folder,
+                                    .fds = (int[]){archive, ends[1], ends[1]},
+                                    .count = 3});
     close(ends[1]);
     size_t length = 0;
     for (ssize_t n; pid > 0 && (n = read(ends[0], said + length, sizeof said - 1 - length)) != 0;) {
@@ -146,7 +151,8 @@ static int fill(int cache, int archive, const char *hash, const char *shown, uin
     }
     remove_tree(cache, name);
     if (pid > 0 && WIFEXITED(how) && WEXITSTATUS(how) == 127)
-        return fail_with_advice(failure, rule, 0, "it is installed beside sbxrun", "cannot run sbximage, which unpacks images");
+        return fail_with_advice(failure, rule, 0, "it is installed beside sbxrun",
+                                "cannot run sbximage, which unpacks images");
     return fail(failure, rule, 0, "cannot unpack %s: %s", shown, said[0] ? said : "sbximage died");
 }
 

@@ -1,8 +1,9 @@
-// Images: root file systems in archives (.tar, compressed or not), unpacked once into a cache that their content names, and shown from there.
+// Images: root file systems in archives (.tar, compressed or not), unpacked once into a cache that their content names,
+// and shown from there.
 //
-// The cache is $XDG_CACHE_HOME/sbx/images, ~/.cache/sbx/images, or root's /var/cache/sbx/images. A folder in it is named by the SHA-256 of the archive; it
-// appears whole or not at all, and is never written again: what a policy lets be written goes to an overlay. sbximage, the program beside this
-// one, unpacks, confined to the folder.
+// The cache is $XDG_CACHE_HOME/sbx/images, ~/.cache/sbx/images, or root's /var/cache/sbx/images. A folder in it is
+// named by the SHA-256 of the archive; it appears whole or not at all, and is never written again: what a policy lets
+// be written goes to an overlay. sbximage, the program beside this one, unpacks, confined to the folder.
 #pragma once
 
 #include "enforcer/view/view.h"

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-static void record(struct failure *failure, uint32_t rule, int error, const char *advice, const char *format, va_list args)
+static void record(struct failure *failure, uint32_t rule, int error, const char *advice, const char *format,
+                   va_list args)
 {
     if (failure->what[0])
         return;
@@ -43,7 +44,8 @@ struct str rule_named(const struct plan *plan, uint32_t rule)
 void failure_print(FILE *out, const struct failure *failure, const struct plan *plan)
 {
     struct str rule = rule_named(plan, failure->rule);
-    fprintf(out, "sbxrun: %s%s%s", failure->what, failure->error ? ": " : "", failure->error ? strerror(failure->error) : "");
+    fprintf(out, "sbxrun: %s%s%s", failure->what, failure->error ? ": " : "",
+            failure->error ? strerror(failure->error) : "");
     if (rule.length)
         fprintf(out, " (%.*s)", STR_ARGS(rule));
     fputc('\n', out);

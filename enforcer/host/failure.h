@@ -1,7 +1,7 @@
 // The one failure that stops a run: what was being done, what the kernel said, which rule needed it, what to try.
 //
-// It holds no pointers, so it can lie in memory that the supervisor shares with the sandbox's first processes, and recording one
-// allocates nothing.
+// It holds no pointers, so it can lie in memory that the supervisor shares with the sandbox's first processes, and
+// recording one allocates nothing.
 #pragma once
 
 #include <stdint.h>
@@ -18,9 +18,11 @@ struct failure {
 
 // Records and returns -1. The first failure stays: what is recorded while giving up would only hide it.
 int fail(struct failure *, uint32_t rule, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));
-int fail_with_advice(struct failure *, uint32_t rule, int error, const char *advice, const char *format, ...) __attribute__((format(printf, 5, 6)));
+int fail_with_advice(struct failure *, uint32_t rule, int error, const char *advice, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
-// "sbxrun: cannot mount tmpfs on /tmp: Operation not permitted (job.sbx:12:9: allow …)", then the advice on a line of its own.
+// "sbxrun: cannot mount tmpfs on /tmp: Operation not permitted (job.sbx:12:9: allow …)", then the advice on a line of
+// its own.
 void failure_print(FILE *, const struct failure *, const struct plan *);
 
 // "job.sbx:12:9: allow read …", or "" for NO_RULE. Lives in the plan's arena.

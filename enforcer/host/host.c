@@ -79,8 +79,12 @@ bool host_has(enum feature feature, uint64_t version, const char **found)
         *found = have == 2 ? "version 2" : have == 1 ? "version 1" : "none that may be written";
         return have > 0 && (version == 0 || (uint64_t)have >= version);
     }
-    case FEATURE_user_namespaces: *found = number_in("/proc/sys/user/max_user_namespaces") > 0 ? "yes" : "no"; return (*found)[0] == 'y';
-    case FEATURE_idmapped_mounts: *found = geteuid() == 0 && host_can_change_identity() ? "yes" : "not for an ordinary user"; return (*found)[0] == 'y';
+    case FEATURE_user_namespaces:
+        *found = number_in("/proc/sys/user/max_user_namespaces") > 0 ? "yes" : "no";
+        return (*found)[0] == 'y';
+    case FEATURE_idmapped_mounts:
+        *found = geteuid() == 0 && host_can_change_identity() ? "yes" : "not for an ordinary user";
+        return (*found)[0] == 'y';
     case FEATURE_ebpf: {
         const char *lacks = net_guard_lacks();
         snprintf(text, sizeof text, "none: %s", lacks ? lacks : "");
@@ -101,10 +105,12 @@ static const char *namespace_advice(int error)
     if (number_in("/proc/sys/kernel/unprivileged_userns_clone") == 0)
         return "this host allows user namespaces to root only: set sysctl kernel.unprivileged_userns_clone=1";
     if (error == EPERM)
-        return "something around sbxrun forbids namespaces, as containers do by default: allow clone3 with CLONE_NEWUSER in its seccomp profile, "
+        return "something around sbxrun forbids namespaces, as containers do by default: allow clone3 with "
+               "CLONE_NEWUSER in its seccomp profile, "
                "and run sbxrun outside of any chroot";
     if (error == ENOSYS || error == EINVAL)
-        return "sbxrun needs Linux 5.14 or newer, with user, pid, network, ipc, uts and cgroup namespaces, and outside of any "
+        return "sbxrun needs Linux 5.14 or newer, with user, pid, network, ipc, uts and cgroup namespaces, and outside "
+               "of any "
                "seccomp filter that hides clone3, as another sandbox's does";
     return "";
 }

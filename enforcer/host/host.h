@@ -7,8 +7,8 @@
 
 int host_landlock_abi(void); // 0 when there is none; landlock(7)
 
-// True if sbxrun is root of a namespace that has `user` too, as the machine's own has: root that processes must not run as. Root of a
-// namespace with a user or two, as in a rootless container, is somebody ordinary outside.
+// True if sbxrun is root of a namespace that has `user` too, as the machine's own has: root that processes must not run
+// as. Root of a namespace with a user or two, as in a rootless container, is somebody ordinary outside.
 bool host_is_root(unsigned user);
 bool host_can_load_programs(void);   // CAP_BPF and CAP_NET_ADMIN, for bpf(2) on control groups
 bool host_can_change_identity(void); // CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN: for maps of users and idmapped mounts
@@ -16,7 +16,8 @@ bool host_can_change_identity(void); // CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN
 // True if the host has a feature in at least that version (0: any). *found says what it has, for the report.
 bool host_has(enum feature, uint64_t version, const char **found);
 
-// NULL, or what this host lacks for calls to be made in the command's place (seccomp_unotify(2)), and what to do about it.
+// NULL, or what this host lacks for calls to be made in the command's place (seccomp_unotify(2)), and what to do about
+// it.
 const char *host_lacks_for_broker(const char **advice);
 
 // Records that namespaces could not be made, and why this host may be so, with what to do about it. Returns -1.

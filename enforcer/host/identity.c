@@ -18,25 +18,32 @@
 
 enum {
     NOBODY = 65534,
-    // Above every range that distributions and systemd assign (systemd's UIDS-GIDS), so it owns nothing and no other process runs as it.
+    // Above every range that distributions and systemd assign (systemd's UIDS-GIDS), so it owns nothing and no other
+    // process runs as it.
     ROOT_RUNS_AS = 0x7FFE0000,
 };
 
 int identity_prepare(struct identity *identity, struct failure *failure)
 {
-    *identity = (struct identity){.as_root = host_is_root(ROOT_RUNS_AS), .outside_user = geteuid(), .outside_group = getegid(), .prepared = cap_init()};
+    *identity = (struct identity){.as_root = host_is_root(ROOT_RUNS_AS),
+                                  .outside_user = geteuid(),
+                                  .outside_group = getegid(),
+                                  .prepared = cap_init()};
     if (identity->as_root)
         identity->outside_user = identity->outside_group = ROOT_RUNS_AS;
     if (identity->as_root && !host_can_change_identity())
         return fail_with_advice(failure, NO_RULE, 0, "run sbxrun as an ordinary user, or with those capabilities",
-                                "sbxrun is root without CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN, so it can't run the command as somebody else");
+                                "sbxrun is root without CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN, so it can't run the "
+                                "command as somebody else");
     return identity->prepared ? 0 : fail(failure, NO_RULE, errno, "cannot prepare capabilities");
 }
 
 void identity_choose(struct identity *identity, const struct plan *plan)
 {
-    const uid_t inside[PLAN_USER_COUNT] = {
-        [PLAN_USER_NOBODY] = NOBODY, [PLAN_USER_ROOT] = 0, [PLAN_USER_SELF] = geteuid(), [PLAN_USER_NUMBER] = plan->user_number};
+    const uid_t inside[PLAN_USER_COUNT] = {[PLAN_USER_NOBODY] = NOBODY,
+                                           [PLAN_USER_ROOT] = 0,
+                                           [PLAN_USER_SELF] = geteuid(),
+                                           [PLAN_USER_NUMBER] = plan->user_number};
     identity->inside = inside[plan->user];
     identity->capabilities = plan->capabilities;
 }
@@ -53,7 +60,8 @@ static int write_file(const char *path, const char *text)
     return fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
 }
 
-static int write_maps(const char *process, uid_t inside, uid_t user, gid_t group, bool deny_groups, struct failure *failure)
+static int write_maps(const char *process, uid_t inside, uid_t user, gid_t group, bool deny_groups,
+                      struct failure *failure)
 {
     char path[64], map[64];
     snprintf(path, sizeof path, "/proc/%s/setgroups", process);
@@ -97,7 +105,8 @@ int identity_namespace(const struct identity *identity, struct failure *failure)
     snprintf(process, sizeof process, "%d", (int)holder);
     snprintf(path, sizeof path, "/proc/%s/ns/user", process);
     int fd = -1;
-    if (write_maps(process, 0, identity->outside_user, identity->outside_group, false, failure) == 0 && (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+    if (write_maps(process, 0, identity->outside_user, identity->outside_group, false, failure) == 0 &&
+        (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
         fail(failure, NO_RULE, errno, "cannot open %s", path);
     kill(holder, SIGKILL);
     while (waitpid(holder, NULL, 0) < 0 && errno == EINTR)
@@ -119,7 +128,8 @@ int identity_bound(const struct identity *identity, struct failure *failure)
 {
     for (cap_value_t c = 0; c < 64; c++)
         if (!(identity->capabilities >> c & 1) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0) {
-            if (errno == EINVAL && c > CAP_SYSLOG) // this kernel has no more of them; CAP_SYSLOG is older than all that sbxrun runs on
+            if (errno == EINVAL &&
+                c > CAP_SYSLOG) // this kernel has no more of them; CAP_SYSLOG is older than all that sbxrun runs on
                 break;
             return fail(failure, NO_RULE, errno, "cannot drop capability %d", c);
         }
@@ -138,7 +148,8 @@ int identity_drop(const struct identity *identity, struct failure *failure)
     if (cap_set_proc(identity->prepared) != 0)
         return fail(failure, NO_RULE, errno, "cannot drop capabilities");
     for (cap_value_t c = 0; c < 64 && identity->capabilities; c++) // so that exec keeps those that are allowed
-        if (identity->capabilities >> c & 1 && CAP_IS_SUPPORTED(c) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0) != 0)
+        if (identity->capabilities >> c & 1 && CAP_IS_SUPPORTED(c) &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0) != 0)
             return fail(failure, NO_RULE, errno, "cannot keep capability %d", c);
     return 0;
 }

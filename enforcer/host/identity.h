@@ -1,4 +1,5 @@
-// Who the sandbox's processes are: one user inside, one unprivileged user outside, no capabilities but those the policy allows.
+// Who the sandbox's processes are: one user inside, one unprivileged user outside, no capabilities but those the policy
+// allows.
 #pragma once
 
 #include <sys/types.h>
@@ -18,19 +19,20 @@ int identity_prepare(struct identity *, struct failure *);
 void identity_choose(struct identity *, const struct plan *);
 void identity_release(struct identity *);
 
-// The maps of the sandbox's user namespace (user_namespaces(7)). An ordinary user's are written by the process inside, root's by sbxrun for the
-// process `pid`. Returns 0, or -1 and the failure.
+// The maps of the sandbox's user namespace (user_namespaces(7)). An ordinary user's are written by the process inside,
+// root's by sbxrun for the process `pid`. Returns 0, or -1 and the failure.
 int identity_map_self(const struct identity *, struct failure *);
 int identity_map_other(const struct identity *, pid_t pid, struct failure *);
 
-// A user namespace in which user 0 is the sandbox's outside, for idmapped mounts. A descriptor the caller owns, or -1 and the failure.
+// A user namespace in which user 0 is the sandbox's outside, for idmapped mounts. A descriptor the caller owns, or -1
+// and the failure.
 int identity_namespace(const struct identity *, struct failure *);
 
 // In the sandbox: becomes the inside user. Returns 0, or -1 and the failure.
 int identity_become(const struct identity *, struct failure *);
 
-// No program that this process and those that it makes execute ever gets a capability that the policy does not allow (capabilities(7), the
-// bounding set). Once, for all of them: it takes a call for each.
+// No program that this process and those that it makes execute ever gets a capability that the policy does not allow
+// (capabilities(7), the bounding set). Once, for all of them: it takes a call for each.
 int identity_bound(const struct identity *, struct failure *);
 
 // Drops every capability that the policy does not allow, for good. Last but for no_new_privs, Landlock and seccomp.

@@ -1,5 +1,6 @@
-// Numbers of the kernel's interface that are newer than the headers of the oldest system this builds on (Debian 12), and the calls
-// that its C library has no function for. Sources: include/uapi/linux/landlock.h, mount.h, sched.h of Linux 6.18.
+// Numbers of the kernel's interface that are newer than the headers of the oldest system this builds on (Debian 12),
+// and the calls that its C library has no function for. Sources: include/uapi/linux/landlock.h, mount.h, sched.h of
+// Linux 6.18.
 #pragma once
 
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 #define LANDLOCK_SCOPES ((1ULL << 0) | (1ULL << 1)) // ABI 6: abstract unix sockets, signals
 enum { LANDLOCK_RULE_PORT = 2 };                    // ABI 4: LANDLOCK_RULE_NET_PORT
 
-enum { PIDFD_OF_THREAD = 0200 };                    // PIDFD_THREAD, Linux 6.9
+enum { PIDFD_OF_THREAD = 0200 }; // PIDFD_THREAD, Linux 6.9
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS // Linux 6.6: the answer wakes its caller on this processor
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)

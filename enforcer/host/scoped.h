@@ -11,9 +11,9 @@ static inline void close_scoped(const int *fd)
 
 #define closing_fd __attribute__((cleanup(close_scoped)))
 
-#define take_fd(fd)                                                                                                                                            \
-    ({                                                                                                                                                         \
-        int taken_ = (fd);                                                                                                                                     \
-        (fd) = -1;                                                                                                                                             \
-        taken_;                                                                                                                                                \
+#define take_fd(fd)                                                                                                    \
+    ({                                                                                                                 \
+        int taken_ = (fd);                                                                                             \
+        (fd) = -1;                                                                                                     \
+        taken_;                                                                                                        \
     })

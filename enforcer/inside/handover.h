@@ -8,5 +8,6 @@ enum { HANDOVER_MOST = 16 };
 // Sends up to HANDOVER_MOST descriptors with a word that says what they are. Allocates nothing. 0, or -1 and errno.
 int handover_send(int socket, uint64_t what, const int *fds, int count);
 
-// The next such message, without waiting; the caller owns the descriptors. How many there are, or -1 when no message waits.
+// The next such message, without waiting; the caller owns the descriptors. How many there are, or -1 when no message
+// waits.
 int handover_receive(int socket, uint64_t *what, int fds[HANDOVER_MOST]);

@@ -15,8 +15,8 @@ static const struct {
     {VERB_READ, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR},
     {VERB_EXEC, LANDLOCK_ACCESS_FS_EXECUTE},
     {VERB_MODIFY, LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_FS_TRUNCATE},
-    {VERB_CREATE,
-     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SOCK},
+    {VERB_CREATE, LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM |
+                      LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SOCK},
     {VERB_DELETE, LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR},
     {VERB_CREATE | VERB_DELETE, LANDLOCK_FS_REFER}, // moving between folders asks for the two above on either side
 };
@@ -29,7 +29,8 @@ static uint64_t handled_by(int abi)
     rights |= abi >= 2 ? LANDLOCK_FS_REFER : 0;
     rights |= abi >= 3 ? LANDLOCK_FS_TRUNCATE : 0;
     rights |= abi >= 5 ? LANDLOCK_FS_IOCTL_DEV : 0;
-    rights |= abi >= 9 ? LANDLOCK_FS_RESOLVE_UNIX : 0; // allowed nowhere: sockets of the host are reached by the broker alone, those of the sandbox are its own
+    rights |= abi >= 9 ? LANDLOCK_FS_RESOLVE_UNIX : 0; // allowed nowhere: sockets of the host are reached by the broker
+                                                       // alone, those of the sandbox are its own
     return rights;
 }
 
@@ -45,8 +46,9 @@ static uint64_t rights_of(unsigned verbs, bool device_folder)
 int landlock_make(const struct view *view, const struct network *network, struct failure *failure)
 {
     int abi = host_landlock_abi();
-    struct landlock_ruleset attributes = {
-        .handled_access_fs = handled_by(abi), .handled_access_net = abi >= 4 ? network->tcp_rights : 0, .scoped = abi >= 6 ? LANDLOCK_SCOPES : 0};
+    struct landlock_ruleset attributes = {.handled_access_fs = handled_by(abi),
+                                          .handled_access_net = abi >= 4 ? network->tcp_rights : 0,
+                                          .scoped = abi >= 6 ? LANDLOCK_SCOPES : 0};
     size_t size = abi >= 6 ? sizeof attributes : abi >= 4 ? 16 : 8; // what that version knows of the struct
     closing_fd int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
     if (ruleset < 0)
@@ -61,32 +63,40 @@ int landlock_make(const struct view *view, const struct network *network, struct
         if (fd < 0 || fstat(fd, &status) != 0)
             return fail(failure, p->rule, errno, "cannot open %s in the view", place->path);
         bool devices = place->content >= 0 && view->plan->view[place->content].from == PLAN_DEV;
-        struct landlock_path_beneath_attr rule = {.allowed_access = rights_of(p->verbs, devices) & attributes.handled_access_fs, .parent_fd = fd};
+        struct landlock_path_beneath_attr rule = {
+            .allowed_access = rights_of(p->verbs, devices) & attributes.handled_access_fs, .parent_fd = fd};
         if (!S_ISDIR(status.st_mode))
             rule.allowed_access &= FILE_RIGHTS | LANDLOCK_FS_TRUNCATE | LANDLOCK_FS_IOCTL_DEV;
         if (rule.allowed_access && syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
             return fail(failure, p->rule, errno, "cannot add %s to the Landlock ruleset", place->path);
     }
-    // What the command is given to read from and write to may be opened again, as `> /dev/stderr` does, but no more than it was opened for.
+    // What the command is given to read from and write to may be opened again, as `> /dev/stderr` does, but no more
+    // than it was opened for.
     for (int fd = 0; fd < 3; fd++) {
-        static const uint64_t by_mode[] = {LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_FS_TRUNCATE,
-                                           LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_FS_TRUNCATE};
+        static const uint64_t by_mode[] = {
+            LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_FS_TRUNCATE,
+            LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_FS_TRUNCATE};
         int mode = fcntl(fd, F_GETFL);
         if (mode < 0 || (mode & O_PATH) || (mode & O_ACCMODE) > O_RDWR)
             continue;
-        struct landlock_path_beneath_attr rule = {.allowed_access = (by_mode[mode & O_ACCMODE] | LANDLOCK_FS_IOCTL_DEV) & attributes.handled_access_fs,
-                                                  .parent_fd = fd};
-        syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0); // a pipe or a socket takes none and needs none
+        struct landlock_path_beneath_attr rule = {
+            .allowed_access = (by_mode[mode & O_ACCMODE] | LANDLOCK_FS_IOCTL_DEV) & attributes.handled_access_fs,
+            .parent_fd = fd};
+        syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule,
+                0); // a pipe or a socket takes none and needs none
     }
     for (size_t i = 0; i < network->port_count; i++) {
         struct landlock_port rule = {network->ports[i].rights, network->ports[i].port};
         if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PORT, &rule, 0) != 0)
-            return fail(failure, NO_RULE, errno, "cannot add tcp port %u to the Landlock ruleset", network->ports[i].port);
+            return fail(failure, NO_RULE, errno, "cannot add tcp port %u to the Landlock ruleset",
+                        network->ports[i].port);
     }
     return take_fd(ruleset);
 }
 
 int landlock_enter(int ruleset, struct failure *failure)
 {
-    return syscall(SYS_landlock_restrict_self, ruleset, 0) != 0 ? fail(failure, NO_RULE, errno, "cannot enter the Landlock domain") : 0;
+    return syscall(SYS_landlock_restrict_self, ruleset, 0) != 0
+               ? fail(failure, NO_RULE, errno, "cannot enter the Landlock domain")
+               : 0;
 }

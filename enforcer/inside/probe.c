@@ -1,7 +1,7 @@
 // Trying operations inside the sandbox.
 //
-// Files are tried without the filter of system calls and system calls without doing them, so that each is told apart from the other; a
-// program that is denied `openat` reads nothing all the same. The network is tried with all of it.
+// Files are tried without the filter of system calls and system calls without doing them, so that each is told apart
+// from the other; a program that is denied `openat` reads nothing all the same. The network is tried with all of it.
 #include "enforcer/inside/probe.h"
 
 #include <arpa/inet.h>
@@ -43,7 +43,7 @@ static void unclear(struct probe *probe, const char *note)
     probe->note = note;
 }
 
-// ---- files ----------------------------------------------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------------------------
 
 struct found { // something in a folder
     char path[4096];
@@ -66,18 +66,21 @@ static void find_in(const char *folder, enum wanted wanted, struct found *found)
     char buffer[8192];
     found->is_set = false;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), seen = 0;
-    for (long n; fd >= 0 && !found->is_set && seen < ENTRIES_MOST && (n = syscall(SYS_getdents64, fd, buffer, sizeof buffer)) > 0;)
+    for (long n; fd >= 0 && !found->is_set && seen < ENTRIES_MOST &&
+                 (n = syscall(SYS_getdents64, fd, buffer, sizeof buffer)) > 0;)
         for (long at = 0; at < n && !found->is_set && seen++ < ENTRIES_MOST;) {
             const struct linux_dirent64 *entry = (const void *)(buffer + at);
             struct stat status;
             at += entry->length;
             if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0 ||
-                snprintf(found->path, sizeof found->path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, entry->name) >= (int)sizeof found->path ||
+                snprintf(found->path, sizeof found->path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder,
+                         entry->name) >= (int)sizeof found->path ||
                 lstat(found->path, &status) != 0)
                 continue;
             bool plain = S_ISREG(status.st_mode);
             found->is_set = wanted == WANTED_ANY ||
-                            (wanted == WANTED_FILE ? (plain && !(status.st_mode & 0111)) || S_ISCHR(status.st_mode) : plain && status.st_mode & 0111);
+                            (wanted == WANTED_FILE ? (plain && !(status.st_mode & 0111)) || S_ISCHR(status.st_mode)
+                                                   : plain && status.st_mode & 0111);
         }
     if (fd >= 0)
         close(fd);
@@ -120,7 +123,8 @@ static void probe_name(char name[4096], const char *folder)
     snprintf(name, 4096, "%s/.sbx-probe-%d", strcmp(folder, "/") == 0 ? "" : folder, (int)getpid());
 }
 
-// Makes a file and removes it again. What came of making it is in the probe; *removed: what came of removing it, an errno.
+// Makes a file and removes it again. What came of making it is in the probe; *removed: what came of removing it, an
+// errno.
 static void make_and_remove(struct probe *probe, const char *path, const char *folder, int *removed)
 {
     *removed = -1;
@@ -167,7 +171,8 @@ static void probe_modify(struct probe *probe, const char *path, bool exists, boo
     }
 }
 
-// Removing what is there as a folder when it is a file: the kernel looks at every permission first, and then finds that it is none.
+// Removing what is there as a folder when it is a file: the kernel looks at every permission first, and then finds that
+// it is none.
 static void probe_delete(struct probe *probe, const char *path, bool exists, bool folder)
 {
     char name[4096];
@@ -196,7 +201,8 @@ static void probe_delete(struct probe *probe, const char *path, bool exists, boo
         return;
     }
     struct statx status; // of a file the kernel asks for its type before it asks for a mount
-    bool mounted = statx(AT_FDCWD, file, AT_SYMLINK_NOFOLLOW, 0, &status) == 0 && status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+    bool mounted =
+        statx(AT_FDCWD, file, AT_SYMLINK_NOFOLLOW, 0, &status) == 0 && status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
     if (mounted)
         unclear(probe, "a mount stands there");
     else if (rmdir(file) == 0 || errno == ENOTDIR || errno == ENOTEMPTY)
@@ -272,13 +278,14 @@ static void probe_file(struct probe *probe)
     }
 }
 
-// ---- network ---------------------------------------------------------------------------------------------------------------------------
+// ---- network ------------------------------------------------------------------------------------------------------
 
 static void probe_net(struct probe *probe)
 {
     const struct net_point *point = &probe->point.net;
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(point->port)};
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(point->port), .sin_addr.s_addr = htonl((uint32_t)point->address)};
+    struct sockaddr_in four = {
+        .sin_family = AF_INET, .sin_port = htons(point->port), .sin_addr.s_addr = htonl((uint32_t)point->address)};
     net_address rest = point->address;
     for (int i = 15; i >= 0; i--, rest >>= 8)
         six.sin6_addr.s6_addr[i] = (uint8_t)rest;
@@ -308,7 +315,7 @@ static void probe_net(struct probe *probe)
         probe->error = errno;
 }
 
-// ---- capabilities ---------------------------------------------------------------------------------------------------------------------
+// ---- capabilities -------------------------------------------------------------------------------------------------
 
 static void probe_capability(struct probe *probe)
 {
@@ -322,10 +329,10 @@ static void probe_capability(struct probe *probe)
         denied(probe, EPERM);
 }
 
-// ---- system calls -----------------------------------------------------------------------------------------------------------------------
+// ---- system calls -------------------------------------------------------------------------------------------------
 
-// Beneath the policy's own filter lies one that hands every call to the tracer. The kernel follows the stronger of two answers: so the tracer
-// sees those that the policy's filter allows, before they are done, and no others (seccomp(2)).
+// Beneath the policy's own filter lies one that hands every call to the tracer. The kernel follows the stronger of two
+// answers: so the tracer sees those that the policy's filter allows, before they are done, and no others (seccomp(2)).
 static int trace_every_call(void)
 {
     struct sock_filter code = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRACE};
@@ -336,12 +343,14 @@ static int trace_every_call(void)
 // The broker's calls come to nothing here, where none listens; to be handed to it they must be allowed.
 static bool is_brokered(const struct sandbox *sandbox, const struct probe *probe)
 {
-    uint32_t words[SECCOMP_WORDS] = {[WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = (uint32_t)probe->point.number};
+    uint32_t words[SECCOMP_WORDS] = {
+        [WORD_ARCH] = arch_audit[ARCH_HERE], [WORD_NUMBER] = (uint32_t)probe->point.number};
     for (int i = 0; i < SYSCALL_ARGUMENTS; i++) {
         words[WORD_LOW(i)] = (uint32_t)probe->point.arguments[i];
         words[WORD_HIGH(i)] = (uint32_t)(probe->point.arguments[i] >> 32);
     }
-    return sandbox->run->plan->broker && cbpf_run(&sandbox->run->plan->filters[ARCH_HERE], words, NULL) == SECCOMP_NOTIFY;
+    return sandbox->run->plan->broker &&
+           cbpf_run(&sandbox->run->plan->filters[ARCH_HERE], words, NULL) == SECCOMP_NOTIFY;
 }
 
 static _Noreturn void call_traced(struct sandbox *sandbox, int ruleset, struct probe *probe)
@@ -351,7 +360,8 @@ static _Noreturn void call_traced(struct sandbox *sandbox, int ruleset, struct p
     probe->error = EIO;
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     raise(SIGSTOP);
-    if (sandbox_lock_in(sandbox, ruleset, false, &failure) || trace_every_call() || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter))
+    if (sandbox_lock_in(sandbox, ruleset, false, &failure) || trace_every_call() ||
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter))
         _exit(1);
     probe->error = 0;
     long result = syscall((long)probe->point.number, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -392,7 +402,7 @@ static void probe_call(struct sandbox *sandbox, int ruleset, struct probe *probe
     }
 }
 
-// ---- all ----------------------------------------------------------------------------------------------------------------------------------
+// ---- all ----------------------------------------------------------------------------------------------------------
 
 static _Noreturn void try_alone(struct sandbox *sandbox, int ruleset, struct probe *probe)
 {

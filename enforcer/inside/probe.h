@@ -1,7 +1,8 @@
 // The prober: does operations for real inside the sandbox, in place of a command, and says what came of each.
 //
-// Each is done by a process of its own that has locked itself in as the command would. Nothing is left behind: files are opened and not
-// written, what is made is removed, programs are stopped before their first instruction, and system calls before they do anything.
+// Each is done by a process of its own that has locked itself in as the command would. Nothing is left behind: files
+// are opened and not written, what is made is removed, programs are stopped before their first instruction, and system
+// calls before they do anything.
 #pragma once
 
 #include "compiler/meaning/policy.h"

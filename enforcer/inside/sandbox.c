@@ -32,7 +32,7 @@ static _Noreturn void give_up(struct sandbox *sandbox)
     _exit(125);
 }
 
-// ---- the command ---------------------------------------------------------------------------------------------------------------------------
+// ---- the command --------------------------------------------------------------------------------------------------
 
 static const char *variable(char *const *environment, const char *name)
 {
@@ -52,7 +52,8 @@ static const char *find_command(const char *name, char *const *environment, char
     for (const char *at = folders ? folders : ""; *at;) {
         size_t span = strcspn(at, ":");
         struct stat status;
-        if (span && snprintf(path, 4096, "%.*s/%s", (int)span, at, name) < 4096 && stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_mode & 0111)
+        if (span && snprintf(path, 4096, "%.*s/%s", (int)span, at, name) < 4096 && stat(path, &status) == 0 &&
+            S_ISREG(status.st_mode) && status.st_mode & 0111)
             return path;
         at += span + (at[span] == ':');
     }
@@ -64,8 +65,10 @@ static int enter_folder(const struct plan *plan, struct failure *failure)
     const char *cwd = plan->cwd.length ? plan->cwd.text : "/";
     char real[4096];
     if (chdir(cwd) != 0)
-        return fail_with_advice(failure, NO_RULE, errno, "`cwd` names a folder that the policy's fs rules show", "cannot start in %s", cwd);
-    if (syscall(SYS_getcwd, real, sizeof real) < 0 || real[0] != '/') // "(unreachable)" when it lies outside of the root
+        return fail_with_advice(failure, NO_RULE, errno, "`cwd` names a folder that the policy's fs rules show",
+                                "cannot start in %s", cwd);
+    if (syscall(SYS_getcwd, real, sizeof real) < 0 ||
+        real[0] != '/') // "(unreachable)" when it lies outside of the root
         return fail(failure, NO_RULE, 0, "%s leads out of the view", cwd);
     return 0;
 }
@@ -86,15 +89,19 @@ int sandbox_lock_in(struct sandbox *sandbox, int ruleset, bool filter, struct fa
     return 0;
 }
 
-// Loads the filter that asks the supervisor. Where nothing but telling depends on it, the plan's own does as well: under another filter with a
-// listener there can be no second one (seccomp(2)).
+// Loads the filter that asks the supervisor. Where nothing but telling depends on it, the plan's own does as well:
+// under another filter with a listener there can be no second one (seccomp(2)).
 static int load_asking(struct sandbox *sandbox, struct failure *failure)
 {
     struct board *board = &sandbox->board;
     bool brokered = sandbox->run->plan->broker;
-    // A signal that interrupts a denied call would have it return EINTR, or be made again. And a twin that a proxy has not connected yet is in nobody's
-    // place: a program that a signal interrupts would wait on a socket that leads nowhere. So there, handlers run after the call (Linux 5.19).
-    unsigned long patient = !brokered || sandbox->run->claims->network.proxy.length ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : 0, flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    // A signal that interrupts a denied call would have it return EINTR, or be made again. And a twin that a proxy has
+    // not connected yet is in nobody's place: a program that a signal interrupts would wait on a socket that leads
+    // nowhere. So there, handlers run after the call (Linux 5.19).
+    unsigned long patient = !brokered || sandbox->run->claims->network.proxy.length
+                                ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+                                : 0,
+                  flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
     board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | patient, &sandbox->asking);
     if (board->listener < 0 && errno == EINVAL && patient)
         board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &sandbox->asking);
@@ -103,19 +110,24 @@ static int load_asking(struct sandbox *sandbox, struct failure *failure)
     board->untold = errno;
     if (brokered || sandbox->run->explain_files)
         return fail(failure, NO_RULE, errno, "cannot load the filter of system calls with a listener");
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) == 0 ? 0 : fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) == 0
+               ? 0
+               : fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
 }
 
-// A command that may use keys has a session keyring of its own: in its caller's are the keys of the user's sessions (session-keyring(7)).
+// A command that may use keys has a session keyring of its own: in its caller's are the keys of the user's sessions
+// (session-keyring(7)).
 static int leave_keyring(const struct plan *plan, struct failure *failure)
 {
     static const uint32_t calls[] = {SYS_keyctl, SYS_request_key, SYS_add_key};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         uint32_t words[SECCOMP_WORDS];
         cbpf_words(words, arch_audit[ARCH_HERE], calls[i], NULL);
-        if (cbpf_run(&plan->filters[ARCH_HERE], words, NULL) != SECCOMP_ALLOW && !cbpf_arguments_asked(&plan->filters[ARCH_HERE], words))
+        if (cbpf_run(&plan->filters[ARCH_HERE], words, NULL) != SECCOMP_ALLOW &&
+            !cbpf_arguments_asked(&plan->filters[ARCH_HERE], words))
             continue; // whatever its arguments are
-        bool left = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS; // a kernel that has no keys
+        bool left =
+            syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS; // a kernel that has no keys
         return left ? 0 : fail(failure, NO_RULE, errno, "cannot give the command a keyring of its own");
     }
     return 0;
@@ -158,7 +170,7 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
     _exit(126);
 }
 
-// ---- init --------------------------------------------------------------------------------------------------------------------------------------
+// ---- init ---------------------------------------------------------------------------------------------------------
 
 enum { GROUP = 1 }; // sigval of a signal that is for the command's whole group
 
@@ -169,8 +181,8 @@ int sandbox_signal(int init, int signal, bool group)
     return (int)syscall(SYS_pidfd_send_signal, init, signal, &info, 0);
 }
 
-// What the places of a limited size hold: the kernel keeps no peak of that. What the command has put there in the place of one is not looked at.
-// Returns how many there are.
+// What the places of a limited size hold: the kernel keeps no peak of that. What the command has put there in the place
+// of one is not looked at. Returns how many there are.
 static size_t measure_disks(const struct sandbox *sandbox, bool ended)
 {
     const struct plan *plan = sandbox->run->plan;
@@ -180,7 +192,8 @@ static size_t measure_disks(const struct sandbox *sandbox, bool ended)
         struct statfs disk;
         struct stat status;
         char path[4096];
-        if (!plan->view[i].size || snprintf(path, sizeof path, "%.*s", STR_ARGS(plan->view[i].path)) >= (int)sizeof path)
+        if (!plan->view[i].size ||
+            snprintf(path, sizeof path, "%.*s", STR_ARGS(plan->view[i].path)) >= (int)sizeof path)
             continue;
         count++;
         closing_fd int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -197,7 +210,8 @@ static size_t measure_disks(const struct sandbox *sandbox, bool ended)
     return count;
 }
 
-// Reaps, passes on what the supervisor sends, and ends with the command: the kernel then kills whatever is left in the pid namespace.
+// Reaps, passes on what the supervisor sends, and ends with the command: the kernel then kills whatever is left in the
+// pid namespace.
 static _Noreturn void reap(struct sandbox *sandbox, pid_t command, bool disks)
 {
     enum { TENTH = 100000000 };
@@ -215,9 +229,11 @@ static _Noreturn void reap(struct sandbox *sandbox, pid_t command, bool disks)
         if (got < 0)
             continue;
         if (info.si_signo != SIGCHLD) {
-            // From outside. A stop is not left to the command's own choice: it has no terminal whose stop it would obey.
+            // From outside. A stop is not left to the command's own choice: it has no terminal whose stop it would
+            // obey.
             if (info.si_pid == 0)
-                kill(info.si_value.sival_int == GROUP ? -command : command, info.si_signo == SIGTSTP ? SIGSTOP : info.si_signo);
+                kill(info.si_value.sival_int == GROUP ? -command : command,
+                     info.si_signo == SIGTSTP ? SIGSTOP : info.si_signo);
             continue;
         }
         int status;
@@ -234,13 +250,16 @@ static _Noreturn void reap(struct sandbox *sandbox, pid_t command, bool disks)
 // A socket at which names are asked for; -1 and errno.
 static int name_socket(net_address address, int type)
 {
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(NAMES_PORT), .sin_addr.s_addr = htonl((uint32_t)address)};
+    struct sockaddr_in four = {
+        .sin_family = AF_INET, .sin_port = htons(NAMES_PORT), .sin_addr.s_addr = htonl((uint32_t)address)};
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(NAMES_PORT)};
     bool is_four = address >> 32 == 0xFFFF;
     for (int byte = 15; byte >= 0; byte--, address >>= 8)
         six.sin6_addr.s6_addr[byte] = (uint8_t)address;
     closing_fd int fd = socket(is_four ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six, is_four ? sizeof four : sizeof six) != 0 ||
+    if (fd < 0 ||
+        bind(fd, is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six, is_four ? sizeof four : sizeof six) !=
+            0 ||
         (type == SOCK_STREAM && listen(fd, 64) != 0))
         return -1;
     return take_fd(fd);
@@ -293,7 +312,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (sethostname("sbx", 3) != 0)
         return fail(failure, NO_RULE, errno, "cannot name the sandbox");
     mode_t caller = umask(0);
-    if (network_apply(&run->claims->network, failure) || (sandbox->opens_view && view_open(sandbox->view, -1, failure)) || view_enter(sandbox->view, failure))
+    if (network_apply(&run->claims->network, failure) ||
+        (sandbox->opens_view && view_open(sandbox->view, -1, failure)) || view_enter(sandbox->view, failure))
         return -1;
     umask(caller);
     if (run->plan->broker && hand_over_root(sandbox, failure))
@@ -320,8 +340,9 @@ void sandbox_main(struct sandbox *sandbox)
         give_up(sandbox);
     }
     bool disks = measure_disks(sandbox, false) > 0;
-    // Where the filter has a listener, this process shares its descriptors with the command and waits for its exec, to hand it over: of the
-    // calls that it takes the command can't make one, and after its exec it has no such descriptor. (fork() takes locks.)
+    // Where the filter has a listener, this process shares its descriptors with the command and waits for its exec, to
+    // hand it over: of the calls that it takes the command can't make one, and after its exec it has no such
+    // descriptor. (fork() takes locks.)
     bool asks = sandbox->asking.len;
     pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD | (asks ? CLONE_VFORK | CLONE_FILES : 0), NULL, NULL, NULL, NULL);
     if (command == 0)
@@ -331,7 +352,8 @@ void sandbox_main(struct sandbox *sandbox)
         give_up(sandbox);
     }
     sandbox->board.begun = asks && !sandbox->board.failed && !sandbox->board.exec_error;
-    if (sandbox->board.listener >= 0 && handover_send(sandbox->lifeline, HANDED_LISTENER, &sandbox->board.listener, 1) != 0) {
+    if (sandbox->board.listener >= 0 &&
+        handover_send(sandbox->lifeline, HANDED_LISTENER, &sandbox->board.listener, 1) != 0) {
         fail(failure, NO_RULE, errno, "cannot hand over the calls that the supervisor answers");
         give_up(sandbox);
     }

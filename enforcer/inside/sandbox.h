@@ -1,4 +1,5 @@
-// The inside: the first process of the sandbox, which builds it and then reaps, and the command's, which locks itself in.
+// The inside: the first process of the sandbox, which builds it and then reaps, and the command's, which locks itself
+// in.
 //
 // Everything here runs between clone and exec: no allocation, no locks, no streams.
 #pragma once
@@ -14,39 +15,42 @@
 struct board { // shared between supervisor, init and the command until its exec
     struct failure failure;
     bool failed;
-    bool begun; // the command executes, where init waited for that
+    bool begun;     // the command executes, where init waited for that
     int exec_error; // errno of execve
     bool command_ended;
     int command_status; // as waitpid(2) gives it
     uint64_t ready;     // monotonic nanoseconds, just before exec
-    int listener;       // of the command's filter, in the table of descriptors that it shares with init until its exec; -1
-    int untold;         // the errno, where there could be none
+    int listener; // of the command's filter, in the table of descriptors that it shares with init until its exec; -1
+    int untold;   // the errno, where there could be none
 };
 
-struct sandbox { // all that the inside needs; it lies where both sides see it, and the supervisor fills it in before it says go
+struct sandbox { // all that the inside needs; it lies where both sides see it, and the supervisor fills it in before it
+                 // says go
     const struct run *run;
     struct view *view;
     const struct identity *identity;
     struct sock_fprog filter, asking; // the second has a listener; of length 0: there is to be none
     struct board board;
-    int lifeline;         // a socket of packets: a byte comes when the supervisor has done its part, end of file when it is gone; what the
-                          // supervisor needs goes the other way (calls.h)
-    bool opens_view;      // the inside opens the host's files, as an ordinary user's
-    int output[2];        // write ends that may become standard output and standard error
-    bool has_output;      // they do
-    int changes;          // a socket that the folders of overlays are sent over (changes.h); -1
-    sigset_t caller_mask; // the command's signal mask
-    cpu_set_t processors; // that the command may run on
+    int lifeline;    // a socket of packets: a byte comes when the supervisor has done its part, end of file when it is
+                     // gone; what the supervisor needs goes the other way (calls.h)
+    bool opens_view; // the inside opens the host's files, as an ordinary user's
+    int output[2];   // write ends that may become standard output and standard error
+    bool has_output; // they do
+    int changes;     // a socket that the folders of overlays are sent over (changes.h); -1
+    sigset_t caller_mask;   // the command's signal mask
+    cpu_set_t processors;   // that the command may run on
     struct disk_use *disks; // by the plan's place of the view
 };
 
 _Noreturn void sandbox_main(struct sandbox *);
 
-// Puts this process where the command will be: limits, identity, no new privileges, Landlock, and last, if asked for, the filter of system
-// calls. `ruleset`: landlock.h, or -1. Returns 0, or -1 and the failure.
+// Puts this process where the command will be: limits, identity, no new privileges, Landlock, and last, if asked for,
+// the filter of system calls. `ruleset`: landlock.h, or -1. Returns 0, or -1 and the failure.
 int sandbox_lock_in(struct sandbox *, int ruleset, bool filter, struct failure *);
 
-enum { SANDBOX_NAMESPACES = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS }; // made inside; user and pid are by clone
+enum {
+    SANDBOX_NAMESPACES = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
+}; // made inside; user and pid are by clone
 
 // Tells init to pass a signal on. `group`: to the command's whole group, as a terminal does.
 int sandbox_signal(int init, int signal, bool group);

@@ -18,7 +18,8 @@
 
 enum { PERIOD = 100000 }; // microseconds, of the cpu controller; its default in both versions
 
-static const char *const controller_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "io"}, *const v1_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "blkio"};
+static const char *const controller_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "io"},
+                         *const v1_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "blkio"};
 
 // limit, controller, file in v2, file in v1
 static const struct control {
@@ -27,7 +28,8 @@ static const struct control {
     const char *v2, *v1;
 } controls[] = {
     {LIMIT_memory, CONTROLLER_MEMORY, "memory.max", "memory.limit_in_bytes"},
-    {LIMIT_swap, CONTROLLER_MEMORY, "memory.swap.max", "memory.memsw.limit_in_bytes"}, // v1 counts memory and swap together
+    {LIMIT_swap, CONTROLLER_MEMORY, "memory.swap.max",
+     "memory.memsw.limit_in_bytes"}, // v1 counts memory and swap together
     {LIMIT_cpu, CONTROLLER_CPU, "cpu.max", "cpu.cfs_quota_us"},
     {LIMIT_cpu_weight, CONTROLLER_CPU, "cpu.weight", "cpu.shares"},
     {LIMIT_io, CONTROLLER_IO, "io.max", "blkio.throttle.read_bps_device"},
@@ -42,7 +44,7 @@ static const struct control *control_of(enum limit limit)
     return NULL;
 }
 
-// ---- files ----------------------------------------------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------------------------
 
 static ssize_t read_at(int folder, const char *name, char *text, size_t size)
 {
@@ -78,7 +80,7 @@ static bool has_word(const char *list, const char *word, const char *separators)
     return false;
 }
 
-// ---- the caller's own group --------------------------------------------------------------------------------------------------------------
+// ---- the caller's own group ---------------------------------------------------------------------------------------
 
 // The path of the caller's group in the hierarchy that has `controller`. False when none has.
 static char own_groups[16384]; // /proc/self/cgroup; empty: not read
@@ -109,7 +111,8 @@ static bool own_path(const char *controller, char *path, size_t size, bool *v2)
     return found;
 }
 
-// Where that hierarchy is mounted, joined with the path. /proc/self/mountinfo: id parent major:minor root point options … - type source options
+// Where that hierarchy is mounted, joined with the path. /proc/self/mountinfo: id parent major:minor root point options
+// … - type source options
 static bool own_folder(const char *controller, char *folder, size_t size, bool *v2)
 {
     char path[400];
@@ -126,7 +129,8 @@ static bool own_folder(const char *controller, char *folder, size_t size, bool *
             continue;
         bool unified = strncmp(tail, " - cgroup2 ", 11) == 0;
         if (unified != *v2 ||
-            (!unified && (strncmp(tail, " - cgroup ", 10) != 0 || sscanf(tail, " - %*s %*s %399s", options) != 1 || !has_word(options, controller, ",\n"))))
+            (!unified && (strncmp(tail, " - cgroup ", 10) != 0 || sscanf(tail, " - %*s %*s %399s", options) != 1 ||
+                          !has_word(options, controller, ",\n"))))
             continue;
         size_t above = strcmp(root, "/") == 0 ? 0 : strlen(root);
         if (strncmp(path, root, above) != 0)
@@ -157,14 +161,16 @@ static bool parent_folder(int controller, char *folder, size_t size, bool *v2)
         return false;
     if (!*v2)
         return access(folder, W_OK) == 0;
-    // In v2 a group with processes of its own, as the caller's is, can't hand controllers down to groups of processes: unless it is the root of
-    // all, which alone has no type, the sandbox's group stands beside it. (A write to its subtree_control may succeed all the same, for threads.)
+    // In v2 a group with processes of its own, as the caller's is, can't hand controllers down to groups of processes:
+    // unless it is the root of all, which alone has no type, the sandbox's group stands beside it. (A write to its
+    // subtree_control may succeed all the same, for threads.)
     char path[600], text[512];
     snprintf(path, sizeof path, "%s/cgroup.type", folder);
     if (access(path, F_OK) == 0)
         *strrchr(folder, '/') = '\0';
     snprintf(path, sizeof path, "%s/cgroup.controllers", folder);
-    return read_at(AT_FDCWD, path, text, sizeof text) >= 0 && has_word(text, name, " \n") && access(folder, W_OK) == 0 && enable(folder, name);
+    return read_at(AT_FDCWD, path, text, sizeof text) >= 0 && has_word(text, name, " \n") &&
+           access(folder, W_OK) == 0 && enable(folder, name);
 }
 
 // The same, also where the user's service manager has to give a group first.
@@ -197,17 +203,19 @@ bool cgroup_can(enum limit limit)
     char folder[512], path[600];
     bool v2;
     // A resource limit keeps pids as well, without asking anybody for a group.
-    if (!control || !(limit == LIMIT_pids ? parent_folder : parent_or_scope)(control->controller, folder, sizeof folder, &v2))
+    if (!control ||
+        !(limit == LIMIT_pids ? parent_folder : parent_or_scope)(control->controller, folder, sizeof folder, &v2))
         return false;
     if (v2 || (limit != LIMIT_swap && limit != LIMIT_io))
         return true;
     snprintf(path, sizeof path, "%s/%s", folder, control->v1);
     if (limit == LIMIT_io)
         return access(path, F_OK) == 0; // the root group has none, and a kernel may be built without
-    return access(path, F_OK) == 0 || !host_has_swap(); // swap accounting is a boot option there; without swap there is nothing to limit
+    return access(path, F_OK) == 0 ||
+           !host_has_swap(); // swap accounting is a boot option there; without swap there is nothing to limit
 }
 
-// ---- making and removing -------------------------------------------------------------------------------------------------------------------
+// ---- making and removing ------------------------------------------------------------------------------------------
 
 // Removes groups that a killed sbxrun left: those that nobody holds a lock on.
 static void sweep(const char *folder)
@@ -228,7 +236,8 @@ static int make_group(struct cgroup_group *group, const char *folder, struct fai
 {
     sweep(folder);
     for (int attempt = 0; attempt < 100; attempt++) {
-        if (snprintf(group->path, sizeof group->path, "%s/sbx-%d-%d", folder, (int)getpid(), attempt) >= (int)sizeof group->path)
+        if (snprintf(group->path, sizeof group->path, "%s/sbx-%d-%d", folder, (int)getpid(), attempt) >=
+            (int)sizeof group->path)
             return fail(failure, NO_RULE, ENAMETOOLONG, "cannot make a control group in %s", folder);
         if (mkdir(group->path, 0755) != 0) {
             if (errno == EEXIST)
@@ -275,7 +284,8 @@ static int limit_disks(const struct cgroup_group *group, const struct plan_limit
     return error ? fail(failure, limit->rule, -error, "cannot limit io in %s", group->path) : 0;
 }
 
-static int set_limit(struct cgroup *cgroup, const struct plan *plan, const struct control *control, struct failure *failure)
+static int set_limit(struct cgroup *cgroup, const struct plan *plan, const struct control *control,
+                     struct failure *failure)
 {
     const struct cgroup_group *group = &cgroup->groups[cgroup->first[control->controller]];
     const struct plan_limit *limit = &plan->limits[control->limit];
@@ -286,7 +296,8 @@ static int set_limit(struct cgroup *cgroup, const struct plan *plan, const struc
     if (control->limit == LIMIT_cpu_weight && !group->v2) // where 1024 is usual, and 2 the least
         snprintf(text, sizeof text, "%" PRIu64, value * 1024 / 100 < 2 ? 2 : value * 1024 / 100);
     else if (control->limit == LIMIT_cpu)
-        snprintf(text, sizeof text, group->v2 ? "%" PRIu64 " %d" : "%" PRIu64, value > UINT64_MAX / PERIOD ? UINT64_MAX / 1000 : value * PERIOD / 1000, PERIOD);
+        snprintf(text, sizeof text, group->v2 ? "%" PRIu64 " %d" : "%" PRIu64,
+                 value > UINT64_MAX / PERIOD ? UINT64_MAX / 1000 : value * PERIOD / 1000, PERIOD);
     else if (control->limit == LIMIT_pids)
         snprintf(text, sizeof text, "%" PRIu64, value < UINT32_MAX ? value + 1 : UINT32_MAX); // and the sandbox's init
     else if (control->limit == LIMIT_swap && !group->v2)
@@ -297,16 +308,19 @@ static int set_limit(struct cgroup *cgroup, const struct plan *plan, const struc
     if (error == -ENOENT && control->limit == LIMIT_swap && !host_has_swap())
         return 0;
     if (error)
-        return fail(failure, limit->rule, -error, "cannot limit %s to %s in %s", limit_names[control->limit], text, group->path);
+        return fail(failure, limit->rule, -error, "cannot limit %s to %s in %s", limit_names[control->limit], text,
+                    group->path);
     return 0;
 }
 
-// Asks to be told when memory runs out. v1: an eventfd registered with memory.oom_control; v2: memory.events has priority data.
+// Asks to be told when memory runs out. v1: an eventfd registered with memory.oom_control; v2: memory.events has
+// priority data.
 static int watch_memory(struct cgroup *cgroup, struct failure *failure)
 {
     const struct cgroup_group *group = &cgroup->groups[cgroup->first[CONTROLLER_MEMORY]];
     if (group->v2) {
-        write_at(group->folder, "memory.oom.group", "1"); // all at once; older kernels kill one by one, and the supervisor the rest
+        write_at(group->folder, "memory.oom.group",
+                 "1"); // all at once; older kernels kill one by one, and the supervisor the rest
         cgroup->events_is_file = true;
         cgroup->events = openat(group->folder, "memory.events", O_RDONLY | O_CLOEXEC);
         return cgroup->events < 0 ? fail(failure, NO_RULE, errno, "cannot watch %s/memory.events", group->path) : 0;
@@ -331,9 +345,11 @@ int cgroup_create(struct cgroup *cgroup, const struct plan *plan, unsigned wante
             continue;
         bool v2;
         if (!parent_folder(controller, folders[controller], sizeof folders[controller], &v2))
-            return fail(failure, plan->limits[controls[i].limit].rule, EACCES, "cannot make a control group for %s", controller_names[controller]);
+            return fail(failure, plan->limits[controls[i].limit].rule, EACCES, "cannot make a control group for %s",
+                        controller_names[controller]);
         for (int other = 0; other < CONTROLLER_COUNT && v2; other++)
-            if (cgroup->groups[other].folder >= 0 && cgroup->groups[other].v2 && strcmp(folders[other], folders[controller]) == 0)
+            if (cgroup->groups[other].folder >= 0 && cgroup->groups[other].v2 &&
+                strcmp(folders[other], folders[controller]) == 0)
                 cgroup->first[controller] = other;
         if (cgroup->first[controller] >= 0)
             continue;
@@ -384,22 +400,27 @@ void cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
         if (read_at(group->folder, group->v2 ? "memory.events" : "memory.oom_control", text, sizeof text) > 0)
             usage->oom_kills = value_in(text, "oom_kill");
     }
-    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder, "memory.swap.peak", text, sizeof text) > 0) { // v2, Linux 6.5
+    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder,
+                                                         "memory.swap.peak", text, sizeof text) > 0) { // v2, Linux 6.5
         usage->swap_peak_known = true;
         usage->swap_peak = strtoull(text, NULL, 10);
     }
-    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder, "memory.swap.events", text, sizeof text) > 0) // v2
+    if (cgroup->first[CONTROLLER_MEMORY] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_MEMORY]].folder,
+                                                         "memory.swap.events", text, sizeof text) > 0) // v2
         usage->swap_refused = value_in(text, "max");
-    if (cgroup->first[CONTROLLER_CPU] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_CPU]].folder, "cpu.stat", text, sizeof text) > 0) {
+    if (cgroup->first[CONTROLLER_CPU] >= 0 &&
+        read_at(cgroup->groups[cgroup->first[CONTROLLER_CPU]].folder, "cpu.stat", text, sizeof text) > 0) {
         usage->cpu_known = true;
         usage->throttled = value_in(text, "nr_throttled");
         usage->cpu_us = value_in(text, "usage_usec"); // v1 counts that elsewhere
     }
-    if (cgroup->first[CONTROLLER_PIDS] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_PIDS]].folder, "pids.peak", text, sizeof text) > 0) { // Linux 6.1
+    if (cgroup->first[CONTROLLER_PIDS] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_PIDS]].folder,
+                                                       "pids.peak", text, sizeof text) > 0) { // Linux 6.1
         usage->pids_peak_known = true;
         usage->pids_peak = strtoull(text, NULL, 10) ? strtoull(text, NULL, 10) - 1 : 0; // without the sandbox's init
     }
-    if (cgroup->first[CONTROLLER_PIDS] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_PIDS]].folder, "pids.events", text, sizeof text) > 0) {
+    if (cgroup->first[CONTROLLER_PIDS] >= 0 &&
+        read_at(cgroup->groups[cgroup->first[CONTROLLER_PIDS]].folder, "pids.events", text, sizeof text) > 0) {
         usage->pids_known = true;
         usage->pids_refused = value_in(text, "max");
     }
@@ -429,7 +450,8 @@ bool cgroup_swap_bytes(const struct cgroup *cgroup, uint64_t *bytes)
     if (cgroup->first[CONTROLLER_MEMORY] < 0)
         return false;
     const struct cgroup_group *group = &cgroup->groups[cgroup->first[CONTROLLER_MEMORY]];
-    if (read_at(group->folder, group->v2 ? "memory.swap.current" : "memory.stat", text, sizeof text) <= 0 || (!group->v2 && !strstr(text, "\nswap ")))
+    if (read_at(group->folder, group->v2 ? "memory.swap.current" : "memory.stat", text, sizeof text) <= 0 ||
+        (!group->v2 && !strstr(text, "\nswap ")))
         return false;
     *bytes = group->v2 ? strtoull(text, NULL, 10) : value_in(text, "swap");
     return true;
@@ -440,7 +462,8 @@ void cgroup_remove_group(struct cgroup_group *group)
     if (group->folder < 0)
         return;
     for (int attempt = 0; rmdir(group->path) != 0 && errno == EBUSY && attempt < 200; attempt++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); // the last process is dead, its exit not yet accounted for
+        nanosleep(&(struct timespec){.tv_nsec = 1000000},
+                  NULL); // the last process is dead, its exit not yet accounted for
     close(group->folder);
     group->folder = -1;
 }
@@ -453,7 +476,7 @@ void cgroup_remove(struct cgroup *cgroup)
         cgroup_remove_group(&cgroup->groups[i]);
 }
 
-// ---- a group for the guard ------------------------------------------------------------------------------------------------------------------
+// ---- a group for the guard ----------------------------------------------------------------------------------------
 
 static bool unified_folder(char *folder, size_t size)
 {

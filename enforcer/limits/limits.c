@@ -19,7 +19,8 @@ static const struct keeping {
     {LIMIT_cpu, KEEPER_CGROUP, -1, 1, "control group"},
     {LIMIT_cpu_weight, KEEPER_CGROUP, -1, 1, "control group"},
     {LIMIT_io, KEEPER_CGROUP, -1, 1, "control group"},
-    // Counted per user and user namespace since Linux 5.14, and the sandbox is alone in its own: it holds for all of it together.
+    // Counted per user and user namespace since Linux 5.14, and the sandbox is alone in its own: it holds for all of it
+    // together.
     {LIMIT_pids, KEEPER_CGROUP, RLIMIT_NPROC, 1, "control group"},
     {LIMIT_lifetime, KEEPER_TIMER, -1, 1, "supervisor's timer"},
     {LIMIT_cpu_time, KEEPER_RLIMIT, RLIMIT_CPU, 1000, "RLIMIT_CPU"},
@@ -41,7 +42,8 @@ const char *limit_keeper(const struct bounds *bounds, enum limit limit)
     const struct keeping *keeping = keeping_of(limit);
     if (!(bounds->kept >> limit & 1))
         return NULL;
-    return keeping->keeper == KEEPER_CGROUP && !(bounds->cgroup >> limit & 1) ? "RLIMIT_NPROC in its own user namespace" : keeping->name;
+    return keeping->keeper == KEEPER_CGROUP && !(bounds->cgroup >> limit & 1) ? "RLIMIT_NPROC in its own user namespace"
+                                                                              : keeping->name;
 }
 
 static void add_rlimit(struct bounds *bounds, int resource, uint64_t value, uint64_t unit)

@@ -14,7 +14,7 @@ struct bounds {      // what the limits of a plan come to on this host
     } rlimits[8];
     size_t rlimit_count;
     struct rlimit caller_files; // of open files, as sbxrun was started with
-    uint64_t lifetime; // milliseconds; 0: none
+    uint64_t lifetime;          // milliseconds; 0: none
     bool has_output;
     uint64_t output; // bytes
 };

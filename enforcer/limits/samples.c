@@ -33,7 +33,8 @@ static void note(struct samples *samples, enum sample sample, uint64_t value)
     samples->peaks[sample] = value > samples->peaks[sample] ? value : samples->peaks[sample];
 }
 
-// How many descriptors a process has: the size of its folder since Linux 6.2, before that how many entries are in it (proc(5)).
+// How many descriptors a process has: the size of its folder since Linux 6.2, before that how many entries are in it
+// (proc(5)).
 static uint64_t files_of(int process)
 {
     char path[64];
@@ -76,9 +77,9 @@ static size_t add_children(int process, int list[PROCESSES_MOST], size_t count, 
     return count;
 }
 
-// How far into the files that it may write a process has come, by each descriptor's offset. That is asked of the kernel alone: to ask a file
-// for its size might wait for whoever serves it. What is written elsewhere than at the offset is not seen; an offset past the limit was sought, as
-// nobody writes there (proc(5), fdinfo).
+// How far into the files that it may write a process has come, by each descriptor's offset. That is asked of the kernel
+// alone: to ask a file for its size might wait for whoever serves it. What is written elsewhere than at the offset is
+// not seen; an offset past the limit was sought, as nobody writes there (proc(5), fdinfo).
 static void look_at_offsets(struct samples *samples, int process, unsigned *left)
 {
     char path[64], text[256];
@@ -93,7 +94,8 @@ static void look_at_offsets(struct samples *samples, int process, unsigned *left
         uint64_t offset;
         unsigned flags;
         text[length > 0 ? length : 0] = '\0';
-        if (sscanf(text, "pos: %" SCNu64 " flags: %o", &offset, &flags) == 2 && (flags & O_ACCMODE) != O_RDONLY && offset <= samples->file_size)
+        if (sscanf(text, "pos: %" SCNu64 " flags: %o", &offset, &flags) == 2 && (flags & O_ACCMODE) != O_RDONLY &&
+            offset <= samples->file_size)
             note(samples, SAMPLE_FILE_SIZE, offset);
         if (fd >= 0)
             close(fd);
@@ -124,7 +126,8 @@ static void look_at_disks(struct samples *samples)
     if (!cgroup_io_bytes(samples->cgroup, bytes))
         return;
     for (int i = 0; i < 2; i++) {
-        note(samples, SAMPLE_IO, (uint64_t)((double)(bytes[i] - samples->bytes[i]) * 1e9 / (double)(past > TENTH ? past : TENTH)));
+        note(samples, SAMPLE_IO,
+             (uint64_t)((double)(bytes[i] - samples->bytes[i]) * 1e9 / (double)(past > TENTH ? past : TENTH)));
         samples->bytes[i] = bytes[i];
     }
     samples->at = now;
@@ -151,7 +154,8 @@ static void look(struct supervisor *supervisor, struct watch *watch, uint32_t ev
     look_at_group(samples);
 }
 
-void samples_begin(struct samples *samples, const struct plan *plan, unsigned kept, const struct cgroup *cgroup, int init)
+void samples_begin(struct samples *samples, const struct plan *plan, unsigned kept, const struct cgroup *cgroup,
+                   int init)
 {
     struct itimerspec tenths = {{0, TENTH}, {0, TENTH}};
     *samples = (struct samples){
@@ -183,7 +187,8 @@ void samples_end(struct samples *samples)
 void samples_tell(const struct samples *samples, const struct plan *plan, struct limit_use uses[LIMIT_COUNT])
 {
     for (int i = 0; i < SAMPLES; i++) {
-        bool reached = sampled[i].stops && samples->peaks[i] && samples->peaks[i] >= plan->limits[sampled[i].limit].value;
+        bool reached =
+            sampled[i].stops && samples->peaks[i] && samples->peaks[i] >= plan->limits[sampled[i].limit].value;
         uses[sampled[i].limit] = (struct limit_use){samples->known[i], reached, samples->peaks[i], reached};
     }
 }

@@ -1,4 +1,5 @@
-// What the kernel keeps no peak of, looked at ten times a second while the command runs, where the policy limits it: so the most that was seen.
+// What the kernel keeps no peak of, looked at ten times a second while the command runs, where the policy limits it: so
+// the most that was seen.
 #pragma once
 
 #include "compiler/plan/plan.h"
@@ -25,9 +26,9 @@ struct samples {
     uint64_t bytes[2], at; // of the last look at disks: read, written; monotonic nanoseconds
 };
 
-#define SAMPLES_NONE                                                                                                                                           \
-    {                                                                                                                                                          \
-        .timer = {.fd = -1 }                                                                                                                                   \
+#define SAMPLES_NONE                                                                                                   \
+    {                                                                                                                  \
+        .timer = {.fd = -1 }                                                                                           \
     }
 
 // `kept`: the plan's limits that are (bits). Without a timer nothing is looked at, and nothing known.

@@ -85,7 +85,8 @@ static bool folder_of(const char *number, const char *scope, char *folder, size_
     line += *line == '\n' ? 4 : 3;
     int length = (int)strcspn(line, "\n");
     size_t wanted = strlen(scope);
-    return (size_t)length > wanted && strncmp(line + length - wanted, scope, wanted) == 0 && line[(size_t)length - wanted - 1] == '/' &&
+    return (size_t)length > wanted && strncmp(line + length - wanted, scope, wanted) == 0 &&
+           line[(size_t)length - wanted - 1] == '/' &&
            snprintf(folder, size, "/sys/fs/cgroup%.*s", length, line) < (int)size;
 }
 
@@ -128,20 +129,43 @@ bool service_manager_give_group(void)
     tried = getpid();
     snprintf(runtime, sizeof runtime, "/run/user/%u", (unsigned)geteuid());
     snprintf(manager, sizeof manager, "%s/systemd/private", runtime);
-    if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) != 0 || access(manager, F_OK) != 0 || access(busctl, X_OK) != 0)
+    if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) != 0 || access(manager, F_OK) != 0 ||
+        access(busctl, X_OK) != 0)
         return false;
     struct members members;
     find_members(&members);
     snprintf(scope, sizeof scope, "sbx-%d.scope", (int)getpid());
     snprintf(count, sizeof count, "%d", members.count);
-    char *words[32 + PIDS_MOST] = {"busctl", "--user", "--quiet", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
-                                   "StartTransientUnit", "ssa(sv)a(sa(sv))", scope, "fail", "4", "Description", "s", "a sandbox of sbxrun",
-                                   "Delegate", "b", "true", "CollectMode", "s", "inactive-or-failed", "PIDs", "au", count};
+    char *words[32 + PIDS_MOST] = {"busctl",
+                                   "--user",
+                                   "--quiet",
+                                   "call",
+                                   "org.freedesktop.systemd1",
+                                   "/org/freedesktop/systemd1",
+                                   "org.freedesktop.systemd1.Manager",
+                                   "StartTransientUnit",
+                                   "ssa(sv)a(sa(sv))",
+                                   scope,
+                                   "fail",
+                                   "4",
+                                   "Description",
+                                   "s",
+                                   "a sandbox of sbxrun",
+                                   "Delegate",
+                                   "b",
+                                   "true",
+                                   "CollectMode",
+                                   "s",
+                                   "inactive-or-failed",
+                                   "PIDs",
+                                   "au",
+                                   count};
     int used = 0;
     while (words[used])
         used++;
     for (int i = 0; i < members.count; i++)
         words[used++] = members.numbers[i];
     words[used++] = "0"; // no auxiliary units
-    return ask(words, runtime) && wait_for_move(&members, scope, folder, sizeof folder) && move_deeper(&members, folder);
+    return ask(words, runtime) && wait_for_move(&members, scope, folder, sizeof folder) &&
+           move_deeper(&members, folder);
 }

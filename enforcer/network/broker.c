@@ -54,16 +54,18 @@ void broker_take_root(struct broker *broker, int *fds, int count)
 struct broker *broker_new(const struct broker_settings *settings, struct failure *failure)
 {
     struct broker *broker = calloc(1, sizeof *broker);
-    struct names *names = plan_has_names(settings->plan) ? names_new(settings->plan, &settings->network->resolvers) : NULL;
+    struct names *names =
+        plan_has_names(settings->plan) ? names_new(settings->plan, &settings->network->resolvers) : NULL;
     if (!broker || (plan_has_names(settings->plan) && !names)) {
         free(broker);
         fail(failure, NO_RULE, ENOMEM, "cannot make the broker");
         return NULL;
     }
-    *broker = (struct broker){.settings = *settings,
-                              .names = names,
-                              .root = -1,
-                              .timer = {timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), broker_late, broker}};
+    *broker =
+        (struct broker){.settings = *settings,
+                        .names = names,
+                        .root = -1,
+                        .timer = {timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), broker_late, broker}};
     if (names)
         names_tell(names, net_guard_pin, settings->guard);
     if (names)

@@ -1,10 +1,12 @@
-// The broker: makes the connections that the command's own system calls can't, in its empty network, and only those that a rule allows.
+// The broker: makes the connections that the command's own system calls can't, in its empty network, and only those
+// that a rule allows.
 //
-// Sources in the supervisor's loop, and an answer to calls (calls.h). The command's filter hands connect, bind, listen and, where udp or unix sockets may reach the host, the
-// sending calls to it (compiler/code/broker.h). It reads the address once, asks the policy function about that copy and acts on that copy, on a
-// descriptor that it has taken once (notified.h): a socket of the sandbox's own network is connected or bound as it is; for a destination of
-// the host's, a twin is made in the host's network, connected, and put in the socket's place (twin.h). No call is ever let through to the
-// kernel, which would read the caller's memory again. A blocking caller waits on its call, never the loop.
+// Sources in the supervisor's loop, and an answer to calls (calls.h). The command's filter hands connect, bind, listen
+// and, where udp or unix sockets may reach the host, the sending calls to it (compiler/code/broker.h). It reads the
+// address once, asks the policy function about that copy and acts on that copy, on a descriptor that it has taken once
+// (notified.h): a socket of the sandbox's own network is connected or bound as it is; for a destination of the host's,
+// a twin is made in the host's network, connected, and put in the socket's place (twin.h). No call is ever let through
+// to the kernel, which would read the caller's memory again. A blocking caller waits on its call, never the loop.
 #pragma once
 
 #include "enforcer/supervisor/events.h"
@@ -18,14 +20,15 @@ struct broker;
 
 struct broker_settings {
     const struct plan *plan;
-    const struct network *network; // as it was claimed
+    const struct network *network;   // as it was claimed
     const struct identity *identity; // whom the host's unix sockets are to see
     struct events *events;
     struct net_guard *guard; // NULL: none
 };
 
 struct broker *broker_new(const struct broker_settings *, struct failure *); // NULL and the failure
-int broker_add(struct supervisor *, struct broker *);                         // to the loop; 0, or -1 and errno
-void broker_take_root(struct broker *, int *fds, int count);                  // of the view and, when names are resolved, the stub's sockets: its own from here on
-void broker_call(struct broker *, struct notified *);                       // a call that the filter handed over; it may be answered later
-void broker_free(struct broker *);                                            // all that waits gets no answer any more
+int broker_add(struct supervisor *, struct broker *);                        // to the loop; 0, or -1 and errno
+void broker_take_root(struct broker *, int *fds,
+                      int count); // of the view and, when names are resolved, the stub's sockets: its own from here on
+void broker_call(struct broker *, struct notified *); // a call that the filter handed over; it may be answered later
+void broker_free(struct broker *);                    // all that waits gets no answer any more

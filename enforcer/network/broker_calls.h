@@ -11,17 +11,18 @@
 
 struct message; // what the caller sends, in copies of ours
 
-struct attempt { // what a blocking caller waits for: a connection, or that a message can be sent
+struct attempt {        // what a blocking caller waits for: a connection, or that a message can be sent
     struct watch watch; // first; the socket, which is in its caller's place already
     struct broker *broker;
     struct notified call;
     uint64_t cookie, until;  // of the socket; when its SO_SNDTIMEO runs out, 0: never
     struct message *message; // NULL: a connection
-    uint64_t look;           // when to try again a message of which poll says that it can be sent, and it can't; 0: poll knows
+    uint64_t look; // when to try again a message of which poll says that it can be sent, and it can't; 0: poll knows
     unsigned long long inode; // of the socket that the twin of a connection through a proxy will replace
-    struct proxy_talk *talk; // a connection through a proxy: `watch` has its twin, which is in nobody's place yet; NULL: not
-    uint32_t listens;        // for these events, while it talks to a proxy
-    bool blocking;           // it waits
+    struct proxy_talk
+        *talk;        // a connection through a proxy: `watch` has its twin, which is in nobody's place yet; NULL: not
+    uint32_t listens; // for these events, while it talks to a proxy
+    bool blocking;    // it waits
     bool done;
     int error, given_up;
     struct attempt *next;
@@ -35,7 +36,7 @@ struct late { // a message was sent when its caller had been interrupted: it wil
 
 struct stub;
 
-struct told { // what was told last: most often the same is told next
+struct told {            // what was told last: most often the same is told next
     struct arena *arena; // owns the rest; NULL: nothing was
     net_address number;
     uint16_t port;
@@ -69,20 +70,24 @@ struct brokered {
 };
 
 // What they share (broker_wait.c).
-void broker_denied(struct broker *, unsigned verb, unsigned protocol, const struct destination *, const struct decision *);
-void broker_allowed(struct broker *, unsigned verb, unsigned protocol, const struct destination *, const struct decision *);
+void broker_denied(struct broker *, unsigned verb, unsigned protocol, const struct destination *,
+                   const struct decision *);
+void broker_allowed(struct broker *, unsigned verb, unsigned protocol, const struct destination *,
+                    const struct decision *);
 void broker_refuse(struct brokered *, int error);
 int broker_twin(struct brokered *, int *twin); // of the caller's socket; 0, or an errno
 int broker_place(struct brokered *, int twin); // where the caller has its socket, which is held no more; 0, or an errno
-int broker_to_host(struct brokered *);                                     // puts a twin in its place, not connected, and holds that; 0, or an errno
-int broker_connect(int fd, const struct sockaddr *, socklen_t);                  // for sockets that the caller has too; 0, or an errno
-void broker_wait(struct brokered *, int fd, struct message *);                   // takes fd and the message; answers in time
-void broker_late(struct supervisor *, struct watch *, uint32_t events);          // the timer of those that wait no longer
+int broker_to_host(struct brokered *); // puts a twin in its place, not connected, and holds that; 0, or an errno
+int broker_connect(int fd, const struct sockaddr *, socklen_t); // for sockets that the caller has too; 0, or an errno
+void broker_wait(struct brokered *, int fd, struct message *);  // takes fd and the message; answers in time
+void broker_late(struct supervisor *, struct watch *, uint32_t events); // the timer of those that wait no longer
 void broker_wait_end(struct broker *);
-void broker_sent(struct broker *, const struct notified *call, int64_t value);   // answers a call that has had its effect
-void broker_wait_through(struct brokered *, int twin, struct proxy_talk *); // takes both; places the twin and answers in time
-bool broker_was_sent(struct brokered *); // the same call once more, after a signal: answers it, if it has had its effect
-bool broker_again(struct brokered *);    // the same of a connect that is still being made
+void broker_sent(struct broker *, const struct notified *call, int64_t value); // answers a call that has had its effect
+void broker_wait_through(struct brokered *, int twin,
+                         struct proxy_talk *); // takes both; places the twin and answers in time
+bool broker_was_sent(
+    struct brokered *);               // the same call once more, after a signal: answers it, if it has had its effect
+bool broker_again(struct brokered *); // the same of a connect that is still being made
 
 // The calls (broker_connections.c, broker_messages.c). Each answers.
 void broker_call_connect(struct brokered *);
@@ -99,8 +104,9 @@ void unix_connect(struct brokered *, struct destination *);
 void unix_bind(struct brokered *, struct destination *);
 void unix_listen(struct brokered *);
 void unix_end(struct broker *);
-int unix_reach(struct brokered *, struct destination *, int *place); // for connect and sending: makes the address lead there; 0, or an errno
-void outside_begin(const struct identity *);                        // from here to its end, sbxrun is to others who the command is
+int unix_reach(struct brokered *, struct destination *,
+               int *place);                  // for connect and sending: makes the address lead there; 0, or an errno
+void outside_begin(const struct identity *); // from here to its end, sbxrun is to others who the command is
 void outside_end(const struct identity *);
 
 // Names (broker_names.c): the stub's sockets, which are taken.

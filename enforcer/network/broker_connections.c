@@ -8,7 +8,7 @@
 #include "enforcer/network/broker_calls.h"
 #include "enforcer/host/scoped.h"
 
-// ---- connect ----------------------------------------------------------------------------------------------------------------------------------
+// ---- connect ------------------------------------------------------------------------------------------------------
 
 // Connects `fd` without ever waiting. 0, or an errno: EINPROGRESS when it goes on by itself.
 static int connect_now(int fd, const struct destination *to, bool blocking)
@@ -31,7 +31,8 @@ static void connect_inside(struct brokered *call, const struct destination *to)
         notified_answer(&call->notified, error, 0);
 }
 
-// The same for a twin that nobody else has yet. The second call hears what has come of the first: near by, all is over when that returns.
+// The same for a twin that nobody else has yet. The second call hears what has come of the first: near by, all is over
+// when that returns.
 static int connect_fresh(int fd, const struct destination *to)
 {
     const struct sockaddr *address = (const struct sockaddr *)&to->address;
@@ -68,7 +69,8 @@ static void connect_host(struct brokered *call, struct destination *to)
             broker_refuse(call, placed);
             return;
         }
-        if (!goes_on) // before the answer: when the caller closes it, that ends the connection, and not when this process comes to it
+        if (!goes_on) // before the answer: when the caller closes it, that ends the connection, and not when this
+                      // process comes to it
             close(take_fd(made));
     }
     if (goes_on)
@@ -77,8 +79,8 @@ static void connect_host(struct brokered *call, struct destination *to)
         notified_answer(&call->notified, error, 0);
 }
 
-// To a name, through the host's proxy. The twin is placed when it leads there; until then the call waits, also one of a socket that does not, for a
-// twin can't be placed later.
+// To a name, through the host's proxy. The twin is placed when it leads there; until then the call waits, also one of a
+// socket that does not, for a twin can't be placed later.
 static void connect_through(struct brokered *call, const struct destination *to, struct str name)
 {
     const struct proxy_place *proxy = &call->broker->settings.network->proxy;
@@ -89,14 +91,17 @@ static void connect_through(struct brokered *call, const struct destination *to,
         return;
     }
     destination_of(&at, (const struct sockaddr *)&proxy->address, proxy->length);
-    if (kind.domain == AF_INET6 && at.address.ss_family == AF_INET) { // the caller's socket is of IPv6, and so will be its twin
+    if (kind.domain == AF_INET6 &&
+        at.address.ss_family == AF_INET) { // the caller's socket is of IPv6, and so will be its twin
         at.address = (struct sockaddr_storage){.ss_family = AF_INET6};
         at.length = sizeof(struct sockaddr_in6);
         destination_set(&at, at.number, at.port);
     }
     kind.domain = at.address.ss_family;
     closing_fd int twin = twin_make(call->held, &kind);
-    struct proxy_talk *talk = twin < 0 ? NULL : proxy_talk_new(call->broker->settings.plan->proxy.url.kind, name, to->port, getenv(PROXY_CREDENTIALS));
+    struct proxy_talk *talk = twin < 0 ? NULL
+                                       : proxy_talk_new(call->broker->settings.plan->proxy.url.kind, name, to->port,
+                                                        getenv(PROXY_CREDENTIALS));
     if (!talk || (connect(twin, (struct sockaddr *)&at.address, at.length) != 0 && errno != EINPROGRESS)) {
         int error = twin < 0 ? -twin : talk ? errno : ENOBUFS;
         proxy_talk_free(talk);
@@ -110,7 +115,8 @@ void broker_call_connect(struct brokered *call)
 {
     struct destination to;
     unsigned protocol = socket_protocol(&call->kind);
-    int error = -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2], &to);
+    int error =
+        -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2], &to);
     if (error) {
         broker_refuse(call, error);
         return;
@@ -121,11 +127,14 @@ void broker_call_connect(struct brokered *call)
         unix_connect(call, &to);
         return;
     }
-    if (to.address.ss_family == AF_UNSPEC) { // forgets whom it was connected to; a twin would then be connected to anybody
-        broker_refuse(call, call->kind.inside ? broker_connect(call->held, (struct sockaddr *)&to.address, to.length) : EACCES);
+    if (to.address.ss_family ==
+        AF_UNSPEC) { // forgets whom it was connected to; a twin would then be connected to anybody
+        broker_refuse(call, call->kind.inside ? broker_connect(call->held, (struct sockaddr *)&to.address, to.length)
+                                              : EACCES);
         return;
     }
-    struct decision decision = destination_decide(call->broker->settings.plan, call->broker->names, VERB_CONNECT, protocol, &to);
+    struct decision decision =
+        destination_decide(call->broker->settings.plan, call->broker->names, VERB_CONNECT, protocol, &to);
     if (decision.way == WAY_REFUSED)
         broker_denied(call->broker, VERB_CONNECT, protocol, &to, &decision);
     if (decision.way == WAY_HOST)
@@ -142,9 +151,10 @@ void broker_call_connect(struct brokered *call)
         connect_host(call, &to);
 }
 
-// ---- bind, listen ---------------------------------------------------------------------------------------------------------------------------
+// ---- bind, listen -------------------------------------------------------------------------------------------------
 
-static bool may(struct brokered *call, unsigned verb, unsigned protocol, struct destination *to, uint16_t port, enum way *way)
+static bool may(struct brokered *call, unsigned verb, unsigned protocol, struct destination *to, uint16_t port,
+                enum way *way)
 {
     struct destination there = *to;
     there.port = port;
@@ -153,26 +163,32 @@ static bool may(struct brokered *call, unsigned verb, unsigned protocol, struct 
     return decision.way != WAY_REFUSED;
 }
 
-// Port 0 lets the kernel choose, from a range that a rule may not allow as a whole: then of the ports that one does, the first that is free.
+// Port 0 lets the kernel choose, from a range that a rule may not allow as a whole: then of the ports that one does,
+// the first that is free.
 static int bind_any_port(struct brokered *call, unsigned protocol, struct destination *to)
 {
     const struct plan *plan = call->broker->settings.plan;
     enum { FIRST = 32768, LAST = 60999 }; // ip_local_port_range of a new network namespace
     enum way way;
-    bool all = may(call, VERB_BIND, protocol, to, FIRST, &way) && way == WAY_INSIDE && may(call, VERB_BIND, protocol, to, LAST, &way);
+    bool all = may(call, VERB_BIND, protocol, to, FIRST, &way) && way == WAY_INSIDE &&
+               may(call, VERB_BIND, protocol, to, LAST, &way);
     for (size_t i = 0; i < plan->net_count && all; i++) {
         const uint32_t borders[] = {plan->net[i].box.port_first, plan->net[i].box.port_last + 1u};
         for (int b = 0; b < 2 && all; b++)
-            all = borders[b] < FIRST || borders[b] > LAST || may(call, VERB_BIND, protocol, to, (uint16_t)borders[b], &way);
+            all = borders[b] < FIRST || borders[b] > LAST ||
+                  may(call, VERB_BIND, protocol, to, (uint16_t)borders[b], &way);
     }
     if (all)
         return bind(call->held, (struct sockaddr *)&to->address, to->length) == 0 ? 0 : errno;
     for (size_t i = 0; i < plan->net_count; i++)
-        for (uint32_t port = plan->net[i].box.port_first; !plan->net[i].deny && plan->net[i].box.verbs & VERB_BIND && port <= plan->net[i].box.port_last; port++) {
+        for (uint32_t port = plan->net[i].box.port_first;
+             !plan->net[i].deny && plan->net[i].box.verbs & VERB_BIND && port <= plan->net[i].box.port_last; port++) {
             struct destination there = *to;
             if (port == 0 || !may(call, VERB_BIND, protocol, to, (uint16_t)port, &way) || way != WAY_INSIDE)
                 continue;
-            destination_set(&there, to->any ? (to->address.ss_family == AF_INET ? (net_address)0xFFFF << 32 : 0) : to->number, (uint16_t)port);
+            destination_set(&there,
+                            to->any ? (to->address.ss_family == AF_INET ? (net_address)0xFFFF << 32 : 0) : to->number,
+                            (uint16_t)port);
             if (bind(call->held, (struct sockaddr *)&there.address, there.length) == 0)
                 return 0;
             if (errno != EADDRINUSE)
@@ -181,7 +197,8 @@ static int bind_any_port(struct brokered *call, unsigned protocol, struct destin
     return EACCES;
 }
 
-// True if a rule allows the protocol to connect somewhere: then the kernel binds it to some port, and so may the program itself.
+// True if a rule allows the protocol to connect somewhere: then the kernel binds it to some port, and so may the
+// program itself.
 static bool connects(const struct plan *plan, unsigned protocol)
 {
     for (size_t i = 0; i < plan->net_count; i++)
@@ -201,7 +218,8 @@ static int publish(struct brokered *call, struct destination *to)
     if (to->any) { // a socket of both families is reached as 127.0.0.1, which is what most people type
         getsockopt(call->held, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size);
         bool both = to->address.ss_family == AF_INET6 && !only;
-        destination_set(to, both || to->address.ss_family == AF_INET ? ((net_address)0xFFFF << 32 | INADDR_LOOPBACK) : 1, to->port);
+        destination_set(
+            to, both || to->address.ss_family == AF_INET ? ((net_address)0xFFFF << 32 | INADDR_LOOPBACK) : 1, to->port);
     }
     setsockopt(twin, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); // of an earlier run's connections nothing is left
     if (bind(twin, (struct sockaddr *)&to->address, to->length) != 0)
@@ -216,7 +234,8 @@ void broker_call_bind(struct brokered *call)
     struct destination to;
     const struct plan *plan = call->broker->settings.plan;
     unsigned protocol = socket_protocol(&call->kind);
-    int error = -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2], &to);
+    int error =
+        -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2], &to);
     if (!error && (to.address.ss_family == AF_UNIX || call->kind.domain == AF_UNIX)) {
         unix_bind(call, &to);
         return;

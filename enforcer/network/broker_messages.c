@@ -1,4 +1,5 @@
-// The broker's sending calls: sendto, sendmsg, sendmmsg (send(2)). What is sent is a copy, to an address that is a copy.
+// The broker's sending calls: sendto, sendmsg, sendmmsg (send(2)). What is sent is a copy, to an address that is a
+// copy.
 #include <errno.h>
 #include <limits.h>
 #include <netinet/ip.h>
@@ -13,9 +14,9 @@
 enum {
     DATA_MOST = 1 << 20, // more is sent in parts, or is no datagram
     CONTROL_MOST = 8192,
-    RIGHTS_MOST = 253,     // descriptors in one message (unix(7))
-    MESSAGES_MOST = 64,    // of one sendmmsg; it may send fewer than it was given
-    PASSED_SEGMENT = 103,  // UDP_SEGMENT
+    RIGHTS_MOST = 253,    // descriptors in one message (unix(7))
+    MESSAGES_MOST = 64,   // of one sendmmsg; it may send fewer than it was given
+    PASSED_SEGMENT = 103, // UDP_SEGMENT
     FLAGS = MSG_EOR | MSG_MORE | MSG_OOB | MSG_CONFIRM,
 };
 
@@ -61,9 +62,10 @@ static long send_now(int socket, const struct message *message, const struct ide
     return n < 0 ? -error : n;
 }
 
-// ---- reading --------------------------------------------------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------------------------
 
-// Descriptors become ours. What would choose another way for a packet of the host's network is left out: the kernel then chooses.
+// Descriptors become ours. What would choose another way for a packet of the host's network is left out: the kernel
+// then chooses.
 static int read_control(struct brokered *call, struct message *message, uint64_t at, size_t length)
 {
     if (!at || !length)
@@ -103,7 +105,8 @@ static int read_control(struct brokered *call, struct message *message, uint64_t
                 return EPERM;
             if (outward)
                 continue;
-        } else if (c->cmsg_level != IPPROTO_IP && c->cmsg_level != IPPROTO_IPV6 && !(c->cmsg_level == IPPROTO_UDP && c->cmsg_type == PASSED_SEGMENT)) {
+        } else if (c->cmsg_level != IPPROTO_IP && c->cmsg_level != IPPROTO_IPV6 &&
+                   !(c->cmsg_level == IPPROTO_UDP && c->cmsg_type == PASSED_SEGMENT)) {
             return EINVAL;
         }
         memcpy(ours, c, c->cmsg_len);
@@ -148,7 +151,7 @@ static int read_message(struct brokered *call, const struct msghdr *header, stru
     return error ? error : read_control(call, message, (uintptr_t)header->msg_control, header->msg_controllen);
 }
 
-// ---- sending --------------------------------------------------------------------------------------------------------------------------------
+// ---- sending ------------------------------------------------------------------------------------------------------
 
 // Decides where a message may go, and makes the caller's socket one that leads there. 0, or an errno.
 static int route(struct brokered *call, struct message *message)
@@ -164,7 +167,8 @@ static int route(struct brokered *call, struct message *message)
         return unix_reach(call, to, &message->place);
     if (protocol != PROTOCOL_UDP || (to->address.ss_family != AF_INET && to->address.ss_family != AF_INET6))
         return EAFNOSUPPORT;
-    struct decision decision = destination_decide(call->broker->settings.plan, call->broker->names, VERB_CONNECT, protocol, to);
+    struct decision decision =
+        destination_decide(call->broker->settings.plan, call->broker->names, VERB_CONNECT, protocol, to);
     if (decision.way == WAY_REFUSED) {
         broker_denied(call->broker, VERB_CONNECT, protocol, to, &decision);
         return EACCES;
@@ -179,7 +183,8 @@ static int route(struct brokered *call, struct message *message)
     return broker_to_host(call);
 }
 
-static void answer(struct broker *broker, const struct notified *call, const struct socket_kind *kind, const struct message *message, long result)
+static void answer(struct broker *broker, const struct notified *call, const struct socket_kind *kind,
+                   const struct message *message, long result)
 {
     if (result < 0) {
         bool told = notified_answer(call, (int)-result, 0);

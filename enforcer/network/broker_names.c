@@ -1,7 +1,7 @@
 // The broker's names: the stub at which the inside asks, and what sbxnames may answer.
 //
-// DNS is read by a process of its own (names/sbxnames.c), which is started when the first question waits. What it may resolve and which
-// address a name may have are decided here.
+// DNS is read by a process of its own (names/sbxnames.c), which is started when the first question waits. What it may
+// resolve and which address a name may have are decided here.
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -85,8 +85,10 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
     struct names_answer answer = {.yes = NAMES_NO};
     struct arena *arena = arena_new();
     if (!may)
-        event_denied(broker->settings.events, EVENT_DESTINATION, str_format(arena, "resolve \"%.*s\"", STR_ARGS(name)), NO_RULE);
-    if (may && question.ask == NAMES_PIN && names_pin(broker->names, name, address, question.seconds, clock_now()) != PIN_KEPT) {
+        event_denied(broker->settings.events, EVENT_DESTINATION, str_format(arena, "resolve \"%.*s\"", STR_ARGS(name)),
+                     NO_RULE);
+    if (may && question.ask == NAMES_PIN &&
+        names_pin(broker->names, name, address, question.seconds, clock_now()) != PIN_KEPT) {
         struct text text = {.arena = arena};
         text_addf(&text, "resolve \"%.*s\" to ", STR_ARGS(name));
         net_address_print(&text, address);
@@ -99,7 +101,10 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
         net_address stand_in = names_stand_in(broker->names, name);
         answer.yes = stand_in ? NAMES_STANDS_IN : NAMES_NO;
         if (!stand_in && !broker->stub->told_full) {
-            fprintf(stderr, "sbxrun: so many names are reached through the proxy that no address is left to stand for \"%.*s\" and others\n", STR_ARGS(name));
+            fprintf(stderr,
+                    "sbxrun: so many names are reached through the proxy that no address is left to stand for \"%.*s\" "
+                    "and others\n",
+                    STR_ARGS(name));
             broker->stub->told_full = true;
         }
         for (int i = 15; i >= 0; i--, stand_in >>= 8)

@@ -1,7 +1,7 @@
 // The broker's unix sockets (unix(7)): those that lie in the view, by the path that they are found at.
 //
-// A path is followed once, in the view's own root, to a descriptor. The rule is asked about where that descriptor lies, and the call is made
-// on the descriptor. Whoever is at the other end sees the command's user, not sbxrun's.
+// A path is followed once, in the view's own root, to a descriptor. The rule is asked about where that descriptor lies,
+// and the call is made on the descriptor. Whoever is at the other end sees the command's user, not sbxrun's.
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -30,7 +30,7 @@ struct bound { // a socket that the broker bound
     char path[];
 };
 
-// ---- who sbxrun is --------------------------------------------------------------------------------------------------------------------------
+// ---- who sbxrun is ------------------------------------------------------------------------------------------------
 
 void outside_begin(const struct identity *identity)
 {
@@ -47,7 +47,7 @@ void outside_end(const struct identity *identity)
         abort();
 }
 
-// ---- paths ----------------------------------------------------------------------------------------------------------------------------------
+// ---- paths --------------------------------------------------------------------------------------------------------
 
 // Where a descriptor lies, seen from the view's root.
 static int path_of(int fd, char path[PATH_MAX])
@@ -65,7 +65,8 @@ static int path_of(int fd, char path[PATH_MAX])
 static int whole_path(struct brokered *call, const struct destination *to, char path[PATH_MAX])
 {
     const struct sockaddr_un *address = (const void *)&to->address;
-    size_t most = to->length > offsetof(struct sockaddr_un, sun_path) ? to->length - offsetof(struct sockaddr_un, sun_path) : 0;
+    size_t most =
+        to->length > offsetof(struct sockaddr_un, sun_path) ? to->length - offsetof(struct sockaddr_un, sun_path) : 0;
     size_t length = strnlen(address->sun_path, most);
     if (!length)
         return EACCES;
@@ -129,7 +130,7 @@ int unix_reach(struct brokered *call, struct destination *to, int *place)
     return 0;
 }
 
-// ---- the calls ------------------------------------------------------------------------------------------------------------------------------
+// ---- the calls ----------------------------------------------------------------------------------------------------
 
 static void woken(int signal)
 {
@@ -145,7 +146,8 @@ static pid_t *free_sleeper(struct broker *broker)
     return NULL;
 }
 
-// A server that takes no more callers can only be waited for by a process that sleeps: one of its own does, and answers.
+// A server that takes no more callers can only be waited for by a process that sleeps: one of its own does, and
+// answers.
 static void connect_elsewhere(struct brokered *call, const struct destination *to, int flags)
 {
     struct broker *broker = call->broker;
@@ -183,7 +185,8 @@ void unix_connect(struct brokered *call, struct destination *to)
 {
     closing_fd int place = -1;
     int error;
-    if (to->address.ss_family == AF_UNSPEC && call->kind.domain == AF_UNIX && call->kind.type == SOCK_DGRAM) { // forgets its peer
+    if (to->address.ss_family == AF_UNSPEC && call->kind.domain == AF_UNIX &&
+        call->kind.type == SOCK_DGRAM) { // forgets its peer
         error = broker_connect(call->held, (struct sockaddr *)&to->address, to->length);
     } else if ((error = unix_reach(call, to, &place)) == 0) {
         int flags = fcntl(call->held, F_GETFL);
@@ -266,7 +269,8 @@ void unix_bind(struct brokered *call, struct destination *to)
     }
     if (!error) { // by its name alone: nothing else of its address is followed again
         struct sockaddr_un address = {.sun_family = AF_UNIX};
-        socklen_t length = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 + (socklen_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", name);
+        socklen_t length = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 +
+                           (socklen_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", name);
         mode_t own = umask(umask_of(&call->notified));
         outside_begin(call->broker->settings.identity);
         error = bind(call->held, (struct sockaddr *)&address, length) == 0 ? 0 : errno;
@@ -288,7 +292,9 @@ void unix_listen(struct brokered *call)
         if (bound->cookie == cookie) {
             struct destination at = {.address.ss_family = AF_UNIX};
             outside_begin(call->broker->settings.identity); // SO_PEERCRED of those that connect
-            error = !decide(call, VERB_LISTEN, &at, bound->path) ? EACCES : listen(call->held, (int)call->notified.arguments[1]) == 0 ? 0 : errno;
+            error = !decide(call, VERB_LISTEN, &at, bound->path)                ? EACCES
+                    : listen(call->held, (int)call->notified.arguments[1]) == 0 ? 0
+                                                                                : errno;
             outside_end(call->broker->settings.identity);
             break;
         }

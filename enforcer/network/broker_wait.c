@@ -11,22 +11,27 @@
 #include "enforcer/network/broker_calls.h"
 #include "enforcer/host/scoped.h"
 
-// ---- answers ------------------------------------------------------------------------------------------------------------------------------
+// ---- answers ------------------------------------------------------------------------------------------------------
 
-void broker_denied(struct broker *broker, unsigned verb, unsigned protocol, const struct destination *to, const struct decision *decision)
+void broker_denied(struct broker *broker, unsigned verb, unsigned protocol, const struct destination *to,
+                   const struct decision *decision)
 {
     struct arena *arena = arena_new();
-    event_denied(broker->settings.events, EVENT_DESTINATION, destination_print(arena, verb, protocol, to, decision->name), decision->rule);
+    event_denied(broker->settings.events, EVENT_DESTINATION,
+                 destination_print(arena, verb, protocol, to, decision->name), decision->rule);
     arena_free(arena);
 }
 
-void broker_allowed(struct broker *broker, unsigned verb, unsigned protocol, const struct destination *to, const struct decision *decision)
+void broker_allowed(struct broker *broker, unsigned verb, unsigned protocol, const struct destination *to,
+                    const struct decision *decision)
 {
     struct told *told = &broker->told;
-    bool again = told->arena && told->number == to->number && told->port == to->port && told->verb == verb && told->protocol == protocol;
+    bool again = told->arena && told->number == to->number && told->port == to->port && told->verb == verb &&
+                 told->protocol == protocol;
     if (!again || !str_equal(told->name, decision->name)) {
         arena_free(told->arena);
-        *told = (struct told){.arena = arena_new(), .number = to->number, .port = to->port, .verb = verb, .protocol = protocol};
+        *told = (struct told){
+            .arena = arena_new(), .number = to->number, .port = to->port, .verb = verb, .protocol = protocol};
         told->name = str_copy(told->arena, decision->name);
         told->operation = destination_print(told->arena, verb, protocol, to, decision->name);
     }
@@ -39,7 +44,7 @@ void broker_refuse(struct brokered *call, int error)
     notified_answer(&call->notified, error, 0);
 }
 
-// ---- connections that are being made --------------------------------------------------------------------------------------------------------
+// ---- connections that are being made ------------------------------------------------------------------------------
 
 static struct attempt *attempt_of(struct broker *broker, uint64_t cookie)
 {
@@ -87,7 +92,8 @@ static void attempt_answer(struct attempt *attempt)
         epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
 }
 
-// A message to a unix socket that its sender is not connected to: poll(2) knows nothing of who receives it. So it is tried again after a while.
+// A message to a unix socket that its sender is not connected to: poll(2) knows nothing of who receives it. So it is
+// tried again after a while.
 static void attempt_look(struct attempt *attempt)
 {
     enum { PAUSE = 5000000 }; // nanoseconds
@@ -107,7 +113,8 @@ static void attempt_talk(struct attempt *attempt, bool ended)
     socklen_t size = sizeof attempt->error;
     const char *said = "";
     short events = POLLOUT;
-    int error = getsockopt(attempt->watch.fd, SOL_SOCKET, SO_ERROR, &attempt->error, &size) != 0 ? errno : attempt->error;
+    int error =
+        getsockopt(attempt->watch.fd, SOL_SOCKET, SO_ERROR, &attempt->error, &size) != 0 ? errno : attempt->error;
     bool reached = !error;
     if (!error)
         error = proxy_talk_step(attempt->talk, attempt->watch.fd, &events, &said);
@@ -116,7 +123,8 @@ static void attempt_talk(struct attempt *attempt, bool ended)
         said = "it hung up";
     }
     if (error == EAGAIN) { // by edges: what is only looked at stays to be read. A change is an edge, too
-        struct epoll_event again = {.events = EPOLLET | (events == POLLIN ? EPOLLIN : EPOLLOUT), .data.ptr = &attempt->watch};
+        struct epoll_event again = {.events = EPOLLET | (events == POLLIN ? EPOLLIN : EPOLLOUT),
+                                    .data.ptr = &attempt->watch};
         if (attempt->listens != again.events)
             epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_MOD, attempt->watch.fd, &again);
         attempt->listens = again.events;
@@ -140,7 +148,8 @@ static void set_timer(struct broker *broker)
             first = at && (!first || at < first) ? at : first;
         }
     uint64_t left = first > now ? first - now : first ? 1 : 0;
-    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)}};
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)}};
     timerfd_settime(broker->timer.fd, 0, &when, NULL);
 }
 
@@ -166,7 +175,8 @@ static void attempt_ready(struct supervisor *supervisor, struct watch *watch, ui
     attempt->done = true;
     struct sockaddr_storage peer;
     if (!attempt->error && getpeername(watch->fd, (struct sockaddr *)&peer, &(socklen_t){sizeof peer}) == 0)
-        connect(watch->fd, (struct sockaddr *)&peer, sizeof peer); // that it is connected counts from here on: the next one is told EISCONN
+        connect(watch->fd, (struct sockaddr *)&peer,
+                sizeof peer); // that it is connected counts from here on: the next one is told EISCONN
     fcntl(watch->fd, F_SETFL, fcntl(watch->fd, F_GETFL) & ~O_NONBLOCK);
     attempt_answer(attempt);
 }
@@ -280,7 +290,8 @@ bool broker_was_sent(struct brokered *call)
     const struct notified *now = &call->notified;
     for (size_t i = 0; i < sizeof call->broker->late / sizeof *call->broker->late; i++) {
         struct late *late = &call->broker->late[i];
-        if (late->thread != now->caller.thread || late->number != now->number || memcmp(late->arguments, now->arguments, sizeof late->arguments) != 0)
+        if (late->thread != now->caller.thread || late->number != now->number ||
+            memcmp(late->arguments, now->arguments, sizeof late->arguments) != 0)
             continue;
         late->thread = 0;
         notified_answer(now, 0, late->value);
@@ -306,14 +317,15 @@ bool broker_again(struct brokered *call)
     return true;
 }
 
-// ---- sockets ----------------------------------------------------------------------------------------------------------------------------------
+// ---- sockets ------------------------------------------------------------------------------------------------------
 
 static void woken(int signal)
 {
     (void)signal;
 }
 
-// The caller may make a socket wait again at any moment, also between our making it not wait and connecting it. Then a signal ends the waiting.
+// The caller may make a socket wait again at any moment, also between our making it not wait and connecting it. Then a
+// signal ends the waiting.
 int broker_connect(int fd, const struct sockaddr *to, socklen_t length)
 {
     static timer_t timer;
@@ -325,7 +337,8 @@ int broker_connect(int fd, const struct sockaddr *to, socklen_t length)
     sigset_t wakes;
     sigemptyset(&wakes);
     sigaddset(&wakes, wake);
-    if (!ready && (sigaction(wake, &quietly, NULL) != 0 || sigprocmask(SIG_UNBLOCK, &wakes, NULL) != 0 || timer_create(CLOCK_MONOTONIC, &event, &timer) != 0))
+    if (!ready && (sigaction(wake, &quietly, NULL) != 0 || sigprocmask(SIG_UNBLOCK, &wakes, NULL) != 0 ||
+                   timer_create(CLOCK_MONOTONIC, &event, &timer) != 0))
         return ENOBUFS;
     ready = true;
     timer_settime(timer, 0, &soon, NULL);

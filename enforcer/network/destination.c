@@ -71,11 +71,15 @@ void destination_set(struct destination *to, net_address number, uint16_t port)
         six->sin6_addr.s6_addr[i] = (uint8_t)number;
 }
 
-struct decision destination_decide(const struct plan *plan, struct names *names, unsigned verb, unsigned protocol, const struct destination *to)
+struct decision destination_decide(const struct plan *plan, struct names *names, unsigned verb, unsigned protocol,
+                                   const struct destination *to)
 {
-    struct net_point point = {.verb = verb, .protocol = protocol, .place = NET_HOST_LOOPBACK, .address = to->number, .port = to->port};
+    struct net_point point = {
+        .verb = verb, .protocol = protocol, .place = NET_HOST_LOOPBACK, .address = to->number, .port = to->port};
     struct decision decision = {.way = WAY_REFUSED, .rule = NO_RULE};
-    bool loopback = (to->number >= net_prefix_first(&net_loopback_v4) && to->number <= net_prefix_last(&net_loopback_v4)) || to->number == 1;
+    bool loopback =
+        (to->number >= net_prefix_first(&net_loopback_v4) && to->number <= net_prefix_last(&net_loopback_v4)) ||
+        to->number == 1;
     // What is at a port of 127.0.0.1 is the host's where a rule says so, or the rule would have no effect.
     if (loopback && network_allows(plan, &point, &decision.rule)) {
         decision.way = WAY_HOST;
@@ -117,9 +121,15 @@ struct decision destination_decide(const struct plan *plan, struct names *names,
     return decision;
 }
 
-struct str destination_print(struct arena *arena, unsigned verb, unsigned protocol, const struct destination *to, struct str name)
+struct str destination_print(struct arena *arena, unsigned verb, unsigned protocol, const struct destination *to,
+                             struct str name)
 {
-    struct net_point point = {.verb = verb, .protocol = protocol, .place = name.length ? NET_NAME : NET_ADDRESS, .address = to->number, .name = name, .port = to->port};
+    struct net_point point = {.verb = verb,
+                              .protocol = protocol,
+                              .place = name.length ? NET_NAME : NET_ADDRESS,
+                              .address = to->number,
+                              .name = name,
+                              .port = to->port};
     if (to->address.ss_family == AF_UNIX) {
         point.place = NET_UNIX;
         point.protocol = PROTOCOL_UNIX;

@@ -9,7 +9,8 @@
 struct destination {
     struct sockaddr_storage address; // the one copy
     socklen_t length;
-    net_address number; // IPv4 at ::ffff:0:0/96; "any" (0.0.0.0, ::) is the loopback address that the kernel takes it for
+    net_address
+        number; // IPv4 at ::ffff:0:0/96; "any" (0.0.0.0, ::) is the loopback address that the kernel takes it for
     uint16_t port;
     bool any;
 };
@@ -35,7 +36,9 @@ struct decision {
     struct str name; // by which it is allowed, or which the caller asked for last; empty
 };
 
-struct decision destination_decide(const struct plan *, struct names *, unsigned verb, unsigned protocol, const struct destination *);
+struct decision destination_decide(const struct plan *, struct names *, unsigned verb, unsigned protocol,
+                                   const struct destination *);
 
 // "connect tcp 192.0.2.1:443", as a rule would say it, with the name in place of the address where there is one.
-struct str destination_print(struct arena *, unsigned verb, unsigned protocol, const struct destination *, struct str name);
+struct str destination_print(struct arena *, unsigned verb, unsigned protocol, const struct destination *,
+                             struct str name);

@@ -89,7 +89,8 @@ void names_free(struct names *names)
     free(names);
 }
 
-// Does a rule allow the name on some port, where (with an address) none denies that address? Asked at the borders of all ports that rules name.
+// Does a rule allow the name on some port, where (with an address) none denies that address? Asked at the borders of
+// all ports that rules name.
 static bool allowed_somewhere(const struct plan *plan, struct str name, const net_address *address)
 {
     uint32_t rule;
@@ -97,8 +98,14 @@ static bool allowed_somewhere(const struct plan *plan, struct str name, const ne
         const struct net_box *box = &plan->net[i].box;
         for (unsigned protocol = PROTOCOL_TCP; protocol <= PROTOCOL_UDP; protocol <<= 1)
             for (int end = 0; end < 4; end++) {
-                int32_t port = end < 2 ? (end ? box->port_last : box->port_first) : end == 2 ? box->port_first - 1 : box->port_last + 1;
-                struct net_point point = {.verb = VERB_CONNECT, .protocol = protocol, .place = NET_NAME, .name = name, .port = (uint16_t)port};
+                int32_t port = end < 2    ? (end ? box->port_last : box->port_first)
+                               : end == 2 ? box->port_first - 1
+                                          : box->port_last + 1;
+                struct net_point point = {.verb = VERB_CONNECT,
+                                          .protocol = protocol,
+                                          .place = NET_NAME,
+                                          .name = name,
+                                          .port = (uint16_t)port};
                 if (port < 0 || port > 65535 || !network_allows(plan, &point, &rule))
                     continue;
                 point.place = NET_ADDRESS;
@@ -140,14 +147,17 @@ static struct pin *pin_for(struct names *names, struct str name, net_address add
 
 enum pin_result names_pin(struct names *names, struct str name, net_address address, uint32_t seconds, uint64_t now)
 {
-    // An address rule may allow what is private; one that denies it holds under every name. Ports are asked about when it is connected to.
+    // An address rule may allow what is private; one that denies it holds under every name. Ports are asked about when
+    // it is connected to.
     bool allowed_by_address = false;
     for (size_t i = 0; i < names->plan->net_count; i++) {
         const struct plan_net *entry = &names->plan->net[i];
-        if (entry->box.place == NET_ADDRESS && address >= entry->box.first && address <= entry->box.last && !entry->deny)
+        if (entry->box.place == NET_ADDRESS && address >= entry->box.first && address <= entry->box.last &&
+            !entry->deny)
             allowed_by_address = true;
     }
-    if (name.length > NAME_LONGEST || !allowed_somewhere(names->plan, name, &address) || (address_is_private(address) && !allowed_by_address))
+    if (name.length > NAME_LONGEST || !allowed_somewhere(names->plan, name, &address) ||
+        (address_is_private(address) && !allowed_by_address))
         return PIN_REFUSED;
     struct pin *pin = pin_for(names, name, address, now);
     if (!pin)
@@ -203,11 +213,13 @@ net_address names_stand_in(struct names *names, struct str name)
 {
     for (size_t i = 0; i < names->count; i++) {
         const struct pin *pin = &names->pins[i];
-        if (names_is_stand_in(names, pin->address) && pin->length == name.length && memcmp(pin->name, name.text, name.length) == 0)
+        if (names_is_stand_in(names, pin->address) && pin->length == name.length &&
+            memcmp(pin->name, name.text, name.length) == 0)
             return pin->address;
     }
     net_address address = stand_ins + names->stand_ins;
-    struct pin *pin = name.length <= NAME_LONGEST && names->stand_ins < STAND_INS_MOST ? pin_for(names, name, address, 0) : NULL;
+    struct pin *pin =
+        name.length <= NAME_LONGEST && names->stand_ins < STAND_INS_MOST ? pin_for(names, name, address, 0) : NULL;
     if (!pin)
         return 0;
     *pin = (struct pin){.address = address, .until = UINT64_MAX, .length = (uint8_t)name.length};
@@ -234,12 +246,13 @@ bool address_is_private(net_address address)
         uint32_t first;
         int length;
     } four[] = {
-        {0x00000000, 8},  {0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},  {0xA9FE0000, 16}, {0xAC100000, 12}, {0xC0000000, 24},
-        {0xC0A80000, 16}, {0xC6120000, 15}, {0xE0000000, 4},  {0xF0000000, 4},
+        {0x00000000, 8},  {0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8}, {0xA9FE0000, 16}, {0xAC100000, 12},
+        {0xC0000000, 24}, {0xC0A80000, 16}, {0xC6120000, 15}, {0xE0000000, 4}, {0xF0000000, 4},
     };
     uint32_t number = (uint32_t)address;
     uint64_t high = (uint64_t)(address >> 64);
-    bool embeds = address >> 32 == 0xFFFF || (high == 0x0064FF9B00000000u && (uint64_t)address >> 32 == 0); // mapped, or NAT64's prefix
+    bool embeds = address >> 32 == 0xFFFF ||
+                  (high == 0x0064FF9B00000000u && (uint64_t)address >> 32 == 0); // mapped, or NAT64's prefix
     if (high >> 48 == 0x2002) { // 6to4: the address lies behind the prefix
         number = (uint32_t)(high >> 16);
         embeds = true;
@@ -249,7 +262,8 @@ bool address_is_private(net_address address)
             return true;
     if (embeds)
         return false;
-    return high >> 57 == 0x7E || high >> 54 == 0x3FA || high >> 54 == 0x3FB || high >> 56 == 0xFF || // fc00::/7, fe80::/10, fec0::/10, ff00::/8
-           high >> 16 == 0x0064FF9B0001u || // 64:ff9b:1::/48, local NAT64
-           address >> 32 == 0 || high >> 32 == 0x20010000u;                                       // ::/96 with :: and ::1; Teredo
+    return high >> 57 == 0x7E || high >> 54 == 0x3FA || high >> 54 == 0x3FB ||
+           high >> 56 == 0xFF ||                            // fc00::/7, fe80::/10, fec0::/10, ff00::/8
+           high >> 16 == 0x0064FF9B0001u ||                 // 64:ff9b:1::/48, local NAT64
+           address >> 32 == 0 || high >> 32 == 0x20010000u; // ::/96 with :: and ::1; Teredo
 }

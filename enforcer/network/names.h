@@ -1,15 +1,16 @@
 // Names: what they resolve to, as far as a rule allows them (the supervisor's side; sbxnames speaks DNS).
 //
-// A pin says that an address belongs to a name for a while. Only a name that a rule allows gets one, and only with an address that no rule
-// denies and that is not private, so no answer can lead elsewhere (DNS rebinding).
+// A pin says that an address belongs to a name for a while. Only a name that a rule allows gets one, and only with an
+// address that no rule denies and that is not private, so no answer can lead elsewhere (DNS rebinding).
 #pragma once
 
 #include "enforcer/host/failure.h"
 
 enum { NAMES_PORT = 53, NAMES_LEAST_SECONDS = 60, RESOLVERS_MOST = 4 };
 
-// Where names are asked for inside: at 127.0.0.1, where programs ask that find no resolv.conf(5), and at the addresses of the host's own
-// resolvers, which the sandbox's loopback has too. So whatever resolv.conf the view shows, it leads to the stub.
+// Where names are asked for inside: at 127.0.0.1, where programs ask that find no resolv.conf(5), and at the addresses
+// of the host's own resolvers, which the sandbox's loopback has too. So whatever resolv.conf the view shows, it leads
+// to the stub.
 struct resolvers {
     net_address list[RESOLVERS_MOST];
     size_t count;
@@ -42,10 +43,11 @@ void names_pin_hosts(struct names *, uint64_t now); // the same for all of /etc/
 // The names that are pinned to an address now, one after the other: from *at = 0 on, until it returns an empty one.
 struct str names_of(const struct names *, net_address, uint64_t now, size_t *at);
 
-// An address that stands for an allowed name, for as long as the run lasts: where a proxy reaches names, nobody here looks them up. Of 198.18.0.0/15, which is no
-// host's (RFC 2544). 0 when there are no more.
+// An address that stands for an allowed name, for as long as the run lasts: where a proxy reaches names, nobody here
+// looks them up. Of 198.18.0.0/15, which is no host's (RFC 2544). 0 when there are no more.
 net_address names_stand_in(struct names *, struct str name);
 bool names_is_stand_in(const struct names *, net_address);
 
-// True if an address lies in a private, loopback, link-local or otherwise local range (RFC 6890), also where it is embedded (RFC 6052, 3056).
+// True if an address lies in a private, loopback, link-local or otherwise local range (RFC 6890), also where it is
+// embedded (RFC 6052, 3056).
 bool address_is_private(net_address);

@@ -4,9 +4,10 @@
 #include <stdint.h>
 
 enum names_ask {
-    NAMES_MAY, // may this name be resolved?
-    NAMES_PIN, // may it have this address? If so it is its, for that many seconds
-    NAMES_FIND, // the one question that sbxrun asks, of an sbxnames that has no other descriptor: an address of this name
+    NAMES_MAY,  // may this name be resolved?
+    NAMES_PIN,  // may it have this address? If so it is its, for that many seconds
+    NAMES_FIND, // the one question that sbxrun asks, of an sbxnames that has no other descriptor: an address of this
+                // name
 };
 
 struct names_question {
@@ -17,7 +18,11 @@ struct names_question {
     char name[253]; // lower case, no last dot
 };
 
-enum { NAMES_NO, NAMES_YES, NAMES_STANDS_IN }; // the last to NAMES_MAY: nothing is asked of anybody, this address stands for the name
+enum {
+    NAMES_NO,
+    NAMES_YES,
+    NAMES_STANDS_IN
+}; // the last to NAMES_MAY: nothing is asked of anybody, this address stands for the name
 
 struct names_answer {
     uint8_t yes;

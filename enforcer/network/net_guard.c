@@ -50,7 +50,7 @@ struct net_guard {
     size_t counted_count;
 };
 
-// ---- may it be had? ---------------------------------------------------------------------------------------------------------------------------------
+// ---- may it be had? -----------------------------------------------------------------------------------------------
 
 const char *net_guard_lacks(void)
 {
@@ -59,7 +59,9 @@ const char *net_guard_lacks(void)
     if (!cgroup_has_unified())
         return "there is no unified control group hierarchy that it may write";
     closing_fd int probe = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "sbx_probe", 0, 0, DENIALS_BYTES, NULL);
-    return probe < 0 ? "the kernel loads no programs for it: that takes Linux 5.8 or newer, and root of the machine, not of a container" : NULL;
+    return probe < 0 ? "the kernel loads no programs for it: that takes Linux 5.8 or newer, and root of the machine, "
+                       "not of a container"
+                     : NULL;
 }
 
 static void words_of(net_address address, uint32_t words[4])
@@ -68,14 +70,15 @@ static void words_of(net_address address, uint32_t words[4])
         words[i] = (uint32_t)address;
 }
 
-// ---- loading ----------------------------------------------------------------------------------------------------------------------------------------
+// ---- loading ------------------------------------------------------------------------------------------------------
 
 static bool make_maps(struct net_guard *guard)
 {
     struct bpf_map_create_opts sparse = {.sz = sizeof sparse, .map_flags = BPF_F_NO_PREALLOC};
     uint32_t groups = guard->graphs.group_count ? (uint32_t)guard->graphs.group_count : 1;
     guard->maps[GUARD_PINS] = bpf_map_create(BPF_MAP_TYPE_HASH, "sbx_pins", 16, groups * 8, PINS_MOST, &sparse);
-    guard->maps[GUARD_TRAFFIC] = bpf_map_create(BPF_MAP_TYPE_HASH, "sbx_traffic", sizeof(struct guard_place), sizeof(struct guard_traffic), PLACES_MOST, &sparse);
+    guard->maps[GUARD_TRAFFIC] = bpf_map_create(BPF_MAP_TYPE_HASH, "sbx_traffic", sizeof(struct guard_place),
+                                                sizeof(struct guard_traffic), PLACES_MOST, &sparse);
     guard->maps[GUARD_DENIALS] = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "sbx_denials", 0, 0, DENIALS_BYTES, NULL);
     for (int i = 0; i < GUARD_MAPS; i++)
         if (guard->maps[i] < 0)
@@ -91,7 +94,8 @@ static bool load(struct net_guard *guard, enum guard_hook hook, const struct ebp
     struct bpf_prog_load_opts options = {.sz = sizeof options, .expected_attach_type = hooks[hook].where};
     char name[16];
     snprintf(name, sizeof name, "sbx_%s", guard_hook_names[hook]);
-    closing_fd int fd = bpf_prog_load(hooks[hook].type, name, "Apache-2.0", (const struct bpf_insn *)program->code, program->length, &options);
+    closing_fd int fd = bpf_prog_load(hooks[hook].type, name, "Apache-2.0", (const struct bpf_insn *)program->code,
+                                      program->length, &options);
     if (fd < 0)
         return false;
     guard->links[hook] = bpf_link_create(fd, guard->group.folder, hooks[hook].where, NULL);
@@ -100,7 +104,9 @@ static bool load(struct net_guard *guard, enum guard_hook hook, const struct ebp
 
 static struct str operation_of(struct arena *arena, const struct guard_denial *denial)
 {
-    static const char *const verbs[GUARD_HOOKS] = {"have a socket", "bind", "bind", "connect", "connect", "connect", "connect", "send a packet to", "take a packet from"};
+    static const char *const verbs[GUARD_HOOKS] = {"have a socket",     "bind",    "bind",    "connect",
+                                                   "connect",           "connect", "connect", "send a packet to",
+                                                   "take a packet from"};
     struct text text = {.arena = arena};
     net_address address = 0;
     for (int i = 0; i < 4; i++)
@@ -127,7 +133,8 @@ static int denied(void *context, void *data, size_t size)
         return 0;
     memcpy(&denial, data, sizeof denial);
     struct arena *arena = arena_new();
-    event_denied(guard->events, EVENT_DESTINATION, operation_of(arena, &denial), denial.leaf ? denial.leaf - 1 : NO_RULE);
+    event_denied(guard->events, EVENT_DESTINATION, operation_of(arena, &denial),
+                 denial.leaf ? denial.leaf - 1 : NO_RULE);
     arena_free(arena);
     return 0;
 }
@@ -145,7 +152,8 @@ static bool allow_proxy(struct net_guard *guard, const struct proxy_place *proxy
     return bpf_map_update_elem(guard->maps[GUARD_PINS], key, &always, BPF_ANY) == 0;
 }
 
-struct net_guard *net_guard_new(const struct plan *plan, const struct proxy_place *proxy, struct events *events, const char **why)
+struct net_guard *net_guard_new(const struct plan *plan, const struct proxy_place *proxy, struct events *events,
+                                const char **why)
 {
     struct net_guard *guard = calloc(1, sizeof *guard);
     struct guard_program programs[GUARD_HOOKS];
@@ -190,7 +198,7 @@ int net_guard_own_group(const struct net_guard *guard)
     return guard ? guard->own : -1;
 }
 
-// ---- while it runs ----------------------------------------------------------------------------------------------------------------------------------
+// ---- while it runs ------------------------------------------------------------------------------------------------
 
 static void denials_came(struct supervisor *supervisor, struct watch *watch, uint32_t events)
 {
@@ -240,7 +248,8 @@ void net_guard_pin(void *net_guard, struct str name, net_address address, uint64
     }
 }
 
-void net_guard_count(struct net_guard *guard, unsigned verb, unsigned protocol, const struct destination *to, struct str operation)
+void net_guard_count(struct net_guard *guard, unsigned verb, unsigned protocol, const struct destination *to,
+                     struct str operation)
 {
     if (!guard || (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP))
         return;
@@ -250,9 +259,12 @@ void net_guard_count(struct net_guard *guard, unsigned verb, unsigned protocol, 
     words_of(to->number, place.address);
     if (guard->counted_count && memcmp(&guard->counted[guard->counted_count - 1].place, &place, sizeof place) == 0)
         return; // as most are
-    if (guard->counted_count == PLACES_MOST || bpf_map_update_elem(guard->maps[GUARD_TRAFFIC], &place, &none, BPF_NOEXIST) != 0)
+    if (guard->counted_count == PLACES_MOST ||
+        bpf_map_update_elem(guard->maps[GUARD_TRAFFIC], &place, &none, BPF_NOEXIST) != 0)
         return; // it is counted already
-    struct counted *larger = guard->counted_count % 16 ? guard->counted : realloc(guard->counted, (guard->counted_count + 16) * sizeof *larger);
+    struct counted *larger = guard->counted_count % 16
+                                 ? guard->counted
+                                 : realloc(guard->counted, (guard->counted_count + 16) * sizeof *larger);
     if (!larger)
         return;
     guard->counted = larger;

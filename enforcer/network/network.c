@@ -34,7 +34,8 @@ static net_address loopback_v6(void)
 
 static int refuse(const struct plan_net *entry, const char *what, const char *advice, struct failure *failure)
 {
-    return fail_with_advice(failure, entry->rule, 0, advice, "nothing here enforces %s yet, so the command is not run", what);
+    return fail_with_advice(failure, entry->rule, 0, advice, "nothing here enforces %s yet, so the command is not run",
+                            what);
 }
 
 struct port_use { // what is allowed to one verb of one protocol on the loopback
@@ -44,17 +45,21 @@ struct port_use { // what is allowed to one verb of one protocol on the loopback
     uint32_t total;
 };
 
-// Cuts the ports at every border of a rule and asks the policy function about each piece, for both families and every part of
-// 127.0.0.0/8 that some rule treats differently. False when the parts disagree.
-static bool ports_of(const struct plan *plan, unsigned verb, unsigned protocol, struct port_use *ports, void (*each)(void *, uint16_t first, uint16_t last),
-                     void *context)
+// Cuts the ports at every border of a rule and asks the policy function about each piece, for both families and every
+// part of 127.0.0.0/8 that some rule treats differently. False when the parts disagree.
+static bool ports_of(const struct plan *plan, unsigned verb, unsigned protocol, struct port_use *ports,
+                     void (*each)(void *, uint16_t first, uint16_t last), void *context)
 {
     *ports = (struct port_use){0};
     bool open = false;
     for (uint32_t port = 0; port <= 65536;) {
         bool now = false;
         if (port <= 65535) {
-            struct net_point point = {.verb = verb, .protocol = protocol, .place = NET_ADDRESS, .address = loopback_v4(), .port = (uint16_t)port};
+            struct net_point point = {.verb = verb,
+                                      .protocol = protocol,
+                                      .place = NET_ADDRESS,
+                                      .address = loopback_v4(),
+                                      .port = (uint16_t)port};
             now = allowed(plan, &point);
             point.address = loopback_v6();
             if (allowed(plan, &point) != now)
@@ -63,7 +68,8 @@ static bool ports_of(const struct plan *plan, unsigned verb, unsigned protocol, 
                 const struct net_box *box = &plan->net[i].box;
                 net_address borders[2] = {box->first, box->last + 1};
                 for (int b = 0; b < 2 && box->place == NET_ADDRESS; b++)
-                    if (borders[b] >= net_prefix_first(&net_loopback_v4) && borders[b] <= net_prefix_last(&net_loopback_v4)) {
+                    if (borders[b] >= net_prefix_first(&net_loopback_v4) &&
+                        borders[b] <= net_prefix_last(&net_loopback_v4)) {
                         point.address = borders[b];
                         if (allowed(plan, &point) != now)
                             return false;
@@ -136,29 +142,36 @@ static int claim_proxy(const struct plan *plan, struct network *network, struct 
 {
     for (size_t i = 0; i < plan->net_count; i++) {
         const struct net_box *box = &plan->net[i].box;
-        if (!plan->net[i].deny && (box->place == NET_NAME || box->place == NET_WILDCARD) && box->verbs & VERB_CONNECT && box->protocols == PROTOCOL_UDP)
-            return fail_with_advice(failure, plan->net[i].rule, 0, "allow tcp, or addresses, which are reached without the proxy",
+        if (!plan->net[i].deny && (box->place == NET_NAME || box->place == NET_WILDCARD) && box->verbs & VERB_CONNECT &&
+            box->protocols == PROTOCOL_UDP)
+            return fail_with_advice(failure, plan->net[i].rule, 0,
+                                    "allow tcp, or addresses, which are reached without the proxy",
                                     "datagrams to a name can't go through a proxy");
     }
     for (size_t i = 0; i < plan->env_count; i++)
         if (plan->env[i].keep && str_is(plan->env[i].name, PROXY_CREDENTIALS))
-            return fail(failure, plan->proxy.rule, 0, "the policy keeps %s in the command's environment, which is sbxrun's alone", PROXY_CREDENTIALS);
+            return fail(failure, plan->proxy.rule, 0,
+                        "the policy keeps %s in the command's environment, which is sbxrun's alone", PROXY_CREDENTIALS);
     return proxy_find(plan, &network->proxy, failure);
 }
 
 int network_claim(const struct plan *plan, struct network *network, struct failure *failure)
 {
-    *network = (struct network){.guard_rule = NO_RULE, .port_start = 1024, .tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
+    *network = (struct network){
+        .guard_rule = NO_RULE, .port_start = 1024, .tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
     const struct plan_net *allow = NULL;
     for (size_t i = 0; i < plan->net_count; i++) {
         const struct plan_net *entry = &plan->net[i];
         if (entry->deny)
             continue; // nothing is reachable but what is allowed
         if (!net_box_is_loopback(&entry->box) && !plan->broker)
-            return refuse(entry, "connections out of the sandbox under a plan without a broker", "let sbxc make the plan", failure);
-        bool sends = entry->box.verbs & VERB_CONNECT && entry->box.protocols & (entry->box.place == NET_UNIX ? PROTOCOL_UNIX : PROTOCOL_UDP);
+            return refuse(entry, "connections out of the sandbox under a plan without a broker",
+                          "let sbxc make the plan", failure);
+        bool sends = entry->box.verbs & VERB_CONNECT &&
+                     entry->box.protocols & (entry->box.place == NET_UNIX ? PROTOCOL_UNIX : PROTOCOL_UDP);
         if (!net_box_is_loopback(&entry->box) && sends && !(plan->broker & BROKER_MESSAGES))
-            return refuse(entry, "datagrams out of the sandbox under a plan whose broker does not send them", "let sbxc make the plan", failure);
+            return refuse(entry, "datagrams out of the sandbox under a plan whose broker does not send them",
+                          "let sbxc make the plan", failure);
         allow = entry;
     }
     if (!allow)
@@ -166,9 +179,11 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
     if (plan->broker) { // keeps every rule, as no call on an address is the command's own
         const char *advice, *why = host_lacks_for_broker(&advice);
         if (why)
-            return fail_with_advice(failure, allow->rule, 0, advice, "connections can't be made for the sandbox: %s", why);
+            return fail_with_advice(failure, allow->rule, 0, advice, "connections can't be made for the sandbox: %s",
+                                    why);
         if (plan_has_names(plan) && !helper_exists("sbxnames"))
-            return fail_with_advice(failure, allow->rule, 0, "it is installed beside sbxrun", "names can't be resolved: sbxnames is not there");
+            return fail_with_advice(failure, allow->rule, 0, "it is installed beside sbxrun",
+                                    "names can't be resolved: sbxnames is not there");
         if (plan->proxy.set && plan_has_names(plan) && claim_proxy(plan, network, failure))
             return -1;
         network->brokered = network->loopback = true;
@@ -178,18 +193,21 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
         return 0;
     }
     static const unsigned protocols[] = {PROTOCOL_TCP, PROTOCOL_UDP};
-    static const char *const partly = "part of the loopback network can't be kept apart from the rest: write `loopback`";
+    static const char *const partly =
+        "part of the loopback network can't be kept apart from the rest: write `loopback`";
     int start = -1;
     for (int i = 0; i < 2; i++) {
         struct port_use bind, connect, listen;
         bool tcp = protocols[i] == PROTOCOL_TCP;
-        if (!ports_of(plan, VERB_BIND, protocols[i], &bind, NULL, NULL) || !ports_of(plan, VERB_CONNECT, protocols[i], &connect, NULL, NULL) ||
+        if (!ports_of(plan, VERB_BIND, protocols[i], &bind, NULL, NULL) ||
+            !ports_of(plan, VERB_CONNECT, protocols[i], &connect, NULL, NULL) ||
             !ports_of(plan, VERB_LISTEN, protocols[i], &listen, NULL, NULL))
             return refuse(allow, "rules on a part of the loopback network", partly, failure);
         if (bind.total == 0 && connect.total == 0)
             continue; // no sockets of this protocol: seccomp
         // Nothing can listen below the first port, so what may be connected to there does not matter.
-        bool open = bind.all_from_first && connect.all_from_first && connect.first <= bind.first && (start < 0 || start == bind.first) &&
+        bool open = bind.all_from_first && connect.all_from_first && connect.first <= bind.first &&
+                    (start < 0 || start == bind.first) &&
                     (listen.total == 0 || (listen.all_from_first && listen.first <= bind.first));
         if (open) {
             start = bind.first;
@@ -198,15 +216,22 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
         }
         if (!tcp || (listen.total && listen.total != 65536 && listen.total != bind.total))
             return refuse(allow, "this set of ports",
-                          "all ports from a number up, `loopback:1024..65535`, for both bind and connect can be kept, and of tcp up to 1024 ports", failure);
+                          "all ports from a number up, `loopback:1024..65535`, for both bind and connect can be kept, "
+                          "and of tcp up to 1024 ports",
+                          failure);
         if (bind.total + connect.total > NETWORK_PORTS_MOST)
-            return refuse(allow, "so many single ports", "name up to 1024 ports, or all from a number up: `loopback:1024..65535`", failure);
+            return refuse(allow, "so many single ports",
+                          "name up to 1024 ports, or all from a number up: `loopback:1024..65535`", failure);
         if (host_landlock_abi() < 4)
-            return fail_with_advice(failure, allow->rule, 0, "Landlock with ABI 4 (Linux 6.7) keeps single ports apart; `loopback:1024..65535` needs none",
-                                    "this host's kernel can't enforce single ports");
+            return fail_with_advice(
+                failure, allow->rule, 0,
+                "Landlock with ABI 4 (Linux 6.7) keeps single ports apart; `loopback:1024..65535` needs none",
+                "this host's kernel can't enforce single ports");
         network->needs_landlock = true;
-        ports_of(plan, VERB_BIND, PROTOCOL_TCP, &bind, add_port_range, &(struct add_ports){network, LANDLOCK_NET_BIND_TCP});
-        ports_of(plan, VERB_CONNECT, PROTOCOL_TCP, &connect, add_port_range, &(struct add_ports){network, LANDLOCK_NET_CONNECT_TCP});
+        ports_of(plan, VERB_BIND, PROTOCOL_TCP, &bind, add_port_range,
+                 &(struct add_ports){network, LANDLOCK_NET_BIND_TCP});
+        ports_of(plan, VERB_CONNECT, PROTOCOL_TCP, &connect, add_port_range,
+                 &(struct add_ports){network, LANDLOCK_NET_CONNECT_TCP});
         start = start < 0 && bind.total ? 0 : start;
     }
     network->loopback = true;
@@ -218,13 +243,15 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
 // Addresses of the host's resolvers. One that can't be had is not there to be asked.
 static void add_addresses(const struct network *network)
 {
-    closing_fd int four = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), six = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    closing_fd int four = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+                   six = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     for (size_t i = 0; i < network->resolvers.count; i++) {
         net_address address = network->resolvers.list[i];
         bool is_four = address >> 32 == 0xFFFF;
         struct ifreq request = {0};
         struct sockaddr_in *at = (void *)&request.ifr_addr;
-        struct in6_ifreq request6 = {.ifr6_prefixlen = 128, .ifr6_ifindex = 1}; // lo is the first interface of a namespace
+        struct in6_ifreq request6 = {.ifr6_prefixlen = 128,
+                                     .ifr6_ifindex = 1}; // lo is the first interface of a namespace
         snprintf(request.ifr_name, sizeof request.ifr_name, "lo:%u", (unsigned)i % 10);
         *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl((uint32_t)address)};
         for (int byte = 15; byte >= 0; byte--, address >>= 8)

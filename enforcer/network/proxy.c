@@ -16,7 +16,7 @@
 #include "enforcer/network/names_wire.h"
 #include "enforcer/host/scoped.h"
 
-// ---- where it is ------------------------------------------------------------------------------------------------------------------------------------
+// ---- where it is --------------------------------------------------------------------------------------------------
 
 static bool take_address(const char *text, uint16_t port, struct proxy_place *place)
 {
@@ -49,18 +49,25 @@ static bool ask_resolver(struct str name, uint16_t port, struct proxy_place *pla
     memcpy(question.name, name.text, name.length);
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        helper_run(&(struct helper){.name = "sbxnames", .parent = parent, .folder = -1, .fds = &ends[1], .count = 1, .user = NOBODY, .group = NOBODY});
+        helper_run(&(struct helper){.name = "sbxnames",
+                                    .parent = parent,
+                                    .folder = -1,
+                                    .fds = &ends[1],
+                                    .count = 1,
+                                    .user = NOBODY,
+                                    .group = NOBODY});
     close(ends[1]);
     setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    bool told = pid > 0 && send(ends[0], &question, sizeof question, MSG_NOSIGNAL) == sizeof question && recv(ends[0], &answer, sizeof answer, 0) == sizeof answer &&
-                answer.yes;
+    bool told = pid > 0 && send(ends[0], &question, sizeof question, MSG_NOSIGNAL) == sizeof question &&
+                recv(ends[0], &answer, sizeof answer, 0) == sizeof answer && answer.yes;
     close(ends[0]);
     while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
     char text[INET6_ADDRSTRLEN];
     static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
     bool four = memcmp(answer.address, mapped, sizeof mapped) == 0;
-    return told && inet_ntop(four ? AF_INET : AF_INET6, answer.address + (four ? 12 : 0), text, sizeof text) && take_address(text, port, place);
+    return told && inet_ntop(four ? AF_INET : AF_INET6, answer.address + (four ? 12 : 0), text, sizeof text) &&
+           take_address(text, port, place);
 }
 
 int proxy_find(const struct plan *plan, struct proxy_place *place, struct failure *failure)
@@ -69,14 +76,25 @@ int proxy_find(const struct plan *plan, struct proxy_place *place, struct failur
     const char *host = str_copy(plan->arena, url->host).text;
     if (take_address(host, url->port, place) || ask_resolver(url->host, url->port, place))
         return 0;
-    return fail_with_advice(failure, plan->proxy.rule, 0, "write its address, or put it into /etc/hosts", "the proxy's name %s leads nowhere on this host", host);
+    return fail_with_advice(failure, plan->proxy.rule, 0, "write its address, or put it into /etc/hosts",
+                            "the proxy's name %s leads nowhere on this host", host);
 }
 
-// ---- talking to it ----------------------------------------------------------------------------------------------------------------------------------
+// ---- talking to it ------------------------------------------------------------------------------------------------
 
 enum { HEAD_MOST = 16384, SENT_MOST = 2048, USER_MOST = 255 };
 
-enum talk_stage { SEND_CONNECT, READ_HEAD, SEND_METHODS, READ_METHOD, SEND_USER, READ_USER, SEND_REQUEST, READ_REPLY, TALK_DONE };
+enum talk_stage {
+    SEND_CONNECT,
+    READ_HEAD,
+    SEND_METHODS,
+    READ_METHOD,
+    SEND_USER,
+    READ_USER,
+    SEND_REQUEST,
+    READ_REPLY,
+    TALK_DONE
+};
 
 struct proxy_talk {
     enum proxy_kind kind;
@@ -94,7 +112,8 @@ static void base64(char *out, const char *text)
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t length = strlen(text);
     for (size_t i = 0; i < length; i += 3) {
-        uint32_t bits = (uint32_t)(uint8_t)text[i] << 16 | (i + 1 < length ? (uint32_t)(uint8_t)text[i + 1] << 8 : 0) | (i + 2 < length ? (uint8_t)text[i + 2] : 0);
+        uint32_t bits = (uint32_t)(uint8_t)text[i] << 16 | (i + 1 < length ? (uint32_t)(uint8_t)text[i + 1] << 8 : 0) |
+                        (i + 2 < length ? (uint8_t)text[i + 2] : 0);
         for (size_t k = 0; k < 4; k++)
             *out++ = i + k > length ? '=' : letters[bits >> (18 - 6 * k) & 63];
     }
@@ -107,8 +126,10 @@ static void say_connect(struct proxy_talk *talk)
     snprintf(both, sizeof both, "%s:%s", talk->user, talk->password);
     if (talk->has_user)
         base64(coded, both);
-    talk->out_length = (size_t)snprintf((char *)talk->out, sizeof talk->out, "CONNECT %s:%u HTTP/1.1\r\nHost: %s:%u\r\n%s%s%s\r\n", talk->name, talk->port, talk->name,
-                                        talk->port, talk->has_user ? "Proxy-Authorization: Basic " : "", coded, talk->has_user ? "\r\n" : "");
+    talk->out_length =
+        (size_t)snprintf((char *)talk->out, sizeof talk->out, "CONNECT %s:%u HTTP/1.1\r\nHost: %s:%u\r\n%s%s%s\r\n",
+                         talk->name, talk->port, talk->name, talk->port,
+                         talk->has_user ? "Proxy-Authorization: Basic " : "", coded, talk->has_user ? "\r\n" : "");
     talk->stage = SEND_CONNECT;
     explicit_bzero(both, sizeof both);
     explicit_bzero(coded, sizeof coded);
@@ -139,7 +160,10 @@ struct proxy_talk *proxy_talk_new(enum proxy_kind kind, struct str name, uint16_
 {
     struct proxy_talk *talk = calloc(1, sizeof *talk);
     const char *colon = credentials ? strchr(credentials, ':') : NULL;
-    size_t user = colon ? (size_t)(colon - credentials) : credentials ? strlen(credentials) : 0, password = colon ? strlen(colon + 1) : 0;
+    size_t user = colon         ? (size_t)(colon - credentials)
+                  : credentials ? strlen(credentials)
+                                : 0,
+           password = colon ? strlen(colon + 1) : 0;
     bool plain = true; // what /etc/hosts has may hold anything
     for (size_t i = 0; i < name.length; i++)
         plain = plain && (isalnum((unsigned char)name.text[i]) || strchr("-_.", name.text[i]));
@@ -156,7 +180,8 @@ struct proxy_talk *proxy_talk_new(enum proxy_kind kind, struct str name, uint16_
     if (kind == PROXY_HTTP)
         say_connect(talk);
     else
-        say(talk, SEND_METHODS, talk->has_user ? (uint8_t[]){5, 2, 0, 2} : (uint8_t[]){5, 1, 0}, talk->has_user ? 4 : 3);
+        say(talk, SEND_METHODS, talk->has_user ? (uint8_t[]){5, 2, 0, 2} : (uint8_t[]){5, 1, 0},
+            talk->has_user ? 4 : 3);
     return talk;
 }
 
@@ -198,7 +223,8 @@ static int read_head(struct proxy_talk *talk, int fd)
         return n == HEAD_MOST ? refused(talk, EPROTO, "its answer is no HTTP") : EAGAIN;
     size_t length = (size_t)(end - head) + 4;
     unsigned status = 0;
-    if (recv(fd, head, length, MSG_DONTWAIT) != (ssize_t)length || memcmp(head, "HTTP/1.", 7) != 0 || length < 16 || sscanf((char *)head + 8, " %3u", &status) != 1)
+    if (recv(fd, head, length, MSG_DONTWAIT) != (ssize_t)length || memcmp(head, "HTTP/1.", 7) != 0 || length < 16 ||
+        sscanf((char *)head + 8, " %3u", &status) != 1)
         return refused(talk, EPROTO, "its answer is no HTTP");
     if (status / 100 == 2) {
         talk->stage = TALK_DONE;
@@ -243,7 +269,8 @@ static int read_user(struct proxy_talk *talk, int fd)
 
 static int read_reply(struct proxy_talk *talk, int fd)
 {
-    static const int errors[] = {0, ECONNREFUSED, EACCES, ENETUNREACH, EHOSTUNREACH, ECONNREFUSED, ETIMEDOUT, EPROTO, EPROTO};
+    static const int errors[] = {0,         ECONNREFUSED, EACCES, ENETUNREACH, EHOSTUNREACH, ECONNREFUSED,
+                                 ETIMEDOUT, EPROTO,       EPROTO};
     uint8_t reply[4 + 1 + 255 + 2];
     ssize_t n = recv(fd, reply, sizeof reply, MSG_PEEK | MSG_DONTWAIT);
     if (n <= 0)
@@ -277,7 +304,8 @@ int proxy_talk_step(struct proxy_talk *talk, int fd, short *events, const char *
             continue;
         }
         *events = POLLOUT;
-        ssize_t n = send(fd, talk->out + talk->out_done, talk->out_length - talk->out_done, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n =
+            send(fd, talk->out + talk->out_done, talk->out_length - talk->out_done, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0)
             return errno == EINTR || errno == EAGAIN ? EAGAIN : errno;
         talk->out_done += (size_t)n;

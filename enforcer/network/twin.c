@@ -47,7 +47,9 @@ unsigned socket_protocol(const struct socket_kind *kind)
         return PROTOCOL_UNIX;
     if (kind->domain != AF_INET && kind->domain != AF_INET6)
         return 0;
-    return kind->type == SOCK_STREAM && kind->protocol == IPPROTO_TCP ? PROTOCOL_TCP : kind->type == SOCK_DGRAM && kind->protocol == IPPROTO_UDP ? PROTOCOL_UDP : 0;
+    return kind->type == SOCK_STREAM && kind->protocol == IPPROTO_TCP  ? PROTOCOL_TCP
+           : kind->type == SOCK_DGRAM && kind->protocol == IPPROTO_UDP ? PROTOCOL_UDP
+                                                                       : 0;
 }
 
 uint64_t socket_cookie(int fd)
@@ -64,9 +66,10 @@ unsigned long long socket_inode(int fd)
     return fstat(fd, &status) == 0 ? status.st_ino : 0;
 }
 
-// ---- making ---------------------------------------------------------------------------------------------------------------------------------
+// ---- making -------------------------------------------------------------------------------------------------------
 
-// What a program may have set before it connects, and what it is when it has not: numbers that a new network namespace starts with.
+// What a program may have set before it connects, and what it is when it has not: numbers that a new network namespace
+// starts with.
 static const struct {
     int domain, type; // 0: any
     int level, name, unset;
@@ -112,7 +115,8 @@ static void copy_options(int from, int to, const struct socket_kind *kind)
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         int value = options[i].unset;
         size = sizeof value;
-        if ((options[i].domain && options[i].domain != kind->domain) || (options[i].type && options[i].type != kind->type))
+        if ((options[i].domain && options[i].domain != kind->domain) ||
+            (options[i].type && options[i].type != kind->type))
             continue;
         if (getsockopt(from, options[i].level, options[i].name, &value, &size) == 0 && value != options[i].unset)
             setsockopt(to, options[i].level, options[i].name, &value, sizeof value);
@@ -149,7 +153,7 @@ int twin_make(int like, const struct socket_kind *kind)
     return twin;
 }
 
-// ---- placing --------------------------------------------------------------------------------------------------------------------------------
+// ---- placing ------------------------------------------------------------------------------------------------------
 
 enum { LINES_MOST = 1024, NEAR = 4 };
 
@@ -173,7 +177,8 @@ static struct entry entry_of(struct notified *call, int fd)
 }
 
 // Which of an epoll instance's entries are for a socket; a descriptor may be registered under each of its numbers.
-static size_t find_waits(struct notified *call, int instance, unsigned long long inode, struct twin_waiter *waiters, size_t count)
+static size_t find_waits(struct notified *call, int instance, unsigned long long inode, struct twin_waiter *waiters,
+                         size_t count)
 {
     char path[32], line[256];
     snprintf(path, sizeof path, "../fdinfo/%d", instance);
@@ -183,7 +188,8 @@ static size_t find_waits(struct notified *call, int instance, unsigned long long
         int at;
         unsigned events;
         unsigned long long data, found;
-        if (sscanf(line, "tfd: %d events: %x data: %llx pos:%*i ino:%llx", &at, &events, &data, &found) == 4 && found == inode) {
+        if (sscanf(line, "tfd: %d events: %x data: %llx pos:%*i ino:%llx", &at, &events, &data, &found) == 4 &&
+            found == inode) {
             closing_fd int theirs = notified_take(call, instance);
             int kept = theirs < 0 ? -1 : fcntl(theirs, F_DUPFD_CLOEXEC, at + 1);
             if (kept >= 0)
@@ -197,7 +203,8 @@ static size_t find_waits(struct notified *call, int instance, unsigned long long
     return count;
 }
 
-// An entry is known by its number, so it is made by a process with a table of descriptors of its own, where that number is free.
+// An entry is known by its number, so it is made by a process with a table of descriptors of its own, where that number
+// is free.
 static void wait_again(const struct twin_waiter *waiter, int twin)
 {
     pid_t pid = (pid_t)syscall(SYS_clone, CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, NULL);
@@ -237,7 +244,8 @@ static bool add_place(struct notified *call, int fd, const struct entry *socket,
 static bool add_kept(struct notified *call, const struct entry *socket, struct twin_places *places)
 {
     struct stat table; // its size is how many descriptors there are, since Linux 6.2
-    if (!call->caller.again || fstat(call->caller.table, &table) != 0 || table.st_size == 0 || table.st_size > NOTIFIED_KEPT)
+    if (!call->caller.again || fstat(call->caller.table, &table) != 0 || table.st_size == 0 ||
+        table.st_size > NOTIFIED_KEPT)
         return false;
     off_t count = 1;
     for (int fd = 0; fd < NOTIFIED_KEPT && count < table.st_size; fd++)
@@ -257,7 +265,8 @@ void twin_places_find(struct notified *call, int at, unsigned long long inode, s
         return;
     twin_places_end(places);
     *places = only;
-    // Of a process with many descriptors: the first of them, where its event loops are, and those around this one, where copies of it are.
+    // Of a process with many descriptors: the first of them, where its event loops are, and those around this one,
+    // where copies of it are.
     char entries[2048] __attribute__((aligned(8)));
     int list = notified_table(call), last = -1, near = at > NEAR ? at - NEAR : 0;
     long size = list >= 0 ? getdents64(list, entries, sizeof entries) : 0, offset = 0;

@@ -16,8 +16,8 @@ struct socket_kind {
 // What a socket is. 0, or -errno: -ENOTSOCK.
 int socket_examine(int fd, struct socket_kind *);
 unsigned socket_protocol(const struct socket_kind *); // one of PROTOCOL_; 0: none that a rule can allow
-uint64_t socket_cookie(int fd); // names a socket as long as it exists; no two have the same
-unsigned long long socket_inode(int fd); // by which proc(5) knows it
+uint64_t socket_cookie(int fd);                       // names a socket as long as it exists; no two have the same
+unsigned long long socket_inode(int fd);              // by which proc(5) knows it
 
 // A new socket of sbxrun's network like that one, not blocking. The caller owns it; -errno.
 int twin_make(int like, const struct socket_kind *);
@@ -39,8 +39,9 @@ struct twin_places {
 };
 #define ending_places __attribute__((cleanup(twin_places_end))) struct twin_places
 
-// Finds the places of the socket of that inode, for the caller's descriptor `at`: that one, its other descriptors of the same socket, and the epoll
-// instances that wait for it (of a process with many descriptors: those among its first, and those next to `at`).
+// Finds the places of the socket of that inode, for the caller's descriptor `at`: that one, its other descriptors of
+// the same socket, and the epoll instances that wait for it (of a process with many descriptors: those among its first,
+// and those next to `at`).
 void twin_places_find(struct notified *, int at, unsigned long long inode, struct twin_places *);
 
 // Puts the twin there, with the close-on-exec flag of each. 0, or -errno: then it is in none.

@@ -27,7 +27,7 @@ struct calls {
     bool recompiled;                 // or tried to be
 };
 
-// ---- filters --------------------------------------------------------------------------------------------------------------------------------
+// ---- filters ------------------------------------------------------------------------------------------------------
 
 enum { ACTION = 0xFFFF0000u };
 
@@ -52,7 +52,8 @@ const struct bpf_program *calls_asking(const struct run *run)
     size_t end = run->explain_files ? syscall_numbers_end(ARCH_HERE) : 0, length = 0;
     struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 10);
     if (run->explain_files) { // of this architecture: what others call is the plan's filter's alone
-        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+        code[length++] =
+            (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
         code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 1, 0);
         size_t others = length++;
         code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
@@ -81,7 +82,7 @@ const struct bpf_program *calls_asking(const struct run *run)
     return length > BPF_MOST ? NULL : asking;
 }
 
-// ---- denials --------------------------------------------------------------------------------------------------------------------------------
+// ---- denials ------------------------------------------------------------------------------------------------------
 
 // That says which rule denies; NULL: nothing does. It takes a millisecond where it was not compiled for this run.
 static struct policy *policy_of(struct calls *calls)
@@ -121,7 +122,8 @@ static void note_denied(struct calls *calls, const struct notified *call, const 
     arena_free(arena);
 }
 
-// What tells most of what was refused, and which rule would allow it: where a name is to be made or removed that is one for its folder.
+// What tells most of what was refused, and which rule would allow it: where a name is to be made or removed that is one
+// for its folder.
 static unsigned told_verb(unsigned lacking)
 {
     static const unsigned order[] = {VERB_EXEC, VERB_WRITE, VERB_CREATE, VERB_DELETE, VERB_READ};
@@ -131,7 +133,8 @@ static unsigned told_verb(unsigned lacking)
     return VERB_WRITE;
 }
 
-// What is wanted of a file and not allowed. Of what is not there on the host either nothing is said: programs look for much.
+// What is wanted of a file and not allowed. Of what is not there on the host either nothing is said: programs look for
+// much.
 static void note_file(struct calls *calls, const struct notified *call, const struct named *file)
 {
     const struct run *run = calls->run;
@@ -158,7 +161,9 @@ static void note_file(struct calls *calls, const struct notified *call, const st
     text_quote(&text, path);
     struct str operation = text_str(&text);
     if (!event_again(run->events, operation, true)) {
-        event_denied(run->events, EVENT_FILE, operation, denying_rule(calls, &(struct operation_point){.domain = DOMAIN_FILES, .verb = told & -told, .path = path}));
+        event_denied(
+            run->events, EVENT_FILE, operation,
+            denying_rule(calls, &(struct operation_point){.domain = DOMAIN_FILES, .verb = told & -told, .path = path}));
     }
     arena_free(arena);
 }
@@ -168,7 +173,8 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
     struct calls *calls = watch->context;
     struct notified call;
     uint32_t words[SECCOMP_WORDS];
-    if (!(events & EPOLLIN)) { // no process has the filter any more; asked for a call now, older kernels would wait for one
+    if (!(events &
+          EPOLLIN)) { // no process has the filter any more; asked for a call now, older kernels would wait for one
         supervisor->prompt = NULL;
         return;
     }
@@ -195,7 +201,7 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
     notified_release(&call);
 }
 
-// ---- the source -------------------------------------------------------------------------------------------------------------------------------
+// ---- the source ---------------------------------------------------------------------------------------------------
 
 static void handed_over(struct supervisor *supervisor, struct watch *watch, uint32_t events)
 {
@@ -207,7 +213,8 @@ static void handed_over(struct supervisor *supervisor, struct watch *watch, uint
         epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, watch->fd, NULL);
     } else if (what == HANDED_LISTENER && count == 1 && calls->source.listener < 0) {
         calls->listener.fd = calls->source.listener = take_fd(fds[0]);
-        ioctl(calls->source.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
+        ioctl(calls->source.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+              SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
         supervisor->prompt = &calls->listener;
     } else if (what == HANDED_ROOT && calls->broker) {
         broker_take_root(calls->broker, fds, count);
@@ -223,8 +230,11 @@ struct calls *calls_new(const struct run *run, struct broker *broker, int handov
         fail(failure, NO_RULE, ENOMEM, "cannot answer for the command's calls");
         return NULL;
     }
-    *calls = (struct calls){
-        .run = run, .broker = broker, .source = {-1, NOTIFIED_NOBODY}, .listener = {-1, call_came, calls}, .handover = {handover, handed_over, calls}};
+    *calls = (struct calls){.run = run,
+                            .broker = broker,
+                            .source = {-1, NOTIFIED_NOBODY},
+                            .listener = {-1, call_came, calls},
+                            .handover = {handover, handed_over, calls}};
     return calls;
 }
 

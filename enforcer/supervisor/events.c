@@ -7,7 +7,10 @@
 #include "enforcer/host/failure.h"
 #include "enforcer/supervisor/remedy.h"
 
-enum { TARGETS_MOST = 1000, SHOWN_MOST = 8 }; // the first of what is allowed, and of what is denied: neither takes the other's room
+enum {
+    TARGETS_MOST = 1000,
+    SHOWN_MOST = 8
+}; // the first of what is allowed, and of what is denied: neither takes the other's room
 
 struct target {
     enum event_kind kind;
@@ -42,7 +45,8 @@ void events_free(struct events *events)
     free(events);
 }
 
-static void write_target(struct json_writer *w, const struct events *events, const struct target *target, const char *event)
+static void write_target(struct json_writer *w, const struct events *events, const struct target *target,
+                         const char *event)
 {
     json_open(w, '{');
     json_member(w, "event", str_from(event));
@@ -97,7 +101,8 @@ static void note(struct events *events, enum event_kind kind, struct str operati
 {
     if (!events || event_again(events, operation, denied))
         return;
-    struct target *larger = events->met[denied] < TARGETS_MOST ? realloc(events->targets, (events->count + 1) * sizeof *larger) : NULL;
+    struct target *larger =
+        events->met[denied] < TARGETS_MOST ? realloc(events->targets, (events->count + 1) * sizeof *larger) : NULL;
     char *copy = larger ? strndup(operation.text, operation.length) : NULL;
     if (larger)
         events->targets = larger;
@@ -107,7 +112,8 @@ static void note(struct events *events, enum event_kind kind, struct str operati
     }
     events->met[denied]++;
     struct target *target = &events->targets[events->count++];
-    *target = (struct target){.kind = kind, .operation = {copy, operation.length}, .rule = rule, .denied = denied, .count = 1};
+    *target = (struct target){
+        .kind = kind, .operation = {copy, operation.length}, .rule = rule, .denied = denied, .count = 1};
     stream_line(events, target, event_name(target));
 }
 
@@ -162,7 +168,8 @@ void events_print(FILE *out, const struct events *events, bool calls)
             struct remedy remedy = remedy_of(arena, events->plan, target->operation);
             fprintf(out, ": no rule allows it\n");
             if (remedy.rule.length)
-                fprintf(out, "        `%.*s` would%s%.*s\n", STR_ARGS(remedy.rule), remedy.needs.length ? ", but it takes " : "", STR_ARGS(remedy.needs));
+                fprintf(out, "        `%.*s` would%s%.*s\n", STR_ARGS(remedy.rule),
+                        remedy.needs.length ? ", but it takes " : "", STR_ARGS(remedy.needs));
             else if (remedy.needs.length)
                 fprintf(out, "        none would: it takes %.*s\n", STR_ARGS(remedy.needs));
             arena_free(arena);
@@ -171,7 +178,8 @@ void events_print(FILE *out, const struct events *events, bool calls)
     if (left)
         fprintf(out, "sbxrun: and denied %zu other things (--report lists them)\n", left);
     if (events && events->others[true])
-        fprintf(out, "sbxrun: and denied more than could be told apart, %llu times\n", (unsigned long long)events->others[true]);
+        fprintf(out, "sbxrun: and denied more than could be told apart, %llu times\n",
+                (unsigned long long)events->others[true]);
 }
 
 void events_write(struct json_writer *w, const struct events *events, enum event_kind kind)

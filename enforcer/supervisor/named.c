@@ -132,7 +132,8 @@ void named_make_normal(char *path)
 static bool path_of(const struct notified *call, int folder, int argument, char path[PATH_MAX])
 {
     char given[PATH_MAX], base[PATH_MAX], number[32];
-    if (!read_path(call, call->arguments[argument], given) || !given[0]) // "" with AT_EMPTY_PATH: a descriptor that was opened before
+    if (!read_path(call, call->arguments[argument], given) ||
+        !given[0]) // "" with AT_EMPTY_PATH: a descriptor that was opened before
         return false;
     if (given[0] == '/') {
         strcpy(path, given);

@@ -23,7 +23,8 @@ long notified_status(int thread, const char *field, int base)
     return line ? strtol(line + strlen(key), NULL, base) : -1;
 }
 
-// The process of a thread. Linux before 6.9 has pidfds of whole processes only, and then it may not stand for the number.
+// The process of a thread. Linux before 6.9 has pidfds of whole processes only, and then it may not stand for the
+// number.
 static int open_process(int thread, bool *stands_for_number)
 {
     int fd = (int)syscall(SYS_pidfd_open, thread, PIDFD_OF_THREAD);
@@ -58,11 +59,15 @@ int notified_next(struct notified_source *source, struct notified *call)
     struct seccomp_notif received = {0};
     if (ioctl(source->listener, SECCOMP_IOCTL_NOTIF_RECV, &received) != 0)
         return errno == ENOENT || errno == EINTR ? 0 : -1;
-    *call = (struct notified){
-        .id = received.id, .source = source, .caller = NOTIFIED_NOBODY, .number = received.data.nr, .architecture = received.data.arch};
+    *call = (struct notified){.id = received.id,
+                              .source = source,
+                              .caller = NOTIFIED_NOBODY,
+                              .number = received.data.nr,
+                              .architecture = received.data.arch};
     call->caller.thread = (int)received.pid;
     memcpy(call->arguments, received.data.args, sizeof call->arguments);
-    if (source->last.thread == call->caller.thread) { // or another's that has its number by now: notified_take finds out
+    if (source->last.thread ==
+        call->caller.thread) { // or another's that has its number by now: notified_take finds out
         call->caller = caller_move(&source->last);
         call->caller.again = true;
         call->stands_for_number = true;
@@ -132,12 +137,14 @@ int notified_take(struct notified *call, int fd)
 {
     struct notified_caller *caller = &call->caller;
     int taken = (int)syscall(SYS_pidfd_getfd, caller->process, fd, 0);
-    if (taken < 0 && errno == ESRCH && caller->again) { // the last caller is dead: what is known of it is nothing of this one's
+    if (taken < 0 && errno == ESRCH &&
+        caller->again) { // the last caller is dead: what is known of it is nothing of this one's
         int thread = caller->thread;
         caller_close(caller);
         caller->thread = thread;
         caller->process = open_process(thread, &call->stands_for_number);
-        taken = caller->process < 0 || !notified_waits(call) ? -1 : (int)syscall(SYS_pidfd_getfd, caller->process, fd, 0);
+        taken =
+            caller->process < 0 || !notified_waits(call) ? -1 : (int)syscall(SYS_pidfd_getfd, caller->process, fd, 0);
     }
     return taken < 0 ? -errno : taken;
 }
@@ -173,8 +180,11 @@ long notified_about(struct notified *call, int fd, char *text, size_t size)
 
 int notified_place(const struct notified *call, int ours, int at, bool close_on_exec)
 {
-    struct seccomp_notif_addfd add = {
-        .id = call->id, .flags = SECCOMP_ADDFD_FLAG_SETFD, .srcfd = (uint32_t)ours, .newfd = (uint32_t)at, .newfd_flags = close_on_exec ? O_CLOEXEC : 0};
+    struct seccomp_notif_addfd add = {.id = call->id,
+                                      .flags = SECCOMP_ADDFD_FLAG_SETFD,
+                                      .srcfd = (uint32_t)ours,
+                                      .newfd = (uint32_t)at,
+                                      .newfd_flags = close_on_exec ? O_CLOEXEC : 0};
     return ioctl(call->source->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
 }
 

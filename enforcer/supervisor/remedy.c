@@ -8,20 +8,22 @@ static const struct form {
     const char *starts, *block, *allow;
     bool folder; // what the path lies in: a name is made and removed there
 } forms[] = {
-    {"connect ", "net", "connect ", false},  {"bind ", "net", "bind ", false},      {"listen ", "net", "listen ", false},
-    {"resolve ", "net", "connect ", false},  {"syscall ", "syscalls", "", false},   {"read ", "fs", "read ", false},
-    {"write ", "fs", "read, write ", false}, {"exec ", "fs", "read, exec ", false}, {"create ", "fs", "read, write ", true},
-    {"delete ", "fs", "read, write ", true},
+    {"connect ", "net", "connect ", false},  {"bind ", "net", "bind ", false},
+    {"listen ", "net", "listen ", false},    {"resolve ", "net", "connect ", false},
+    {"syscall ", "syscalls", "", false},     {"read ", "fs", "read ", false},
+    {"write ", "fs", "read, write ", false}, {"exec ", "fs", "read, exec ", false},
+    {"create ", "fs", "read, write ", true}, {"delete ", "fs", "read, write ", true},
 };
 
-// Calls that the kernel refuses without a capability, whatever a filter says (capabilities(7)). Where that is one in the user namespace that owns
-// what the call changes, a sandbox can have it; one of the host it never has.
+// Calls that the kernel refuses without a capability, whatever a filter says (capabilities(7)). Where that is one in
+// the user namespace that owns what the call changes, a sandbox can have it; one of the host it never has.
 #define CAPABILITY(name) #name, name
 
 static const struct need {
     const char *call, *name;
     int capability;
-    // Of a device: of the host, for any mode that begins so. Of an identity: only to become somebody else, and a sandbox has but one.
+    // Of a device: of the host, for any mode that begins so. Of an identity: only to become somebody else, and a
+    // sandbox has but one.
     enum { OF_SANDBOX, OF_HOST, OF_DEVICE, OF_IDENTITY } whose;
 } needs[] = {
     {"chroot", CAPABILITY(CAP_SYS_CHROOT), OF_SANDBOX},
@@ -94,7 +96,8 @@ struct remedy remedy_of(struct arena *arena, const struct plan *plan, struct str
                 break; // the root of the view is nobody's to write
             what.length--;
         }
-        struct remedy remedy = {.rule = str_format(arena, "%s { allow %s%.*s%s; }", form->block, form->allow, STR_ARGS(what), form->folder ? "\"" : "")};
+        struct remedy remedy = {.rule = str_format(arena, "%s { allow %s%.*s%s; }", form->block, form->allow,
+                                                   STR_ARGS(what), form->folder ? "\"" : "")};
         const struct need *need = str_equal(starts, STR("syscall ")) ? need_of(plan, what) : NULL;
         if (need && need->whose == OF_SANDBOX) {
             remedy.rule = str_format(arena, "%.*s process { capabilities %s; }", STR_ARGS(remedy.rule), need->name);

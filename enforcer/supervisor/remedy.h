@@ -4,7 +4,8 @@
 #include "compiler/plan/plan.h"
 
 struct remedy {
-    struct str rule;  // "fs { allow read "/x"; }", with the capability that the kernel asks for, if any; empty: none would
+    struct str
+        rule; // "fs { allow read "/x"; }", with the capability that the kernel asks for, if any; empty: none would
     struct str needs; // what the kernel asks for that a sandbox never has: "CAP_SYS_TIME of the host"; empty: nothing
 };
 

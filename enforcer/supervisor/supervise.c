@@ -81,13 +81,13 @@ static void memory_ran_out(struct supervisor *s, struct watch *watch, uint32_t e
         supervisor_kill(s, ENDED_MEMORY);
 }
 
-// ---- output -----------------------------------------------------------------------------------------------------------------------------
+// ---- output -------------------------------------------------------------------------------------------------------
 
 struct stream {
     struct watch from, to; // the command's end; sbxrun's own standard output or error
-    uint64_t *left; // of what both streams together may write
-    bool pollable;   // a regular file as `to` is always ready and can't be waited for
-    char data[4096]; // at most what a ready pipe takes without blocking
+    uint64_t *left;        // of what both streams together may write
+    bool pollable;         // a regular file as `to` is always ready and can't be waited for
+    char data[4096];       // at most what a ready pipe takes without blocking
     size_t used, sent;
 };
 
@@ -172,7 +172,7 @@ static int add_stream(struct supervisor *s, struct stream *stream, int from, int
     return 0;
 }
 
-// ---- the loop ---------------------------------------------------------------------------------------------------------------------------
+// ---- the loop -----------------------------------------------------------------------------------------------------
 
 // Waits for the prompt source and for the others. True if one of the others is ready.
 static bool others_are_ready(struct supervisor *s)
@@ -185,18 +185,21 @@ static bool others_are_ready(struct supervisor *s)
     return waits[1].revents;
 }
 
-static int loop_until_over(const struct watched *watched, struct stream streams[2], enum ended *reason, struct failure *failure)
+static int loop_until_over(const struct watched *watched, struct stream streams[2], enum ended *reason,
+                           struct failure *failure)
 {
     closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
     closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
     struct supervisor s = {.loop = loop, .init = watched->init, .reason = ENDED_EXITED};
-    struct watch init = {watched->init, init_ended, NULL}, signal = {signals, signal_came, NULL}, lifetime = {-1, lifetime_over, NULL},
+    struct watch init = {watched->init, init_ended, NULL}, signal = {signals, signal_came, NULL},
+                 lifetime = {-1, lifetime_over, NULL},
                  memory = {watched->memory_events, watched->memory_is_file ? memory_changed : memory_ran_out, NULL};
     if (loop < 0 || signals < 0 || supervisor_add(&s, &init, EPOLLIN) || supervisor_add(&s, &signal, EPOLLIN))
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox");
     if (watched->bounds->lifetime) {
         uint64_t ms = watched->bounds->lifetime;
-        struct itimerspec when = {.it_value = {.tv_sec = (time_t)(ms / 1000 < INT32_MAX ? ms / 1000 : INT32_MAX), .tv_nsec = (long)(ms % 1000) * 1000000}};
+        struct itimerspec when = {.it_value = {.tv_sec = (time_t)(ms / 1000 < INT32_MAX ? ms / 1000 : INT32_MAX),
+                                               .tv_nsec = (long)(ms % 1000) * 1000000}};
         lifetime.fd = timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
         if (timer < 0 || timerfd_settime(timer, 0, &when, NULL) != 0 || supervisor_add(&s, &lifetime, EPOLLIN))
             return fail(failure, NO_RULE, errno, "cannot limit the lifetime");
@@ -205,7 +208,8 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's memory");
     // Both outputs may be one open file, which a loop takes once: the second has a descriptor of its own.
     error_copy = watched->streams[1] >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
-    if (add_stream(&s, &streams[0], watched->streams[0], STDOUT_FILENO, watched->output_left) || add_stream(&s, &streams[1], watched->streams[1], error_copy, watched->output_left))
+    if (add_stream(&s, &streams[0], watched->streams[0], STDOUT_FILENO, watched->output_left) ||
+        add_stream(&s, &streams[1], watched->streams[1], error_copy, watched->output_left))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
     if (watched->begin(&s, watched->context))
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox's calls and what it uses");

@@ -19,11 +19,12 @@ int changes_send(const struct view *view, int socket, struct failure *failure)
 {
     for (size_t i = 0; i < view->plan->view_count; i++)
         if (view->places[i].upper >= 0 && handover_send(socket, i, &view->places[i].upper, 1) != 0)
-            return fail(failure, view->plan->view[i].rule, errno, "cannot hand out what the overlay %s will hold", view->places[i].path);
+            return fail(failure, view->plan->view[i].rule, errno, "cannot hand out what the overlay %s will hold",
+                        view->places[i].path);
     return 0;
 }
 
-// ---- comparing ----------------------------------------------------------------------------------------------------------------------------
+// ---- comparing ----------------------------------------------------------------------------------------------------
 
 struct change {
     struct str path;
@@ -40,7 +41,12 @@ struct listing {
 
 static const char *type_of(mode_t mode)
 {
-    return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "folder" : S_ISLNK(mode) ? "link" : S_ISFIFO(mode) ? "fifo" : S_ISSOCK(mode) ? "socket" : "device";
+    return S_ISREG(mode)    ? "file"
+           : S_ISDIR(mode)  ? "folder"
+           : S_ISLNK(mode)  ? "link"
+           : S_ISFIFO(mode) ? "fifo"
+           : S_ISSOCK(mode) ? "socket"
+                            : "device";
 }
 
 static void add(struct listing *l, struct str path, const char *what, const struct stat *status)
@@ -50,7 +56,8 @@ static void add(struct listing *l, struct str path, const char *what, const stru
         l->list = arena_grow(l->arena, l->list, l->count * sizeof *l->list, capacity * sizeof *l->list);
         l->capacity = capacity;
     }
-    l->list[l->count++] = (struct change){path, what, type_of(status->st_mode), S_ISREG(status->st_mode) ? (uint64_t)status->st_size : 0};
+    l->list[l->count++] =
+        (struct change){path, what, type_of(status->st_mode), S_ISREG(status->st_mode) ? (uint64_t)status->st_size : 0};
 }
 
 // A folder that hides what the host has at its place.
@@ -72,7 +79,8 @@ static bool is_of_view(const struct view *view, struct str path)
 static int open_folder(int at, const char *name)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == EACCES && fchmodat(at, name, 0700, 0) == 0) // the command took its own right to read it; it is dead
+    if (fd < 0 && errno == EACCES &&
+        fchmodat(at, name, 0700, 0) == 0) // the command took its own right to read it; it is dead
         fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd;
 }
@@ -102,7 +110,9 @@ static void list_entry(struct listing *l, int upper, int lower, const char *name
         return;
     }
     closing_fd int inner = open_folder(upper, name),
-                   below = was && S_ISDIR(before.st_mode) ? openat(lower, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+                   below = was && S_ISDIR(before.st_mode)
+                               ? openat(lower, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                               : -1;
     bool merged = inner >= 0 && below >= 0 && !is_opaque(inner);
     if (was && !merged)
         add(l, path, "deleted", &before);
@@ -122,12 +132,14 @@ static void list_folder(struct listing *l, int upper, int lower, struct str path
         close(again);
     for (struct dirent *entry; folder && (entry = readdir(folder));)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            list_entry(l, upper, lower, entry->d_name, str_format(l->arena, "%.*s/%s", STR_ARGS(path.length == 1 ? STR("") : path), entry->d_name), depth);
+            list_entry(l, upper, lower, entry->d_name,
+                       str_format(l->arena, "%.*s/%s", STR_ARGS(path.length == 1 ? STR("") : path), entry->d_name),
+                       depth);
     if (folder)
         closedir(folder);
 }
 
-// ---- writing ------------------------------------------------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------------------------
 
 static int by_path(const void *a, const void *b)
 {

@@ -20,7 +20,8 @@
 
 enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 
-static const char said[] = "A sandbox may not write here: sbxrun keeps the place, and removes this file when it ends. Folders: ";
+static const char said[] =
+    "A sandbox may not write here: sbxrun keeps the place, and removes this file when it ends. Folders: ";
 enum { SAID = sizeof said - 1, GUARD_SIZE = SAID + 3 }; // two digits and a newline
 
 struct placeholder {
@@ -36,15 +37,15 @@ struct kept { // by the keeper
     size_t count;
 };
 
-// ---- the file -----------------------------------------------------------------------------------------------------------------------------
+// ---- the file -----------------------------------------------------------------------------------------------------
 
 // Whether an open file is a placeholder; *folders as it says.
 static bool is_placeholder(int file, unsigned *folders)
 {
     char text[GUARD_SIZE + 1];
     struct stat status;
-    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != GUARD_SIZE || pread(file, text, sizeof text, 0) != GUARD_SIZE ||
-        memcmp(text, said, SAID) != 0)
+    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != GUARD_SIZE ||
+        pread(file, text, sizeof text, 0) != GUARD_SIZE || memcmp(text, said, SAID) != 0)
         return false;
     *folders = (unsigned)(text[SAID] - '0') * 10 + (unsigned)(text[SAID + 1] - '0');
     return true;
@@ -64,7 +65,7 @@ static int write_placeholder(int file, unsigned folders)
     return fchmod(file, 0444) == 0 && write(file, text, GUARD_SIZE) == GUARD_SIZE ? 0 : -1;
 }
 
-// ---- making -------------------------------------------------------------------------------------------------------------------------------
+// ---- making -------------------------------------------------------------------------------------------------------
 
 // Opens the folder that a placeholder lies in, making what is missing on the way; *made counts. -1 and errno.
 static int open_parent(int base, const char *path, const char **name, unsigned *made)
@@ -95,7 +96,8 @@ static void remove_folders(int base, const char *path, unsigned count)
     snprintf(folder, sizeof folder, "%s", path);
     for (char *slash; count > 0 && (slash = strrchr(folder, '/')); count--) {
         *slash = '\0';
-        char *above = strrchr(folder, '/'); // opened without following links: what lies there may be somebody else's by now
+        char *above =
+            strrchr(folder, '/'); // opened without following links: what lies there may be somebody else's by now
         const char *name = above ? above + 1 : folder;
         closing_fd int parent = sys_openat2(base, above ? (*above = '\0', folder) : ".", O_PATH | O_DIRECTORY, INSIDE);
         int gone = parent < 0 ? -1 : unlinkat(parent, name, AT_REMOVEDIR);
@@ -115,7 +117,8 @@ static int new_placeholder(const struct placeholder *placeholder)
     if (whole >= 0 && write_placeholder(whole, placeholder->folders) == 0 && flock(whole, LOCK_SH | LOCK_NB) == 0 &&
         (linkat(AT_FDCWD, link, placeholder->parent, placeholder->name, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST))
         return errno == EEXIST && !is_linked(whole) ? -1 : take_fd(whole);
-    closing_fd int file = openat(placeholder->parent, placeholder->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+    closing_fd int file =
+        openat(placeholder->parent, placeholder->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
     if (file < 0 || (write_placeholder(file, placeholder->folders) == 0 && flock(file, LOCK_SH | LOCK_NB) == 0))
         return take_fd(file);
     int error = errno;
@@ -127,7 +130,9 @@ static int new_placeholder(const struct placeholder *placeholder)
 static int take_place(struct placeholder *placeholder)
 {
     closing_fd int made = new_placeholder(placeholder);
-    closing_fd int file = made < 0 && errno == EEXIST ? openat(placeholder->parent, placeholder->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) : -1;
+    closing_fd int file = made < 0 && errno == EEXIST ? openat(placeholder->parent, placeholder->name,
+                                                               O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+                                                      : -1;
     if (made < 0 && file < 0)
         return -1;
     if (made < 0 && !is_placeholder(file, &placeholder->folders))
@@ -138,7 +143,8 @@ static int take_place(struct placeholder *placeholder)
     return 0;
 }
 
-// Placeholders and their folders are made and removed by one run at a time: whoever has the lock on the folder that all is in. -1 and errno.
+// Placeholders and their folders are made and removed by one run at a time: whoever has the lock on the folder that all
+// is in. -1 and errno.
 static int lock_base(int base)
 {
     enum { TRIES = 500, PAUSE = 10 * 1000 }; // five seconds
@@ -153,7 +159,8 @@ static int lock_base(int base)
     return -1;
 }
 
-// A place that is kept apart from a folder of the host: where its content starts, O_PATH, and the path from there. -1 where there is no such folder.
+// A place that is kept apart from a folder of the host: where its content starts, O_PATH, and the path from there. -1
+// where there is no such folder.
 static int open_base(const struct view *view, size_t i, const char **path)
 {
     const struct view_place *place = &view->places[i], *content = &view->places[place->content];
@@ -188,7 +195,8 @@ static bool hold_place(struct kept *kept, const struct view *view, size_t i, str
         return false;
     closing_fd int lock = lock_base(base);
     if (lock < 0) {
-        fail(failure, rule, errno, "cannot lock the folder in which the place of %s is to be kept", view->places[i].path);
+        fail(failure, rule, errno, "cannot lock the folder in which the place of %s is to be kept",
+             view->places[i].path);
         return false;
     }
     closing_fd int parent = open_parent(base, placeholder.path, &placeholder.name, &placeholder.folders);
@@ -198,7 +206,8 @@ static bool hold_place(struct kept *kept, const struct view *view, size_t i, str
         int error = errno;
         remove_folders(base, placeholder.path, placeholder.folders);
         if (taken < 0 && error != EACCES && error != EPERM && error != EROFS)
-            fail(failure, rule, error, "cannot keep the place of %s, which does not exist on the host", view->places[i].path);
+            fail(failure, rule, error, "cannot keep the place of %s, which does not exist on the host",
+                 view->places[i].path);
         return false;
     }
     placeholder.parent = take_fd(parent);
@@ -207,7 +216,7 @@ static bool hold_place(struct kept *kept, const struct view *view, size_t i, str
     return true;
 }
 
-// ---- removing -----------------------------------------------------------------------------------------------------------------------------
+// ---- removing -----------------------------------------------------------------------------------------------------
 
 static void remove_placeholder(const struct placeholder *placeholder)
 {
@@ -216,19 +225,22 @@ static void remove_placeholder(const struct placeholder *placeholder)
     closing_fd int lock = lock_base(placeholder->base);
     if (flock(placeholder->file, LOCK_EX | LOCK_NB) != 0)
         return; // another run needs it: the last one removes it
-    if (fstat(placeholder->file, &mine) != 0 || fstatat(placeholder->parent, placeholder->name, &there, AT_SYMLINK_NOFOLLOW) != 0 || mine.st_ino != there.st_ino ||
-        mine.st_dev != there.st_dev || !is_placeholder(placeholder->file, &folders))
+    if (fstat(placeholder->file, &mine) != 0 ||
+        fstatat(placeholder->parent, placeholder->name, &there, AT_SYMLINK_NOFOLLOW) != 0 ||
+        mine.st_ino != there.st_ino || mine.st_dev != there.st_dev || !is_placeholder(placeholder->file, &folders))
         return; // no longer what we made
-    if (unlinkat(placeholder->parent, placeholder->name, 0) == 0 || unlinkat(placeholder->parent, placeholder->name, 0) == 0)
+    if (unlinkat(placeholder->parent, placeholder->name, 0) == 0 ||
+        unlinkat(placeholder->parent, placeholder->name, 0) == 0)
         remove_folders(placeholder->base, placeholder->path, folders);
 }
 
-// ---- the keeper ---------------------------------------------------------------------------------------------------------------------------
+// ---- the keeper ---------------------------------------------------------------------------------------------------
 
 static bool transfer(int socket, void *data, size_t size, bool sends)
 {
     for (size_t done = 0; done < size;) {
-        ssize_t n = sends ? send(socket, (char *)data + done, size - done, MSG_NOSIGNAL) : read(socket, (char *)data + done, size - done);
+        ssize_t n = sends ? send(socket, (char *)data + done, size - done, MSG_NOSIGNAL)
+                          : read(socket, (char *)data + done, size - done);
         if (n == 0 || (n < 0 && errno != EINTR))
             return false;
         done += n > 0 ? (size_t)n : 0;
@@ -247,7 +259,8 @@ static int wait_for_end(int socket)
         } control;
         char byte;
         struct iovec data = {&byte, 1};
-        struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        struct msghdr message = {
+            .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
         ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
         struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
         if (header && header->cmsg_type == SCM_RIGHTS)
@@ -312,7 +325,8 @@ int placeholders_make(struct placeholders *placeholders, struct view *view, stru
     }
     *placeholders = (struct placeholders){keeper, ends[1]};
     struct failure theirs;
-    if (!transfer(ends[1], &theirs, sizeof theirs, false) || !transfer(ends[1], held, plan->view_count * sizeof *held, false))
+    if (!transfer(ends[1], &theirs, sizeof theirs, false) ||
+        !transfer(ends[1], held, plan->view_count * sizeof *held, false))
         return fail(failure, NO_RULE, 0, "the process that keeps the places of denied paths has died");
     if (theirs.what[0]) {
         *failure = theirs;
@@ -335,9 +349,12 @@ int placeholders_keep(const struct placeholders *placeholders, int sandbox, stru
         char bytes[CMSG_SPACE(sizeof(int))];
     } control = {.header = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))}};
     struct iovec data = {"", 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     memcpy(CMSG_DATA(&control.header), &sandbox, sizeof sandbox);
-    return sendmsg(placeholders->socket, &message, MSG_NOSIGNAL) == 1 ? 0 : fail(failure, NO_RULE, errno, "cannot reach what keeps the places of denied paths");
+    return sendmsg(placeholders->socket, &message, MSG_NOSIGNAL) == 1
+               ? 0
+               : fail(failure, NO_RULE, errno, "cannot reach what keeps the places of denied paths");
 }
 
 void placeholders_remove(struct placeholders *placeholders)

@@ -15,27 +15,32 @@ struct mount_option {
     const char *key, *value; // value: NULL for a flag
 };
 
-static int file_system(const char *type, const struct mount_option *options, uint64_t attributes, uint32_t rule, struct failure *failure)
+static int file_system(const char *type, const struct mount_option *options, uint64_t attributes, uint32_t rule,
+                       struct failure *failure)
 {
     closing_fd int context = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
     if (context < 0)
-        return fail_with_advice(failure, rule, errno, errno == ENODEV ? "as root: modprobe with its name, where the kernel has it as a module" : NULL,
+        return fail_with_advice(failure, rule, errno,
+                                errno == ENODEV ? "as root: modprobe with its name, where the kernel has it as a module"
+                                                : NULL,
                                 "cannot make a file system of the kind %s", type);
     for (const struct mount_option *p = options; p->key; p++)
-        if (syscall(SYS_fsconfig, context, p->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, p->key, p->value, 0) != 0)
-            return fail(failure, rule, errno, "cannot make a file system of the kind %s with %s%s%s", type, p->key, p->value ? "=" : "", p->value ? p->value : "");
+        if (syscall(SYS_fsconfig, context, p->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, p->key, p->value, 0) !=
+            0)
+            return fail(failure, rule, errno, "cannot make a file system of the kind %s with %s%s%s", type, p->key,
+                        p->value ? "=" : "", p->value ? p->value : "");
     int tree = syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0
                    ? -1
                    : (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attributes);
     if (tree >= 0)
         return tree;
     bool masked = errno == EPERM && strcmp(type, "proc") == 0;
-    return fail_with_advice(
-        failure, rule, errno,
-        masked ? "the kernel gives a new /proc only where a whole one is visible: a container that masks parts of its own must not (docker: --security-opt "
-                 "systempaths=unconfined)"
-               : NULL,
-        "cannot mount a %s for the sandbox", type);
+    return fail_with_advice(failure, rule, errno,
+                            masked ? "the kernel gives a new /proc only where a whole one is visible: a container that "
+                                     "masks parts of its own must not (docker: --security-opt "
+                                     "systempaths=unconfined)"
+                                   : NULL,
+                            "cannot mount a %s for the sandbox", type);
 }
 
 int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t rule, struct failure *failure)
@@ -50,25 +55,31 @@ int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t r
 
 int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t rule, struct failure *failure)
 {
-    // Attributes of files such as "opaque" are the user's own kind: others are not for user namespaces. A tmpfs has them since Linux 6.6.
+    // Attributes of files such as "opaque" are the user's own kind: others are not for user namespaces. A tmpfs has
+    // them since Linux 6.6.
     char below[32], above[32], beside[32];
     closing_fd int probe = openat(upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (probe < 0 || fsetxattr(probe, "user.sbx", "", 0, 0) != 0)
-        return fail_with_advice(failure, rule, errno, "a copy-on-write view in memory needs Linux 6.6 or newer: show the folder read-only, or a copy of it",
-                                "cannot keep what an overlay needs in memory");
+        return fail_with_advice(
+            failure, rule, errno,
+            "a copy-on-write view in memory needs Linux 6.6 or newer: show the folder read-only, or a copy of it",
+            "cannot keep what an overlay needs in memory");
     fremovexattr(probe, "user.sbx");
     snprintf(below, sizeof below, "/proc/self/fd/%d", lower);
     snprintf(above, sizeof above, "/proc/self/fd/%d", upper);
     snprintf(beside, sizeof beside, "/proc/self/fd/%d", work);
-    const struct mount_option options[] = {{"lowerdir", below}, {"upperdir", above}, {"workdir", beside}, {"userxattr", NULL}, {NULL, NULL}};
+    const struct mount_option options[] = {
+        {"lowerdir", below}, {"upperdir", above}, {"workdir", beside}, {"userxattr", NULL}, {NULL, NULL}};
     return file_system("overlay", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, rule, failure);
 }
 
 int proc_mount(uint64_t attributes, uint32_t rule, struct failure *failure)
 {
-    // Only processes: no kernel settings, keys or memory. And of those only the ones this process could trace, which init is not.
+    // Only processes: no kernel settings, keys or memory. And of those only the ones this process could trace, which
+    // init is not.
     static const struct mount_option options[] = {{"subset", "pid"}, {"hidepid", "ptraceable"}, {NULL, NULL}};
-    return file_system("proc", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, rule, failure);
+    return file_system("proc", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, rule,
+                       failure);
 }
 
 static const struct {
@@ -82,22 +93,26 @@ static const struct {
 static const struct {
     const char *name, *text;
 } links[] = {
-    {"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
+    {"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+    {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
 static int add_device(int folder, size_t index, uint32_t rule, struct failure *failure)
 {
-    closing_fd int source = sys_openat2(AT_FDCWD, devices[index].host, O_PATH, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    closing_fd int source =
+        sys_openat2(AT_FDCWD, devices[index].host, O_PATH, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     struct stat status;
     if (source < 0 || fstat(source, &status) != 0)
         return fail(failure, rule, errno, "cannot open %s", devices[index].host);
     if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(devices[index].major, devices[index].minor))
-        return fail(failure, rule, 0, "%s is not the device that belongs there, so it is not shown to the sandbox", devices[index].host);
+        return fail(failure, rule, 0, "%s is not the device that belongs there, so it is not shown to the sandbox",
+                    devices[index].host);
     closing_fd int tree = sys_open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
     if (tree < 0 || sys_mount_setattr(tree, 0, &attributes) != 0)
         return fail(failure, rule, errno, "cannot bind %s", devices[index].host);
-    closing_fd int target = openat(folder, devices[index].name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    closing_fd int target =
+        openat(folder, devices[index].name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (target < 0 || sys_move_mount(tree, target) != 0)
         return fail(failure, rule, errno, "cannot bind %s", devices[index].host);
     return 0;
@@ -108,7 +123,8 @@ static int add_mount(int folder, const char *name, int tree, uint32_t rule, stru
     if (mkdirat(folder, name, 0755) != 0)
         return fail(failure, rule, errno, "cannot make /dev/%s", name);
     closing_fd int target = openat(folder, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return target < 0 || sys_move_mount(tree, target) != 0 ? fail(failure, rule, errno, "cannot mount /dev/%s", name) : 0;
+    return target < 0 || sys_move_mount(tree, target) != 0 ? fail(failure, rule, errno, "cannot mount /dev/%s", name)
+                                                           : 0;
 }
 
 int dev_fill(int folder, bool shared_memory, uint32_t rule, struct failure *failure)
@@ -121,9 +137,11 @@ int dev_fill(int folder, bool shared_memory, uint32_t rule, struct failure *fail
         if (symlinkat(links[i].text, folder, links[i].name) != 0)
             return fail(failure, rule, errno, "cannot make /dev/%s", links[i].name);
     static const struct mount_option own_terminals[] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
-    closing_fd int terminals = file_system("devpts", own_terminals, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, rule, failure);
+    closing_fd int terminals =
+        file_system("devpts", own_terminals, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, rule, failure);
     if (terminals < 0 || add_mount(folder, "pts", terminals, rule, failure))
         return -1;
-    closing_fd int memory = tmpfs_mount(SHARED_MEMORY, "1777", MOUNT_ATTR_NOEXEC | (shared_memory ? 0 : MOUNT_ATTR_RDONLY), rule, failure);
+    closing_fd int memory =
+        tmpfs_mount(SHARED_MEMORY, "1777", MOUNT_ATTR_NOEXEC | (shared_memory ? 0 : MOUNT_ATTR_RDONLY), rule, failure);
     return memory < 0 ? -1 : add_mount(folder, "shm", memory, rule, failure);
 }

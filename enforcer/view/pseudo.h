@@ -6,12 +6,12 @@
 #include "enforcer/host/failure.h"
 
 int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t rule, struct failure *);
-// A copy-on-write view of `lower`: what is written goes to `upper`, with `work` beside it. All three are folders in mounts of this namespace, by
-// descriptor. Documentation/filesystems/overlayfs.rst.
+// A copy-on-write view of `lower`: what is written goes to `upper`, with `work` beside it. All three are folders in
+// mounts of this namespace, by descriptor. Documentation/filesystems/overlayfs.rst.
 int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t rule, struct failure *);
 
 int proc_mount(uint64_t attributes, uint32_t rule, struct failure *);
 
-// Fills a tmpfs that is attached at `folder` (O_PATH) with devices of the host, each verified by its number, terminals of its own and
-// shared memory, which is read-only unless `shared_memory`.
+// Fills a tmpfs that is attached at `folder` (O_PATH) with devices of the host, each verified by its number, terminals
+// of its own and shared memory, which is read-only unless `shared_memory`.
 int dev_fill(int folder, bool shared_memory, uint32_t rule, struct failure *);

@@ -1,6 +1,8 @@
-// Secrets: values of the caller's that only the command gets to see, each as a file of memory that nobody but it can read.
+// Secrets: values of the caller's that only the command gets to see, each as a file of memory that nobody but it can
+// read.
 //
-// A value is read once, goes into its file, and is wiped from wherever it passed: neither plan nor report, no argument and no environment has it.
+// A value is read once, goes into its file, and is wiped from wherever it passed: neither plan nor report, no argument
+// and no environment has it.
 #pragma once
 
 #include "enforcer/view/view.h"
@@ -18,8 +20,8 @@ struct secrets { // in the order of the plan's
 
 enum { SECRET_LARGEST = 1024 * 1024 }; // bytes
 
-// Reads them and wipes them from this process's environment. Only those that a place of the view shows. Returns 0, or -1 and the failure, which
-// never holds a value.
+// Reads them and wipes them from this process's environment. Only those that a place of the view shows. Returns 0, or
+// -1 and the failure, which never holds a value.
 int secrets_read(struct secrets *, const struct view *, const struct view_bases *, struct failure *);
 
 // Wipes the values, and what this process's environment has of them: each side does, when the files are made.

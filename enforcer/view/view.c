@@ -19,14 +19,18 @@
 
 enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, OWN_FOLDERS = 1024 * 1024 };
 
-// ---- laying out -------------------------------------------------------------------------------------------------------------------------
+// ---- laying out ---------------------------------------------------------------------------------------------------
 
 const char *view_host_path(struct arena *arena, enum plan_base base, struct str path, const struct view_bases *bases)
 {
-    const char *start = base == PLAN_POLICY ? bases->policy : base == PLAN_CWD ? bases->cwd : base == PLAN_HOME ? bases->home : "";
+    const char *start = base == PLAN_POLICY ? bases->policy
+                        : base == PLAN_CWD  ? bases->cwd
+                        : base == PLAN_HOME ? bases->home
+                                            : "";
     if (!start || (base != PLAN_ABSOLUTE && start[0] != '/'))
         return NULL;
-    return base == PLAN_ABSOLUTE ? str_copy(arena, path).text : str_format(arena, "%s%s%.*s", start, start[1] ? "/" : "", STR_ARGS(path)).text;
+    return base == PLAN_ABSOLUTE ? str_copy(arena, path).text
+                                 : str_format(arena, "%s%s%.*s", start, start[1] ? "/" : "", STR_ARGS(path)).text;
 }
 
 int view_prepare(struct view *view, const struct plan *plan, const struct view_bases *bases, struct failure *failure)
@@ -39,7 +43,12 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
     for (size_t i = 0; i < plan->view_count; i++) {
         const struct plan_view *p = &plan->view[i];
         struct view_place *place = &view->places[i];
-        *place = (struct view_place){.path = str_copy(plan->arena, p->path).text, .above = -1, .content = -1, .source = -1, .tree = -1, .upper = -1};
+        *place = (struct view_place){.path = str_copy(plan->arena, p->path).text,
+                                     .above = -1,
+                                     .content = -1,
+                                     .source = -1,
+                                     .tree = -1,
+                                     .upper = -1};
         while (depth && !path_covers(plan->view[open[depth - 1]].path, p->path))
             depth--;
         if (depth) {
@@ -50,14 +59,16 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
         if (p->from != PLAN_INHERIT)
             place->content = (int)i;
         open[depth++] = (int)i;
-        if ((p->from == PLAN_HOST || p->from == PLAN_OVERLAY) && !(place->host = view_host_path(plan->arena, p->base, p->host, bases)))
+        if ((p->from == PLAN_HOST || p->from == PLAN_OVERLAY) &&
+            !(place->host = view_host_path(plan->arena, p->base, p->host, bases)))
             return fail(failure, p->rule, 0, "cannot tell where %.*s is on the host: %s", STR_ARGS(p->host),
                         p->base == PLAN_HOME ? "HOME is not set" : "there is no such folder");
     }
     for (size_t i = 0; i < plan->view_count; i++) {
         struct view_place *place = &view->places[i];
         bool own_ground = place->above < 0 && view->places[0].path[1] != '\0';
-        if (place->host && own_ground && !place->has_below && plan->view[i].base == PLAN_ABSOLUTE && strcmp(place->host, place->path) == 0)
+        if (place->host && own_ground && !place->has_below && plan->view[i].base == PLAN_ABSOLUTE &&
+            strcmp(place->host, place->path) == 0)
             place->link = arena_alloc(plan->arena, LINK_MOST);
     }
     return 0;
@@ -86,9 +97,11 @@ static enum plan_from content_kind(const struct view *view, int place)
 
 static uint64_t attributes_of(const struct view *view, size_t i)
 {
-    unsigned verbs = view->plan->view[i].verbs,
-             writes = content_kind(view, (int)i) == PLAN_DEV ? VERB_CREATE | VERB_DELETE : VERB_WRITE; // devices can be written all the same
-    return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (verbs & writes ? 0 : MOUNT_ATTR_RDONLY) | (verbs & VERB_EXEC ? 0 : MOUNT_ATTR_NOEXEC);
+    unsigned verbs = view->plan->view[i].verbs, writes = content_kind(view, (int)i) == PLAN_DEV
+                                                             ? VERB_CREATE | VERB_DELETE
+                                                             : VERB_WRITE; // devices can be written all the same
+    return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (verbs & writes ? 0 : MOUNT_ATTR_RDONLY) |
+           (verbs & VERB_EXEC ? 0 : MOUNT_ATTR_NOEXEC);
 }
 
 unsigned plan_verbs(const struct plan *plan, struct str path)
@@ -104,7 +117,7 @@ int view_place_open(const struct view_place *place)
     return sys_openat2(AT_FDCWD, place->path, O_PATH, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
-// ---- opening ----------------------------------------------------------------------------------------------------------------------------
+// ---- opening ------------------------------------------------------------------------------------------------------
 
 static int missing(struct view *view, size_t i, const char *what, int error, struct failure *failure)
 {
@@ -114,13 +127,16 @@ static int missing(struct view *view, size_t i, const char *what, int error, str
         return 0;
     }
     if (error == ELOOP)
-        return fail_with_advice(failure, p->rule, 0, "name what it points to", "%s is, or passes, a symbolic link that the sandbox could have made", what);
+        return fail_with_advice(failure, p->rule, 0, "name what it points to",
+                                "%s is, or passes, a symbolic link that the sandbox could have made", what);
     if (error == ENOENT && p->from == PLAN_INHERIT)
         return fail_with_advice(failure, p->rule, 0,
-                                "a path is kept apart from the folder it lies in by a mount, which needs it to be there: make it, or leave the rule away",
+                                "a path is kept apart from the folder it lies in by a mount, which needs it to be "
+                                "there: make it, or leave the rule away",
                                 "%s does not exist on the host, so its rule can't be enforced", what);
-    return fail_with_advice(failure, p->rule, error, error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL, "cannot open %s on the host",
-                            what);
+    return fail_with_advice(failure, p->rule, error,
+                            error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL,
+                            "cannot open %s on the host", what);
 }
 
 static int open_place(struct view *view, size_t i, int identities, struct failure *failure)
@@ -154,7 +170,8 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
     if (overlay && !place->is_folder)
         return fail(failure, p->rule, 0, "an overlay shows a folder, and %s is none", what);
     bool fixed = overlay || p->from == PLAN_IMAGE;
-    place->tree = tree_clone(place->source, attributes_of(view, i) | (fixed ? MOUNT_ATTR_RDONLY : 0), identities, &mapped);
+    place->tree =
+        tree_clone(place->source, attributes_of(view, i) | (fixed ? MOUNT_ATTR_RDONLY : 0), identities, &mapped);
     int error = errno;
     if (!place->has_below || overlay) { // a policy may have thousands of places
         close(place->source);
@@ -165,13 +182,16 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
         return fail(failure, p->rule, errno, "cannot bind %s", what);
     if (identities >= 0 && !mapped && p->verbs & VERB_WRITE && status.st_uid == 0)
         return fail_with_advice(failure, p->rule, 0,
-                                "run sbxrun as the user who owns the folder, or keep it on a file system that has idmapped mounts, such as ext4, xfs or tmpfs",
-                                "%s belongs to root and can't be presented to the sandbox as its own, since its file system has no idmapped mounts", what);
+                                "run sbxrun as the user who owns the folder, or keep it on a file system that has "
+                                "idmapped mounts, such as ext4, xfs or tmpfs",
+                                "%s belongs to root and can't be presented to the sandbox as its own, since its file "
+                                "system has no idmapped mounts",
+                                what);
     return 0;
 }
 
-// Every place of the host takes a descriptor until it is attached. bounds_apply gives the command the caller's limit back. Where this is still
-// not enough, the place that can't be opened says so.
+// Every place of the host takes a descriptor until it is attached. bounds_apply gives the command the caller's limit
+// back. Where this is still not enough, the place that can't be opened says so.
 static void make_room(const struct view *view)
 {
     struct rlimit files;
@@ -188,9 +208,11 @@ int view_open(struct view *view, int identities, struct failure *failure)
         struct view_place *place = &view->places[i];
         if (place->skipped) // an image that there is not
             continue;
-        if (place->beneath_placeholder || (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped))
+        if (place->beneath_placeholder ||
+            (place->content >= 0 && place->content != (int)i && view->places[place->content].skipped))
             place->skipped = true; // there is nothing
-        else if ((content_kind(view, (int)i) == PLAN_HOST || view->plan->view[i].from == PLAN_OVERLAY || view->plan->view[i].from == PLAN_IMAGE) &&
+        else if ((content_kind(view, (int)i) == PLAN_HOST || view->plan->view[i].from == PLAN_OVERLAY ||
+                  view->plan->view[i].from == PLAN_IMAGE) &&
                  open_place(view, i, identities, failure))
             return -1;
     }
@@ -214,7 +236,7 @@ static uint64_t own_size(const struct view *view)
     return OWN_FOLDERS + folders * 4096;
 }
 
-// ---- building ---------------------------------------------------------------------------------------------------------------------------
+// ---- building -----------------------------------------------------------------------------------------------------
 
 struct props { // a tmpfs of ours, and what lies in it to be shown in the view
     int tree;
@@ -283,8 +305,8 @@ static bool own_ground(const struct view *view, size_t i)
 {
     int above = view->places[i].above;
     enum plan_from kind = content_kind(view, above);
-    return above < 0 || is_mask(view, (size_t)above) || kind == PLAN_TMPFS || kind == PLAN_DEV || kind == PLAN_OVERLAY ||
-           (kind == PLAN_IMAGE && is_overlay(view, (size_t)view->places[above].content));
+    return above < 0 || is_mask(view, (size_t)above) || kind == PLAN_TMPFS || kind == PLAN_DEV ||
+           kind == PLAN_OVERLAY || (kind == PLAN_IMAGE && is_overlay(view, (size_t)view->places[above].content));
 }
 
 // Makes the folders above the last component of `path` (relative to `root`) and opens the lowest.
@@ -313,14 +335,16 @@ static int make_target(const struct view *view, size_t i, bool folder, struct fa
     if (target >= 0 || errno != ENOENT)
         return target >= 0 ? target : fail(failure, rule, errno, "cannot reach %s in the view", place->path);
     if (!own_ground(view, i))
-        return fail_with_advice(failure, rule, 0, "make it there: sbxrun leaves nothing on the host", "there is no %s in the host folder that %s shows",
-                                place->path, view->places[place->above].path);
+        return fail_with_advice(failure, rule, 0, "make it there: sbxrun leaves nothing on the host",
+                                "there is no %s in the host folder that %s shows", place->path,
+                                view->places[place->above].path);
     const char *name;
     closing_fd int parent = make_parents(view->root, place->path + 1, &name);
     if (parent < 0)
         return fail(failure, rule, errno, "cannot make the folders above %s", place->path);
     closing_fd int file = -1;
-    if (folder ? mkdirat(parent, name, 0755) != 0 : (file = openat(parent, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444)) < 0)
+    if (folder ? mkdirat(parent, name, 0755) != 0
+               : (file = openat(parent, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444)) < 0)
         return fail(failure, rule, errno, "cannot make a place for %s", place->path);
     target = sys_openat2(parent, name, O_PATH, INSIDE);
     return target < 0 ? fail(failure, rule, errno, "cannot make a place for %s", place->path) : target;
@@ -332,8 +356,8 @@ static bool is_mount(int fd)
     return statx(fd, "", AT_EMPTY_PATH, 0, &status) == 0 && status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-// Mounts each folder between a writable place and one in it onto itself. A mounted folder can't be renamed, so nobody can move what is
-// denied aside and make it anew.
+// Mounts each folder between a writable place and one in it onto itself. A mounted folder can't be renamed, so nobody
+// can move what is denied aside and make it anew.
 static int pin_parents(const struct view *view, size_t i, struct failure *failure)
 {
     const struct view_place *place = &view->places[i];
@@ -352,9 +376,12 @@ static int pin_parents(const struct view *view, size_t i, struct failure *failur
         closing_fd int folder = sys_openat2(view->root, path, O_PATH | O_DIRECTORY, INSIDE);
         if (folder >= 0 && is_mount(folder))
             continue;
-        closing_fd int tree = folder < 0 ? -1 : sys_open_tree(folder, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        closing_fd int tree =
+            folder < 0 ? -1
+                       : sys_open_tree(folder, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         if (tree < 0 || sys_move_mount(tree, folder) != 0)
-            return fail(failure, view->plan->view[i].rule, errno, "cannot pin /%s, which %s lies in", path, place->path);
+            return fail(failure, view->plan->view[i].rule, errno, "cannot pin /%s, which %s lies in", path,
+                        place->path);
     }
     return 0;
 }
@@ -386,13 +413,15 @@ static int attach_mask(struct view *view, size_t i, const struct props *props, s
     if (place->held) {
         bool mapped, read = view->plan->view[i].verbs & VERB_READ;
         place->tree =
-            tree_clone(read ? props->nothing : props->file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
+            tree_clone(read ? props->nothing : props->file,
+                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
     } else if (place->has_below) { // the way to what a deny spares, and nothing else
         place->tree = tmpfs_mount(own_size(view), "0111", MOUNT_ATTR_NOEXEC, view->plan->view[i].rule, failure);
     } else {
         bool mapped;
         place->tree =
-            tree_clone(folder ? props->folder : props->file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
+            tree_clone(folder ? props->folder : props->file,
+                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
     }
     if (place->tree < 0 || sys_move_mount(place->tree, target) != 0)
         return fail(failure, view->plan->view[i].rule, errno, "cannot hide %s", place->path);
@@ -408,7 +437,8 @@ static int attach_link(const struct view *view, size_t i, struct failure *failur
                : 0;
 }
 
-// Mounts a tree on a folder of ours that lies out of the view, and opens it there: what an overlay is made of must be attached.
+// Mounts a tree on a folder of ours that lies out of the view, and opens it there: what an overlay is made of must be
+// attached.
 static int attach_aside(const struct props *props, const char *kind, size_t i, int tree)
 {
     char name[32];
@@ -416,7 +446,9 @@ static int attach_aside(const struct props *props, const char *kind, size_t i, i
     if (mkdirat(props->tree, name, 0700) != 0)
         return -1;
     closing_fd int folder = sys_openat2(props->tree, name, O_PATH | O_DIRECTORY, INSIDE);
-    return folder < 0 || sys_move_mount(tree, folder) != 0 ? -1 : sys_openat2(props->tree, name, O_PATH | O_DIRECTORY, INSIDE);
+    return folder < 0 || sys_move_mount(tree, folder) != 0
+               ? -1
+               : sys_openat2(props->tree, name, O_PATH | O_DIRECTORY, INSIDE);
 }
 
 // Puts an overlay in the place of the tree that view_open made of its folder.
@@ -427,7 +459,8 @@ static int make_overlay(struct view *view, size_t i, const struct props *props, 
     closing_fd int memory = tmpfs_mount(p->size, "0700", 0, p->rule, failure);
     if (memory < 0)
         return -1;
-    closing_fd int lower = attach_aside(props, "lower", i, place->tree), own = lower < 0 ? -1 : attach_aside(props, "upper", i, memory);
+    closing_fd int lower = attach_aside(props, "lower", i, place->tree),
+                   own = lower < 0 ? -1 : attach_aside(props, "upper", i, memory);
     struct stat status;
     if (own < 0 || fstat(lower, &status) != 0 || mkdirat(own, "upper", 0700) != 0 || mkdirat(own, "work", 0700) != 0 ||
         fchmodat(own, "upper", status.st_mode & 07777, 0) != 0)
@@ -463,7 +496,9 @@ static int make_content(const struct view *view, size_t i, const struct props *p
     case PLAN_DEV: return tmpfs_mount(OWN_FOLDERS, "0755", attributes, p->rule, failure);
     case PLAN_PROC: return proc_mount(attributes_of(view, i), p->rule, failure);
     case PLAN_SECRET: return clone_secret(view, i, props, failure);
-    default: return fail(failure, p->rule, 0, "nothing makes the content of %s", view->places[i].path); // claim.c lets none through
+    default:
+        return fail(failure, p->rule, 0, "nothing makes the content of %s",
+                    view->places[i].path); // claim.c lets none through
     }
 }
 
@@ -480,7 +515,8 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
     if (is_mask(view, i))
         return attach_mask(view, i, props, failure);
     bool inherits = p->from == PLAN_INHERIT && place->tree < 0;
-    closing_fd int target = make_target(view, i, p->from != PLAN_SECRET && (place->tree < 0 || place->is_folder), failure);
+    closing_fd int target =
+        make_target(view, i, p->from != PLAN_SECRET && (place->tree < 0 || place->is_folder), failure);
     if (target < 0)
         return -1;
     if (inherits)
@@ -494,7 +530,8 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
     if (p->from == PLAN_DEV) {
         char path[4096];
         size_t length = (size_t)snprintf(path, sizeof path, "%s/shm", place->path);
-        return dev_fill(place->tree, plan_verbs(view->plan, (struct str){path, length}) & VERB_CREATE, p->rule, failure);
+        return dev_fill(place->tree, plan_verbs(view->plan, (struct str){path, length}) & VERB_CREATE, p->rule,
+                        failure);
     }
     return 0;
 }
@@ -505,8 +542,10 @@ static int seal(const struct view *view, bool own_root, struct failure *failure)
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     for (size_t i = 0; i < view->plan->view_count; i++) {
         const struct view_place *place = &view->places[i];
-        bool filled = is_mask(view, i) ? place->has_below && !place->held : view->plan->view[i].from == PLAN_TMPFS || view->plan->view[i].from == PLAN_DEV;
-        if (place->tree >= 0 && filled && attributes_of(view, i) & MOUNT_ATTR_RDONLY && sys_mount_setattr(place->tree, 0, &read_only) != 0)
+        bool filled = is_mask(view, i) ? place->has_below && !place->held
+                                       : view->plan->view[i].from == PLAN_TMPFS || view->plan->view[i].from == PLAN_DEV;
+        if (place->tree >= 0 && filled && attributes_of(view, i) & MOUNT_ATTR_RDONLY &&
+            sys_mount_setattr(place->tree, 0, &read_only) != 0)
             return fail(failure, view->plan->view[i].rule, errno, "cannot make %s read-only", place->path);
     }
     if (own_root && sys_mount_setattr(view->root, 0, &read_only) != 0)
@@ -517,10 +556,13 @@ static int seal(const struct view *view, bool own_root, struct failure *failure)
 static uint64_t mount_of(const char *path)
 {
     struct statx status;
-    return statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_MNT_ID, &status) == 0 && status.stx_mask & STATX_MNT_ID ? status.stx_mnt_id : 0;
+    return statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_MNT_ID, &status) == 0 && status.stx_mask & STATX_MNT_ID
+               ? status.stx_mnt_id
+               : 0;
 }
 
-// After pivot_root(".", ".") the old root, and whatever lay on it, is mounted on top of the new one: out of sight of `/`, but within reach of
+// After pivot_root(".", ".") the old root, and whatever lay on it, is mounted on top of the new one: out of sight of
+// `/`, but within reach of
 // `/..`, which goes to the topmost mount. All of it goes, or the sandbox has a way out.
 static int drop_old_root(struct failure *failure)
 {
@@ -528,7 +570,9 @@ static int drop_old_root(struct failure *failure)
     for (int layer = 0; layer < LAYERS_MOST; layer++) {
         uint64_t root = mount_of("/"), above = mount_of("/..");
         if (root && root == above)
-            return layer ? 0 : fail(failure, NO_RULE, 0, "the old root was not where it should be, so the view is not safe");
+            return layer
+                       ? 0
+                       : fail(failure, NO_RULE, 0, "the old root was not where it should be, so the view is not safe");
         if (!root || !above || umount2("/..", MNT_DETACH) != 0)
             break;
     }
@@ -561,6 +605,7 @@ int view_enter(struct view *view, struct failure *failure)
     if (seal(view, own_root, failure))
         return -1;
     if (fchdir(view->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || chdir("/") != 0)
-        return fail_with_advice(failure, NO_RULE, errno, "the root of the machine must not be an initial ramdisk", "cannot enter the view");
+        return fail_with_advice(failure, NO_RULE, errno, "the root of the machine must not be an initial ramdisk",
+                                "cannot enter the view");
     return drop_old_root(failure);
 }

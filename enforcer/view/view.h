@@ -1,9 +1,10 @@
 // The view: what the sandbox sees as its file system, built from nothing.
 //
-// In three steps, because a host's files are opened by whoever may (for root: the supervisor, so that they can be presented by
-// idmapped mounts) and everything else happens in the sandbox's own mount namespace. Only descriptors are used from the moment a host
-// path is opened; no step follows a symbolic link inside the view. Kernel: open_tree(2), move_mount(2), mount_setattr(2),
-// fsopen(2), pivot_root(2). Leaves nothing on the host: every mount lies in a namespace or is not attached yet.
+// In three steps, because a host's files are opened by whoever may (for root: the supervisor, so that they can be
+// presented by idmapped mounts) and everything else happens in the sandbox's own mount namespace. Only descriptors are
+// used from the moment a host path is opened; no step follows a symbolic link inside the view. Kernel: open_tree(2),
+// move_mount(2), mount_setattr(2), fsopen(2), pivot_root(2). Leaves nothing on the host: every mount lies in a
+// namespace or is not attached yet.
 #pragma once
 
 #include "enforcer/host/failure.h"
@@ -19,10 +20,11 @@ struct view_place {          // one of plan->view
     bool has_below;          // places lie in it
     bool skipped;            // `if exists`, and it does not; or content above is skipped
     bool is_folder;
-    bool held, beneath_placeholder; // it does not exist on the host, where a placeholder keeps its place (placeholder.h); lies beneath one that does not
-    char *link;                  // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
-    int source, tree;            // O_PATH on the host's side, kept for places below; the mount, not attached yet
-    int upper;                   // of an overlay: where what differs lies, once the view is built
+    bool held, beneath_placeholder; // it does not exist on the host, where a placeholder keeps its place
+                                    // (placeholder.h); lies beneath one that does not
+    char *link; // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
+    int source, tree; // O_PATH on the host's side, kept for places below; the mount, not attached yet
+    int upper;        // of an overlay: where what differs lies, once the view is built
 };
 
 struct secrets;
@@ -45,13 +47,15 @@ const char *view_host_path(struct arena *, enum plan_base, struct str path, cons
 // Lays out the places; everything that allocates happens here. Returns 0, or -1 and the failure.
 int view_prepare(struct view *, const struct plan *, const struct view_bases *, struct failure *);
 
-// Opens what comes from the host. `identities` is a user namespace whose user 0 is the sandbox's outside, for idmapped mounts, or -1.
+// Opens what comes from the host. `identities` is a user namespace whose user 0 is the sandbox's outside, for idmapped
+// mounts, or -1.
 int view_open(struct view *, int identities, struct failure *);
 
 // Builds the view and makes it the root of this process. For the first process in new mount and pid namespaces.
 int view_enter(struct view *, struct failure *);
 
-// Closes what view_open opened, in the process that does not enter the view. The numbers stay: the process that does sees them too.
+// Closes what view_open opened, in the process that does not enter the view. The numbers stay: the process that does
+// sees them too.
 void view_close(const struct view *);
 
 // Opens a place of the view in which this process is. O_PATH; -1 and errno.

@@ -13,7 +13,8 @@
 static bool sandbox_writes(const struct view *view, struct str folder)
 {
     for (size_t i = 0; i < view->plan->view_count; i++)
-        if (view->plan->view[i].verbs & VERB_WRITE && view->places[i].host && path_covers(str_from(view->places[i].host), folder))
+        if (view->plan->view[i].verbs & VERB_WRITE && view->places[i].host &&
+            path_covers(str_from(view->places[i].host), folder))
             return true;
     return false;
 }
@@ -83,7 +84,8 @@ int tree_clone(int source, uint64_t attributes, int identities, bool *mapped)
     closing_fd int tree = sys_open_tree(source, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0)
         return -1;
-    struct mount_attr set = {.attr_set = attributes, .propagation = MS_PRIVATE}; // what the host mounts later does not appear here
+    struct mount_attr set = {.attr_set = attributes,
+                             .propagation = MS_PRIVATE}; // what the host mounts later does not appear here
     *mapped = false;
     if (identities >= 0) {
         set.attr_set |= MOUNT_ATTR_IDMAP;
@@ -106,12 +108,13 @@ bool link_instead(const struct view *view, size_t place)
         return false;
     char text[LINK_MOST], target[PATH_MAX];
     ssize_t n = readlink(at->path, text, sizeof text);
-    if (n <= 0 || n == sizeof text || memmem(text, (size_t)n, "..", 2) || memmem(text, (size_t)n, "//", 2) || memmem(text, (size_t)n, "./", 2))
+    if (n <= 0 || n == sizeof text || memmem(text, (size_t)n, "..", 2) || memmem(text, (size_t)n, "//", 2) ||
+        memmem(text, (size_t)n, "./", 2))
         return false;
     text[n] = '\0';
     const char *slash = strrchr(at->path, '/');
-    int length =
-        text[0] == '/' ? snprintf(target, sizeof target, "%s", text) : snprintf(target, sizeof target, "%.*s/%s", (int)(slash - at->path), at->path, text);
+    int length = text[0] == '/' ? snprintf(target, sizeof target, "%s", text)
+                                : snprintf(target, sizeof target, "%.*s/%s", (int)(slash - at->path), at->path, text);
     if (length < 2 || length >= (int)sizeof target || target[length - 1] == '/')
         return false;
     struct str goal = {target, (size_t)length};
@@ -119,7 +122,8 @@ bool link_instead(const struct view *view, size_t place)
         const struct plan_view *other = &view->plan->view[i];
         if (!path_covers(other->path, goal))
             continue;
-        bool same = other->from == PLAN_HOST && other->base == PLAN_ABSOLUTE && str_equal(other->host, other->path) && other->verbs == p->verbs && i != place;
+        bool same = other->from == PLAN_HOST && other->base == PLAN_ABSOLUTE && str_equal(other->host, other->path) &&
+                    other->verbs == p->verbs && i != place;
         if (same)
             memcpy(at->link, text, (size_t)n + 1);
         return same;

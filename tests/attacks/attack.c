@@ -1,5 +1,6 @@
-// attack NAME [ARGUMENT...]: prints `ok` when the try succeeded, else the error's name; status 0 or 1. With --userns first it tries as root of a
-// user namespace of its own, with --mounts besides in a mount namespace: what an ordinary user can come to outside of a sandbox.
+// attack NAME [ARGUMENT...]: prints `ok` when the try succeeded, else the error's name; status 0 or 1. With --userns
+// first it tries as root of a user namespace of its own, with --mounts besides in a mount namespace: what an ordinary
+// user can come to outside of a sandbox.
 #include "tests/attacks/attack.h"
 
 #include <fcntl.h>

@@ -1,10 +1,12 @@
-// Programs that try to get out, one function a row of tests/attacks/rows.tsv. Each is tried inside a sandbox and outside of it.
+// Programs that try to get out, one function a row of tests/attacks/rows.tsv. Each is tried inside a sandbox and
+// outside of it.
 #pragma once
 
 #include <errno.h>
 #include <stddef.h>
 
-// A try: 0 when it got what it wanted, else the errno that it was refused with. `arguments` are those of the command line.
+// A try: 0 when it got what it wanted, else the errno that it was refused with. `arguments` are those of the command
+// line.
 typedef int attack(char **arguments);
 
 struct attack_row {

@@ -78,7 +78,8 @@ static int planted_link(char **arguments)
     return error;
 }
 
-// Writes over the enforcer, or over the program that runs, as soon as nobody runs it: by a descriptor that outlives it (CVE-2019-5736).
+// Writes over the enforcer, or over the program that runs, as soon as nobody runs it: by a descriptor that outlives it
+// (CVE-2019-5736).
 static int own_program(char **arguments)
 {
     (void)arguments;
@@ -88,7 +89,8 @@ static int own_program(char **arguments)
     int fd = open("/proc/self/exe", O_RDONLY);
     if (fd < 0)
         return errno;
-    snprintf(script, sizeof script, "if { echo >> /proc/self/fd/%d; } 2>/dev/null; then echo ok; else echo EROFS; fi", fd);
+    snprintf(script, sizeof script, "if { echo >> /proc/self/fd/%d; } 2>/dev/null; then echo ok; else echo EROFS; fi",
+             fd);
     fflush(stdout);
     execl("/bin/sh", "sh", "-c", script, (char *)NULL);
     return errno;
@@ -116,7 +118,8 @@ static int relative(char **arguments) // to the folder that the run was started 
 
 static int can_open(char **arguments)
 {
-    return result_of(open(arguments[0], arguments[1] ? O_WRONLY | O_NONBLOCK | O_NOCTTY : O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    return result_of(
+        open(arguments[0], arguments[1] ? O_WRONLY | O_NONBLOCK | O_NOCTTY : O_RDONLY | O_NONBLOCK | O_NOCTTY));
 }
 
 static int make_device(char **arguments)
@@ -142,7 +145,9 @@ static int gain(char **arguments) // by a setuid program, which is this one: who
     }
     int status = 0;
     waitpid(pid, &status, 0);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 77 ? 0 : WIFEXITED(status) && WEXITSTATUS(status) == 76 ? EACCES : EPERM;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 77   ? 0
+           : WIFEXITED(status) && WEXITSTATUS(status) == 76 ? EACCES
+                                                            : EPERM;
 }
 
 static int spoil(const char *path)
@@ -170,11 +175,14 @@ static int denied_path(char **arguments)
     if (spoil(aside) == 0 && (rename(aside, path) == 0 || link(aside, path) == 0))
         return 0;
     unlink(aside);
-    if (rename(path, aside) == 0 || link(path, aside) == 0 || symlink("/etc/passwd", path) == 0 || unlink(path) == 0 || rmdir(path) == 0)
+    if (rename(path, aside) == 0 || link(path, aside) == 0 || symlink("/etc/passwd", path) == 0 || unlink(path) == 0 ||
+        rmdir(path) == 0)
         return 0;
-    for (snprintf(parent, sizeof parent, "%s", path); strrchr(parent, '/') - parent > (long)strlen(arguments[0]);) { // each folder above it
+    for (snprintf(parent, sizeof parent, "%s", path);
+         strrchr(parent, '/') - parent > (long)strlen(arguments[0]);) { // each folder above it
         *strrchr(parent, '/') = '\0';
-        if (rename(parent, aside) == 0 || syscall(SYS_renameat2, AT_FDCWD, parent, AT_FDCWD, arguments[0], 2 /* RENAME_EXCHANGE */) == 0)
+        if (rename(parent, aside) == 0 ||
+            syscall(SYS_renameat2, AT_FDCWD, parent, AT_FDCWD, arguments[0], 2 /* RENAME_EXCHANGE */) == 0)
             return 0;
     }
     return error;

@@ -57,7 +57,8 @@ static int tioclinux(char **arguments)
 
 static int unshares(char **arguments)
 {
-    static const int flags[] = {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP, 0x80 /* CLONE_NEWTIME */};
+    static const int flags[] = {CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWPID,    CLONE_NEWNET,
+                                CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP, 0x80 /* CLONE_NEWTIME */};
     (void)arguments;
     int error = 0;
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {

@@ -43,7 +43,8 @@ static int udp(char **arguments) // address, port: an answer comes back where so
 {
     struct sockaddr_storage address;
     socklen_t length;
-    int family = address_of(arguments[0], atoi(arguments[1]), &address, &length), fd = socket(family, SOCK_DGRAM, 0), one = 1;
+    int family = address_of(arguments[0], atoi(arguments[1]), &address, &length), fd = socket(family, SOCK_DGRAM, 0),
+        one = 1;
     if (fd < 0)
         return errno;
     setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
@@ -61,7 +62,9 @@ static int unix_socket(char **arguments) // an abstract name after `@`, or a pat
     int error = 0;
     for (int i = 0; i < 2; i++) {
         int fd = socket(AF_UNIX, types[i], 0);
-        error = fd < 0 ? errno : result_of(connect(fd, (void *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)));
+        error = fd < 0 ? errno
+                       : result_of(connect(fd, (void *)&address,
+                                           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)));
         if (!error)
             return 0;
         if (error == EPROTOTYPE)
@@ -80,7 +83,8 @@ static int pair_to(char **arguments) // one of a pair of datagram sockets sends 
         address.sun_path[0] = '\0';
     if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0)
         return errno;
-    int error = result_of(connect(ends[0], (void *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)));
+    int error =
+        result_of(connect(ends[0], (void *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)));
     return error == EPROTOTYPE ? 0 : error;
 }
 

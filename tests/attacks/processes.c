@@ -149,8 +149,17 @@ static int more_priority(char **arguments)
 }
 
 const struct attack_row process_attacks[] = {
-    {"fork", fork_many}, {"threads", thread_many},           {"memory", take_memory},      {"live-on", live_on},
-    {"stay", stay},      {"kill-above", kill_those_above},   {"see-process", see_process}, {"signal-process", signal_process},
-    {"core", dump_core}, {"shared-segment", shared_segment}, {"shared-file", shared_file}, {"priority", more_priority},
+    {"fork", fork_many},
+    {"threads", thread_many},
+    {"memory", take_memory},
+    {"live-on", live_on},
+    {"stay", stay},
+    {"kill-above", kill_those_above},
+    {"see-process", see_process},
+    {"signal-process", signal_process},
+    {"core", dump_core},
+    {"shared-segment", shared_segment},
+    {"shared-file", shared_file},
+    {"priority", more_priority},
     {NULL, NULL},
 };

@@ -1,4 +1,5 @@
-// The size of filters beside libseccomp's for the same policy, at its two optimisation levels, and how many instructions a call executes.
+// The size of filters beside libseccomp's for the same policy, at its two optimisation levels, and how many
+// instructions a call executes.
 #include "tests/codegen/oracle_profile.h"
 
 // What Docker's containers have.
@@ -62,11 +63,12 @@ static struct executed executed_of(const struct bpf_program *program, struct pol
     return e;
 }
 
-static void print_row(const char *name, struct policy *policy, const struct bpf_program *mine, const struct bpf_program *one, const struct bpf_program *two)
+static void print_row(const char *name, struct policy *policy, const struct bpf_program *mine,
+                      const struct bpf_program *one, const struct bpf_program *two)
 {
     struct executed a = executed_of(mine, policy), b = executed_of(one, policy), c = executed_of(two, policy);
-    printf("%s\t%zu\t%zu\t%zu\t%.2f\t%.1f/%u\t%.1f/%u\t%.1f/%u\n", name, mine->length, one->length, two->length, (double)mine->length / (double)one->length,
-           a.mean, a.worst, b.mean, b.worst, c.mean, c.worst);
+    printf("%s\t%zu\t%zu\t%zu\t%.2f\t%.1f/%u\t%.1f/%u\t%.1f/%u\n", name, mine->length, one->length, two->length,
+           (double)mine->length / (double)one->length, a.mean, a.worst, b.mean, b.worst, c.mean, c.worst);
 }
 
 static void report(const char *name, const struct oracle *oracle)
@@ -75,7 +77,8 @@ static void report(const char *name, const struct oracle *oracle)
     struct policy *policy = oracle_policy(&compilation, oracle);
     if (!policy)
         abort();
-    struct bpf_program mine = oracle_filter(policy), one = oracle_libseccomp(policy->arena, oracle, 1), two = oracle_libseccomp(policy->arena, oracle, 2);
+    struct bpf_program mine = oracle_filter(policy), one = oracle_libseccomp(policy->arena, oracle, 1),
+                       two = oracle_libseccomp(policy->arena, oracle, 2);
     print_row(name, policy, &mine, &one, &two);
     compilation_free(compilation);
 }
@@ -88,7 +91,8 @@ static void report_file(const char *path)
     struct policy *policy = policy_load(&compilation, path, NULL, true);
     const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     if (policy && oracle_of(policy, ARCH_X86_64, &oracle)) {
-        struct bpf_program mine = oracle_filter(policy), one = oracle_libseccomp(policy->arena, &oracle, 1), two = oracle_libseccomp(policy->arena, &oracle, 2);
+        struct bpf_program mine = oracle_filter(policy), one = oracle_libseccomp(policy->arena, &oracle, 1),
+                           two = oracle_libseccomp(policy->arena, &oracle, 2);
         if (one.length && two.length)
             print_row(name, policy, &mine, &one, &two);
     }
@@ -110,9 +114,12 @@ static void report_profile(const char *path)
         struct str whole = str_format(compilation->arena, "%.*s", STR_ARGS(text_str(&text)));
         char *end = strrchr((char *)whole.text, '}');
         *end = '\0';
-        struct policy *policy = policy_from_text(&own, str_format(compilation->arena, "%s%s", whole.text, ALL_NET).text);
-        struct bpf_program one = oracle_profile(compilation->arena, profile, ARCH_X86_64, options.capabilities, 1, known);
-        struct bpf_program two = oracle_profile(compilation->arena, profile, ARCH_X86_64, options.capabilities, 2, known);
+        struct policy *policy =
+            policy_from_text(&own, str_format(compilation->arena, "%s%s", whole.text, ALL_NET).text);
+        struct bpf_program one =
+            oracle_profile(compilation->arena, profile, ARCH_X86_64, options.capabilities, 1, known);
+        struct bpf_program two =
+            oracle_profile(compilation->arena, profile, ARCH_X86_64, options.capabilities, 2, known);
         struct bpf_program mine = policy ? filter_of(policy, ARCH_X86_64) : (struct bpf_program){0};
         if (policy && one.length && two.length)
             print_row(name, policy, &mine, &one, &two);
@@ -152,8 +159,9 @@ static void report_random(unsigned policies)
         }
         compilation_free(compilation);
     }
-    printf("%u random policies, on average\t%zu\t%zu\t%zu\t%.2f\t%.1f/%u\t%.1f/%u\t%.1f/%u\n", made, sums[0] / made, sums[1] / made, sums[2] / made,
-           (double)sums[0] / (double)sums[1], means[0] / made, worst[0], means[1] / made, worst[1], means[2] / made, worst[2]);
+    printf("%u random policies, on average\t%zu\t%zu\t%zu\t%.2f\t%.1f/%u\t%.1f/%u\t%.1f/%u\n", made, sums[0] / made,
+           sums[1] / made, sums[2] / made, (double)sums[0] / (double)sums[1], means[0] / made, worst[0],
+           means[1] / made, worst[1], means[2] / made, worst[2]);
     printf("larger\t%u\t%u\n", larger[0], larger[1]);
 }
 
@@ -196,12 +204,14 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
         add_if(&oracle, conditions[i].call, conditions[i].argument, conditions[i].mask, conditions[i].value);
     report("the same and twelve conditions on arguments", &oracle);
-    static const char *const more[] = {"sandbox", "setuid", "memlock", "pkey", "resources", "aio", "io-uring", "keyring", "handles"};
+    static const char *const more[] = {"sandbox", "setuid",   "memlock", "pkey",   "resources",
+                                       "aio",     "io-uring", "keyring", "handles"};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         add_group(&oracle, groups, more[i]);
     report("about what container engines allow", &oracle);
     oracle.count = 0;
-    static const char *const few[] = {"read", "write", "exit_group", "rt_sigreturn", "mmap", "munmap", "brk", "close", "fstat", "execve"};
+    static const char *const few[] = {"read",   "write", "exit_group", "rt_sigreturn", "mmap",
+                                      "munmap", "brk",   "close",      "fstat",        "execve"};
     for (size_t i = 0; i < 10; i++)
         add(&oracle, few[i]);
     report("ten calls", &oracle);

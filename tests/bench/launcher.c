@@ -1,7 +1,8 @@
 // The least that must be done to run a command confined as sbxrun does: the yardstick of its start-up time.
 //
-// Every kernel call of sbxrun's set-up for a policy of `use std.base;` and a /tmp, hard-coded: no policy, no checks, no report, no
-// supervision but a wait. For an ordinary user.   launcher FILTER COMMAND [ARGUMENT...]   (FILTER: what `sbxc --emit=seccomp` writes)
+// Every kernel call of sbxrun's set-up for a policy of `use std.base;` and a /tmp, hard-coded: no policy, no checks, no
+// report, no supervision but a wait. For an ordinary user.   launcher FILTER COMMAND [ARGUMENT...]   (FILTER: what
+// `sbxc --emit=seccomp` writes)
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +24,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(call)                                                                                                                                            \
-    ({                                                                                                                                                         \
-        long r_ = (long)(call);                                                                                                                                \
-        if (r_ < 0)                                                                                                                                            \
-            err(125, "%s", #call);                                                                                                                             \
-        r_;                                                                                                                                                    \
+#define CHECK(call)                                                                                                    \
+    ({                                                                                                                 \
+        long r_ = (long)(call);                                                                                        \
+        if (r_ < 0)                                                                                                    \
+            err(125, "%s", #call);                                                                                     \
+        r_;                                                                                                            \
     })
 
 static void write_file(const char *path, const char *text)
@@ -52,7 +53,8 @@ static int file_system(const char *type, const char *const *options, unsigned at
 static int bind_tree(const char *path, unsigned long attributes)
 {
     int source = (int)CHECK(open(path, O_PATH | O_CLOEXEC));
-    int tree = (int)CHECK(syscall(SYS_open_tree, source, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    int tree = (int)CHECK(
+        syscall(SYS_open_tree, source, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
     struct mount_attr set = {.attr_set = attributes};
     CHECK(syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &set, sizeof set));
     close(source);
@@ -73,7 +75,8 @@ static void enter_view(void)
 {
     int root = file_system("tmpfs", OPTIONS("size", "1048576", "mode", "0755"), QUIET | MOUNT_ATTR_NOEXEC);
     attach(root, AT_FDCWD, "/");
-    static const char *const links[][2] = {{"usr/bin", "bin"}, {"usr/sbin", "sbin"}, {"usr/lib", "lib"}, {"usr/lib64", "lib64"}};
+    static const char *const links[][2] = {
+        {"usr/bin", "bin"}, {"usr/sbin", "sbin"}, {"usr/lib", "lib"}, {"usr/lib64", "lib64"}};
     for (int i = 0; i < 4; i++)
         CHECK(symlinkat(links[i][0], root, links[i][1]));
     static const char *const folders[] = {"usr", "proc", "dev", "tmp", "etc", "etc/alternatives"};
@@ -83,7 +86,9 @@ static void enter_view(void)
     attach(bind_tree("/usr", QUIET | MOUNT_ATTR_RDONLY), root, "usr");
     attach(bind_tree("/etc/alternatives", QUIET | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC), root, "etc/alternatives");
     attach(bind_tree("/etc/ld.so.cache", QUIET | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC), root, "etc/ld.so.cache");
-    attach(file_system("proc", OPTIONS("subset", "pid", "hidepid", "ptraceable"), QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY), root, "proc");
+    attach(file_system("proc", OPTIONS("subset", "pid", "hidepid", "ptraceable"),
+                       QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY),
+           root, "proc");
     attach(file_system("tmpfs", OPTIONS("size", "16777216", "mode", "1777"), QUIET | MOUNT_ATTR_NOEXEC), root, "tmp");
     int dev = file_system("tmpfs", OPTIONS("size", "1048576", "mode", "0755"), QUIET | MOUNT_ATTR_NOEXEC);
     attach(dev, root, "dev");
@@ -94,13 +99,17 @@ static void enter_view(void)
         close((int)CHECK(openat(dev, devices[i], O_CREAT | O_RDONLY | O_CLOEXEC, 0666)));
         attach(bind_tree(path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), dev, devices[i]);
     }
-    static const char *const names[][2] = {
-        {"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"}};
+    static const char *const names[][2] = {{"/proc/self/fd", "fd"},
+                                           {"/proc/self/fd/0", "stdin"},
+                                           {"/proc/self/fd/1", "stdout"},
+                                           {"/proc/self/fd/2", "stderr"},
+                                           {"pts/ptmx", "ptmx"}};
     for (int i = 0; i < 5; i++)
         CHECK(symlinkat(names[i][0], dev, names[i][1]));
     CHECK(mkdirat(dev, "pts", 0755));
     CHECK(mkdirat(dev, "shm", 0755));
-    attach(file_system("devpts", OPTIONS("ptmxmode", "0666", "mode", "0620"), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), dev, "pts");
+    attach(file_system("devpts", OPTIONS("ptmxmode", "0666", "mode", "0620"), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC),
+           dev, "pts");
     attach(file_system("tmpfs", OPTIONS("size", "67108864", "mode", "1777"), QUIET | MOUNT_ATTR_NOEXEC), dev, "shm");
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     CHECK(syscall(SYS_mount_setattr, dev, "", AT_EMPTY_PATH, &read_only, sizeof read_only));
@@ -121,7 +130,8 @@ static int make_ruleset(void)
         const char *path;
         uint64_t rights;
     } rules[] = {
-        {"/usr", 0xD}, {"/etc/alternatives", 0xC}, {"/etc/ld.so.cache", 0x4}, {"/proc", 0xC}, {"/dev", 0xC00E}, {"/dev/shm", 0x7FBE}, {"/tmp", 0x7FBE},
+        {"/usr", 0xD},    {"/etc/alternatives", 0xC}, {"/etc/ld.so.cache", 0x4}, {"/proc", 0xC},
+        {"/dev", 0xC00E}, {"/dev/shm", 0x7FBE},       {"/tmp", 0x7FBE},
     };
     for (size_t i = 0; ruleset >= 0 && i < sizeof rules / sizeof *rules; i++) {
         int fd = (int)CHECK(open(rules[i].path, O_PATH | O_CLOEXEC));
@@ -160,9 +170,11 @@ int main(int argc, char **argv)
     if (argc < 3)
         errx(125, "usage: launcher FILTER COMMAND [ARGUMENT...]");
     int file = (int)CHECK(open(argv[1], O_RDONLY | O_CLOEXEC));
-    struct sock_fprog filter = {.filter = code, .len = (unsigned short)(CHECK(read(file, code, sizeof code)) / (long)sizeof *code)};
+    struct sock_fprog filter = {.filter = code,
+                                .len = (unsigned short)(CHECK(read(file, code, sizeof code)) / (long)sizeof *code)};
     char users[64], groups[64];
-    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
+    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                                       CLONE_NEWUTS | CLONE_NEWCGROUP,
                               .exit_signal = SIGCHLD};
     snprintf(users, sizeof users, "65534 %u 1\n", geteuid());
     snprintf(groups, sizeof groups, "65534 %u 1\n", getegid());

@@ -1,8 +1,9 @@
 // The least that a broker of connections does, to compare sbxrun's with.   naive PROGRAM [ARGUMENT…]
 //
-// PROGRAM runs in a network namespace of its own, and each IPv4 connect of it is made outside: wait, receive, read the address, take the
-// socket, make another one, connect, put it in the first one's place, answer. There is no policy, nothing is decided, a caller that does not wait
-// is made to, and of the socket's options, copies and flags nothing is kept.
+// PROGRAM runs in a network namespace of its own, and each IPv4 connect of it is made outside: wait, receive, read the
+// address, take the socket, make another one, connect, put it in the first one's place, answer. There is no policy,
+// nothing is decided, a caller that does not wait is made to, and of the socket's options, copies and flags nothing is
+// kept.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -58,10 +59,14 @@ static void serve(int listener)
     int held = (int)syscall(SYS_pidfd_getfd, process, (int)call.data.args[0], 0);
     int made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     answer.id = call.id;
-    if (process < 0 || held < 0 || made < 0 || process_vm_readv((pid_t)call.pid, &ours, 1, &theirs, 1, 0) <= 0 || connect(made, (struct sockaddr *)&to, sizeof to) != 0) {
+    if (process < 0 || held < 0 || made < 0 || process_vm_readv((pid_t)call.pid, &ours, 1, &theirs, 1, 0) <= 0 ||
+        connect(made, (struct sockaddr *)&to, sizeof to) != 0) {
         answer.error = -errno;
     } else {
-        struct seccomp_notif_addfd add = {.id = call.id, .flags = SECCOMP_ADDFD_FLAG_SETFD, .srcfd = (uint32_t)made, .newfd = (uint32_t)call.data.args[0]};
+        struct seccomp_notif_addfd add = {.id = call.id,
+                                          .flags = SECCOMP_ADDFD_FLAG_SETFD,
+                                          .srcfd = (uint32_t)made,
+                                          .newfd = (uint32_t)call.data.args[0]};
         answer.error = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
     }
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);

@@ -1,7 +1,9 @@
-// Measures a network as a program sees it.   net serve | connect ADDRESS N | stream ADDRESS MIB | many ADDRESS N | lookup NAME N
+// Measures a network as a program sees it.   net serve | connect ADDRESS N | stream ADDRESS MIB | many ADDRESS N |
+// lookup NAME N
 //
-// `serve` takes connections on port 7001 of every address and reads them empty. The others print one number: microseconds for a connect (the
-// median), Gbit/s, milliseconds until N connections stand at once, microseconds for a lookup (the median).
+// `serve` takes connections on port 7001 of every address and reads them empty. The others print one number:
+// microseconds for a connect (the median), Gbit/s, milliseconds until N connections stand at once, microseconds for a
+// lookup (the median).
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -81,7 +83,8 @@ int main(int argc, char **argv)
             struct addrinfo *found, hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
             int fd = *argv[1] == 'c' ? socket(AF_INET, SOCK_STREAM, 0) : -1;
             start = now();
-            if (*argv[1] == 'c' ? connect(fd, (struct sockaddr *)&to, sizeof to) != 0 : getaddrinfo(argv[2], NULL, &hints, &found) != 0)
+            if (*argv[1] == 'c' ? connect(fd, (struct sockaddr *)&to, sizeof to) != 0
+                                : getaddrinfo(argv[2], NULL, &hints, &found) != 0)
                 return fail(argv[1]);
             times[i] = now() - start;
             if (fd >= 0) // forgotten at once, or the ports of those that ended run out
@@ -116,7 +119,8 @@ int main(int argc, char **argv)
         for (int i = 0; i < n; i++) {
             int error = 0;
             socklen_t size = sizeof error;
-            if (poll(&all[i], 1, 20000) != 1 || getsockopt(all[i].fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error)
+            if (poll(&all[i], 1, 20000) != 1 || getsockopt(all[i].fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 ||
+                error)
                 return fail("poll");
         }
         for (int i = 0; i < n; i++)

@@ -1,5 +1,6 @@
-// Times whole commands side by side: time ROUNDS < COMMANDS, a line "NAME<tab>COMMAND ARGUMENT..." each. Every round runs each once, in turn, so
-// that a machine whose speed drifts slows all of them; printed are medians and minima, in microseconds: NAME<tab>MEDIAN<tab>MINIMUM.
+// Times whole commands side by side: time ROUNDS < COMMANDS, a line "NAME<tab>COMMAND ARGUMENT..." each. Every round
+// runs each once, in turn, so that a machine whose speed drifts slows all of them; printed are medians and minima, in
+// microseconds: NAME<tab>MEDIAN<tab>MINIMUM.
 #include <err.h>
 #include <fcntl.h>
 #include <spawn.h>

@@ -1,5 +1,5 @@
-// Filters: each is what seccomp takes, and says for every input what the policy function says. Inputs are all numbers near each border, with
-// arguments at each constant of the policy, one off, with high bits set; and random ones.
+// Filters: each is what seccomp takes, and says for every input what the policy function says. Inputs are all numbers
+// near each border, with arguments at each constant of the policy, one off, with high bits set; and random ones.
 #include "compiler/prove/prove.h"
 #include "tests/codegen/oracle.h"
 #include "tests/tap.h"
@@ -48,8 +48,8 @@ struct tally {
     bool quiet;
 };
 
-static void compare(const struct policy *policy, const struct bpf_program *program, enum arch arch, uint32_t audit, uint32_t number,
-                    const uint64_t arguments[6], struct tally *tally)
+static void compare(const struct policy *policy, const struct bpf_program *program, enum arch arch, uint32_t audit,
+                    uint32_t number, const uint64_t arguments[6], struct tally *tally)
 {
     struct operation_point point = {.domain = DOMAIN_CALLS, .arch = arch, .number = number};
     memcpy(point.arguments, arguments, sizeof point.arguments);
@@ -60,11 +60,13 @@ static void compare(const struct policy *policy, const struct bpf_program *progr
     tally->inputs++;
     tally->longest = steps > tally->longest ? steps : tally->longest;
     if (got != want && tally->wrong++ < 3 && !tally->quiet)
-        printf("# %s call %u (%llx, %llx, %llx): filter 0x%x, policy 0x%x\n", arch_names[arch], number, (unsigned long long)arguments[0],
-               (unsigned long long)arguments[1], (unsigned long long)arguments[2], got, want);
+        printf("# %s call %u (%llx, %llx, %llx): filter 0x%x, policy 0x%x\n", arch_names[arch], number,
+               (unsigned long long)arguments[0], (unsigned long long)arguments[1], (unsigned long long)arguments[2],
+               got, want);
 }
 
-static void compare_all(struct policy *policy, const struct bpf_program *program, enum arch arch, int rounds, struct tally *tally)
+static void compare_all(struct policy *policy, const struct bpf_program *program, enum arch arch, int rounds,
+                        struct tally *tally)
 {
     uint64_t none[6] = {0};
     for (uint32_t number = 0; number <= syscall_numbers_end(arch) + 2; number++) {
@@ -106,8 +108,8 @@ static void check_policy(struct policy *policy, const char *name)
         struct bpf_program program;
         bool acceptable;
         struct tally tally = check_filter(policy, (enum arch)arch, &program, &acceptable);
-        ok(acceptable && tally.wrong == 0, "%s, %s: %zu instructions, at most %u executed; %lu inputs, %lu differ", name, arch_names[arch], program.length,
-           tally.longest, tally.inputs, tally.wrong);
+        ok(acceptable && tally.wrong == 0, "%s, %s: %zu instructions, at most %u executed; %lu inputs, %lu differ",
+           name, arch_names[arch], program.length, tally.longest, tally.inputs, tally.wrong);
     }
     if (!policy)
         ok(false, "%s can be compiled", name);
@@ -120,11 +122,14 @@ static void check_text(const char *text, const char *name)
     compilation_free(compilation);
 }
 
-// The one difference by design: libseccomp answers the number -1, which a tracer may leave, as any other unknown one; for us it is one of x32's.
-static struct bpf_program with_minus_one(struct policy *policy, const bool *known) // known: calls of which libseccomp is told; NULL: all
+// The one difference by design: libseccomp answers the number -1, which a tracer may leave, as any other unknown one;
+// for us it is one of x32's.
+static struct bpf_program with_minus_one(struct policy *policy,
+                                         const bool *known) // known: calls of which libseccomp is told; NULL: all
 {
     struct graph *graph = policy->graph;
-    struct graph_interval own = {arch_audit[ARCH_X86_64], arch_audit[ARCH_X86_64]}, minus_one = {UINT32_MAX, UINT32_MAX};
+    struct graph_interval own = {arch_audit[ARCH_X86_64], arch_audit[ARCH_X86_64]},
+                          minus_one = {UINT32_MAX, UINT32_MAX};
     graph_node no = graph_leaf(graph, 0), denied = graph_leaf(graph, SECCOMP_ERRNO | EPERM);
     graph_node is_minus_one = graph_test(graph, WORD_NUMBER, UINT32_MAX, &minus_one, 1, graph_leaf(graph, 1), no);
     graph_node *calls = NEW_ARRAY(policy->arena, graph_node, syscall_count());
@@ -147,8 +152,9 @@ static bool proved_same(struct policy *policy, const bool *known, const struct b
     if (proof == NOT_PROVED)
         printf("# not proved: %s\n", example.why);
     else if (proof == REFUTED)
-        printf("# architecture 0x%x, call %u (%llx, %llx, %llx): 0x%x, libseccomp 0x%x\n", example.audit, example.point.number,
-               (unsigned long long)example.point.arguments[0], (unsigned long long)example.point.arguments[1], (unsigned long long)example.point.arguments[2],
+        printf("# architecture 0x%x, call %u (%llx, %llx, %llx): 0x%x, libseccomp 0x%x\n", example.audit,
+               example.point.number, (unsigned long long)example.point.arguments[0],
+               (unsigned long long)example.point.arguments[1], (unsigned long long)example.point.arguments[2],
                example.filter, example.other);
     prover_free(prover);
     return proof == PROVED;
@@ -177,12 +183,13 @@ static void compare_with_libseccomp(void)
                 uint64_t arguments[6];
                 uint32_t words[SECCOMP_WORDS];
                 for (int a = 0; a < 6; a++)
-                    arguments[a] = random_below(4) ? interesting[random_below((unsigned)interesting_count)] : random_bits();
+                    arguments[a] =
+                        random_below(4) ? interesting[random_below((unsigned)interesting_count)] : random_bits();
                 words_of(words, arch_audit[ARCH_X86_64], number, arguments);
                 bool same = cbpf_run(&mine, words, NULL) == cbpf_run(&other, words, NULL);
                 if (!same && differ++ < 3)
-                    printf("# policy %d: call %u (%llx, %llx, %llx)\n", i, number, (unsigned long long)arguments[0], (unsigned long long)arguments[1],
-                           (unsigned long long)arguments[2]);
+                    printf("# policy %d: call %u (%llx, %llx, %llx)\n", i, number, (unsigned long long)arguments[0],
+                           (unsigned long long)arguments[1], (unsigned long long)arguments[2]);
                 inputs++;
             }
         }
@@ -190,7 +197,8 @@ static void compare_with_libseccomp(void)
         proved += proved_same(policy, NULL, &other);
         compilation_free(compilation);
     }
-    ok(differ == 0 && inputs > 100000, "%u random policies say the same as libseccomp's filters: %lu inputs, %lu differ", policies, inputs, differ);
+    ok(differ == 0 && inputs > 100000,
+       "%u random policies say the same as libseccomp's filters: %lu inputs, %lu differ", policies, inputs, differ);
     ok(proved == policies, "%u of them proved to say the same for every input", proved);
 }
 
@@ -211,11 +219,13 @@ static void compare_sizes(void)
             ours += mine.length;
             theirs += other.length;
             if (mine.length > other.length && ++larger < 5)
-                printf("# policy %d: %zu instructions, libseccomp %zu at level %d\n", i, mine.length, other.length, level);
+                printf("# policy %d: %zu instructions, libseccomp %zu at level %d\n", i, mine.length, other.length,
+                       level);
         }
         compilation_free(compilation);
     }
-    ok(made == 2000 && larger == 0, "of 1,000 random policies none is larger than libseccomp's filter at either level: %.2f of its size on average",
+    ok(made == 2000 && larger == 0,
+       "of 1,000 random policies none is larger than libseccomp's filter at either level: %.2f of its size on average",
        theirs ? (double)ours / (double)theirs : 0);
 }
 
@@ -228,7 +238,8 @@ static void compare_file(struct policy *policy, const char *name)
         known[call] = oracle_knows(call, ARCH_X86_64);
     bool said = policy && syscall_count() <= 1024 && oracle_of(policy, ARCH_X86_64, &oracle);
     struct bpf_program theirs = said ? oracle_libseccomp(policy->arena, &oracle, 1) : (struct bpf_program){0};
-    ok(theirs.length && proved_same(policy, known, &theirs), "%s: proved to say what libseccomp's filter says, in %.2f of its size", name,
+    ok(theirs.length && proved_same(policy, known, &theirs),
+       "%s: proved to say what libseccomp's filter says, in %.2f of its size", name,
        theirs.length ? (double)oracle_filter(policy).length / (double)theirs.length : 0);
 }
 
@@ -277,12 +288,15 @@ int main(int argc, char **argv)
     check_text("sbx 1; policy p { summary \"nothing\"; }", "a policy without rules");
     check_text("sbx 1; policy p { syscalls { default deny with kill; allow @default; } }", "kill by default");
     check_text(
-        "sbx 1; policy p { syscalls { allow ioctl where request in { TCGETS, FIONREAD } and not fd == 3; deny ioctl where argp == 0 with EFAULT; allow "
+        "sbx 1; policy p { syscalls { allow ioctl where request in { TCGETS, FIONREAD } and not fd == 3; deny ioctl "
+        "where argp == 0 with EFAULT; allow "
         "mmap where prot & 7 == 3 or flags & 0xf00000000 == 0x300000000;"
-        " allow lseek where offset in -5..5; allow kill where pid < 0; allow fchmod where mode & 0o6000 == 0; allow prctl where option == 5 and arg2 > "
+        " allow lseek where offset in -5..5; allow kill where pid < 0; allow fchmod where mode & 0o6000 == 0; allow "
+        "prctl where option == 5 and arg2 > "
         "0xfffffffff; } }",
         "conditions of every width");
-    check_text(long_policy(6, 100), "a very long filter"); // with jumps over more than 255 instructions, in every direction
+    check_text(long_policy(6, 100),
+               "a very long filter"); // with jumps over more than 255 instructions, in every direction
     compare_with_libseccomp();
     compare_sizes();
     check_that_mistakes_show();

@@ -1,5 +1,5 @@
-// One policy, two compilers: as .sbx text, and as libseccomp rules. In the part of the language that libseccomp can say: calls allowed
-// whatever their arguments, or where arguments equal, or equal under a mask.
+// One policy, two compilers: as .sbx text, and as libseccomp rules. In the part of the language that libseccomp can
+// say: calls allowed whatever their arguments, or where arguments equal, or equal under a mask.
 #pragma once
 
 #include <errno.h>
@@ -26,24 +26,27 @@ struct oracle {
 
 static inline uint64_t oracle_width(const struct oracle_rule *rule, int test)
 {
-    unsigned bits = argument_bits((enum argument_type)syscall_row(rule->call)->arguments[rule->tests[test].argument].type);
+    unsigned bits =
+        argument_bits((enum argument_type)syscall_row(rule->call)->arguments[rule->tests[test].argument].type);
     return bits == 64 ? UINT64_MAX : (1ull << bits) - 1;
 }
 
 static inline struct policy *oracle_policy(struct compilation **compilation, const struct oracle *oracle)
 {
     static char text[1 << 20];
-    char *at =
-        text +
-        sprintf(text, "sbx 1; policy p { net { allow connect, bind, listen tcp loopback; allow connect udp loopback; } syscalls {\n");
+    char *at = text + sprintf(text,
+                              "sbx 1; policy p { net { allow connect, bind, listen tcp loopback; allow connect udp "
+                              "loopback; } syscalls {\n");
     for (size_t i = 0; i < oracle->count; i++) {
         const struct oracle_rule *rule = &oracle->rules[i];
         at += sprintf(at, "allow %s", syscall_row(rule->call)->name);
         for (int t = 0; t < rule->test_count; t++)
-            at += sprintf(at, rule->tests[t].mask == oracle_width(rule, t) ? "%s%s == 0x%llx" : "%s%s & 0x%llx == 0x%llx", t ? " and " : " where ",
-                          syscall_row(rule->call)->arguments[rule->tests[t].argument].name,
-                          (unsigned long long)(rule->tests[t].mask == oracle_width(rule, t) ? rule->tests[t].value : rule->tests[t].mask),
-                          (unsigned long long)rule->tests[t].value);
+            at +=
+                sprintf(at, rule->tests[t].mask == oracle_width(rule, t) ? "%s%s == 0x%llx" : "%s%s & 0x%llx == 0x%llx",
+                        t ? " and " : " where ", syscall_row(rule->call)->arguments[rule->tests[t].argument].name,
+                        (unsigned long long)(rule->tests[t].mask == oracle_width(rule, t) ? rule->tests[t].value
+                                                                                          : rule->tests[t].mask),
+                        (unsigned long long)rule->tests[t].value);
         at += sprintf(at, ";\n");
     }
     strcpy(at, "} }");
@@ -56,7 +59,7 @@ static inline uint32_t plain_denial(uint32_t action, uint32_t unused)
     return (action & ~0xFFFFu) == SECCOMP_ERRNO ? SECCOMP_ERRNO | EPERM : action;
 }
 
-// ---- any policy, as far as libseccomp can say it -----------------------------------------------------------------------------------------
+// ---- any policy, as far as libseccomp can say it ------------------------------------------------------------------
 
 struct oracle_walk {
     struct oracle *oracle;
@@ -106,13 +109,15 @@ static void oracle_walk_node(struct oracle_walk *walk, graph_node node)
         walk->word = v->word;
         const struct graph_vertex *next = graph_at(walk->graph, walk->next);
         if (next->run_count || next->value == SECCOMP_ALLOW)
-            graph_patterns(v->mask, v->runs[i].start, i + 1 < v->run_count ? v->runs[i + 1].start - 1 : v->mask, oracle_walk_pattern, walk);
+            graph_patterns(v->mask, v->runs[i].start, i + 1 < v->run_count ? v->runs[i + 1].start - 1 : v->mask,
+                           oracle_walk_pattern, walk);
     }
 }
 
 static inline bool oracle_knows(size_t call, enum arch arch) // libseccomp before 2.6 gives the newest calls no number
 {
-    return syscall_row(call)->number[arch] >= 0 && seccomp_syscall_resolve_name(syscall_row(call)->name) == syscall_row(call)->number[arch];
+    return syscall_row(call)->number[arch] >= 0 &&
+           seccomp_syscall_resolve_name(syscall_row(call)->name) == syscall_row(call)->number[arch];
 }
 
 // What a policy allows, as rules that libseccomp takes. False when they are too many.
@@ -128,7 +133,7 @@ static inline bool oracle_of(struct policy *policy, enum arch arch, struct oracl
     return !walk.too_many;
 }
 
-// ---- random policies ----------------------------------------------------------------------------------------------------------------------
+// ---- random policies ----------------------------------------------------------------------------------------------
 
 static inline void random_test(struct oracle_test *test, uint8_t argument)
 {
@@ -138,8 +143,8 @@ static inline void random_test(struct oracle_test *test, uint8_t argument)
     test->value = (masked ? random_bits() : random_below(2) ? random_below(1000) : random_bits() >> 1) & test->mask;
 }
 
-// A policy that both can say. libseccomp compares all 64 bits, so conditions are on arguments of that width; it allows a call for good once
-// a rule does; newer calls it does not know by number; and sockets get rules of ours besides.
+// A policy that both can say. libseccomp compares all 64 bits, so conditions are on arguments of that width; it allows
+// a call for good once a rule does; newer calls it does not know by number; and sockets get rules of ours besides.
 static inline void random_oracle(struct oracle *oracle)
 {
     oracle->count = 0;
@@ -147,7 +152,8 @@ static inline void random_oracle(struct oracle *oracle)
     for (size_t i = 0; i < calls; i++) {
         struct oracle_rule rule = {.call = (uint16_t)random_below((unsigned)syscall_count())};
         const struct syscall_row *row = syscall_row(rule.call);
-        if (row->number[ARCH_X86_64] < 0 || row->number[ARCH_X86_64] > 440 || strcmp(row->name, "socket") == 0 || strcmp(row->name, "socketpair") == 0)
+        if (row->number[ARCH_X86_64] < 0 || row->number[ARCH_X86_64] > 440 || strcmp(row->name, "socket") == 0 ||
+            strcmp(row->name, "socketpair") == 0)
             continue;
         bool again = false;
         for (size_t k = 0; k < oracle->count; k++)
@@ -157,7 +163,8 @@ static inline void random_oracle(struct oracle *oracle)
         uint8_t wide[6];
         unsigned count = 0;
         for (int a = 0; a < row->argument_count; a++)
-            if (argument_bits((enum argument_type)row->arguments[a].type) == 64 && !argument_is_pointer((enum argument_type)row->arguments[a].type))
+            if (argument_bits((enum argument_type)row->arguments[a].type) == 64 &&
+                !argument_is_pointer((enum argument_type)row->arguments[a].type))
                 wide[count++] = (uint8_t)a;
         unsigned ways = count && random_below(2) ? 1 + random_below(4) : 0;
         for (unsigned w = 0; w < ways; w++) {
@@ -177,7 +184,8 @@ static inline struct bpf_program oracle_filter(struct policy *policy)
 {
     size_t spare;
     graph_node filter = policy_code(policy, ARCH_X86_64, &spare);
-    return cbpf_emit(policy->arena, policy->graph, graph_apply(policy->graph, plain_denial, filter, graph_leaf(policy->graph, 0)), spare);
+    return cbpf_emit(policy->arena, policy->graph,
+                     graph_apply(policy->graph, plain_denial, filter, graph_leaf(policy->graph, 0)), spare);
 }
 
 // What a libseccomp filter would load; empty when it can't be had. Releases the filter.
@@ -207,10 +215,12 @@ static inline struct bpf_program oracle_libseccomp(struct arena *arena, const st
         const struct oracle_rule *rule = &oracle->rules[i];
         struct scmp_arg_cmp tests[SYSCALL_ARGUMENTS];
         for (int t = 0; t < rule->test_count; t++)
-            tests[t] = (struct scmp_arg_cmp){rule->tests[t].argument, SCMP_CMP_MASKED_EQ, rule->tests[t].mask, rule->tests[t].value};
+            tests[t] = (struct scmp_arg_cmp){rule->tests[t].argument, SCMP_CMP_MASKED_EQ, rule->tests[t].mask,
+                                             rule->tests[t].value};
         if (syscall_row(rule->call)->number[ARCH_X86_64] < 0)
             continue;
-        int error = seccomp_rule_add_array(context, SCMP_ACT_ALLOW, syscall_row(rule->call)->number[ARCH_X86_64], rule->test_count, tests);
+        int error = seccomp_rule_add_array(context, SCMP_ACT_ALLOW, syscall_row(rule->call)->number[ARCH_X86_64],
+                                           rule->test_count, tests);
         if (error && error != -EEXIST) {
             fprintf(stderr, "libseccomp refuses %s: %s\n", syscall_row(rule->call)->name, strerror(-error));
             seccomp_release(context);

@@ -14,7 +14,9 @@ static bool differ(const struct bpf_program *a, const struct bpf_program *b)
         uint32_t words[SECCOMP_WORDS];
         for (int w = 0; w < SECCOMP_WORDS; w++) {
             uint32_t near = a->code[random_below((unsigned)a->length)].k;
-            words[w] = random_below(3) ? near + random_below(3) - 1 : random_below(2) ? random_below(500) : (uint32_t)random_bits();
+            words[w] = random_below(3)   ? near + random_below(3) - 1
+                       : random_below(2) ? random_below(500)
+                                         : (uint32_t)random_bits();
         }
         words[WORD_ARCH] = random_below(20) ? a->code[1].k : words[WORD_ARCH];
         if (cbpf_run(a, words, NULL) != cbpf_run(b, words, NULL))
@@ -24,10 +26,12 @@ static bool differ(const struct bpf_program *a, const struct bpf_program *b)
 }
 
 struct tally {
-    unsigned changed, refuted, same, undecided, missed; // mutants: of which the prover said so; and proved the same, yet a difference was found
+    unsigned changed, refuted, same, undecided,
+        missed; // mutants: of which the prover said so; and proved the same, yet a difference was found
 };
 
-static void try_mutant(struct prover *prover, const struct bpf_program *original, struct bpf_program *mutant, struct tally *tally)
+static void try_mutant(struct prover *prover, const struct bpf_program *original, struct bpf_program *mutant,
+                       struct tally *tally)
 {
     const char *why;
     size_t where;
@@ -92,14 +96,16 @@ static void check(struct policy *policy, const char *name, unsigned mutants) // 
         double start = seconds_now();
         struct prover *prover = prover_new(policy, (enum arch)arch, &why);
         enum proof proof = prover ? prover_check(prover, &program, NULL, SECONDS, &example) : NOT_PROVED;
-        ok(proof == PROVED && program.length <= BPF_MOST, "%s, %s: %zu instructions proved in %.0f ms%s%s", name, arch_names[arch], program.length,
-           (seconds_now() - start) * 1e3, proof == NOT_PROVED ? ": " : "", proof == NOT_PROVED ? (prover ? example.why : why) : "");
+        ok(proof == PROVED && program.length <= BPF_MOST, "%s, %s: %zu instructions proved in %.0f ms%s%s", name,
+           arch_names[arch], program.length, (seconds_now() - start) * 1e3, proof == NOT_PROVED ? ": " : "",
+           proof == NOT_PROVED ? (prover ? example.why : why) : "");
         if (prover && mutants && arch == ARCH_X86_64) {
             struct tally tally = {0};
             mutate(prover, &program, mutants, &tally);
             ok(tally.changed > program.length && tally.refuted > tally.changed / 2 && !tally.missed && !tally.undecided,
-               "%s: of %u mutants %u are refuted by a counterexample, %u proved to mean the same, %u undecided, %u missed", name, tally.changed, tally.refuted,
-               tally.same, tally.undecided, tally.missed);
+               "%s: of %u mutants %u are refuted by a counterexample, %u proved to mean the same, %u undecided, %u "
+               "missed",
+               name, tally.changed, tally.refuted, tally.same, tally.undecided, tally.missed);
         }
         prover_free(prover);
     }
@@ -118,8 +124,9 @@ static void check_text(const char *text, const char *name, unsigned mutants)
 static void check_words(void)
 {
     struct compilation *compilation;
-    struct policy *policy =
-        policy_from_text(&compilation, "sbx 1; policy p { syscalls { allow read, write; deny lseek where offset == 7 with EINVAL; allow lseek; } }");
+    struct policy *policy = policy_from_text(
+        &compilation,
+        "sbx 1; policy p { syscalls { allow read, write; deny lseek where offset == 7 with EINVAL; allow lseek; } }");
     struct bpf_program filters[ARCH_COUNT] = {filter_of(policy, ARCH_X86_64)}, program = filters[0]; // the same code
     ok(prove_filters(policy, filters) && compilation->diagnostics.errors == 0, "a proof says nothing");
     for (size_t i = 0; i < program.length; i++)

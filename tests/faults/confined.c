@@ -1,4 +1,5 @@
-// The command of the tests of faults: prints `confined` when every wall of their policy stands around it, else which do not.
+// The command of the tests of faults: prints `confined` when every wall of their policy stands around it, else which do
+// not.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -65,8 +66,10 @@ int main(int argc, char **argv)
     want(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 0, "no core dumps");
     want(getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_max == 8 << 20, "the limit of files' size");
     struct statvfs file_system;
-    want(statvfs("/tmp", &file_system) == 0 && file_system.f_blocks * file_system.f_frsize <= 1 << 20, "the size of /tmp");
-    want(statvfs("/usr", &file_system) == 0 && file_system.f_flag & ST_NOSUID && file_system.f_flag & ST_NODEV, "nosuid, nodev");
+    want(statvfs("/tmp", &file_system) == 0 && file_system.f_blocks * file_system.f_frsize <= 1 << 20,
+         "the size of /tmp");
+    want(statvfs("/usr", &file_system) == 0 && file_system.f_flag & ST_NOSUID && file_system.f_flag & ST_NODEV,
+         "nosuid, nodev");
     want(statvfs("/w", &file_system) == 0 && file_system.f_flag & ST_NOEXEC, "noexec");
     struct utsname names;
     want(uname(&names) == 0 && strcmp(names.nodename, "sbx") == 0, "the host's name");

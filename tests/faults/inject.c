@@ -1,11 +1,13 @@
 // Runs a program and all it starts under ptrace(2), and breaks one system call of one process:
 //
-//   inject count FILE -- PROGRAM…               writes to FILE how many calls each process made, one line a process: number, calls, and of the first exec'ed one "command"
-//   inject fail ERRNO PROCESS CALL -- PROGRAM…  that call is not made and returns the error; processes and calls are counted from 0
-//   inject kill PROCESS CALL -- PROGRAM…        at that call the process is killed
-//   inject log -- PROGRAM…                      breaks none: Landlock domains are entered with their log of the command's refusals on (Linux 6.15)
+//   inject count FILE -- PROGRAM…               writes to FILE how many calls each process made, one line a process:
+//   number, calls, and of the first exec'ed one "command" inject fail ERRNO PROCESS CALL -- PROGRAM…  that call is not
+//   made and returns the error; processes and calls are counted from 0 inject kill PROCESS CALL -- PROGRAM…        at
+//   that call the process is killed inject log -- PROGRAM…                      breaks none: Landlock domains are
+//   entered with their log of the command's refusals on (Linux 6.15)
 //
-// Only calls before an exec of the command count: the process that does the second exec (the first is PROGRAM's) is the command's. Exits as PROGRAM does.
+// Only calls before an exec of the command count: the process that does the second exec (the first is PROGRAM's) is the
+// command's. Exits as PROGRAM does.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -115,7 +117,8 @@ int main(int argc, char **argv)
     int status, result = 127;
     waitpid(first, &status, 0);
     ptrace(PTRACE_SETOPTIONS, first, NULL,
-           PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL);
+           PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC |
+               PTRACE_O_EXITKILL);
     find(first);
     ptrace(PTRACE_CONT, first, NULL, NULL); // up to the exec of the program itself
     bool started = false;

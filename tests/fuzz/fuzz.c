@@ -1,5 +1,5 @@
-// Drives a fuzz target: every file of a corpus as it is, then mutations of them for a while. With clang, -fsanitize=fuzzer does better and
-// takes the same targets; this one needs nothing.
+// Drives a fuzz target: every file of a corpus as it is, then mutations of them for a while. With clang,
+// -fsanitize=fuzzer does better and takes the same targets; this one needs nothing.
 //
 //   TARGET [--seconds N] [--seed N] CORPUS…       an input that kills the target is left in ./crash-TARGET
 #include "tests/fuzz/fuzz.h"
@@ -36,7 +36,8 @@ static void add_file(const char *path)
 {
     struct stat status;
     int fd = open(path, O_RDONLY);
-    if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > LARGEST || corpus_count == CORPUS_MOST) {
+    if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > LARGEST ||
+        corpus_count == CORPUS_MOST) {
         if (fd >= 0)
             close(fd);
         return;
@@ -94,8 +95,26 @@ static void mutate(void)
         const struct input *other = &corpus[below((unsigned)corpus_count)];
         size_t there = other->size ? below((unsigned)other->size) : 0,
                piece = other->size ? 1 + below((unsigned)(other->size - there < 64 ? other->size - there : 64)) : 0;
-        static const char *const words[] = {"{",  "}",        "(",       ")",        ";",      ",",    "\"",   "..",   "0", "-1", "18446744073709551615",
-                                            "$a", "@default", " where ", " except ", " from ", "use ", "not ", "\xff", "/*"};
+        static const char *const words[] = {"{",
+                                            "}",
+                                            "(",
+                                            ")",
+                                            ";",
+                                            ",",
+                                            "\"",
+                                            "..",
+                                            "0",
+                                            "-1",
+                                            "18446744073709551615",
+                                            "$a",
+                                            "@default",
+                                            " where ",
+                                            " except ",
+                                            " from ",
+                                            "use ",
+                                            "not ",
+                                            "\xff",
+                                            "/*"};
         switch (below(7)) {
         case 0:
             if (current_size)

@@ -1,6 +1,8 @@
-// Any question for a name, and any packet as what a server answers: of that only what is allowed is passed on, in a packet that reads.
+// Any question for a name, and any packet as what a server answers: of that only what is allowed is passed on, in a
+// packet that reads.
 //
-//   input: 1 by TCP, 2 hosts(5) has the name, 4 an address stands for it; the question's length, 2 bytes; the question; the server's packet
+//   input: 1 by TCP, 2 hosts(5) has the name, 4 an address stands for it; the question's length, 2 bytes; the question;
+//   the server's packet
 // tests/fuzz/names.py makes the corpus.
 #include "tests/fuzz/fuzz.h"
 
@@ -35,7 +37,10 @@ static struct names_answer ask(enum names_ask what, const char *name, const uint
             abort(); // sbxrun takes no others
     if (!*name || strlen(name) > sizeof((struct names_question *)0)->name)
         abort();
-    return (struct names_answer){.yes = !yes ? NAMES_NO : what == NAMES_MAY && kind & STANDS_IN ? NAMES_STANDS_IN : NAMES_YES, .address = {[10] = 0xFF, 0xFF, 198, 18, 0, 2}};
+    return (struct names_answer){.yes = !yes                                    ? NAMES_NO
+                                        : what == NAMES_MAY && kind & STANDS_IN ? NAMES_STANDS_IN
+                                                                                : NAMES_YES,
+                                 .address = {[10] = 0xFF, 0xFF, 198, 18, 0, 2}};
 }
 
 static bool in_hosts(const char *name, ldns_rr_type type, ldns_rr_list *found)
@@ -71,7 +76,8 @@ static void check_service(const ldns_rr *rr)
     uint8_t *wire = NULL;
     size_t size = 0, at = ldns_rdf_size(ldns_rr_owner(rr)) + 12;
     ldns_rdf *target = NULL;
-    if (ldns_rr2wire(&wire, rr, LDNS_SECTION_ANSWER, &size) != LDNS_STATUS_OK || ldns_wire2dname(&target, wire, size, &at) != LDNS_STATUS_OK)
+    if (ldns_rr2wire(&wire, rr, LDNS_SECTION_ANSWER, &size) != LDNS_STATUS_OK ||
+        ldns_wire2dname(&target, wire, size, &at) != LDNS_STATUS_OK)
         abort();
     check_target(target);
     for (; at + 4 <= size; at += 4u + (size_t)(wire[at + 2] << 8 | wire[at + 3]))
@@ -84,7 +90,8 @@ static void check_service(const ldns_rr *rr)
 static void check(const uint8_t *wire, size_t size, const uint8_t *question)
 {
     ldns_pkt *answer = NULL;
-    if (size > ((kind & BY_TCP) ? ANSWERS_PACKET_MOST : ANSWERS_UDP_SIZE) || ldns_wire2pkt(&answer, wire, size) != LDNS_STATUS_OK)
+    if (size > ((kind & BY_TCP) ? ANSWERS_PACKET_MOST : ANSWERS_UDP_SIZE) ||
+        ldns_wire2pkt(&answer, wire, size) != LDNS_STATUS_OK)
         abort();
     if (!ldns_pkt_qr(answer) || ldns_pkt_id(answer) != (question[0] << 8 | question[1]))
         abort();

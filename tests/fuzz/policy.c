@@ -14,7 +14,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct compilation *compilation = compilation_new(arena_new());
-    struct module *module = module_parse(compilation, STR("fuzz.sbx"), str_copy(compilation->arena, (struct str){(const char *)data, size}));
+    struct module *module = module_parse(compilation, STR("fuzz.sbx"),
+                                         str_copy(compilation->arena, (struct str){(const char *)data, size}));
     const struct str *laid_out = format_source(compilation->arena, module->source);
     if (laid_out) { // keeps every word, which it sees to itself, and is the same when done again
         struct source again = *module->source;
@@ -37,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     abort();
                 for (uint32_t number = 0; number < 64; number++) {
                     words[WORD_NUMBER] = number * 8;
-                    struct operation_point point = {.domain = DOMAIN_CALLS, .arch = (enum arch)arch, .number = number * 8};
+                    struct operation_point point = {
+                        .domain = DOMAIN_CALLS, .arch = (enum arch)arch, .number = number * 8};
                     struct verdict verdict = policy_verdict(policy, &point);
                     uint32_t answer = cbpf_run(&plan->filters[arch], words, NULL);
                     if ((answer == SECCOMP_ALLOW || answer == SECCOMP_NOTIFY) != verdict.allowed)

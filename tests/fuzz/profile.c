@@ -10,8 +10,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct compilation *compilation = compilation_new(arena_new());
-    struct source *source =
-        source_add(&compilation->sources, STR("profile.json"), STR(""), str_copy(compilation->arena, (struct str){(const char *)data, size}));
+    struct source *source = source_add(&compilation->sources, STR("profile.json"), STR(""),
+                                       str_copy(compilation->arena, (struct str){(const char *)data, size}));
     source_index(&compilation->sources, source);
     struct text text = {.arena = compilation->arena};
     struct import_options options = {0x1FFFFF, IMPORT_KERNEL, true};

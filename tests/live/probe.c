@@ -1,4 +1,5 @@
-// Tries things from inside a sandbox: one a run, so that a kill is seen.    probe WHAT    prints "ok", or the name of the errno.
+// Tries things from inside a sandbox: one a run, so that a kill is seen.    probe WHAT    prints "ok", or the name of
+// the errno.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -49,11 +50,11 @@ static long map_executable(void)
     return fd < 0 ? -1 : mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED ? -1 : 0;
 }
 
-#define TRY(name, call)                                                                                                                                        \
-    if (strcmp(what, name) == 0) {                                                                                                                             \
-        errno = 0;                                                                                                                                             \
-        result = (long)(call);                                                                                                                                 \
-        known = 1;                                                                                                                                             \
+#define TRY(name, call)                                                                                                \
+    if (strcmp(what, name) == 0) {                                                                                     \
+        errno = 0;                                                                                                     \
+        result = (long)(call);                                                                                         \
+        known = 1;                                                                                                     \
     }
 
 int main(int argc, char **argv)

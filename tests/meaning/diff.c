@@ -1,5 +1,5 @@
-// Differences of random policies, read back as rules: a `+` line holds exactly what only the second policy allows, a `-` line what only
-// the first does.
+// Differences of random policies, read back as rules: a `+` line holds exactly what only the second policy allows, a
+// `-` line what only the first does.
 #include "compiler/diff/diff.h"
 
 #include "tests/meaning/random_rules.h"
@@ -7,7 +7,8 @@
 enum { PAIRS = 300, QUESTIONS = 200 };
 
 // A policy of denies that hold the lines of one kind, in the given block.
-static struct policy *read_back(struct compilation **compilation, const struct policy_diff *diff, enum difference_kind kind, const char *block)
+static struct policy *read_back(struct compilation **compilation, const struct policy_diff *diff,
+                                enum difference_kind kind, const char *block)
 {
     static char text[1 << 20];
     sprintf(text, "sbx 1; policy p { %s { ", block);
@@ -53,7 +54,8 @@ static struct operation_point random_point(enum domain domain)
     return point;
 }
 
-static unsigned compare(enum domain domain, const char *block, const char *before, const char *after, unsigned *differing, unsigned *unreadable)
+static unsigned compare(enum domain domain, const char *block, const char *before, const char *after,
+                        unsigned *differing, unsigned *unreadable)
 {
     struct compilation *compilation, *read[2];
     struct policy *old = policy_load_text(&compilation, before, true), *new = NULL;
@@ -63,7 +65,8 @@ static unsigned compare(enum domain domain, const char *block, const char *befor
     unsigned wrong = 0;
     if (new) {
         const struct policy_diff *diff = policy_diff(old, new);
-        struct policy *only[2] = {read_back(&read[0], diff, BECOMES_ALLOWED, block), read_back(&read[1], diff, BECOMES_DENIED, block)};
+        struct policy *only[2] = {read_back(&read[0], diff, BECOMES_ALLOWED, block),
+                                  read_back(&read[1], diff, BECOMES_DENIED, block)};
         bool readable = only[0] && only[1]; // masks of one argument can be too entangled to be written as a rule again
         *differing += readable && diff->first;
         *unreadable += !readable;
@@ -116,7 +119,8 @@ int main(void)
             arena_free(arena);
         }
         ok(wrong == 0 && differing > PAIRS / 2 && unreadable <= (d == 2 ? PAIRS / 10 : 0),
-           "%s: %u differing pairs of random policies, %u with a wrong difference, %u that can't be read back", blocks[d], differing, wrong, unreadable);
+           "%s: %u differing pairs of random policies, %u with a wrong difference, %u that can't be read back",
+           blocks[d], differing, wrong, unreadable);
     }
     return tap_done();
 }

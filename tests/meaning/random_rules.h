@@ -1,4 +1,5 @@
-// Random rules of each domain, as text and as data, and what the language says of them, written down once more in the dullest way.
+// Random rules of each domain, as text and as data, and what the language says of them, written down once more in the
+// dullest way.
 #pragma once
 
 #include "compiler/meaning/search.h"
@@ -45,7 +46,8 @@ static inline void random_path(char *path, int most)
 static inline bool lies_in(const char *path, const char *folder)
 {
     size_t length = strlen(folder);
-    return strcmp(folder, "/") == 0 || (strncmp(path, folder, length) == 0 && (path[length] == '\0' || path[length] == '/'));
+    return strcmp(folder, "/") == 0 ||
+           (strncmp(path, folder, length) == 0 && (path[length] == '\0' || path[length] == '/'));
 }
 
 struct file_rule {
@@ -58,7 +60,11 @@ struct file_rule {
 static const struct {
     const char *name;
     unsigned verb;
-} verbs[] = {{"read", VERB_READ}, {"modify", VERB_MODIFY}, {"create", VERB_CREATE}, {"delete", VERB_DELETE}, {"exec", VERB_EXEC}};
+} verbs[] = {{"read", VERB_READ},
+             {"modify", VERB_MODIFY},
+             {"create", VERB_CREATE},
+             {"delete", VERB_DELETE},
+             {"exec", VERB_EXEC}};
 
 static inline bool naive_file(const struct file_rule *rules, int count, const char *path, unsigned verb)
 {
@@ -121,12 +127,14 @@ struct net_rule {
     bool has_except;
 };
 
-static inline bool naive_net(const struct net_rule *rules, int count, uint32_t address, uint16_t port, unsigned protocol)
+static inline bool naive_net(const struct net_rule *rules, int count, uint32_t address, uint16_t port,
+                             unsigned protocol)
 {
     bool allowed = false;
     for (int i = 0; i < count; i++) {
         const struct net_rule *r = &rules[i];
-        if (!(r->protocols & protocol) || address < r->first || address > r->last || port < r->port_first || port > r->port_last)
+        if (!(r->protocols & protocol) || address < r->first || address > r->last || port < r->port_first ||
+            port > r->port_last)
             continue;
         if (r->has_except && address >= r->except_first && address <= r->except_last)
             continue;
@@ -143,7 +151,8 @@ static inline void random_cidr(uint32_t *first, uint32_t *last, char *text)
     uint32_t mask = ~0u << (32 - length);
     *first = (0x0A000000u | random_below(64)) & mask;
     *last = *first | ~mask;
-    sprintf(text + strlen(text), "%u.%u.%u.%u/%u", *first >> 24, *first >> 16 & 255, *first >> 8 & 255, *first & 255, length);
+    sprintf(text + strlen(text), "%u.%u.%u.%u/%u", *first >> 24, *first >> 16 & 255, *first >> 8 & 255, *first & 255,
+            length);
 }
 
 static inline int make_net_rules(struct net_rule *rules, char *text)
@@ -151,9 +160,13 @@ static inline int make_net_rules(struct net_rule *rules, char *text)
     int count = 1 + (int)random_below(RULES);
     for (int i = 0; i < count; i++) {
         struct net_rule *r = &rules[i];
-        *r = (struct net_rule){.deny = random_below(3) == 0, .protocols = 1 + random_below(3), .port_first = (uint16_t)random_below(8)};
+        *r = (struct net_rule){
+            .deny = random_below(3) == 0, .protocols = 1 + random_below(3), .port_first = (uint16_t)random_below(8)};
         r->port_last = (uint16_t)(r->port_first + random_below(8));
-        sprintf(text + strlen(text), "%s connect %s ", r->deny ? "deny" : "allow", r->protocols == 1 ? "tcp" : r->protocols == 2 ? "udp" : "tcp, udp");
+        sprintf(text + strlen(text), "%s connect %s ", r->deny ? "deny" : "allow",
+                r->protocols == 1   ? "tcp"
+                : r->protocols == 2 ? "udp"
+                                    : "tcp, udp");
         random_cidr(&r->first, &r->last, text);
         sprintf(text + strlen(text), ":%u..%u", r->port_first, r->port_last);
         r->has_except = r->deny && random_below(2);
@@ -191,7 +204,9 @@ static inline struct term *make_term(struct arena *arena, int depth, char *text)
         strcat(text, ")");
         return t;
     }
-    static const int64_t offsets[] = {-2, -1, 0, 1, 5, 0x7FFFFFFF, 0x80000000LL, 0xFFFFFFFFLL, 0x100000000LL, 0x100000001LL, INT64_MAX, INT64_MIN + 1};
+    static const int64_t offsets[] = {
+        -2,        -1,           0, 1, 5, 0x7FFFFFFF, 0x80000000LL, 0xFFFFFFFFLL, 0x100000000LL, 0x100000001LL,
+        INT64_MAX, INT64_MIN + 1};
     t->a = offsets[random_below(12)];
     t->b = offsets[random_below(12)];
     if (t->kind == 3)
@@ -201,12 +216,14 @@ static inline struct term *make_term(struct arena *arena, int depth, char *text)
     else if (t->kind == 5)
         sprintf(text + strlen(text), "offset >= %lld", (long long)t->a);
     else if (t->kind == 6)
-        sprintf(text + strlen(text), "whence in { %d, %d }", (int)(t->a = random_below(4)), (int)(t->b = random_below(4)));
+        sprintf(text + strlen(text), "whence in { %d, %d }", (int)(t->a = random_below(4)),
+                (int)(t->b = random_below(4)));
     else if (t->kind == 8) {
         static const int64_t masks[] = {0xF0, 1, 5, 0xFFFFFFFF, 0x100000001, 0x7FFFFFFF0000, 0x3000000000000000};
         t->b = masks[random_below(7)];
         t->a = offsets[random_below(12)] & t->b;
-        sprintf(text + strlen(text), "offset & %lld %s %lld", (long long)t->b, (t->left = random_below(2) ? t : NULL) ? "!=" : "==", (long long)t->a);
+        sprintf(text + strlen(text), "offset & %lld %s %lld", (long long)t->b,
+                (t->left = random_below(2) ? t : NULL) ? "!=" : "==", (long long)t->a);
     } else
         sprintf(text + strlen(text), "whence != %d", (int)(t->a = random_below(4)));
     return t;

@@ -1,5 +1,6 @@
-// A broker that lets everything through, with the guard behind it:    guard PLAN.json TRY...    each a word of the table below with its arguments
-// after colons, as connect:tcp:192.0.2.1:7001. Says what came of each, then what the guard reported.
+// A broker that lets everything through, with the guard behind it:    guard PLAN.json TRY...    each a word of the
+// table below with its arguments after colons, as connect:tcp:192.0.2.1:7001. Says what came of each, then what the
+// guard reported.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,8 @@ struct address {
 static struct net_guard *guard;
 static int kept[16], kept_count; // connected sockets, for `again`
 
-static struct address address_of(const char *host, const char *port) // an IPv6 address with "-" in place of ":"; "m" in front: mapped
+static struct address address_of(const char *host,
+                                 const char *port) // an IPv6 address with "-" in place of ":"; "m" in front: mapped
 {
     struct address address = {0};
     struct sockaddr_in *four = (void *)&address.storage;
@@ -48,7 +50,8 @@ static struct address address_of(const char *host, const char *port) // an IPv6 
 
 static int make(const char *protocol, const struct address *address)
 {
-    return socket(address->storage.ss_family, (strcmp(protocol, "tcp") == 0 ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+    return socket(address->storage.ss_family, (strcmp(protocol, "tcp") == 0 ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC,
+                  0);
 }
 
 static int finish(int fd, int result)
@@ -100,14 +103,16 @@ static int try_socket(char **words)
     return finish(fd, fd);
 }
 
-// Its packets go to another host first: loose source routing (RFC 791), which an address that was checked says nothing of.
+// Its packets go to another host first: loose source routing (RFC 791), which an address that was checked says nothing
+// of.
 static int try_route(char **words)
 {
     struct address to = address_of(words[1], words[2]), first = address_of(words[3], "0");
     uint8_t options[8] = {IPOPT_LSRR, 7, 4};
     memcpy(options + 3, &((struct sockaddr_in *)&first.storage)->sin_addr, 4);
     int fd = make("udp", &to);
-    if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_OPTIONS, options, sizeof options) != 0 || connect(fd, (struct sockaddr *)&to.storage, to.length) != 0)
+    if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_OPTIONS, options, sizeof options) != 0 ||
+        connect(fd, (struct sockaddr *)&to.storage, to.length) != 0)
         return finish(fd, -1);
     return finish(fd, (int)send(fd, "x", 1, 0));
 }
@@ -130,7 +135,8 @@ static int try_sleep(char **words)
 static const struct {
     const char *word;
     int (*go)(char **);
-} tries[] = {{"connect", try_connect}, {"again", try_again}, {"sendto", try_sendto}, {"bind", try_bind}, {"socket", try_socket}, {"route", try_route}, {"pin", try_pin}, {"sleep", try_sleep}};
+} tries[] = {{"connect", try_connect}, {"again", try_again}, {"sendto", try_sendto}, {"bind", try_bind},
+             {"socket", try_socket},   {"route", try_route}, {"pin", try_pin},       {"sleep", try_sleep}};
 
 static char file[1 << 20];
 
@@ -147,7 +153,8 @@ int main(int argc, char **argv)
     ssize_t size = read(fd, file, sizeof file);
     struct plan *plan = size > 0 ? plan_read(arena, (struct str){file, (size_t)size}, &why) : NULL;
     struct events *events = plan ? events_new(plan, NULL) : NULL;
-    if (!events || !(guard = net_guard_new(plan, &(struct proxy_place){.length = 0}, events, &lacks)) || net_guard_enter(guard) != 0) {
+    if (!events || !(guard = net_guard_new(plan, &(struct proxy_place){.length = 0}, events, &lacks)) ||
+        net_guard_enter(guard) != 0) {
         printf("the guard can't be made: %s\n", lacks ? lacks : "its group can't be entered");
         return 1;
     }

@@ -1,7 +1,8 @@
 // Races the broker: threads that rewrite the address, the message and the descriptors of calls that wait for an answer.
 //
 //   race block                          makes sockets wait again while sbxrun connects them, without end
-//   race SECONDS ALLOWED DENIED PORT    prints how many connections and datagrams were made, and how many of them to DENIED; that must be 0
+//   race SECONDS ALLOWED DENIED PORT    prints how many connections and datagrams were made, and how many of them to
+//   DENIED; that must be 0
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +41,8 @@ static void *flip(void *unused)
 static void *swap(void *unused)
 {
     while (!over) {
-        int fresh = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), other = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), file = dup(1);
+        int fresh = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0),
+            other = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), file = dup(1);
         dup2(fresh, slot);
         dup2(other, slot);
         dup2(file, slot);
