@@ -168,16 +168,24 @@ int capability_find(struct str name)
 }
 
 const char *const limit_names[LIMIT_COUNT] = {
-#define LIMIT(name, type, help) #name,
+#define LIMIT(name, type, least, most, help) #name,
 #include "lang/data/limits.def"
 #undef LIMIT
 };
 
 const enum type limit_types[LIMIT_COUNT] = {
-#define LIMIT(name, type, help) TYPE_##type,
+#define LIMIT(name, type, least, most, help) TYPE_##type,
 #include "lang/data/limits.def"
 #undef LIMIT
 };
+
+const struct range limit_ranges[LIMIT_COUNT] = {
+#define LIMIT(name, type, least, most, help) {least, most},
+#include "lang/data/limits.def"
+#undef LIMIT
+};
+
+const struct range place_sizes = {1, INT64_MAX}; // the kernel takes 0 for no limit (tmpfs(5))
 
 static int index_of(struct str name, const char *const *names, int count)
 {

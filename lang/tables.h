@@ -61,13 +61,18 @@ int capability_find(struct str name); // its number, or -1
 const char *errno_name(int number);   // "EPERM"; NULL when unknown
 
 enum limit {
-#define LIMIT(name, type, help) LIMIT_##name,
+#define LIMIT(name, type, least, most, help) LIMIT_##name,
 #include "lang/data/limits.def"
 #undef LIMIT
     LIMIT_COUNT
 };
 extern const char *const limit_names[LIMIT_COUNT];
 extern const enum type limit_types[LIMIT_COUNT];
+struct range {
+    uint64_t least, most;
+};
+extern const struct range limit_ranges[LIMIT_COUNT];
+extern const struct range place_sizes; // bytes: of a tmpfs, and of what may differ in a copy-on-write folder
 int limit_find(struct str name); // enum limit, or -1
 
 enum feature {

@@ -13,7 +13,7 @@ const char *describe_call(size_t call)
 const char *describe_limit(enum limit limit)
 {
     static const char *const help[] = {
-#define LIMIT(name, type, text) text,
+#define LIMIT(name, type, least, most, text) text,
 #include "lang/data/limits.def"
 #undef LIMIT
     };

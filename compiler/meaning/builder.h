@@ -35,4 +35,8 @@ uint32_t builder_action(struct str name);                                       
 struct host_path builder_host_path(struct builder *, const struct expr *,
                                    enum source_kind); // FROM_POLICY, FROM_CWD or FROM_HOME
 
+// Reports a number of that type that is not in its range; the words are of what `name` calls it.
+void builder_check_range(struct builder *, const struct range *, uint64_t number, enum type, const char *name,
+                         struct span);
+
 void builder_add_setting(struct builder *, const struct setting *);

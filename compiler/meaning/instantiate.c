@@ -66,6 +66,7 @@ static const struct view_content *content_of(struct builder *b, const struct con
         const struct expr *size = builder_evaluate(b, content->size);
         if (!size)
             return NULL;
+        builder_check_range(b, &place_sizes, size->number, TYPE_SIZE, "size", content->size->span);
         made->size = size->number;
     } else if (content->kind == FROM_OVERLAY || content->kind == FROM_IMAGE) {
         made->size = OVERLAY_SIZE;

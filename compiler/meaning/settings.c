@@ -1,6 +1,7 @@
 // Settings: limits take the smaller, scalars the nearer, variables each once.
 #include "compiler/meaning/builder.h"
 #include "compiler/code/cbpf.h"
+#include "compiler/sets/quantity.h"
 
 uint32_t builder_action(struct str name)
 {
@@ -63,6 +64,20 @@ static void add_env(struct builder *b, struct env_value new)
     policy->env[policy->env_count++] = new;
 }
 
+void builder_check_range(struct builder *b, const struct range *range, uint64_t number, enum type type,
+                         const char *name, struct span span)
+{
+    const char *advice = range == &place_sizes ? "a place that is limited to nothing would not be limited at all"
+                                               : "leave it away for no limit";
+    struct str least = quantity_text(b->arena, type, range->least), most = quantity_text(b->arena, type, range->most);
+    if (number < range->least)
+        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0608, span, name, STR_ARGS(least)), span, "%s",
+                         advice);
+    if (number > range->most)
+        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0611, span, name, STR_ARGS(most)), span, "%s",
+                         advice);
+}
+
 static void add_limit(struct builder *b, const struct setting *setting)
 {
     int limit = limit_find(setting->name.text);
@@ -72,12 +87,7 @@ static void add_limit(struct builder *b, const struct setting *setting)
     uint64_t number = value->number;
     if (limit_types[limit] == TYPE_DECIMAL && value->kind == EXPR_INT && __builtin_mul_overflow(number, 1000u, &number))
         number = UINT64_MAX;
-    if (number == 0 && limit != LIMIT_swap && limit != LIMIT_output && limit != LIMIT_file_size)
-        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0608, setting->span), setting->span,
-                         "leave it away for no limit");
-    if (limit == LIMIT_cpu_weight && number > 10000)
-        diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0611, setting->span), setting->span,
-                         "100 is what others have");
+    builder_check_range(b, &limit_ranges[limit], number, limit_types[limit], limit_names[limit], setting->span);
     struct setting_value *old = &b->policy->limits[limit];
     if (!old->set || number < old->number)
         *old = (struct setting_value){

@@ -35,6 +35,14 @@ static const struct json *member(struct plan_reader *r, const struct json *objec
     return &nothing[kind];
 }
 
+static uint64_t number_in(struct plan_reader *r, const struct json *object, const char *key, const struct range *range)
+{
+    uint64_t number = member(r, object, key, JSON_NUMBER)->number;
+    if (number < range->least || number > range->most)
+        complain(r, key, "out of range");
+    return number;
+}
+
 static uint64_t number_below(struct plan_reader *r, const struct json *object, const char *key, uint64_t end)
 {
     uint64_t number = member(r, object, key, JSON_NUMBER)->number;
@@ -137,7 +145,7 @@ static void read_view(struct plan_reader *r, const struct json *root, struct pla
         if (view->from == PLAN_SECRET)
             view->secret = member(r, item, "secret", JSON_STRING)->text;
         if (view->from == PLAN_TMPFS || view->from == PLAN_OVERLAY || view->from == PLAN_IMAGE)
-            view->size = number_below(r, item, "size", 0);
+            view->size = number_in(r, item, "size", &place_sizes);
         const struct json *exists = json_get(item, "if_exists");
         view->if_exists = exists && exists->kind == JSON_TRUE;
         if (exists && !view->if_exists)
@@ -281,7 +289,8 @@ static void read_rest(struct plan_reader *r, const struct json *root, struct pla
             return;
         }
         ONLY(r, item, "value", "rule");
-        plan->limits[limit] = (struct plan_limit){true, number_below(r, item, "value", 0), read_rule(r, item, rules)};
+        plan->limits[limit] =
+            (struct plan_limit){true, number_in(r, item, "value", &limit_ranges[limit]), read_rule(r, item, rules)};
     }
     plan->capabilities = number_below(r, root, "capabilities", 0);
     const struct json *secrets = member(r, root, "secrets", JSON_ARRAY);

@@ -14,7 +14,12 @@ struct str size_text(struct arena *arena, uint64_t bytes)
 
 struct str limit_text(struct arena *arena, enum limit limit, uint64_t value)
 {
-    switch (limit_types[limit]) {
+    return quantity_text(arena, limit_types[limit], value);
+}
+
+struct str quantity_text(struct arena *arena, enum type type, uint64_t value)
+{
+    switch (type) {
     case TYPE_SIZE: return size_text(arena, value);
     case TYPE_DURATION:
         return str_format(arena, value % 1000 ? "%" PRIu64 "ms" : "%" PRIu64 "s", value % 1000 ? value : value / 1000);
