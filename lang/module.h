@@ -1,4 +1,4 @@
-// One compilation: its sources, its modules, what was found wrong; and loading modules with all they import.
+// One compilation: its sources, its modules, what was found wrong (load.h loads them).
 #pragma once
 
 #include "lang/ast.h"
@@ -32,25 +32,13 @@ void compilation_free(struct compilation *);
 // Adds a root for imports. False (and errno) when it is not a folder.
 bool compilation_add_root(struct compilation *, const char *folder);
 
-// Reads any text file as a source of the compilation, which diagnostics can point into. NULL, and a diagnostic, when it
-// can't be read; compilation->unreadable is set then.
-struct source *source_load(struct compilation *, const char *path);
-
-// A module from text that lies in an arena, as if it came from a file of that name; in a folder (absolute), where its
-// imports and relative paths start, or in the caller's. Its errors are among the diagnostics.
-struct module *module_parse_in(struct compilation *, struct str name, struct str folder, struct str text);
-struct module *module_parse(struct compilation *, struct str name, struct str text);
-
-void compilation_prelude(struct compilation *); // loads it, where no module was loaded yet
-
-// Loads and checks a file with its imports. Returns NULL when it could not be read (a diagnostic says why, and
-// compilation->unreadable is set); else a module, whose errors are among the diagnostics.
-struct module *module_load(struct compilation *, const char *path);
-
 // The policy of a module that is meant by its name: the one called like the file, or its only one. NULL when there is
 // none.
 struct policy_decl *module_main_policy(const struct module *);
 struct policy_decl *module_find_policy(const struct module *, struct str name);
+
+// The module whose text a source is; NULL when that was not loaded as one.
+const struct module *module_of_source(const struct compilation *, uint32_t source);
 
 // The standard library, compiled in: "base" is std.base.
 struct library_file {

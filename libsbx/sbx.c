@@ -9,6 +9,7 @@
 #include "compiler/prove/prove_guard.h"
 #include "compiler/report/report.h"
 #include "compiler/meaning/why.h"
+#include "lang/load.h"
 
 const char *sbx_version(void)
 {

@@ -10,6 +10,7 @@
 #include "compiler/code/cbpf.h"
 #include "compiler/front/driver.h"
 #include "compiler/report/report.h"
+#include "lang/load.h"
 
 // xorshift64* (Vigna): good enough to choose cases, and repeatable.
 static uint64_t random_state = 1;

@@ -9,6 +9,7 @@
 #include "compiler/files/files.h"
 #include "compiler/prove/prove_guard.h"
 #include "compiler/report/report.h"
+#include "lang/load.h"
 
 struct checked { // one file
     struct compilation *compilation;

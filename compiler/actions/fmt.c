@@ -9,6 +9,7 @@
 #include "compiler/actions/actions.h"
 #include "compiler/files/files.h"
 #include "lang/format.h"
+#include "lang/load.h"
 
 extern char **environ;
 

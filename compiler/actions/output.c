@@ -5,6 +5,7 @@
 
 #include "compiler/emit/emit.h"
 #include "compiler/network/guard_code.h"
+#include "lang/load.h"
 
 static void emit_plan(struct text *out, const struct options *options, const struct plan *plan)
 {

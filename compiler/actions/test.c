@@ -3,6 +3,7 @@
 
 #include "compiler/report/report.h"
 #include "compiler/meaning/search.h"
+#include "lang/load.h"
 
 // Decides one expectation on the policy function, completely.
 static int test_expectation(struct policy *policy, const struct rule *rule, unsigned number)

@@ -2,6 +2,7 @@
 #include "compiler/front/driver.h"
 #include "compiler/lint/lint.h"
 #include "lang/question.h"
+#include "lang/load.h"
 
 #include <errno.h>
 #include <string.h>

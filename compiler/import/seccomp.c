@@ -12,6 +12,7 @@
 #include "compiler/import/profile.h"
 #include "compiler/prove/prove.h"
 #include "compiler/meaning/search.h"
+#include "lang/load.h"
 
 struct import {
     struct compilation *compilation;

@@ -9,6 +9,7 @@
 #include "compiler/sets/condition_text.h"
 #include "compiler/meaning/search.h"
 #include "lang/format.h"
+#include "lang/load.h"
 
 static struct str parent_of(struct str path)
 {

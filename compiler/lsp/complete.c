@@ -8,7 +8,7 @@
 
 #include "compiler/sets/condition_text.h"
 #include "compiler/describe/describe.h"
-#include "compiler/lsp/server.h"
+#include "compiler/lsp/request.h"
 
 enum item_kind {
     ITEM_CALL = 3,

@@ -1,5 +1,6 @@
 // Open texts: opening, editing, analysing.
 #include "compiler/lsp/document.h"
+#include "lang/load.h"
 
 #include <limits.h>
 #include <stdlib.h>

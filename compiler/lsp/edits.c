@@ -1,7 +1,7 @@
 // Changes that the server offers: the canonical layout, and the fixes of findings.
 #include <string.h>
 
-#include "compiler/lsp/server.h"
+#include "compiler/lsp/request.h"
 #include "lang/format.h"
 
 static void write_edit(struct json_writer *w, const struct source *source, struct span span, struct str text)

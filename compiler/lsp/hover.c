@@ -4,7 +4,7 @@
 #include "compiler/sets/condition_text.h"
 #include "compiler/describe/describe.h"
 #include "compiler/describe/markup.h"
-#include "compiler/lsp/server.h"
+#include "compiler/lsp/request.h"
 #include "compiler/meaning/why.h"
 
 static struct str text_of(const struct compilation *compilation, struct span span)

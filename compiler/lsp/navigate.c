@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "compiler/files/files.h"
-#include "compiler/lsp/server.h"
+#include "compiler/lsp/request.h"
+#include "lang/load.h"
 
 static const struct name_use *name_at_place(struct call_request *request, const struct analysis **analysis)
 {

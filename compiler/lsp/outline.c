@@ -1,7 +1,7 @@
 // What a text shows besides its letters: its outline, the kinds of its words, what a `use` brings in.
 #include <string.h>
 
-#include "compiler/lsp/server.h"
+#include "compiler/lsp/request.h"
 
 static struct str token_text(const struct analysis *analysis, struct span span)
 {

@@ -6,69 +6,14 @@
 #include <sys/stat.h>
 
 #include "compiler/files/files.h"
-#include "compiler/lsp/server.h"
-
-// ---- where a source is, for an editor -----------------------------------------------------------------------------
-
-static bool holds(struct arena *arena, const char *path, struct str text)
-{
-    char *there = arena_alloc(arena, text.length + 1);
-    FILE *file = fopen(path, "re");
-    size_t length = file ? fread(there, 1, text.length + 1, file) : 0;
-    if (file)
-        fclose(file);
-    return file && str_equal((struct str){there, length}, text);
-}
-
-// The library is part of the program: an editor that wants to show a file of it gets a copy in the user's cache (XDG
-// Base Directory Specification). Empty when it can't be written.
-static struct str library_path(struct arena *arena, const struct source *source)
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    struct str folder = cache && cache[0] == '/' ? str_format(arena, "%s/sbx-" SBX_VERSION, cache)
-                        : home && home[0] == '/' ? str_format(arena, "%s/.cache/sbx-" SBX_VERSION, home)
-                                                 : STR("");
-    if (!folder.length)
-        return folder;
-    struct str path =
-        str_format(arena, "%.*s/%.*s", STR_ARGS(folder), STR_ARGS(source->name)); // its name is std/base.sbx
-    for (size_t i = 1; i < path.length; i++) {
-        if (path.text[i] != '/')
-            continue;
-        struct str parent = str_copy(arena, (struct str){path.text, i});
-        if (mkdir(parent.text, 0777) != 0 && errno != EEXIST)
-            return STR("");
-    }
-    return holds(arena, path.text, source->text) || files_replace(arena, path.text, source->text) ? path : STR("");
-}
-
-static const struct module *module_of(const struct compilation *compilation, uint32_t source)
-{
-    const struct module *module = compilation->modules;
-    while (module && module->source->number != source)
-        module = module->next;
-    return module;
-}
-
-struct str source_uri(struct arena *arena, const struct source *source, const struct documents *documents,
-                      const struct compilation *compilation)
-{
-    const struct module *module = module_of(compilation, source->number);
-    if (!module)
-        return STR("");
-    struct str path = source->is_library ? library_path(arena, source) : module->key;
-    for (const struct document *document = documents->first; document; document = document->next)
-        if (str_equal(document->path, path) || str_equal(document->uri, path))
-            return document->uri;
-    return path.length && path.text[0] == '/' ? uri_of(arena, path) : STR("");
-}
+#include "compiler/lsp/request.h"
 
 // ---- findings -----------------------------------------------------------------------------------------------------
 
 // The import of a module through which another came to be loaded. No place when there is none.
 static struct span import_of(const struct analysis *analysis, uint32_t source)
 {
-    const struct module *module = module_of(analysis->compilation, source);
+    const struct module *module = module_of_source(analysis->compilation, source);
     while (module && module->importer && module->importer != analysis->module)
         module = module->importer;
     for (const struct import_decl *import = analysis->module->imports; import && module; import = import->next)
@@ -95,7 +40,7 @@ static void write_related(struct call_request *request, const struct analysis *a
 {
     struct json_writer *w = request->result;
     const struct source *source = source_of(&analysis->compilation->sources, span);
-    if (!source || !module_of(analysis->compilation, source->number))
+    if (!source || !module_of_source(analysis->compilation, source->number))
         return;
     json_open(w, '{');
     json_key(w, "location");

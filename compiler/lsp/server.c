@@ -1,5 +1,5 @@
 // The language server's life: messages in, answers out, findings in between.
-#include "compiler/lsp/server.h"
+#include "compiler/lsp/request.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -8,93 +8,7 @@
 
 #include "compiler/lsp/lsp.h"
 
-// ---- parameters and places ----------------------------------------------------------------------------------------
-
-void request_fail(struct call_request *request, int error, const char *why)
-{
-    request->error = error;
-    request->why = why;
-}
-
-static struct str string_member(const struct json *object, const char *key) // without text when there is none
-{
-    const struct json *member = json_get(object, key);
-    return member && member->kind == JSON_STRING ? member->text : (struct str){0};
-}
-
-bool request_position(const struct json *json, struct position *position)
-{
-    const struct json *line = json_get(json, "line"), *column = json_get(json, "character");
-    if (!line || !column || line->kind != JSON_NUMBER || column->kind != JSON_NUMBER)
-        return false;
-    *position = (struct position){line->number > UINT32_MAX ? UINT32_MAX : (uint32_t)line->number,
-                                  column->number > UINT32_MAX ? UINT32_MAX : (uint32_t)column->number};
-    return true;
-}
-
-struct document *request_document(struct call_request *request)
-{
-    struct str uri = string_member(json_get(request->params, "textDocument"), "uri");
-    struct document *document = uri.text ? documents_find(&request->server->documents, uri) : NULL;
-    if (!document)
-        request_fail(request, RPC_PARAMS, uri.text ? "this document is not open" : "textDocument.uri is missing");
-    return document;
-}
-
-struct document *request_place(struct call_request *request, const struct analysis **analysis, uint32_t *offset)
-{
-    struct document *document = request_document(request);
-    struct position position;
-    if (!document)
-        return NULL;
-    if (!request_position(json_get(request->params, "position"), &position)) {
-        request_fail(request, RPC_PARAMS, "a position has a line and a character, from 0");
-        return NULL;
-    }
-    *analysis = document_analysis(&request->server->documents, document);
-    *offset = source_offset_utf16((*analysis)->source, position);
-    return document;
-}
-
-static void write_position(struct json_writer *w, const char *key, struct position position)
-{
-    json_key(w, key);
-    json_open(w, '{');
-    json_member_number(w, "line", position.line);
-    json_member_number(w, "character", position.column);
-    json_close(w, '}');
-}
-
-void write_range(struct json_writer *w, const char *key, const struct source *source, struct span span)
-{
-    json_key(w, key);
-    json_open(w, '{');
-    write_position(w, "start", source_position_utf16(source, span.start));
-    write_position(w, "end", source_position_utf16(source, span.end));
-    json_close(w, '}');
-}
-
-void write_location(struct call_request *request, const struct compilation *compilation, struct span span)
-{
-    const struct source *source = source_of(&compilation->sources, span);
-    struct str uri = source ? source_uri(request->arena, source, &request->server->documents, compilation) : STR("");
-    if (!uri.length) {
-        json_null(request->result);
-        return;
-    }
-    json_open(request->result, '{');
-    json_member(request->result, "uri", uri);
-    write_range(request->result, "range", source, span);
-    json_close(request->result, '}');
-}
-
 // ---- sending ------------------------------------------------------------------------------------------------------
-
-void server_notify(struct server *server, struct text *message)
-{
-    text_addf(server->out, "Content-Length: %zu\r\n\r\n", message->length);
-    text_add(server->out, message->data, message->length);
-}
 
 static void send_answer(struct server *server, struct arena *arena, struct str id, struct str result, int error,
                         const char *why)

@@ -27,6 +27,9 @@ struct builder {
 // The literal that a value stands for here; NULL when it stands for none.
 struct expr *builder_evaluate(struct builder *, struct expr *);
 
+// The same in a module, and in a policy of it with those values of its parameters (NULL: it has none yet).
+struct expr *evaluate_in(struct module *, const struct policy_decl *, struct expr *const *values, struct expr *);
+
 // An operation in its scope, as the set that `rule` is about. False when it has errors.
 bool builder_resolve(struct builder *, const struct operation *, unsigned architectures, struct rule *rule);
 

@@ -114,6 +114,9 @@ extern const char *const plan_from_names[PLAN_FROM_COUNT], *const plan_base_name
 
 const struct plan_secret *plan_secret_find(const struct plan *, struct str name); // NULL when there is none
 
+// What the plan allows at a path of the view, by the deepest place above it: verbs.
+unsigned plan_verbs(const struct plan *, struct str path);
+
 // The canonical JSON, ending in a newline. Every filter must have been made.
 struct str plan_write(struct arena *, const struct plan *);
 

@@ -17,6 +17,7 @@
 #include "enforcer/limits/cgroup.h"
 #include "enforcer/helpers/helper.h"
 #include "enforcer/host/host.h"
+#include "enforcer/drivers/features.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/network/net_guard.h"
 #include "enforcer/host/scoped.h"

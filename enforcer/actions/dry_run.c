@@ -61,7 +61,7 @@ static void print_view(FILE *out, const struct run *run)
 
 static void print_network(FILE *out, const struct plan *plan, const struct network *network)
 {
-    if (!network->loopback) {
+    if (!network->own.up) {
         fprintf(out, "network            none: an empty network namespace, without even a loopback\n");
         return;
     }
@@ -74,9 +74,9 @@ static void print_network(FILE *out, const struct plan *plan, const struct netwo
                 network->guard_lacks ? network->guard_lacks : "", network->guard_lacks ? "\n" : "");
     else
         fprintf(out, "network            an empty network namespace with a loopback of its own, ports from %u%s\n",
-                network->port_start, network->needs_landlock ? ", of tcp only:" : "");
-    for (size_t i = 0; i < network->port_count && i < 32; i++)
-        fprintf(out, "                   tcp %u, by Landlock\n", network->ports[i].port);
+                network->own.port_start, network->own.needs_landlock ? ", of tcp only:" : "");
+    for (size_t i = 0; i < network->own.port_count && i < 32; i++)
+        fprintf(out, "                   tcp %u, by Landlock\n", network->own.ports[i].port);
     for (size_t i = 0; i < plan->net_count; i++)
         if (!plan->net[i].deny) {
             struct text text = {.arena = plan->arena};

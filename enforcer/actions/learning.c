@@ -13,6 +13,7 @@
 #include "compiler/report/report.h"
 #include "enforcer/actions/observe.h"
 #include "enforcer/actions/plan_file.h"
+#include "lang/load.h"
 
 enum { STATUS_NOT_SET_UP = 125 };
 

@@ -4,6 +4,7 @@
 #include "compiler/sets/path_set.h"
 #include "enforcer/limits/cgroup.h"
 #include "enforcer/host/host.h"
+#include "enforcer/drivers/features.h"
 
 // What a place's content is made by, or why it can't be yet.
 static const struct {
@@ -168,9 +169,9 @@ struct str claim_operation(const struct plan *plan, const struct claims *claims,
                               claims->network.guard_lacks ? ""
                                                           : "the guard, eBPF on the sockets of the host's network; ");
         return str_format(plan->arena, "%s; seccomp, which sockets there may be%s",
-                          claims->network.loopback ? "a network namespace with a loopback of its own"
-                                                   : "an empty network namespace",
-                          claims->network.needs_landlock ? "; Landlock, which tcp ports" : "");
+                          claims->network.own.up ? "a network namespace with a loopback of its own"
+                                                 : "an empty network namespace",
+                          claims->network.own.needs_landlock ? "; Landlock, which tcp ports" : "");
     case DOMAIN_CALLS:
         return str_format(plan->arena, "seccomp, a filter of %zu instructions", plan->filters[ARCH_HERE].length);
     case DOMAIN_CAPABILITIES: return STR("capability sets, in a user namespace of its own");

@@ -12,15 +12,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "enforcer/supervisor/calls.h"
+#include "enforcer/network/broker.h"
 #include "enforcer/limits/cgroup.h"
 #include "enforcer/view/changes.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/view/placeholder.h"
+#include "enforcer/drivers/run.h"
 #include "enforcer/host/host.h"
 #include "enforcer/helpers/image.h"
 #include "enforcer/network/net_guard.h"
-#include "enforcer/limits/samples.h"
+#include "enforcer/supervisor/samples.h"
 #include "enforcer/inside/sandbox.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/secrets.h"
@@ -159,7 +160,18 @@ static int set_going(struct native *native, const struct run *run, const struct 
         *failure = native->begin_failure;
         return -1;
     }
-    sandbox->run = run;
+    sandbox->plan = run->plan;
+    sandbox->bounds = &run->claims->bounds;
+    sandbox->loopback = &run->claims->network.own;
+    sandbox->argv = run->argv;
+    sandbox->environment = run->environment;
+    sandbox->probes = run->probes;
+    sandbox->landlock = run->claims->landlock;
+    // A signal that interrupts a denied call would have it return EINTR, or be made again. And a twin that a proxy has
+    // not connected yet is in nobody's place: a program that a signal interrupts would wait on a socket that leads
+    // nowhere. So there, handlers run after the call.
+    sandbox->asks_patiently = !run->plan->broker || run->claims->network.proxy.length;
+    sandbox->must_ask = run->plan->broker || run->explain_files;
     sandbox->filter = (struct sock_fprog){(unsigned short)filter->length, (struct sock_filter *)filter->code};
     if (asking)
         sandbox->asking = (struct sock_fprog){(unsigned short)asking->length, (struct sock_filter *)asking->code};
@@ -337,7 +349,9 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     bool brokered = run->plan->broker && !run->probes;
     struct broker_settings settings = {
         .plan = run->plan, .network = &run->claims->network, .identity = &native->identity, .events = run->events};
-    const struct bpf_program *asking = run->probes ? NULL : calls_asking(run);
+    const struct call_settings told = {run->plan,   run->policy,        run->recompile, run->recompile_context,
+                                       run->events, run->explain_files, run->argv};
+    const struct bpf_program *asking = run->probes ? NULL : calls_asking(&told);
     if (run->explain_files && !run->probes && !asking) {
         fail(failure, NO_RULE, 0,
              "files can't be told under this policy: its filter is too long, or allows no command to start");
@@ -346,9 +360,11 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     if (brokered && !asking)
         asking = &run->plan->filters[ARCH_HERE];
     struct calls *calls = NULL;
+    struct call_maker maker;
     if (brokered &&
         (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
-    } else if (asking && !(calls = calls_new(run, broker, native->lifeline[1], failure))) {
+    } else if (maker = broker_maker(broker),
+               asking && !(calls = calls_new(&told, &maker, native->lifeline[1], failure))) {
     } else if (set_going(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0) {
         samples_begin(&native->samples, run->plan, run->claims->bounds.kept, &native->cgroup, native->pid);
         struct watched watched = {
@@ -359,6 +375,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .output_left = &native->output_left,
             .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
             .signals = &native->signals,
+            .pass_on = sandbox_signal,
             .begin = add_sources,
             .context = &(struct run_sources){&native->samples, calls},
         };

@@ -7,6 +7,7 @@
 
 #include "enforcer/drivers/claim.h"
 #include "enforcer/inside/probe.h"
+#include "enforcer/supervisor/supervise.h"
 #include "enforcer/view/view.h"
 
 struct run {
@@ -27,23 +28,6 @@ struct run {
     bool explain_files;          // also which files: each call that names some is then looked at
 };
 
-#define DISK_UNKNOWN UINT64_MAX
-
-struct disk_use {        // of a place of the view that has a size
-    uint64_t used, peak; // bytes: when the command ended, and the most that was seen, ten times a second; DISK_UNKNOWN
-    uint64_t device;     // that it was on when the sandbox was made
-};
-
-enum ended {
-    ENDED_NOT_SET_UP,   // the command never ran; the failure says why
-    ENDED_NOT_EXECUTED, // `value` is the errno of execve
-    ENDED_EXITED,       // `value` is its status
-    ENDED_SIGNALED,     // `value` is the signal
-    ENDED_LIFETIME,
-    ENDED_MEMORY,
-    ENDED_OUTPUT, // the supervisor ended it for that limit
-};
-
 struct outcome {
     enum ended ended;
     int value;
@@ -52,10 +36,7 @@ struct outcome {
     bool peak_of_all;          // of the whole sandbox, not of its largest process
     bool pids_known;
     uint64_t oom_kills, pids_refused;
-    struct limit_use { // of each limit that the policy states
-        bool peak_known, reached_known;
-        uint64_t peak, reached; // in its unit; how often it stopped something
-    } uses[LIMIT_COUNT];
+    struct limit_use uses[LIMIT_COUNT];
     const struct disk_use *disks; // by the plan's place of the view; NULL: it never ran
     int outside_user;             // who its processes were on the host
     const char *guard;            // where there is a broker: why no guard stands behind it; NULL: one did

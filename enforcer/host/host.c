@@ -1,6 +1,5 @@
 // What this host offers.
 #include "enforcer/host/host.h"
-#include "enforcer/network/net_guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/vfs.h>
 
-#include "enforcer/limits/cgroup.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
 
@@ -57,7 +55,7 @@ bool host_is_root(unsigned user)
     return false;
 }
 
-static long number_in(const char *path)
+long host_number(const char *path)
 {
     char text[32] = "";
     closing_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -65,44 +63,14 @@ static long number_in(const char *path)
     return n <= 0 ? -1 : strtol(text, NULL, 10);
 }
 
-bool host_has(enum feature feature, uint64_t version, const char **found)
-{
-    static char text[160];
-    *found = "no";
-    switch (feature) {
-    case FEATURE_landlock:
-        snprintf(text, sizeof text, host_landlock_abi() ? "ABI %d" : "no", host_landlock_abi());
-        *found = text;
-        return host_landlock_abi() > 0 && (uint64_t)host_landlock_abi() >= version;
-    case FEATURE_cgroup: {
-        int have = cgroup_version();
-        *found = have == 2 ? "version 2" : have == 1 ? "version 1" : "none that may be written";
-        return have > 0 && (version == 0 || (uint64_t)have >= version);
-    }
-    case FEATURE_user_namespaces:
-        *found = number_in("/proc/sys/user/max_user_namespaces") > 0 ? "yes" : "no";
-        return (*found)[0] == 'y';
-    case FEATURE_idmapped_mounts:
-        *found = geteuid() == 0 && host_can_change_identity() ? "yes" : "not for an ordinary user";
-        return (*found)[0] == 'y';
-    case FEATURE_ebpf: {
-        const char *lacks = net_guard_lacks();
-        snprintf(text, sizeof text, "none: %s", lacks ? lacks : "");
-        *found = lacks ? text : "yes";
-        return !lacks;
-    }
-    default: return false;
-    }
-}
-
 static const char *namespace_advice(int error)
 {
-    if (error == ENOSPC || number_in("/proc/sys/user/max_user_namespaces") == 0)
+    if (error == ENOSPC || host_number("/proc/sys/user/max_user_namespaces") == 0)
         return "this host allows no more user namespaces: raise sysctl user.max_user_namespaces";
-    if (number_in("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") > 0)
+    if (host_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") > 0)
         return "AppArmor forbids user namespaces to this program: give sbxrun a profile with `userns,`, or set sysctl "
                "kernel.apparmor_restrict_unprivileged_userns=0";
-    if (number_in("/proc/sys/kernel/unprivileged_userns_clone") == 0)
+    if (host_number("/proc/sys/kernel/unprivileged_userns_clone") == 0)
         return "this host allows user namespaces to root only: set sysctl kernel.unprivileged_userns_clone=1";
     if (error == EPERM)
         return "something around sbxrun forbids namespaces, as containers do by default: allow clone3 with "
@@ -132,7 +100,7 @@ const char *host_lacks_for_broker(const char **advice)
     if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0)
         return "this kernel does not let one process answer another's system calls";
     *advice = "kernel.yama.ptrace_scope must be 2 or less";
-    if (number_in("/proc/sys/kernel/yama/ptrace_scope") > 2)
+    if (host_number("/proc/sys/kernel/yama/ptrace_scope") > 2)
         return "this host lets no process read another's memory";
     return NULL;
 }

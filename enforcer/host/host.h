@@ -13,8 +13,7 @@ bool host_is_root(unsigned user);
 bool host_can_load_programs(void);   // CAP_BPF and CAP_NET_ADMIN, for bpf(2) on control groups
 bool host_can_change_identity(void); // CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN: for maps of users and idmapped mounts
 
-// True if the host has a feature in at least that version (0: any). *found says what it has, for the report.
-bool host_has(enum feature, uint64_t version, const char **found);
+long host_number(const char *path); // that a file of proc(5) holds; -1: there is none
 
 // NULL, or what this host lacks for calls to be made in the command's place (seccomp_unotify(2)), and what to do about
 // it.

@@ -43,11 +43,11 @@ static uint64_t rights_of(unsigned verbs, bool device_folder)
     return rights | (device_folder && verbs & VERB_MODIFY ? LANDLOCK_FS_IOCTL_DEV : 0);
 }
 
-int landlock_make(const struct view *view, const struct network *network, struct failure *failure)
+int landlock_make(const struct view *view, const struct loopback *loopback, struct failure *failure)
 {
     int abi = host_landlock_abi();
     struct landlock_ruleset attributes = {.handled_access_fs = handled_by(abi),
-                                          .handled_access_net = abi >= 4 ? network->tcp_rights : 0,
+                                          .handled_access_net = abi >= 4 ? loopback->tcp_rights : 0,
                                           .scoped = abi >= 6 ? LANDLOCK_SCOPES : 0};
     size_t size = abi >= 6 ? sizeof attributes : abi >= 4 ? 16 : 8; // what that version knows of the struct
     closing_fd int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
@@ -85,11 +85,11 @@ int landlock_make(const struct view *view, const struct network *network, struct
         syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule,
                 0); // a pipe or a socket takes none and needs none
     }
-    for (size_t i = 0; i < network->port_count; i++) {
-        struct landlock_port rule = {network->ports[i].rights, network->ports[i].port};
+    for (size_t i = 0; i < loopback->port_count; i++) {
+        struct landlock_port rule = {loopback->ports[i].rights, loopback->ports[i].port};
         if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PORT, &rule, 0) != 0)
             return fail(failure, NO_RULE, errno, "cannot add tcp port %u to the Landlock ruleset",
-                        network->ports[i].port);
+                        loopback->ports[i].port);
     }
     return take_fd(ruleset);
 }

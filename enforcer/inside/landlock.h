@@ -5,11 +5,11 @@
 // from the folders that are only the way to something.
 #pragma once
 
-#include "enforcer/network/network.h"
+#include "enforcer/inside/loopback.h"
 #include "enforcer/view/view.h"
 
 // A ruleset for a view that this process has entered. Returns a descriptor that the caller owns, or -1 and the failure.
-int landlock_make(const struct view *, const struct network *, struct failure *);
+int landlock_make(const struct view *, const struct loopback *, struct failure *);
 
 // Puts this process under it; no_new_privs must be set. Returns 0, or -1 and the failure.
 int landlock_enter(int ruleset, struct failure *);

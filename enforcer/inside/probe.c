@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "compiler/code/cbpf.h"
-#include "enforcer/inside/sandbox.h"
+#include "enforcer/inside/lock_in.h"
 
 static void allowed(struct probe *probe)
 {
@@ -349,8 +349,7 @@ static bool is_brokered(const struct sandbox *sandbox, const struct probe *probe
         words[WORD_LOW(i)] = (uint32_t)probe->point.arguments[i];
         words[WORD_HIGH(i)] = (uint32_t)(probe->point.arguments[i] >> 32);
     }
-    return sandbox->run->plan->broker &&
-           cbpf_run(&sandbox->run->plan->filters[ARCH_HERE], words, NULL) == SECCOMP_NOTIFY;
+    return sandbox->plan->broker && cbpf_run(&sandbox->plan->filters[ARCH_HERE], words, NULL) == SECCOMP_NOTIFY;
 }
 
 static _Noreturn void call_traced(struct sandbox *sandbox, int ruleset, struct probe *probe)
@@ -423,7 +422,7 @@ static _Noreturn void try_alone(struct sandbox *sandbox, int ruleset, struct pro
 
 void probe_all(struct sandbox *sandbox, int ruleset)
 {
-    const struct probes *probes = sandbox->run->probes;
+    const struct probes *probes = sandbox->probes;
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL); // a blocked SIGTRAP would let a program start
@@ -433,7 +432,7 @@ void probe_all(struct sandbox *sandbox, int ruleset)
             probe_call(sandbox, ruleset, probe);
             continue;
         }
-        if (sandbox->run->plan->broker && probe->point.domain == DOMAIN_NET) {
+        if (sandbox->plan->broker && probe->point.domain == DOMAIN_NET) {
             unclear(probe, "the broker would make the connection, to somebody else's machine");
             continue;
         }

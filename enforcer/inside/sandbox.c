@@ -17,13 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "enforcer/supervisor/calls.h"
+#include "compiler/code/cbpf.h"
 #include "enforcer/view/changes.h"
 #include "enforcer/host/clock.h"
-#include "enforcer/inside/handover.h"
+#include "enforcer/host/handover.h"
 #include "enforcer/host/host.h"
 #include "enforcer/inside/landlock.h"
-#include "enforcer/network/names.h"
+#include "enforcer/inside/lock_in.h"
 #include "enforcer/host/scoped.h"
 
 static _Noreturn void give_up(struct sandbox *sandbox)
@@ -73,42 +73,20 @@ static int enter_folder(const struct plan *plan, struct failure *failure)
     return 0;
 }
 
-int sandbox_lock_in(struct sandbox *sandbox, int ruleset, bool filter, struct failure *failure)
-{
-    if (bounds_apply(&sandbox->run->claims->bounds, failure) || identity_drop(sandbox->identity, failure))
-        return -1;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return fail(failure, NO_RULE, errno, "cannot give up new privileges");
-    if (ruleset >= 0 && landlock_enter(ruleset, failure))
-        return -1;
-    // Everything but standard input, output and error ends with exec, also what sbxrun's caller left open.
-    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
-        return fail(failure, NO_RULE, errno, "cannot close the descriptors that are not the command's");
-    if (filter && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) != 0)
-        return fail(failure, NO_RULE, errno, "cannot load the filter of system calls");
-    return 0;
-}
-
 // Loads the filter that asks the supervisor. Where nothing but telling depends on it, the plan's own does as well:
 // under another filter with a listener there can be no second one (seccomp(2)).
 static int load_asking(struct sandbox *sandbox, struct failure *failure)
 {
     struct board *board = &sandbox->board;
-    bool brokered = sandbox->run->plan->broker;
-    // A signal that interrupts a denied call would have it return EINTR, or be made again. And a twin that a proxy has
-    // not connected yet is in nobody's place: a program that a signal interrupts would wait on a socket that leads
-    // nowhere. So there, handlers run after the call (Linux 5.19).
-    unsigned long patient = !brokered || sandbox->run->claims->network.proxy.length
-                                ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-                                : 0,
-                  flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    unsigned long patient = sandbox->asks_patiently ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : 0, // Linux 5.19
+        flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
     board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | patient, &sandbox->asking);
     if (board->listener < 0 && errno == EINVAL && patient)
         board->listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &sandbox->asking);
     if (board->listener >= 0)
         return 0;
     board->untold = errno;
-    if (brokered || sandbox->run->explain_files)
+    if (sandbox->must_ask)
         return fail(failure, NO_RULE, errno, "cannot load the filter of system calls with a listener");
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) == 0
                ? 0
@@ -141,18 +119,18 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
         fail(&board->failure, NO_RULE, errno, "cannot give the command a session of its own");
         give_up(sandbox);
     }
-    if (leave_keyring(sandbox->run->plan, &board->failure))
+    if (leave_keyring(sandbox->plan, &board->failure))
         give_up(sandbox);
     for (int i = 0; i < 2; i++)
         if (sandbox->has_output && dup2(sandbox->output[i], i + 1) < 0) {
             fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
             give_up(sandbox);
         }
-    if (enter_folder(sandbox->run->plan, &board->failure))
+    if (enter_folder(sandbox->plan, &board->failure))
         give_up(sandbox);
-    if (sandbox->run->probes)
+    if (sandbox->probes)
         probe_all(sandbox, ruleset);
-    const char *command = find_command(sandbox->run->argv[0], sandbox->run->environment, path);
+    const char *command = find_command(sandbox->argv[0], sandbox->environment, path);
     if (!command) {
         board->exec_error = ENOENT;
         _exit(127);
@@ -165,7 +143,7 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
     bool asks = sandbox->asking.len;
     if (sandbox_lock_in(sandbox, ruleset, !asks, &board->failure) || (asks && load_asking(sandbox, &board->failure)))
         give_up(sandbox);
-    execve(command, sandbox->run->argv, sandbox->run->environment);
+    execve(command, sandbox->argv, sandbox->environment);
     board->exec_error = errno;
     _exit(126);
 }
@@ -185,7 +163,7 @@ int sandbox_signal(int init, int signal, bool group)
 // of one is not looked at. Returns how many there are.
 static size_t measure_disks(const struct sandbox *sandbox, bool ended)
 {
-    const struct plan *plan = sandbox->run->plan;
+    const struct plan *plan = sandbox->plan;
     size_t count = 0;
     for (size_t i = 0; i < plan->view_count; i++) {
         struct disk_use *use = &sandbox->disks[i];
@@ -268,7 +246,7 @@ static int name_socket(net_address address, int type)
 // What the broker works on: the view, for the paths of unix sockets, and the sockets at which names are asked for.
 static int hand_over_root(struct sandbox *sandbox, struct failure *failure)
 {
-    const struct resolvers *resolvers = &sandbox->run->claims->network.resolvers;
+    const struct resolvers *resolvers = &sandbox->loopback->resolvers;
     int fds[1 + 2 * RESOLVERS_MOST] = {open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)}, count = 1;
     if (fds[0] < 0)
         return fail(failure, NO_RULE, errno, "cannot open the root of the view");
@@ -288,7 +266,6 @@ static int hand_over_root(struct sandbox *sandbox, struct failure *failure)
 
 static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure)
 {
-    const struct run *run;
     char go;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return fail(failure, NO_RULE, errno, "cannot have the sandbox die with sbxrun");
@@ -297,7 +274,6 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (read(sandbox->lifeline, &go, 1) != 1)
         _exit(125); // the supervisor is gone, or has no use for a sandbox
     sched_setaffinity(0, sizeof sandbox->processors, &sandbox->processors);
-    run = sandbox->run;
     if (!sandbox->identity->as_root && identity_map_self(sandbox->identity, failure))
         return -1;
     if (identity_become(sandbox->identity, failure))
@@ -312,16 +288,16 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (sethostname("sbx", 3) != 0)
         return fail(failure, NO_RULE, errno, "cannot name the sandbox");
     mode_t caller = umask(0);
-    if (network_apply(&run->claims->network, failure) ||
-        (sandbox->opens_view && view_open(sandbox->view, -1, failure)) || view_enter(sandbox->view, failure))
+    if (loopback_apply(sandbox->loopback, failure) || (sandbox->opens_view && view_open(sandbox->view, -1, failure)) ||
+        view_enter(sandbox->view, failure))
         return -1;
     umask(caller);
-    if (run->plan->broker && hand_over_root(sandbox, failure))
+    if (sandbox->plan->broker && hand_over_root(sandbox, failure))
         return -1;
     if (sandbox->changes >= 0 && changes_send(sandbox->view, sandbox->changes, failure))
         return -1;
     *ruleset = -1;
-    if (run->claims->landlock && (*ruleset = landlock_make(sandbox->view, &run->claims->network, failure)) < 0)
+    if (sandbox->landlock && (*ruleset = landlock_make(sandbox->view, sandbox->loopback, failure)) < 0)
         return -1;
     return 0;
 }

@@ -10,7 +10,10 @@
 #include <sys/types.h>
 
 #include "enforcer/host/identity.h"
-#include "enforcer/drivers/run.h"
+#include "enforcer/inside/loopback.h"
+#include "enforcer/inside/probe.h"
+#include "enforcer/limits/limits.h"
+#include "enforcer/view/view.h"
 
 struct board { // shared between supervisor, init and the command until its exec
     struct failure failure;
@@ -26,7 +29,14 @@ struct board { // shared between supervisor, init and the command until its exec
 
 struct sandbox { // all that the inside needs; it lies where both sides see it, and the supervisor fills it in before it
                  // says go
-    const struct run *run;
+    const struct plan *plan;
+    const struct bounds *bounds;
+    const struct loopback *loopback;
+    char *const *argv, *const *environment;
+    const struct probes *probes; // tried in place of the command; NULL: the command runs
+    bool landlock;               // there is one
+    bool asks_patiently;         // no signal interrupts a call that the supervisor answers
+    bool must_ask;               // the filter needs its listener: more than telling hangs on it
     struct view *view;
     const struct identity *identity;
     struct sock_fprog filter, asking; // the second has a listener; of length 0: there is to be none
@@ -43,10 +53,6 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
 };
 
 _Noreturn void sandbox_main(struct sandbox *);
-
-// Puts this process where the command will be: limits, identity, no new privileges, Landlock, and last, if asked for,
-// the filter of system calls. `ruleset`: landlock.h, or -1. Returns 0, or -1 and the failure.
-int sandbox_lock_in(struct sandbox *, int ruleset, bool filter, struct failure *);
 
 enum {
     SANDBOX_NAMESPACES = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS

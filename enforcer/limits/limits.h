@@ -19,6 +19,11 @@ struct bounds {      // what the limits of a plan come to on this host
     uint64_t output; // bytes
 };
 
+struct limit_use { // of each limit that the policy states
+    bool peak_known, reached_known;
+    uint64_t peak, reached; // in its unit; how often it stopped something
+};
+
 // What keeps a limit, for people: "control group", "RLIMIT_FSIZE"; NULL when nothing does.
 const char *limit_keeper(const struct bounds *, enum limit);
 

@@ -17,9 +17,9 @@ static const struct {
     {SYS_sendto, broker_call_sendto},   {SYS_sendmsg, broker_call_sendmsg}, {SYS_sendmmsg, broker_call_sendmmsg},
 };
 
-void broker_call(struct broker *broker, struct notified *notified)
+static void make(void *self, struct notified *notified)
 {
-    struct brokered call = {.broker = broker, .notified = notified_move(notified), .held = -1};
+    struct brokered call = {.broker = self, .notified = notified_move(notified), .held = -1};
     int error = ENOSYS; // a plan's filter may hand over what it likes
     for (size_t i = 0; i < sizeof performed / sizeof *performed; i++)
         if (performed[i].number == call.notified.number) {
@@ -39,8 +39,9 @@ void broker_call(struct broker *broker, struct notified *notified)
     notified_release(&call.notified);
 }
 
-void broker_take_root(struct broker *broker, int *fds, int count)
+static void take_root(void *self, int *fds, int count)
 {
+    struct broker *broker = self;
     if (count < 1 || broker->root >= 0)
         return;
     broker->root = take_fd(fds[0]);
@@ -55,7 +56,7 @@ struct broker *broker_new(const struct broker_settings *settings, struct failure
 {
     struct broker *broker = calloc(1, sizeof *broker);
     struct names *names =
-        plan_has_names(settings->plan) ? names_new(settings->plan, &settings->network->resolvers) : NULL;
+        plan_has_names(settings->plan) ? names_new(settings->plan, &settings->network->own.resolvers) : NULL;
     if (!broker || (plan_has_names(settings->plan) && !names)) {
         free(broker);
         fail(failure, NO_RULE, ENOMEM, "cannot make the broker");
@@ -83,12 +84,23 @@ struct broker *broker_new(const struct broker_settings *settings, struct failure
     return broker;
 }
 
-int broker_add(struct supervisor *supervisor, struct broker *broker)
+static int add(struct supervisor *supervisor, void *self)
 {
+    struct broker *broker = self;
     broker->supervisor = supervisor;
     if (broker->settings.guard && net_guard_add(supervisor, broker->settings.guard) != 0)
         return -1;
     return supervisor_add(supervisor, &broker->timer, EPOLLIN);
+}
+
+static void end(void *self)
+{
+    broker_free(self);
+}
+
+struct call_maker broker_maker(struct broker *broker)
+{
+    return (struct call_maker){broker, add, take_root, make, end};
 }
 
 void broker_free(struct broker *broker)

@@ -9,12 +9,10 @@
 // to the kernel, which would read the caller's memory again. A blocking caller waits on its call, never the loop.
 #pragma once
 
-#include "enforcer/supervisor/events.h"
 #include "enforcer/host/identity.h"
 #include "enforcer/network/net_guard.h"
 #include "enforcer/network/network.h"
-#include "enforcer/supervisor/notified.h"
-#include "enforcer/supervisor/supervise.h"
+#include "enforcer/supervisor/calls.h"
 
 struct broker;
 
@@ -27,8 +25,5 @@ struct broker_settings {
 };
 
 struct broker *broker_new(const struct broker_settings *, struct failure *); // NULL and the failure
-int broker_add(struct supervisor *, struct broker *);                        // to the loop; 0, or -1 and errno
-void broker_take_root(struct broker *, int *fds,
-                      int count); // of the view and, when names are resolved, the stub's sockets: its own from here on
-void broker_call(struct broker *, struct notified *); // a call that the filter handed over; it may be answered later
-void broker_free(struct broker *);                    // all that waits gets no answer any more
+struct call_maker broker_maker(struct broker *);                             // how it makes calls; of NULL: nobody
+void broker_free(struct broker *);                                           // all that waits gets no answer any more

@@ -203,16 +203,6 @@ void unix_connect(struct brokered *call, struct destination *to)
     notified_answer(&call->notified, error, 0);
 }
 
-// May the command make a file there? The view's rules hold for sbxrun too, which makes it.
-static bool creates(const struct plan *plan, struct str path)
-{
-    unsigned verbs = 0; // the deepest place stands last
-    for (size_t i = 0; i < plan->view_count; i++)
-        if (path_covers(plan->view[i].path, path))
-            verbs = plan->view[i].verbs;
-    return verbs & VERB_CREATE;
-}
-
 // Where a socket is bound is asked again when it is to listen. Of more than there is room for, the oldest is forgotten.
 static bool remember(struct brokered *call, const char *path)
 {
@@ -262,7 +252,8 @@ void unix_bind(struct brokered *call, struct destination *to)
         error = errno;
     } else if (!(error = path_of(at, folder))) {
         snprintf(whole, sizeof whole, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
-        if (!creates(call->broker->settings.plan, str_from(whole)) || !decide(call, VERB_BIND, to, whole))
+        if (!(plan_verbs(call->broker->settings.plan, str_from(whole)) & VERB_CREATE) ||
+            !decide(call, VERB_BIND, to, whole))
             error = EACCES;
         else if (fchdir(at) != 0)
             error = errno;

@@ -5,17 +5,9 @@
 #pragma once
 
 #include "enforcer/host/failure.h"
+#include "enforcer/host/resolvers.h"
 
-enum { NAMES_PORT = 53, NAMES_LEAST_SECONDS = 60, RESOLVERS_MOST = 4 };
-
-// Where names are asked for inside: at 127.0.0.1, where programs ask that find no resolv.conf(5), and at the addresses
-// of the host's own resolvers, which the sandbox's loopback has too. So whatever resolv.conf the view shows, it leads
-// to the stub.
-struct resolvers {
-    net_address list[RESOLVERS_MOST];
-    size_t count;
-};
-void resolvers_read(struct resolvers *);
+enum { NAMES_LEAST_SECONDS = 60 };
 
 struct names;
 

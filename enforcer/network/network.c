@@ -106,7 +106,7 @@ static bool ports_of(const struct plan *plan, unsigned verb, unsigned protocol, 
 }
 
 struct add_ports {
-    struct network *network;
+    struct loopback *loopback;
     uint64_t right;
 };
 
@@ -114,15 +114,15 @@ static void add_port_range(void *context, uint16_t first, uint16_t last)
 {
     struct add_ports *add = context;
     for (uint32_t port = first; port <= last; port++) {
-        struct network *network = add->network;
+        struct loopback *own = add->loopback;
         size_t i = 0;
-        while (i < network->port_count && network->ports[i].port != port)
+        while (i < own->port_count && own->ports[i].port != port)
             i++;
-        if (i == NETWORK_PORTS_MOST)
+        if (i == LOOPBACK_PORTS_MOST)
             return; // counted before
-        network->ports[i].port = (uint16_t)port;
-        network->ports[i].rights |= add->right;
-        network->port_count += i == network->port_count;
+        own->ports[i].port = (uint16_t)port;
+        own->ports[i].rights |= add->right;
+        own->port_count += i == own->port_count;
     }
 }
 
@@ -157,8 +157,9 @@ static int claim_proxy(const struct plan *plan, struct network *network, struct 
 
 int network_claim(const struct plan *plan, struct network *network, struct failure *failure)
 {
-    *network = (struct network){
-        .guard_rule = NO_RULE, .port_start = 1024, .tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
+    *network =
+        (struct network){.guard_rule = NO_RULE,
+                         .own = {.port_start = 1024, .tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP}};
     const struct plan_net *allow = NULL;
     for (size_t i = 0; i < plan->net_count; i++) {
         const struct plan_net *entry = &plan->net[i];
@@ -186,10 +187,10 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
                                     "names can't be resolved: sbxnames is not there");
         if (plan->proxy.set && plan_has_names(plan) && claim_proxy(plan, network, failure))
             return -1;
-        network->brokered = network->loopback = true;
+        network->brokered = network->own.up = true;
         claim_guard(plan, network);
         if (plan_has_names(plan))
-            resolvers_read(&network->resolvers);
+            resolvers_read(&network->own.resolvers);
         return 0;
     }
     static const unsigned protocols[] = {PROTOCOL_TCP, PROTOCOL_UDP};
@@ -211,7 +212,7 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
                     (listen.total == 0 || (listen.all_from_first && listen.first <= bind.first));
         if (open) {
             start = bind.first;
-            network->tcp_rights = tcp ? 0 : network->tcp_rights;
+            network->own.tcp_rights = tcp ? 0 : network->own.tcp_rights;
             continue;
         }
         if (!tcp || (listen.total && listen.total != 65536 && listen.total != bind.total))
@@ -219,7 +220,7 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
                           "all ports from a number up, `loopback:1024..65535`, for both bind and connect can be kept, "
                           "and of tcp up to 1024 ports",
                           failure);
-        if (bind.total + connect.total > NETWORK_PORTS_MOST)
+        if (bind.total + connect.total > LOOPBACK_PORTS_MOST)
             return refuse(allow, "so many single ports",
                           "name up to 1024 ports, or all from a number up: `loopback:1024..65535`", failure);
         if (host_landlock_abi() < 4)
@@ -227,55 +228,15 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
                 failure, allow->rule, 0,
                 "Landlock with ABI 4 (Linux 6.7) keeps single ports apart; `loopback:1024..65535` needs none",
                 "this host's kernel can't enforce single ports");
-        network->needs_landlock = true;
+        network->own.needs_landlock = true;
         ports_of(plan, VERB_BIND, PROTOCOL_TCP, &bind, add_port_range,
-                 &(struct add_ports){network, LANDLOCK_NET_BIND_TCP});
+                 &(struct add_ports){&network->own, LANDLOCK_NET_BIND_TCP});
         ports_of(plan, VERB_CONNECT, PROTOCOL_TCP, &connect, add_port_range,
-                 &(struct add_ports){network, LANDLOCK_NET_CONNECT_TCP});
+                 &(struct add_ports){&network->own, LANDLOCK_NET_CONNECT_TCP});
         start = start < 0 && bind.total ? 0 : start;
     }
-    network->loopback = true;
+    network->own.up = true;
     if (start >= 0)
-        network->port_start = (uint16_t)start;
-    return 0;
-}
-
-// Addresses of the host's resolvers. One that can't be had is not there to be asked.
-static void add_addresses(const struct network *network)
-{
-    closing_fd int four = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
-                   six = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    for (size_t i = 0; i < network->resolvers.count; i++) {
-        net_address address = network->resolvers.list[i];
-        bool is_four = address >> 32 == 0xFFFF;
-        struct ifreq request = {0};
-        struct sockaddr_in *at = (void *)&request.ifr_addr;
-        struct in6_ifreq request6 = {.ifr6_prefixlen = 128,
-                                     .ifr6_ifindex = 1}; // lo is the first interface of a namespace
-        snprintf(request.ifr_name, sizeof request.ifr_name, "lo:%u", (unsigned)i % 10);
-        *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl((uint32_t)address)};
-        for (int byte = 15; byte >= 0; byte--, address >>= 8)
-            request6.ifr6_addr.s6_addr[byte] = (uint8_t)address;
-        if (!is_four)
-            ioctl(six, SIOCSIFADDR, &request6);
-        else if (ntohl(at->sin_addr.s_addr) >> 24 != 127)
-            ioctl(four, SIOCSIFADDR, &request);
-    }
-}
-
-int network_apply(const struct network *network, struct failure *failure)
-{
-    if (!network->loopback)
-        return 0;
-    closing_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0)
-        return fail(failure, NO_RULE, errno, "cannot bring the sandbox's own loopback up");
-    add_addresses(network);
-    char text[8];
-    int length = snprintf(text, sizeof text, "%u", network->port_start);
-    closing_fd int start = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
-    if (start < 0 || write(start, text, (size_t)length) != length)
-        return fail(failure, NO_RULE, errno, "cannot set the first port that the sandbox may bind");
+        network->own.port_start = (uint16_t)start;
     return 0;
 }

@@ -13,14 +13,14 @@
 #include "compiler/code/cbpf.h"
 #include "compiler/sets/path_set.h"
 #include "compiler/meaning/search.h"
-#include "enforcer/inside/handover.h"
+#include "enforcer/host/handover.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/supervisor/named.h"
 #include "enforcer/host/scoped.h"
 
 struct calls {
-    const struct run *run;
-    struct broker *broker;
+    const struct call_settings *settings;
+    struct call_maker maker;
     struct notified_source source;
     struct watch listener, handover; // the first is the source's
     struct policy *policy;           // made anew, to explain
@@ -36,12 +36,12 @@ static bool is_told(uint32_t action)
     return (action & ACTION) == SECCOMP_ERRNO && (action & ~ACTION) != ENOSYS;
 }
 
-const struct bpf_program *calls_asking(const struct run *run)
+const struct bpf_program *calls_asking(const struct call_settings *settings)
 {
     // Until its exec nobody answers the command.
     static const uint32_t needed[] = {SYS_execve, SYS_exit_group};
-    const struct bpf_program *own = &run->plan->filters[ARCH_HERE];
-    struct arena *arena = run->plan->arena;
+    const struct bpf_program *own = &settings->plan->filters[ARCH_HERE];
+    struct arena *arena = settings->plan->arena;
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         uint32_t words[SECCOMP_WORDS];
         cbpf_words(words, arch_audit[ARCH_HERE], needed[i], NULL);
@@ -49,9 +49,9 @@ const struct bpf_program *calls_asking(const struct run *run)
             return NULL;
     }
     struct bpf_program *asking = NEW(arena, struct bpf_program);
-    size_t end = run->explain_files ? syscall_numbers_end(ARCH_HERE) : 0, length = 0;
+    size_t end = settings->explain_files ? syscall_numbers_end(ARCH_HERE) : 0, length = 0;
     struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 10);
-    if (run->explain_files) { // of this architecture: what others call is the plan's filter's alone
+    if (settings->explain_files) { // of this architecture: what others call is the plan's filter's alone
         code[length++] =
             (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
         code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 1, 0);
@@ -63,7 +63,7 @@ const struct bpf_program *calls_asking(const struct run *run)
                 code[length++] = (struct bpf_instruction)BPF_STMT(BPF_RET | BPF_K, SECCOMP_NOTIFY);
             }
         // The command's own exec can't be asked about, as nobody answers before it. It is known by where its words lie.
-        uint64_t words = (uintptr_t)run->argv, at = offsetof(struct seccomp_data, args) + sizeof words;
+        uint64_t words = (uintptr_t)settings->argv, at = offsetof(struct seccomp_data, args) + sizeof words;
         code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 5);
         code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)at);
         code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)words, 0, 2);
@@ -87,11 +87,11 @@ const struct bpf_program *calls_asking(const struct run *run)
 // That says which rule denies; NULL: nothing does. It takes a millisecond where it was not compiled for this run.
 static struct policy *policy_of(struct calls *calls)
 {
-    const struct run *run = calls->run;
-    if (run->policy || !run->recompile)
-        return run->policy;
+    const struct call_settings *settings = calls->settings;
+    if (settings->policy || !settings->recompile)
+        return settings->policy;
     if (!calls->recompiled)
-        calls->policy = run->recompile(run->recompile_context);
+        calls->policy = settings->recompile(settings->recompile_context);
     calls->recompiled = true;
     return calls->policy;
 }
@@ -107,17 +107,17 @@ static uint32_t denying_rule(struct calls *calls, const struct operation_point *
 // Names it by its number and the arguments that decided, so that a program's thousand tries are one line.
 static void note_denied(struct calls *calls, const struct notified *call, const uint32_t words[SECCOMP_WORDS])
 {
-    const struct run *run = calls->run;
-    unsigned asked = cbpf_arguments_asked(&run->plan->filters[ARCH_HERE], words);
+    const struct call_settings *settings = calls->settings;
+    unsigned asked = cbpf_arguments_asked(&settings->plan->filters[ARCH_HERE], words);
     struct operation_point point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = (uint32_t)call->number};
     memcpy(point.arguments, call->arguments, sizeof point.arguments);
     struct arena *arena = arena_new();
     struct text text = {.arena = arena};
     call_print(&text, &point, asked);
     struct str operation = text_str(&text);
-    if (!event_again(run->events, operation, true)) {
+    if (!event_again(settings->events, operation, true)) {
         bool listed = syscall_by_number(point.arch, point.number) >= 0;
-        event_denied(run->events, EVENT_CALL, operation, listed ? denying_rule(calls, &point) : NO_RULE);
+        event_denied(settings->events, EVENT_CALL, operation, listed ? denying_rule(calls, &point) : NO_RULE);
     }
     arena_free(arena);
 }
@@ -137,15 +137,16 @@ static unsigned told_verb(unsigned lacking)
 // much.
 static void note_file(struct calls *calls, const struct notified *call, const struct named *file)
 {
-    const struct run *run = calls->run;
+    const struct call_settings *settings = calls->settings;
     struct str path = str_from(file->path);
-    unsigned wanted = file->verbs ? file->verbs : (unsigned)VERB_READ, lacking = wanted & ~plan_verbs(run->plan, path);
+    unsigned wanted = file->verbs ? file->verbs : (unsigned)VERB_READ,
+             lacking = wanted & ~plan_verbs(settings->plan, path);
     struct stat status;
     char above[PATH_MAX], shown[PATH_MAX + 32];
     if (!lacking || path_covers(STR("/proc"), path) || path_covers(STR("/dev"), path))
         return;
-    for (size_t i = 0; !file->verbs && i < run->plan->view_count; i++)
-        if (path_covers(path, run->plan->view[i].path))
+    for (size_t i = 0; !file->verbs && i < settings->plan->view_count; i++)
+        if (path_covers(path, settings->plan->view[i].path))
             return; // the way to what is shown
     strcpy(above, file->path);
     if (wanted & VERB_CREATE)
@@ -160,9 +161,9 @@ static void note_file(struct calls *calls, const struct notified *call, const st
     text_addf(&text, " ");
     text_quote(&text, path);
     struct str operation = text_str(&text);
-    if (!event_again(run->events, operation, true)) {
+    if (!event_again(settings->events, operation, true)) {
         event_denied(
-            run->events, EVENT_FILE, operation,
+            settings->events, EVENT_FILE, operation,
             denying_rule(calls, &(struct operation_point){.domain = DOMAIN_FILES, .verb = told & -told, .path = path}));
     }
     arena_free(arena);
@@ -181,12 +182,12 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
     if (notified_next(&calls->source, &call) <= 0)
         return;
     cbpf_words(words, call.architecture, (uint32_t)call.number, call.arguments);
-    uint32_t action = cbpf_run(&calls->run->plan->filters[ARCH_HERE], words, NULL);
-    if (action == SECCOMP_NOTIFY && calls->broker) {
-        broker_call(calls->broker, &call);
+    uint32_t action = cbpf_run(&calls->settings->plan->filters[ARCH_HERE], words, NULL);
+    if (action == SECCOMP_NOTIFY && calls->maker.self) {
+        calls->maker.make(calls->maker.self, &call);
         return;
     }
-    if (action == SECCOMP_ALLOW && calls->run->explain_files && named_by((uint32_t)call.number)) {
+    if (action == SECCOMP_ALLOW && calls->settings->explain_files && named_by((uint32_t)call.number)) {
         static struct named files[NAMED_MOST];
         for (int i = 0, count = named_read(&call, files); i < count; i++)
             note_file(calls, &call, &files[i]);
@@ -216,32 +217,32 @@ static void handed_over(struct supervisor *supervisor, struct watch *watch, uint
         ioctl(calls->source.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
               SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
         supervisor->prompt = &calls->listener;
-    } else if (what == HANDED_ROOT && calls->broker) {
-        broker_take_root(calls->broker, fds, count);
+    } else if (what == HANDED_ROOT && calls->maker.self) {
+        calls->maker.take_root(calls->maker.self, fds, count);
     }
     for (int i = 0; i < count; i++)
         close_scoped(&fds[i]);
 }
 
-struct calls *calls_new(const struct run *run, struct broker *broker, int handover, struct failure *failure)
+struct calls *calls_new(const struct call_settings *settings, const struct call_maker *maker, int handover,
+                        struct failure *failure)
 {
     struct calls *calls = calloc(1, sizeof *calls);
     if (!calls) {
         fail(failure, NO_RULE, ENOMEM, "cannot answer for the command's calls");
         return NULL;
     }
-    *calls = (struct calls){.run = run,
-                            .broker = broker,
+    *calls = (struct calls){.settings = settings,
+                            .maker = *maker,
                             .source = {-1, NOTIFIED_NOBODY},
                             .listener = {-1, call_came, calls},
                             .handover = {handover, handed_over, calls}};
     return calls;
 }
 
-int calls_add(struct supervisor *supervisor, void *context)
+int calls_add(struct supervisor *supervisor, struct calls *calls)
 {
-    struct calls *calls = context;
-    if (calls->broker && broker_add(supervisor, calls->broker) != 0)
+    if (calls->maker.self && calls->maker.add(supervisor, calls->maker.self) != 0)
         return -1;
     return supervisor_add(supervisor, &calls->handover, EPOLLIN);
 }
@@ -250,7 +251,8 @@ void calls_free(struct calls *calls)
 {
     if (!calls)
         return;
-    broker_free(calls->broker);
+    if (calls->maker.self)
+        calls->maker.free(calls->maker.self);
     notified_end(&calls->source);
     free(calls);
 }

@@ -10,18 +10,36 @@
 // and Landlock keep the files, and the filter allowed the call, by what it sees of it. No other call is let through.
 #pragma once
 
-#include "enforcer/network/broker.h"
-#include "enforcer/drivers/run.h"
+#include "compiler/meaning/policy.h"
+#include "enforcer/supervisor/events.h"
+#include "enforcer/supervisor/notified.h"
+#include "enforcer/supervisor/supervise.h"
 
-enum { HANDED_LISTENER, HANDED_ROOT }; // over the handover: the filter's listener; what broker_take_root takes
+struct call_settings {
+    const struct plan *plan;
+    struct policy *policy;                      // that the plan was made of, and says which rule denied a call; or NULL
+    struct policy *(*recompile)(void *context); // makes it when there is something to tell; NULL, also of what it
+    void *recompile_context;                    // returns: there is none
+    struct events *events;
+    bool explain_files; // also which files: each call that names some is then looked at
+    char *const *argv;  // of the command's own exec
+};
+
+struct call_maker {                                     // who makes calls that the policy allows in the command's place
+    void *self;                                         // NULL: nobody
+    int (*add)(struct supervisor *, void *self);        // its sources, to the loop; 0, or -1 and errno
+    void (*take_root)(void *self, int *fds, int count); // what was handed over: its own from here on
+    void (*make)(void *self, struct notified *);        // one call; it may be answered later
+    void (*free)(void *self);
+};
 
 // The filter to load so that denials are told. Its code is the plan's arena's. NULL: they can't be: it denies what
 // starting a command takes, or is too long with the question about files.
-const struct bpf_program *calls_asking(const struct run *);
+const struct bpf_program *calls_asking(const struct call_settings *);
 
 struct calls;
 
-// `handover`: a socket (handover.h). `broker`: NULL: no call is one's. NULL and the failure.
-struct calls *calls_new(const struct run *, struct broker *, int handover, struct failure *);
-int calls_add(struct supervisor *, void *calls); // with the broker's sources; 0, or -1 and errno
+// `handover`: a socket (handover.h). The settings outlive it; the maker is its own. NULL and the failure.
+struct calls *calls_new(const struct call_settings *, const struct call_maker *, int handover, struct failure *);
+int calls_add(struct supervisor *, struct calls *); // with the maker's sources; 0, or -1 and errno
 void calls_free(struct calls *);

@@ -10,7 +10,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "enforcer/inside/sandbox.h"
 #include "enforcer/host/scoped.h"
 
 #define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -44,12 +43,12 @@ static void signal_came(struct supervisor *s, struct watch *source, uint32_t eve
     while (read(source->fd, &info, sizeof info) == sizeof info) {
         bool terminal = info.ssi_code == SI_KERNEL; // typed, or a hang-up: meant for all in the foreground
         if (info.ssi_signo != SIGTSTP) {
-            sandbox_signal(s->init, (int)info.ssi_signo, terminal);
+            s->pass_on(s->init, (int)info.ssi_signo, terminal);
             continue;
         }
-        sandbox_signal(s->init, SIGTSTP, true);
+        s->pass_on(s->init, SIGTSTP, true);
         raise(SIGSTOP);
-        sandbox_signal(s->init, SIGCONT, true);
+        s->pass_on(s->init, SIGCONT, true);
     }
 }
 
@@ -190,7 +189,7 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
 {
     closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
     closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    struct supervisor s = {.loop = loop, .init = watched->init, .reason = ENDED_EXITED};
+    struct supervisor s = {.pass_on = watched->pass_on, .loop = loop, .init = watched->init, .reason = ENDED_EXITED};
     struct watch init = {watched->init, init_ended, NULL}, signal = {signals, signal_came, NULL},
                  lifetime = {-1, lifetime_over, NULL},
                  memory = {watched->memory_events, watched->memory_is_file ? memory_changed : memory_ran_out, NULL};

@@ -9,14 +9,25 @@
 #include <signal.h>
 #include <sys/epoll.h>
 
-#include "enforcer/drivers/run.h"
+#include "enforcer/limits/limits.h"
+
+enum ended {
+    ENDED_NOT_SET_UP,   // the command never ran; the failure says why
+    ENDED_NOT_EXECUTED, // `value` is the errno of execve
+    ENDED_EXITED,       // `value` is its status
+    ENDED_SIGNALED,     // `value` is the signal
+    ENDED_LIFETIME,
+    ENDED_MEMORY,
+    ENDED_OUTPUT, // the supervisor ended it for that limit
+};
 
 struct supervisor {
-    int loop, init;       // epoll; a pidfd of the sandbox's first process
-    bool over;            // the sandbox's processes are dead
-    enum ended reason;    // why the supervisor killed it; ENDED_EXITED while it did not
-    size_t streams_open;  // outputs not yet drained
-    struct watch *prompt; // waited for directly; NULL: none
+    int (*pass_on)(int init, int signal, bool group); // as in `watched`
+    int loop, init;                                   // epoll; a pidfd of the sandbox's first process
+    bool over;                                        // the sandbox's processes are dead
+    enum ended reason;                                // why the supervisor killed it; ENDED_EXITED while it did not
+    size_t streams_open;                              // outputs not yet drained
+    struct watch *prompt;                             // waited for directly; NULL: none
 };
 
 struct watch {
@@ -36,6 +47,7 @@ struct watched {
     uint64_t *output_left;                            // how much the command may still write
     int streams[2];                                   // read ends of the command's output, or -1; supervise closes them
     const sigset_t *signals;                          // blocked; passed on to the command
+    int (*pass_on)(int init, int signal, bool group); // a signal: to the command, or its group
     int (*begin)(struct supervisor *, void *context); // adds more sources: 0, or -1 and errno
     void *context;
 };

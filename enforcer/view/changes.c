@@ -11,7 +11,7 @@
 
 #include "compiler/plan/json.h"
 #include "compiler/sets/path_set.h"
-#include "enforcer/inside/handover.h"
+#include "enforcer/host/handover.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/view_source.h"
 

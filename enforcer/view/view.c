@@ -21,18 +21,6 @@ enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, O
 
 // ---- laying out ---------------------------------------------------------------------------------------------------
 
-const char *view_host_path(struct arena *arena, enum plan_base base, struct str path, const struct view_bases *bases)
-{
-    const char *start = base == PLAN_POLICY ? bases->policy
-                        : base == PLAN_CWD  ? bases->cwd
-                        : base == PLAN_HOME ? bases->home
-                                            : "";
-    if (!start || (base != PLAN_ABSOLUTE && start[0] != '/'))
-        return NULL;
-    return base == PLAN_ABSOLUTE ? str_copy(arena, path).text
-                                 : str_format(arena, "%s%s%.*s", start, start[1] ? "/" : "", STR_ARGS(path)).text;
-}
-
 int view_prepare(struct view *view, const struct plan *plan, const struct view_bases *bases, struct failure *failure)
 {
     *view = (struct view){.plan = plan, .secrets = view->secrets, .root = -1};
@@ -102,14 +90,6 @@ static uint64_t attributes_of(const struct view *view, size_t i)
                                                              : VERB_WRITE; // devices can be written all the same
     return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (verbs & writes ? 0 : MOUNT_ATTR_RDONLY) |
            (verbs & VERB_EXEC ? 0 : MOUNT_ATTR_NOEXEC);
-}
-
-unsigned plan_verbs(const struct plan *plan, struct str path)
-{
-    for (size_t i = plan->view_count; i-- > 0;)
-        if (path_covers(plan->view[i].path, path))
-            return plan->view[i].verbs; // the last in order that covers it is the deepest
-    return 0;
 }
 
 int view_place_open(const struct view_place *place)

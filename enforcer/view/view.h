@@ -8,9 +8,13 @@
 #pragma once
 
 #include "enforcer/host/failure.h"
+#include "enforcer/view/bases.h"
 
-struct view_bases { // absolute paths on the host that a plan's relative ones start at
-    const char *policy, *cwd, *home;
+#define DISK_UNKNOWN UINT64_MAX
+
+struct disk_use {        // of a place of the view that has a size
+    uint64_t used, peak; // bytes: when the command ended, and the most that was seen, ten times a second; DISK_UNKNOWN
+    uint64_t device;     // that it was on when the sandbox was made
 };
 
 struct view_place {          // one of plan->view
@@ -41,9 +45,6 @@ static inline bool view_place_is_link(const struct view_place *place)
     return place->link && place->link[0];
 }
 
-// Where a host path of a plan is; in the arena. NULL where its base is not known.
-const char *view_host_path(struct arena *, enum plan_base, struct str path, const struct view_bases *);
-
 // Lays out the places; everything that allocates happens here. Returns 0, or -1 and the failure.
 int view_prepare(struct view *, const struct plan *, const struct view_bases *, struct failure *);
 
@@ -60,6 +61,3 @@ void view_close(const struct view *);
 
 // Opens a place of the view in which this process is. O_PATH; -1 and errno.
 int view_place_open(const struct view_place *);
-
-// What the plan allows at a path of the view, by the deepest place above it.
-unsigned plan_verbs(const struct plan *, struct str path);

@@ -1,6 +1,7 @@
 // The size of filters beside libseccomp's for the same policy, at its two optimisation levels, and how many
 // instructions a call executes.
 #include "tests/codegen/oracle_profile.h"
+#include "lang/load.h"
 
 // What Docker's containers have.
 #define DOCKER_CAPABILITIES 0xA80425FBu

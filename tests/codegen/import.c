@@ -7,6 +7,7 @@
 #include "compiler/meaning/search.h"
 #include "tests/codegen/oracle_profile.h"
 #include "tests/tap.h"
+#include "lang/load.h"
 
 enum { TRIES = 3000 };
 

@@ -8,6 +8,7 @@
 #include "lang/check.h"
 #include "lang/format.h"
 #include "lang/parse.h"
+#include "lang/load.h"
 
 #include <stdlib.h>
 

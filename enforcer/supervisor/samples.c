@@ -1,5 +1,5 @@
 // What the kernel keeps no peak of.
-#include "enforcer/limits/samples.h"
+#include "enforcer/supervisor/samples.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // Descriptors that the inside hands to the supervisor.
-#include "enforcer/inside/handover.h"
+#include "enforcer/host/handover.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -37,6 +37,7 @@ struct document *request_document(struct call_request *); // `textDocument`; NUL
 struct document *request_place(struct call_request *, const struct analysis **,
                                uint32_t *); // and `position`, as an offset in it
 bool request_position(const struct json *, struct position *);
+struct str string_member(const struct json *object, const char *key); // without text when there is none
 void request_fail(struct call_request *, int error, const char *why);
 
 // ---- results ----

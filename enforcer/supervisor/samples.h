@@ -4,7 +4,6 @@
 
 #include "compiler/plan/plan.h"
 #include "enforcer/limits/cgroup.h"
-#include "enforcer/drivers/run.h"
 #include "enforcer/supervisor/supervise.h"
 
 enum sample {

@@ -1,0 +1,17 @@
+// The host's resolvers (resolv.conf(5)).
+#pragma once
+
+#include "compiler/sets/net_set.h"
+
+enum { NAMES_PORT = 53, RESOLVERS_MOST = 4 };
+
+// Where names are asked for inside: at 127.0.0.1, where programs ask that find no resolv.conf(5), and at the addresses
+// of the host's own resolvers, which the sandbox's loopback has too. So whatever resolv.conf the view shows, it leads
+// to the stub.
+struct resolvers {
+    net_address list[RESOLVERS_MOST];
+    size_t count;
+};
+void resolvers_read(struct resolvers *);
+
+bool address_read(const char *text, net_address *); // as inet_pton(3) does, of both families
