@@ -19,6 +19,7 @@
 #include "enforcer/view/placeholder.h"
 #include "enforcer/drivers/run.h"
 #include "enforcer/host/host.h"
+#include "enforcer/host/outside.h"
 #include "enforcer/helpers/image.h"
 #include "enforcer/network/net_guard.h"
 #include "enforcer/supervisor/samples.h"
@@ -102,18 +103,25 @@ static void place_elsewhere(struct native *native, pid_t pid)
         sched_setaffinity(pid, sizeof others, &others);
 }
 
-static int start(struct native *native, struct failure *failure)
+static long clone_init(void *context)
 {
+    struct native *native = context;
     struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD,
                               .pidfd = (uint64_t)(uintptr_t)&native->init,
                               .exit_signal = SIGCHLD};
-    native->sandbox.lifeline = native->lifeline[0];
-    sched_getaffinity(0, sizeof native->sandbox.processors, &native->sandbox.processors);
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) {
         close(native->lifeline[1]); // or it would keep itself alive
         sandbox_main(&native->sandbox);
     }
+    return pid;
+}
+
+static int start(struct native *native, struct failure *failure)
+{
+    native->sandbox.lifeline = native->lifeline[0];
+    sched_getaffinity(0, sizeof native->sandbox.processors, &native->sandbox.processors);
+    long pid = outside_owning(&native->identity, clone_init, native);
     if (pid < 0)
         return fail_for_namespaces(failure, errno, "cannot make the sandbox's namespaces");
     native->pid = (pid_t)pid;
@@ -348,7 +356,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     struct broker *broker = NULL;
     bool brokered = run->plan->broker && !run->probes;
     struct broker_settings settings = {
-        .plan = run->plan, .network = &run->claims->network, .identity = &native->identity, .events = run->events};
+        .plan = run->plan, .network = &run->claims->network, .events = run->events};
     const struct call_settings told = {run->plan,   run->policy,        run->recompile, run->recompile_context,
                                        run->events, run->explain_files, run->argv};
     const struct bpf_program *asking = run->probes ? NULL : calls_asking(&told);
@@ -365,7 +373,8 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
         (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
     } else if (maker = broker_maker(broker),
                asking && !(calls = calls_new(&told, &maker, native->lifeline[1], failure))) {
-    } else if (set_going(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0) {
+    } else if (set_going(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0 &&
+               (!broker || broker_act_as(broker, outside_enter(&native->identity, failure)))) {
         samples_begin(&native->samples, run->plan, run->claims->bounds.kept, &native->cgroup, native->pid);
         struct watched watched = {
             .init = native->init,
@@ -381,6 +390,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
         };
         if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;
+        outside_leave();
         samples_end(&native->samples);
     } else if (native->sandbox.board.failed) {
         *failure = native->sandbox.board.failure; // what init said tells more than that it was not there

@@ -9,7 +9,7 @@
 // to the kernel, which would read the caller's memory again. A blocking caller waits on its call, never the loop.
 #pragma once
 
-#include "enforcer/host/identity.h"
+#include "enforcer/host/outside.h"
 #include "enforcer/network/net_guard.h"
 #include "enforcer/network/network.h"
 #include "enforcer/supervisor/calls.h"
@@ -18,12 +18,14 @@ struct broker;
 
 struct broker_settings {
     const struct plan *plan;
-    const struct network *network;   // as it was claimed
-    const struct identity *identity; // whom the host's unix sockets are to see
+    const struct network *network; // as it was claimed
     struct events *events;
     struct net_guard *guard; // NULL: none
 };
 
+// Whoever is at the other end of the host's sockets sees `outside`, and no call may do more than that user's: from here
+// on the broker answers. False if that is NULL.
+bool broker_act_as(struct broker *, const struct outside *);
 struct broker *broker_new(const struct broker_settings *, struct failure *); // NULL and the failure
 struct call_maker broker_maker(struct broker *);                             // how it makes calls; of NULL: nobody
 void broker_free(struct broker *);                                           // all that waits gets no answer any more

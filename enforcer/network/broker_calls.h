@@ -48,6 +48,7 @@ enum { SLEEPERS_MOST = 64 };
 
 struct broker {
     struct broker_settings settings;
+    const struct outside *outside; // as whom all calls are made
     struct supervisor *supervisor;
     struct names *names; // NULL: no rule allows one
     struct stub *stub;
@@ -105,9 +106,7 @@ void unix_bind(struct brokered *, struct destination *);
 void unix_listen(struct brokered *);
 void unix_end(struct broker *);
 int unix_reach(struct brokered *, struct destination *,
-               int *place);                  // for connect and sending: makes the address lead there; 0, or an errno
-void outside_begin(const struct identity *); // from here to its end, sbxrun is to others who the command is
-void outside_end(const struct identity *);
+               int *place); // for connect and sending: makes the address lead there; 0, or an errno
 
 // Names (broker_names.c): the stub's sockets, which are taken.
 void stub_begin(struct broker *, const int *sockets, int count);

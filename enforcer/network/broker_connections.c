@@ -98,7 +98,7 @@ static void connect_through(struct brokered *call, const struct destination *to,
         destination_set(&at, at.number, at.port);
     }
     kind.domain = at.address.ss_family;
-    closing_fd int twin = twin_make(call->held, &kind);
+    closing_fd int twin = twin_make(call->broker->outside, call->held, &kind);
     struct proxy_talk *talk = twin < 0 ? NULL
                                        : proxy_talk_new(call->broker->settings.plan->proxy.url.kind, name, to->port,
                                                         getenv(PROXY_CREDENTIALS));

@@ -27,8 +27,7 @@ struct message {
     size_t length, control_length;
     int passed[RIGHTS_MOST];
     int passed_count;
-    int flags; // the caller's
-    bool as_outside;
+    int flags;           // the caller's
     uint64_t written_to; // sendmmsg: where the caller reads how much was sent; 0
 };
 
@@ -44,8 +43,10 @@ void message_free(struct message *message)
     free(message);
 }
 
-static long send_now(int socket, const struct message *message, const struct identity *identity)
+// As whom it is sent is what the other end is told, asked for or not (unix(7), SO_PASSCRED).
+static long send_now(const struct outside *outside, int socket, const struct message *message)
 {
+    (void)outside;
     struct iovec data = {message->data, message->length};
     struct msghdr header = {.msg_name = message->to.length ? (void *)&message->to.address : NULL,
                             .msg_namelen = message->to.length,
@@ -53,13 +54,8 @@ static long send_now(int socket, const struct message *message, const struct ide
                             .msg_iovlen = 1,
                             .msg_control = message->control_length ? message->control : NULL,
                             .msg_controllen = message->control_length};
-    if (message->as_outside)
-        outside_begin(identity);
     ssize_t n = sendmsg(socket, &header, (message->flags & FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
-    int error = errno;
-    if (message->as_outside)
-        outside_end(identity);
-    return n < 0 ? -error : n;
+    return n < 0 ? -errno : n;
 }
 
 // ---- reading ------------------------------------------------------------------------------------------------------
@@ -158,7 +154,6 @@ static int route(struct brokered *call, struct message *message)
 {
     struct destination *to = &message->to;
     unsigned protocol = socket_protocol(&call->kind);
-    message->as_outside = call->kind.domain == AF_UNIX;
     if (call->kind.type == SOCK_STREAM) // goes where it is connected; tcp(7) and unix(7) have no use for an address
         to->length = 0;
     if (!to->length)
@@ -203,7 +198,7 @@ static void answer(struct broker *broker, const struct notified *call, const str
 
 bool message_again(struct attempt *attempt)
 {
-    long result = send_now(attempt->watch.fd, attempt->message, attempt->broker->settings.identity);
+    long result = send_now(attempt->broker->outside, attempt->watch.fd, attempt->message);
     if (result == -EAGAIN)
         return false;
     struct socket_kind kind;
@@ -227,7 +222,7 @@ static long deliver(struct brokered *call, struct message *message, int error)
 {
     if (!error)
         error = route(call, message);
-    return error ? -error : send_now(call->held, message, call->broker->settings.identity);
+    return error ? -error : send_now(call->broker->outside, call->held, message);
 }
 
 static bool must_wait(const struct brokered *call, const struct message *message, long result)

@@ -124,10 +124,11 @@ static void question_waits(struct supervisor *supervisor, struct watch *watch, u
     watch_stub(stub, false);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return;
-    const struct identity *identity = stub->broker->settings.identity;
+    const struct outside *outside = stub->broker->outside;
     int fds[NAMES_FD_FIRST + NAMES_SOCKETS_MOST] = {[NAMES_FD_SBXRUN] = ends[1]};
     for (int i = 0; i < stub->count; i++)
         fds[NAMES_FD_FIRST + i] = stub->sockets[i].fd;
+    as_itself_begin(); // for its own program and control group
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
         helper_run(&(struct helper){.name = "sbxnames",
@@ -135,9 +136,10 @@ static void question_waits(struct supervisor *supervisor, struct watch *watch, u
                                     .folder = -1,
                                     .fds = fds,
                                     .count = NAMES_FD_FIRST + stub->count,
-                                    .user = identity->outside_user,
-                                    .group = identity->outside_group,
+                                    .user = outside->user,
+                                    .group = outside->group,
                                     .control_group = net_guard_own_group(stub->broker->settings.guard)});
+    as_itself_end();
     close(ends[1]);
     stub->pid = pid;
     stub->helper.fd = ends[0];

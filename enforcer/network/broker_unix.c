@@ -4,7 +4,6 @@
 // and the call is made on the descriptor. Whoever is at the other end sees the command's user, not sbxrun's.
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,23 +28,6 @@ struct bound { // a socket that the broker bound
     struct bound *next;
     char path[];
 };
-
-// ---- who sbxrun is ------------------------------------------------------------------------------------------------
-
-void outside_begin(const struct identity *identity)
-{
-    if (!identity->as_root)
-        return;
-    setgroups(0, NULL);
-    if (setresgid(-1, identity->outside_group, -1) != 0 || setresuid(-1, identity->outside_user, -1) != 0)
-        abort(); // rather than act as root
-}
-
-void outside_end(const struct identity *identity)
-{
-    if (identity->as_root && (setresuid(-1, 0, -1) != 0 || setresgid(-1, 0, -1) != 0))
-        abort();
-}
 
 // ---- paths --------------------------------------------------------------------------------------------------------
 
@@ -83,15 +65,9 @@ static int whole_path(struct brokered *call, const struct destination *to, char 
 
 static int open_inside(struct brokered *call, const char *path, uint64_t flags)
 {
-    const struct identity *identity = call->broker->settings.identity;
     if (call->broker->root < 0)
         return -1;
-    outside_begin(identity);
-    int fd = sys_openat2(call->broker->root, path, O_PATH | flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-    int error = errno;
-    outside_end(identity);
-    errno = error;
-    return fd;
+    return sys_openat2(call->broker->root, path, O_PATH | flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 static bool decide(struct brokered *call, unsigned verb, const struct destination *to, const char *path)
@@ -168,8 +144,7 @@ static void connect_elsewhere(struct brokered *call, const struct destination *t
         sigprocmask(SIG_UNBLOCK, &alarms, NULL);
         setitimer(ITIMER_REAL, &look, NULL);
         fcntl(call->held, F_SETFL, flags);
-        outside_begin(broker->settings.identity);
-        int error = EINTR;
+        int error = outside_for_good() == 0 ? EINTR : EACCES;
         while (error == EINTR && getppid() == parent && notified_waits(&call->notified))
             error = connect(call->held, (const struct sockaddr *)&to->address, to->length) == 0 ? 0 : errno;
         if (error != EINTR)
@@ -191,9 +166,7 @@ void unix_connect(struct brokered *call, struct destination *to)
     } else if ((error = unix_reach(call, to, &place)) == 0) {
         int flags = fcntl(call->held, F_GETFL);
         fcntl(call->held, F_SETFL, flags | O_NONBLOCK);
-        outside_begin(call->broker->settings.identity);
         error = broker_connect(call->held, (struct sockaddr *)&to->address, to->length);
-        outside_end(call->broker->settings.identity);
         if ((error == EAGAIN || error == EINPROGRESS) && call->kind.blocking) {
             connect_elsewhere(call, to, flags);
             return;
@@ -263,9 +236,7 @@ void unix_bind(struct brokered *call, struct destination *to)
         socklen_t length = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 +
                            (socklen_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", name);
         mode_t own = umask(umask_of(&call->notified));
-        outside_begin(call->broker->settings.identity);
         error = bind(call->held, (struct sockaddr *)&address, length) == 0 ? 0 : errno;
-        outside_end(call->broker->settings.identity);
         umask(own);
         if (!error && !remember(call, whole))
             error = ENOBUFS;
@@ -282,11 +253,9 @@ void unix_listen(struct brokered *call)
     for (const struct bound *bound = call->broker->bound; bound; bound = bound->next)
         if (bound->cookie == cookie) {
             struct destination at = {.address.ss_family = AF_UNIX};
-            outside_begin(call->broker->settings.identity); // SO_PEERCRED of those that connect
             error = !decide(call, VERB_LISTEN, &at, bound->path)                ? EACCES
                     : listen(call->held, (int)call->notified.arguments[1]) == 0 ? 0
                                                                                 : errno;
-            outside_end(call->broker->settings.identity);
             break;
         }
     notified_answer(&call->notified, error, 0);

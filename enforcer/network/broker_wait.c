@@ -349,7 +349,7 @@ int broker_connect(int fd, const struct sockaddr *to, socklen_t length)
 
 int broker_twin(struct brokered *call, int *twin)
 {
-    *twin = twin_make(call->held, &call->kind);
+    *twin = twin_make(call->broker->outside, call->held, &call->kind);
     return *twin < 0 ? -*twin : 0;
 }
 

@@ -12,9 +12,10 @@
 #include "enforcer/limits/cgroup.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/host/host.h"
+#include "enforcer/host/outside.h"
 #include "enforcer/host/scoped.h"
 
-enum { PINS_MOST = 16384, PLACES_MOST = 16384, DENIALS_BYTES = 16384 };
+enum { PINS_MOST = 16384, PLACES_MOST = 16384, DENIALS_BYTES = 16384, LOOKED_AT = 256 };
 
 static const struct {
     enum bpf_prog_type type;
@@ -238,14 +239,16 @@ void net_guard_pin(void *net_guard, struct str name, net_address address, uint64
     if (group < 0)
         return;
     words_of(address, key);
+    as_itself_begin(); // before Linux 5.19 maps were for those who have CAP_BPF, whatever descriptors others have
     bpf_map_lookup_elem(guard->maps[GUARD_PINS], key, value);
-    if (value[group] >= until)
-        return;
-    value[group] = until;
-    if (bpf_map_update_elem(guard->maps[GUARD_PINS], key, value, BPF_ANY) != 0 && errno == E2BIG) {
-        forget_old_pins(guard);
-        bpf_map_update_elem(guard->maps[GUARD_PINS], key, value, BPF_ANY);
+    if (value[group] < until) {
+        value[group] = until;
+        if (bpf_map_update_elem(guard->maps[GUARD_PINS], key, value, BPF_ANY) != 0 && errno == E2BIG) {
+            forget_old_pins(guard);
+            bpf_map_update_elem(guard->maps[GUARD_PINS], key, value, BPF_ANY);
+        }
     }
+    as_itself_end();
 }
 
 void net_guard_count(struct net_guard *guard, unsigned verb, unsigned protocol, const struct destination *to,
@@ -257,11 +260,16 @@ void net_guard_count(struct net_guard *guard, unsigned verb, unsigned protocol, 
     struct guard_traffic none = {0, 0};
     place.protocol |= verb == VERB_LISTEN ? GUARD_PUBLISHED : 0;
     words_of(to->number, place.address);
-    if (guard->counted_count && memcmp(&guard->counted[guard->counted_count - 1].place, &place, sizeof place) == 0)
-        return; // as most are
-    if (guard->counted_count == PLACES_MOST ||
-        bpf_map_update_elem(guard->maps[GUARD_TRAFFIC], &place, &none, BPF_NOEXIST) != 0)
-        return; // it is counted already
+    for (size_t i = guard->counted_count, looks = LOOKED_AT; i-- && looks--;)
+        if (memcmp(&guard->counted[i].place, &place, sizeof place) == 0)
+            return; // as most are
+    if (guard->counted_count == PLACES_MOST)
+        return;
+    as_itself_begin();
+    bool counted = bpf_map_update_elem(guard->maps[GUARD_TRAFFIC], &place, &none, BPF_NOEXIST) != 0;
+    as_itself_end();
+    if (counted)
+        return;
     struct counted *larger = guard->counted_count % 16
                                  ? guard->counted
                                  : realloc(guard->counted, (guard->counted_count + 16) * sizeof *larger);

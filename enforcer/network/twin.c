@@ -144,8 +144,9 @@ static void copy_options(int from, int to, const struct socket_kind *kind)
         setsockopt(to, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
-int twin_make(int like, const struct socket_kind *kind)
+int twin_make(const struct outside *outside, int like, const struct socket_kind *kind)
 {
+    (void)outside;
     int twin = socket(kind->domain, kind->type | SOCK_NONBLOCK | SOCK_CLOEXEC, kind->protocol);
     if (twin < 0)
         return -errno;

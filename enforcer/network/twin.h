@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "compiler/sets/net_set.h"
+#include "enforcer/host/outside.h"
 #include "enforcer/supervisor/notified.h"
 
 struct socket_kind {
@@ -20,7 +21,7 @@ uint64_t socket_cookie(int fd);                       // names a socket as long 
 unsigned long long socket_inode(int fd);              // by which proc(5) knows it
 
 // A new socket of sbxrun's network like that one, not blocking. The caller owns it; -errno.
-int twin_make(int like, const struct socket_kind *);
+int twin_make(const struct outside *, int like, const struct socket_kind *);
 
 enum { PLACES_MOST = 16 };
 

@@ -15,6 +15,7 @@
 #include "compiler/meaning/search.h"
 #include "enforcer/host/handover.h"
 #include "enforcer/host/kernel.h"
+#include "enforcer/host/outside.h"
 #include "enforcer/supervisor/named.h"
 #include "enforcer/host/scoped.h"
 
@@ -90,8 +91,11 @@ static struct policy *policy_of(struct calls *calls)
     const struct call_settings *settings = calls->settings;
     if (settings->policy || !settings->recompile)
         return settings->policy;
-    if (!calls->recompiled)
+    if (!calls->recompiled) {
+        as_itself_begin(); // the policy's files may be its user's alone
         calls->policy = settings->recompile(settings->recompile_context);
+        as_itself_end();
+    }
     calls->recompiled = true;
     return calls->policy;
 }
@@ -152,7 +156,10 @@ static void note_file(struct calls *calls, const struct notified *call, const st
     if (wanted & VERB_CREATE)
         *strrchr(above, '/') = '\0';
     snprintf(shown, sizeof shown, "/proc/%d/root%s", call->caller.thread, above);
-    if (lstat(*above ? above : "/", &status) != 0 && lstat(shown, &status) != 0)
+    as_itself_begin(); // what is told is for who started the run
+    bool there = lstat(*above ? above : "/", &status) == 0 || lstat(shown, &status) == 0;
+    as_itself_end();
+    if (!there)
         return;
     struct arena *arena = arena_new();
     unsigned told = told_verb(lacking);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "enforcer/host/clock.h"
+#include "enforcer/host/outside.h"
 #include "enforcer/host/scoped.h"
 
 enum { TENTH = 100000000 }; // nanoseconds
@@ -149,9 +150,11 @@ static void look(struct supervisor *supervisor, struct watch *watch, uint32_t ev
     uint64_t times;
     if (read(watch->fd, &times, sizeof times) != sizeof times)
         return;
+    as_itself_begin();
     if (samples->looks[SAMPLE_OPEN_FILES] || samples->looks[SAMPLE_FILE_SIZE])
         look_at_processes(samples);
     look_at_group(samples);
+    as_itself_end();
 }
 
 void samples_begin(struct samples *samples, const struct plan *plan, unsigned kept, const struct cgroup *cgroup,
