@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compiler/code/broker.h"
+#include "compiler/meaning/broker.h"
 #include "compiler/code/call_code.h"
 #include "compiler/code/cbpf.h"
 #include "compiler/front/driver.h"

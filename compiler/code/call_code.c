@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/code/broker.h"
+#include "compiler/meaning/broker.h"
 #include "compiler/code/cbpf.h"
 
 enum { ALTERNATIVES_MOST = 96, ATOMS_MOST = 12, STEPS_MOST = 20000 };

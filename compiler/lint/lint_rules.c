@@ -118,7 +118,7 @@ static void find_covered_calls(struct policy *policy, const struct rule **covere
                 if (whole && whole != entry->rule && !entry->match->tests[arch])
                     covered_by[entry->rule->number] = whole;
                 else
-                    has_own[entry->rule->number] = true; // under a condition: lint_effects sees to it
+                    has_own[entry->rule->number] = true; // under a condition: policy_effects sees to it
                 if (!entry->match->tests[arch] && !whole)
                     whole = entry->rule;
             }

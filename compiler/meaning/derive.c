@@ -1,6 +1,6 @@
 // Rules on system calls that follow from the rules on the network.
 #include "compiler/meaning/derive.h"
-#include "compiler/code/broker.h"
+#include "compiler/meaning/broker.h"
 #include "lang/question.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "compiler/meaning/builder.h"
-#include "compiler/code/cbpf.h"
+#include "compiler/sets/seccomp.h"
 #include "compiler/meaning/derive.h"
 
 enum { INSTANCES_MOST = 1000 };

@@ -1,7 +1,8 @@
 // Obligations: `never`, `within`, `expect`.
 #include "compiler/meaning/obligations.h"
 
-#include "compiler/lint/lint.h"
+#include "compiler/meaning/allowed_finding.h"
+#include "compiler/meaning/effects.h"
 #include "compiler/meaning/search.h"
 
 static struct diagnostics *diagnostics_of(struct policy *policy)
@@ -99,7 +100,7 @@ bool policy_check(struct policy *policy, bool expectations)
         else if (expectations && (rule->effect == EFFECT_EXPECT_ALLOW || rule->effect == EFFECT_EXPECT_DENY))
             good = check_expectation(policy, rule) && good;
     }
-    good = lint_effects(policy) && good;
+    good = policy_effects(policy) && good;
     for (size_t i = 0; i < policy->within_count; i++)
         good = check_within(policy, &policy->withins[i]) && good;
     return good;

@@ -1,6 +1,6 @@
 // Operations as sets: names to numbers and paths, targets to boxes, conditions to intervals.
 #include "compiler/meaning/builder.h"
-#include "compiler/code/cbpf.h"
+#include "compiler/sets/seccomp.h"
 #include "compiler/sets/condition.h"
 
 static bool constant_in_scope(void *context, const struct constant *constant, uint64_t *value)

@@ -4,6 +4,7 @@
 // they came.
 #pragma once
 
+#include "compiler/sets/condition.h"
 #include "compiler/sets/graph.h"
 #include "compiler/sets/net_set.h"
 #include "compiler/sets/path_set.h"
@@ -34,17 +35,6 @@ struct view_content {
     struct host_path host;
     uint64_t size;     // FROM_TMPFS; FROM_OVERLAY, of what differs: bytes
     struct str secret; // FROM_SECRET
-};
-
-struct test { // on one call's arguments: (argument & mask) lies in one of the intervals, or a combination
-    enum condition_kind kind; // CONDITION_IN, AND, OR, NOT
-    unsigned argument;
-    uint64_t mask; // within the argument's width
-    struct test_interval {
-        uint64_t first, last;
-    } * intervals; // sorted, disjoint
-    size_t interval_count;
-    const struct test *left, *right;
 };
 
 struct call_match { // one call of a rule
@@ -187,8 +177,6 @@ graph_node policy_filter(struct policy *, enum arch); // the whole filter: archi
 // The same of any calls: a node for each row of the table. What the edition does not know, it answers as every policy
 // does.
 graph_node calls_filter(struct graph *, struct arena *, enum arch, const graph_node *calls);
-graph_node test_graph(struct graph *, const struct test *); // 1 where it holds; NULL: everywhere
-bool test_holds(const struct test *, const uint64_t arguments[SYSCALL_ARGUMENTS]);
 bool policy_net_allows(const struct policy *, const struct net_point *);
 
 // A rule's operation as a set of its own, for questions and obligations (instantiate.c).

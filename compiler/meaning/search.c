@@ -1,7 +1,7 @@
 // Looking for one operation in a set of them.
 #include "compiler/meaning/search.h"
 
-#include "compiler/code/cbpf.h"
+#include "compiler/sets/seccomp.h"
 
 const struct path_set *rule_paths(struct arena *arena, const struct rule *set)
 {

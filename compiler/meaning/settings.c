@@ -1,6 +1,6 @@
 // Settings: limits take the smaller, scalars the nearer, variables each once.
 #include "compiler/meaning/builder.h"
-#include "compiler/code/cbpf.h"
+#include "compiler/sets/seccomp.h"
 #include "compiler/sets/quantity.h"
 
 uint32_t builder_action(struct str name)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/code/cbpf.h"
+#include "compiler/sets/seccomp.h"
 #include "compiler/meaning/policy.h"
 
 // ---- one operation ------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // `sbxc --why`: the verdict, the rule that decides, the others that match.
 #include "compiler/meaning/why.h"
 
-#include "compiler/code/cbpf.h"
+#include "compiler/sets/seccomp.h"
 #include "compiler/meaning/search.h"
 #include "lang/question.h"
 

@@ -1,7 +1,7 @@
 // Lowering: from a policy to a plan.
 #include "compiler/plan/lower.h"
 
-#include "compiler/code/broker.h"
+#include "compiler/meaning/broker.h"
 #include "compiler/code/call_code.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compiler/code/broker.h"
+#include "compiler/meaning/broker.h"
 #include "compiler/plan/json.h"
 #include "compiler/plan/plan_names.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/code/broker.h"
+#include "compiler/meaning/broker.h"
 #include "compiler/prove/z3.h"
 #include "compiler/meaning/search.h"
 
@@ -16,7 +16,7 @@ struct prover {
     Z3_context context;
     const struct policy *policy;
     enum arch arch;
-    unsigned broker; // compiler/code/broker.h
+    unsigned broker; // compiler/meaning/broker.h
     Z3_sort word, argument;
     Z3_ast data[SECCOMP_DATA / 4];       // struct seccomp_data as a filter loads it
     Z3_ast arguments[SYSCALL_ARGUMENTS]; // and as a policy sees it

@@ -1,7 +1,9 @@
 // Sets of system calls in few words: by the edition's groups, and one line for those that are alike.
 #pragma once
 
-#include "compiler/meaning/policy.h"
+#include "compiler/sets/graph.h"
+#include "lang/check.h"
+#include "lang/tables.h"
 
 // The members (one flag per row of the table) as "@file-system, @io-event, ioctl". Calls that exist on none of
 // `architectures` count for no group. With `spare`, a group may also be named that has a few calls that are no members

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "compiler/code/cbpf.h"
+#include "compiler/sets/seccomp.h"
 
 struct resolver {
     struct arena *arena;

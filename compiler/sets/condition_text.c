@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "compiler/code/cbpf.h"
+#include "compiler/sets/seccomp.h"
 
 // ---- values -------------------------------------------------------------------------------------------------------
 

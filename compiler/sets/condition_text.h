@@ -1,7 +1,9 @@
 // Conditions as the language writes them, from decision graphs: what a reader sees of a set of system calls.
 #pragma once
 
-#include "compiler/meaning/policy.h"
+#include "compiler/sets/graph.h"
+#include "lang/module.h"
+#include "lang/tables.h"
 
 // "0x5413", or "TIOCGWINSZ" where such an argument's values have names; flags are named bit by bit.
 void argument_value_print(struct text *, const struct syscall_row *, unsigned argument, uint64_t value, enum arch);

@@ -2,7 +2,7 @@
 // that a rule allows.
 //
 // Sources in the supervisor's loop, and an answer to calls (calls.h). The command's filter hands connect, bind, listen
-// and, where udp or unix sockets may reach the host, the sending calls to it (compiler/code/broker.h). It reads the
+// and, where udp or unix sockets may reach the host, the sending calls to it (compiler/meaning/broker.h). It reads the
 // address once, asks the policy function about that copy and acts on that copy, on a descriptor that it has taken once
 // (notified.h): a socket of the sandbox's own network is connected or bound as it is; for a destination of the host's,
 // a twin is made in the host's network, connected, and put in the socket's place (twin.h). No call is ever let through

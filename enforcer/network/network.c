@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "compiler/code/broker.h"
+#include "compiler/meaning/broker.h"
 #include "compiler/network/net_rules.h"
 #include "enforcer/helpers/helper.h"
 #include "enforcer/host/host.h"

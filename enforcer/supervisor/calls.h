@@ -1,6 +1,6 @@
 // Calls that the command's filter hands to the supervisor: a source in its loop, and who answers them.
 //
-// Some are the broker's (compiler/code/broker.h). The others are those that the filter denies: so that they can be
+// Some are the broker's (compiler/meaning/broker.h). The others are those that the filter denies: so that they can be
 // told, it is loaded with "ask the supervisor" in the place of each errno, and the supervisor runs the plan's own
 // filter on what the kernel says of the call (its number and arguments, which nobody can change any more), answers as
 // that does, and notes it. What the filter allows never comes here. What it denies stays denied whatever becomes of the

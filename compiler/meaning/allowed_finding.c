@@ -1,7 +1,7 @@
 // Comments that allow a finding: `# allow SBX0715: the reason`.
 #include <string.h>
 
-#include "compiler/lint/lint.h"
+#include "compiler/meaning/allowed_finding.h"
 
 struct allowance {
     struct span span; // of the comment

@@ -1,9 +1,9 @@
 // The broker's calls.
-#include "compiler/code/broker.h"
+#include "compiler/meaning/broker.h"
 
 #include <string.h>
 
-#include "compiler/code/cbpf.h"
+#include "compiler/sets/seccomp.h"
 
 static const struct {
     const char *call;
