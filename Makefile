@@ -35,6 +35,8 @@ Q        := $(if $(V),,@)
 CPPFLAGS := -D_GNU_SOURCE -DSBX_VERSION='"$(VERSION)"' -I. -I$(BUILD)
 CFLAGS   := -std=gnu17 -g $(OPTIMIZE) -fPIC -fvisibility=hidden $(HARDEN) $(WARNINGS)
 
+HELPER_CFLAGS := -std=gnu17 -g -O2 -fPIC -fvisibility=hidden -fstack-protector-strong -D_FORTIFY_SOURCE=2 $(WARNINGS) -static-pie -Wl,-z,relro,-z,now
+
 LANG_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lang/*.c)) $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o
 COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addprefix compiler/,$(addsuffix /*.c,sets meaning code plan network lint front learn diff report))))
 PROVE_OBJECTS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/prove/*.c))
@@ -55,7 +57,7 @@ FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp names policy plan pro
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net naive)
 
-BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libldns-dev libbpf-dev libelf-dev zlib1g-dev
+BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libbz2-dev liblzma-dev libzstd-dev libldns-dev libbpf-dev libelf-dev zlib1g-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc ldnsutils
 TOOLCHAINS     := python3-venv python3-pytest python3-wheel python3-requests nodejs npm golang-go rustc cargo default-jdk-headless maven libmaven-compiler-plugin-java \
@@ -68,7 +70,7 @@ all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames $(BUILD)/
 
 # Where something to build with is missing, it is installed before anything else.
 PRESENT := $(shell command -v gcc >/dev/null && command -v flex >/dev/null && command -v bison >/dev/null && \
-                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && test -e /usr/include/archive.h && test -e /usr/include/ldns/ldns.h && test -e /usr/include/bpf/bpf.h && test -e /usr/include/zlib.h && test -e /usr/include/libelf.h && echo yes)
+                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && test -e /usr/include/archive.h && test -e /usr/include/bzlib.h && test -e /usr/include/lzma.h && test -e /usr/include/zstd.h && test -e /usr/include/ldns/ldns.h && test -e /usr/include/bpf/bpf.h && test -e /usr/include/zlib.h && test -e /usr/include/libelf.h && echo yes)
 ifneq ($(PRESENT),yes)
 $(GENERATED): | build-deps
 endif
@@ -101,11 +103,11 @@ $(BUILD)/sbxrun: $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o $(BUILD)/libsbx.
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
 
-# What unpacks images: a program of its own, for the library that reads them.
+# What unpacks images: a program of its own, for the library that reads them. Static, so that it needs no file of the host.
 $(BUILD)/sbximage: image/sbximage.c
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pie $(LINK) -o $@ $< -larchive
+	$(Q)$(CC) $(CPPFLAGS) $(HELPER_CFLAGS) -o $@ $< -l:libarchive.a -l:libbz2.a -l:liblzma.a -l:libzstd.a -l:libz.a
 
 # What speaks DNS, likewise.
 $(BUILD)/sbxnames: $(BUILD)/names/sbxnames.o $(BUILD)/names/answers.o

@@ -10,17 +10,19 @@
 #include <sys/prctl.h>
 
 #include "enforcer/limits/cgroup.h"
+#include "enforcer/host/host.h"
 #include "enforcer/host/kernel.h"
 
 // Where the kernel has no Landlock, a helper's own care has to do.
 static void confine(bool writes)
 {
-    static const struct landlock_ruleset handled = {.handled_access_fs = (1ULL << 13) - 1};
-    static const struct {
+    const uint64_t all = ((1ULL << 13) - 1) | (host_landlock_abi() >= 2 ? LANDLOCK_FS_REFER : 0);
+    const struct landlock_ruleset handled = {.handled_access_fs = all};
+    const struct {
         const char *path;
         uint64_t rights;
     } rules[] = {{"/", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE},
-                 {".", (1ULL << 13) - 1}};
+                 {".", all}};
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, 8, 0);
     for (int i = 0; ruleset >= 0 && i < (writes ? 2 : 1); i++) {
         struct landlock_path_beneath_attr rule = {.allowed_access = rules[i].rights,

@@ -5,13 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sha2.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "enforcer/host/cache_folder.h"
@@ -30,6 +34,18 @@ static int open_cache(char path[PATH_MAX], uint32_t rule, struct failure *failur
     return fd >= 0 ? fd : fail(failure, rule, errno, "the cache of images%s%s: %s", *path ? ", " : "", path, problem);
 }
 
+static const int endings[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM}; // they are blocked while a run is set up
+
+static bool must_end(void)
+{
+    sigset_t pending;
+    sigpending(&pending);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (sigismember(&pending, endings[i]) == 1)
+            return true;
+    return false;
+}
+
 static bool hash_file(int fd, char hex[SHA256_DIGEST_STRING_LENGTH])
 {
     static uint8_t block[256 * 1024];
@@ -39,6 +55,8 @@ static bool hash_file(int fd, char hex[SHA256_DIGEST_STRING_LENGTH])
     for (ssize_t n; (n = pread(fd, block, sizeof block, at)) != 0; at += n) {
         if (n < 0)
             return false;
+        if (must_end())
+            return errno = EINTR, false;
         SHA256Update(&context, block, (size_t)n);
     }
     SHA256End(&context, hex);
@@ -70,55 +88,140 @@ static bool hash_of(int cache, int archive, char hex[SHA256_DIGEST_STRING_LENGTH
 
 // ---- unpacking ----------------------------------------------------------------------------------------------------
 
+// Removes a tree however deep it is: what lies deeper is moved up before it is looked into, so that neither descriptors
+// nor the stack grow with the depth.
 static void remove_tree(int at, const char *name)
 {
-    closing_fd int folder = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int again = folder < 0 ? -1 : openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *entries = again < 0 ? NULL : fdopendir(again);
-    for (struct dirent *entry; entries && (entry = readdir(entries));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (unlinkat(folder, entry->d_name, 0) != 0)
-            remove_tree(folder, entry->d_name);
+    char next[64];
+    unsigned moved = 0, removed = 0;
+    for (const char *current = name;; current = next) {
+        closing_fd int folder = openat(at, current, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int again = folder < 0 ? -1 : openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *entries = again < 0 ? NULL : fdopendir(again);
+        for (struct dirent *entry; entries && (entry = readdir(entries));) {
+            if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                unlinkat(folder, entry->d_name, 0) == 0 || unlinkat(folder, entry->d_name, AT_REMOVEDIR) == 0)
+                continue;
+            char above[64];
+            snprintf(above, sizeof above, "%.40s-%x", name, moved);
+            moved += renameat(folder, entry->d_name, at, above) == 0;
+        }
+        if (entries)
+            closedir(entries);
+        if (current != name)
+            unlinkat(at, current, AT_REMOVEDIR);
+        if (removed == moved)
+            break;
+        snprintf(next, sizeof next, "%.40s-%x", name, removed++);
     }
-    if (entries)
-        closedir(entries);
     unlinkat(at, name, AT_REMOVEDIR);
 }
 
-// Those of runs that were killed: nobody holds their lock.
-static void remove_leftovers(int cache)
+// One that a run which was killed has left: nobody holds its lock. False: there is none.
+static bool find_leftover(int cache, char name[64])
 {
     int again = openat(cache, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *entries = again < 0 ? NULL : fdopendir(again);
-    for (struct dirent *entry; entries && (entry = readdir(entries));) {
-        if (strncmp(entry->d_name, "new-", 4) != 0)
+    bool found = false;
+    for (struct dirent *entry; entries && !found && (entry = readdir(entries));) {
+        if (strncmp(entry->d_name, "new-", 4) != 0 || strlen(entry->d_name) >= 64)
             continue;
         closing_fd int folder = openat(cache, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) == 0)
-            remove_tree(cache, entry->d_name);
+        found = folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) == 0;
+        strcpy(name, entry->d_name);
     }
     if (entries)
         closedir(entries);
+    return found;
+}
+
+// Takes the lock of the cache, unless the run is to end. False and errno.
+static bool lock_cache(int cache)
+{
+    while (flock(cache, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return false;
+        if (must_end())
+            return errno = EINTR, false;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return true;
+}
+
+// Makes a folder of that name, locked, and removes what killed runs have left. -1 and errno.
+static int make_folder(int cache, const char *name)
+{
+    char leftover[64], before[64] = "";
+    if (!lock_cache(cache)) // or another run would take the new folder for a leftover, before it is locked
+        return -1;
+    int made = mkdirat(cache, name, 0700);
+    closing_fd int folder = made ? -1 : openat(cache, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) != 0) {
+        close(folder);
+        folder = -1;
+    }
+    int error = errno;
+    while (find_leftover(cache, leftover) && strcmp(leftover, before) != 0) { // twice: it can't be removed
+        remove_tree(cache, leftover);
+        strcpy(before, leftover);
+    }
+    flock(cache, LOCK_UN);
+    errno = error;
+    return take_fd(folder);
+}
+
+enum { PATIENCE_MS = 600000 }; // for one image
+
+// Reads what sbximage says until it ends: its status as waitpid(2) has it. It is ended when its time is over, or when a
+// signal waits that is to end this run, which is left to those who take signals when everything is tidied away.
+static int wait_for(pid_t pid, int from, uint64_t patience, char *said, size_t size, const char **ended)
+{
+    sigset_t ending;
+    sigemptyset(&ending);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        sigaddset(&ending, endings[i]);
+    closing_fd int signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
+    uint64_t until = clock_now() + patience * 1000000;
+    size_t length = 0;
+    int how = 0;
+    for (*ended = NULL; !*ended;) {
+        struct pollfd waits[] = {{.fd = from, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        uint64_t now = clock_now();
+        if (poll(waits, 2, now < until ? (int)((until - now) / 1000000) + 1 : 0) < 0 && errno != EINTR)
+            *ended = "its end can't be waited for";
+        else if (waits[1].revents)
+            *ended = "a signal ended it";
+        else if (clock_now() >= until)
+            *ended = patience < PATIENCE_MS ? "the policy's lifetime is over" : "it takes longer than ten minutes";
+        if (*ended || !waits[0].revents)
+            continue;
+        ssize_t n = read(from, said + length, size - 1 - length);
+        if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN) || length == size - 1)
+            break;
+        length += n > 0 ? (size_t)n : 0;
+    }
+    kill(pid, SIGKILL); // at the end of what it says it has nothing more to do
+    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+        ;
+    said[length] = '\0';
+    said[strcspn(said, "\n")] = '\0';
+    return how;
 }
 
 // Unpacks into a new folder, which gets its name when it is whole.
-static int fill(int cache, int archive, const char *hash, const char *shown, uint32_t rule, struct failure *failure)
+static int fill(int cache, int archive, const char *hash, const char *shown, const struct plan_view *place,
+                uint64_t lifetime, struct failure *failure)
 {
-    char name[64], said[200] = "";
+    char name[64], said[400] = "";
     struct stat status;
+    int ends[2];
     snprintf(name, sizeof name, "new-%d-%llx", (int)getpid(), (unsigned long long)clock_now());
-    flock(cache, LOCK_EX); // or another run would take the new folder for a leftover, before it is locked
-    remove_leftovers(cache);
-    if (mkdirat(cache, name, 0700) != 0)
-        return fail(failure, rule, errno, "cannot make a folder in the cache of images");
-    closing_fd int folder = openat(cache, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int ends[2] = {-1, -1};
-    bool locked = folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) == 0;
-    flock(cache, LOCK_UN);
-    if (!locked || pipe2(ends, O_CLOEXEC) != 0 || lseek(archive, 0, SEEK_SET) != 0) {
+    closing_fd int folder = make_folder(cache, name);
+    if (folder < 0)
+        return fail(failure, place->rule, errno, "cannot make a folder in the cache of images");
+    if (lseek(archive, 0, SEEK_SET) != 0 || pipe2(ends, O_CLOEXEC) != 0) {
         remove_tree(cache, name);
-        return fail(failure, rule, errno, "cannot unpack %s", shown);
+        return fail(failure, place->rule, errno, "cannot unpack %s", shown);
     }
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
@@ -127,33 +230,29 @@ static int fill(int cache, int archive, const char *hash, const char *shown, uin
                                     .folder = folder,
                                     .fds = (int[]){archive, ends[1], ends[1]},
                                     .count = 3});
+    int error = errno, how = 0;
+    const char *ended = NULL;
     close(ends[1]);
-    size_t length = 0;
-    for (ssize_t n; pid > 0 && (n = read(ends[0], said + length, sizeof said - 1 - length)) != 0;) {
-        if (n < 0 && errno != EINTR)
-            break;
-        length += n > 0 ? (size_t)n : 0;
-        if (length == sizeof said - 1)
-            break;
-    }
+    if (pid > 0)
+        how = wait_for(pid, ends[0], lifetime && lifetime < PATIENCE_MS ? lifetime : PATIENCE_MS, said, sizeof said,
+                       &ended);
     close(ends[0]);
-    int how = 0;
-    while (pid > 0 && waitpid(pid, &how, 0) < 0 && errno == EINTR)
-        ;
-    said[strcspn(said, "\n")] = '\0';
-    if (pid > 0 && WIFEXITED(how) && WEXITSTATUS(how) == 0 && fchmod(folder, 0755) == 0) { // as a root folder is
-        if (renameat(cache, name, cache, hash) == 0)
-            return 0;
-        if (fstatat(cache, hash, &status, AT_SYMLINK_NOFOLLOW) == 0) { // somebody else was sooner
-            remove_tree(cache, name);
-            return 0;
-        }
-    }
+    bool whole = pid > 0 && !ended && WIFEXITED(how) && WEXITSTATUS(how) == 0 && fchmod(folder, 0755) == 0;
+    if (whole && renameat(cache, name, cache, hash) == 0)
+        return 0;
+    whole = whole && fstatat(cache, hash, &status, AT_SYMLINK_NOFOLLOW) == 0; // somebody else was sooner
     remove_tree(cache, name);
-    if (pid > 0 && WIFEXITED(how) && WEXITSTATUS(how) == 127)
-        return fail_with_advice(failure, rule, 0, "it is installed beside sbxrun",
+    if (whole)
+        return 0;
+    if (pid < 0)
+        return fail(failure, place->rule, error, "cannot start sbximage, which unpacks images");
+    if (WIFEXITED(how) && WEXITSTATUS(how) == 127)
+        return fail_with_advice(failure, place->rule, 0, "it is installed beside sbxrun",
                                 "cannot run sbximage, which unpacks images");
-    return fail(failure, rule, 0, "cannot unpack %s: %s", shown, said[0] ? said : "sbximage died");
+    return fail(failure, place->rule, 0, "cannot unpack %s: %s", shown,
+                ended     ? ended
+                : said[0] ? said
+                          : "sbximage died");
 }
 
 static int find_image(struct view *view, size_t i, const struct view_bases *bases, struct failure *failure)
@@ -183,7 +282,8 @@ static int find_image(struct view *view, size_t i, const struct view_bases *base
         return -1;
     if (!hash_of(cache, archive, hash))
         return fail(failure, p->rule, errno, "cannot read the image %s", path);
-    if (fstatat(cache, hash, &status, AT_SYMLINK_NOFOLLOW) != 0 && fill(cache, archive, hash, path, p->rule, failure))
+    if (fstatat(cache, hash, &status, AT_SYMLINK_NOFOLLOW) != 0 &&
+        fill(cache, archive, hash, path, p, view->plan->limits[LIMIT_lifetime].value, failure))
         return -1;
     view->places[i].host = str_format(arena, "%s/%s", cache_path, hash).text;
     return 0;
