@@ -1,4 +1,5 @@
 // sbxc: checks, tests, explains, compares, imports and emits policies.
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +194,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
 
 int main(int argc, char **argv)
 {
+    signal(SIGCHLD, SIG_DFL); // a caller may ignore it; then nobody is told how a child ended (wait(2))
     struct options options = {.target = ARCH_HERE};
     const char **roots = calloc((size_t)argc, sizeof *roots), **values = calloc((size_t)argc, sizeof *values);
     if (!roots || !values)

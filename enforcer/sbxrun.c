@@ -11,6 +11,7 @@
 #include "compiler/report/report.h"
 #include "compiler/meaning/why.h"
 #include "enforcer/actions/batch.h"
+#include "enforcer/host/caller.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/actions/doctor.h"
 #include "enforcer/actions/dry_run.h"
@@ -41,6 +42,15 @@ struct options {
     unsigned jobs;
     char **command; // NULL: the policy's own
 };
+
+static const char too_little_space[] =
+    "cannot share memory with a sandbox: too little address space is left (`ulimit -v` says how much there is)";
+
+static int cannot_start(const char *why)
+{
+    fprintf(stderr, "sbxrun: %s\n", why);
+    return STATUS_NOT_SET_UP;
+}
 
 static int usage_error(const char *message)
 {
@@ -328,7 +338,9 @@ static int run_of_batch(void *context, char **argv)
 {
     const struct batch *batch = context;
     uint64_t started = clock_now();
-    struct arena *shared = arena_new_shared(), *arena = shared ? shared : arena_new();
+    struct arena *arena = arena_new_shared();
+    if (!arena)
+        return cannot_start(too_little_space);
     struct options options = *batch->options;
     struct plan *plan = NEW(arena, struct plan);
     options.command = argv;
@@ -483,11 +495,17 @@ int main(int argc, char **argv)
 {
     uint64_t started = clock_now();
     struct options options = {0};
+    const char *problem;
+    if (!caller_take(&problem))
+        return cannot_start(problem);
+    arena_exhausted_exits(STATUS_NOT_SET_UP);
     struct arena *shared = arena_new_shared();
-    struct compilation *compilation = compilation_new(shared ? shared : arena_new());
+    if (!shared)
+        return cannot_start(too_little_space);
+    struct compilation *compilation = compilation_new(shared);
     const char **roots = NEW_ARRAY(compilation->arena, const char *, argc),
                **values = NEW_ARRAY(compilation->arena, const char *, argc);
-    const char *problem = read_options(argc, argv, &options, roots, values);
+    problem = read_options(argc, argv, &options, roots, values);
     if (problem) {
         compilation_free(compilation);
         return usage_error(problem);

@@ -19,22 +19,30 @@ struct block {
 struct arena {
     struct block *blocks;
     char *region; // shared: address space that pages come from as they are touched; NULL: blocks come from the heap
-    size_t region_used;
+    size_t region_used, region_size;
 };
 
-#define REGION ((size_t)4 << 30)
+#define REGION_MOST ((size_t)4 << 30)
+#define REGION_LEAST ((size_t)2 << 20)
+
+static int exhausted_status = 3;
+
+void arena_exhausted_exits(int status)
+{
+    exhausted_status = status;
+}
 
 static void out_of_memory(void)
 {
     static const char text[] = "sbx: out of memory\n";
     fwrite(text, 1, sizeof text - 1, stderr);
-    exit(3);
+    exit(exhausted_status);
 }
 
 static struct block *block_new(struct arena *arena, size_t size)
 {
     size_t whole = (sizeof(struct block) + size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    struct block *block = arena->region && whole <= REGION - arena->region_used
+    struct block *block = arena->region && whole <= arena->region_size - arena->region_used
                               ? (struct block *)(arena->region + arena->region_used)
                               : NULL;
     if (arena->region)
@@ -57,11 +65,15 @@ struct arena *arena_new(void)
 
 struct arena *arena_new_shared(void)
 {
-    char *region = mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t size = REGION_MOST;
+    char *region = MAP_FAILED;
+    for (; region == MAP_FAILED && size >= REGION_LEAST; size /= 2) // half of what is left, where that is limited
+        region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (region == MAP_FAILED)
         return NULL;
     struct arena *arena = arena_new();
     arena->region = region;
+    arena->region_size = 2 * size;
     return arena;
 }
 
@@ -70,7 +82,7 @@ void arena_free(struct arena *arena)
     if (!arena)
         return;
     if (arena->region)
-        munmap(arena->region, REGION);
+        munmap(arena->region, arena->region_size);
     for (struct block *block = arena->region ? NULL : arena->blocks, *next; block; block = next) {
         next = block->next;
         free(block);

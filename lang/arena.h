@@ -1,8 +1,8 @@
 // Memory and text of one compilation.
 //
 // An arena gives zeroed memory and takes nothing back until it is freed whole; running out of memory ends the process
-// with status 3 ("a fault of ours"), so callers need no check. A `str` is a view of text that lives in an arena or a
-// literal.
+// with status 3 ("a fault of ours") or another that was asked for, so callers need no check. A `str` is a view of text
+// that lives in an arena or a literal.
 #pragma once
 
 #include <stdarg.h>
@@ -15,6 +15,7 @@ struct arena;
 struct arena *arena_new(void);
 struct arena *
 arena_new_shared(void); // whose memory a process forked from this one sees change; NULL where there is no such memory
+void arena_exhausted_exits(int status); // of the process, from here on
 void arena_free(struct arena *);
 void *arena_alloc(struct arena *, size_t bytes);                                 // zeroed, aligned for any type
 void *arena_grow(struct arena *, void *old, size_t old_bytes, size_t new_bytes); // a larger copy; `old` stays valid

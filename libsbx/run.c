@@ -219,6 +219,12 @@ struct sbx_result sbx_run(sbx_policy *policy, const struct sbx_run *run)
         errno = EINVAL;
         return failed("the policy has no plan: sbx_check says why");
     }
+    struct sigaction children;
+    if (sigaction(SIGCHLD, NULL, &children) == 0 &&
+        (children.sa_handler == SIG_IGN || children.sa_flags & SA_NOCLDWAIT)) {
+        errno = ECHILD;
+        return failed("this program ignores SIGCHLD, so nobody could tell how the command ended");
+    }
     int error = open_channels(run, plan_write(policy->compilation->arena, plan), channels) != 0
                     ? errno
                     : start(policy, plan, run, channels, &pid);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "compiler/plan/json.h"
+#include "enforcer/host/caller.h"
 
 enum { WORDS_MOST = 65536, BYTES_MOST = 16 << 20 }; // of one command; the kernel takes no more
 
@@ -137,7 +138,9 @@ int batch_run(unsigned count, FILE *report, int (*one)(void *context, char **arg
             break;
         job->number = ++number;
         fflush(NULL);
+        caller_lend_environment(true);
         job->pid = fork();
+        caller_lend_environment(false);
         if (job->pid == 0)
             run_one(parent, one, context, job->command.argv);
         if (job->pid < 0) {

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "compiler/code/cbpf.h"
+#include "enforcer/host/caller.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/network/destination.h"
 #include "enforcer/supervisor/named.h"
@@ -389,8 +390,11 @@ static pid_t begin(char *const *argv, const struct sock_fprog *filter, int *list
         return -1;
     }
     *start = (struct start){-1, 0};
+    caller_lend_environment(true);
     pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_FILES, NULL, NULL, NULL, NULL);
+    caller_lend_environment(false);
     if (child == 0) {
+        caller_give();
         signal(SIGINT, SIG_DFL);
         signal(SIGQUIT, SIG_DFL);
         _exit(run_it(argv, filter, start));

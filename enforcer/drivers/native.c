@@ -81,14 +81,13 @@ static int make_pipes(struct native *native, bool changes, struct failure *failu
 
 static void block_signals(struct native *native)
 {
-    static const int passed_on[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,
-                                    SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
-    sigemptyset(&native->signals);
-    for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
-        sigaddset(&native->signals, passed_on[i]);
-    sigaddset(&native->signals, SIGPIPE); // a closed output is an error of write
+    // All but those that are about this process itself, and the one by which the broker wakes itself.
+    const int own[] = {SIGCHLD, SIGPIPE, SIGXFSZ, SIGXCPU, SIGTTIN, SIGTTOU, SIGABRT, SIGSEGV,
+                       SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGSYS,  SIGURG,  SIGRTMAX};
+    sigfillset(&native->signals);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sigdelset(&native->signals, own[i]);
     sigprocmask(SIG_BLOCK, &native->signals, &native->sandbox.caller_mask);
-    sigdelset(&native->signals, SIGPIPE);
 }
 
 // A new process often waits for the processor of its parent though another one idles. This one starts on another: it
@@ -159,7 +158,7 @@ static int start_as_root(struct native *native, struct failure *failure)
     return !started ? -1 : identity_map_other(&native->identity, native->pid, failure);
 }
 
-static int set_going(struct native *native, const struct run *run, const struct bpf_program *asking,
+static int get_ready(struct native *native, const struct run *run, const struct bpf_program *asking,
                      struct failure *failure)
 {
     const struct bpf_program *filter = &run->plan->filters[ARCH_HERE];
@@ -206,11 +205,9 @@ static int set_going(struct native *native, const struct run *run, const struct 
             native->streams[i] = -1;
         }
     }
-    if (cgroup_add(&native->cgroup, native->pid, failure) ||
-        placeholders_keep(&native->placeholders, native->init, failure))
-        return -1;
-    return send(native->lifeline[1], "", 1, MSG_NOSIGNAL) != 1
-               ? fail(failure, NO_RULE, errno, "cannot tell the sandbox to start")
+    return cgroup_add(&native->cgroup, native->pid, failure) ||
+                   placeholders_keep(&native->placeholders, native->init, failure)
+               ? -1
                : 0;
 }
 
@@ -231,7 +228,8 @@ static void judge(const struct native *native, enum ended reason, struct outcome
     int status = board->command_status;
     outcome->ended = reason;
     if (board->failed) { // once the command has begun, it dies with init
-        outcome->ended = board->begun ? ENDED_SIGNALED : ENDED_NOT_SET_UP;
+        bool ran = board->started && !board->refused && !board->exec_error;
+        outcome->ended = ran ? ENDED_SIGNALED : ENDED_NOT_SET_UP;
         outcome->value = SIGKILL;
         *failure = board->failure;
     } else if (board->exec_error) {
@@ -239,6 +237,8 @@ static void judge(const struct native *native, enum ended reason, struct outcome
         outcome->value = board->exec_error;
     } else if (reason != ENDED_EXITED) {
         return;
+    } else if (board->lifetime_over) {
+        outcome->ended = ENDED_LIFETIME;
     } else if (outcome->oom_kills) {
         outcome->ended = ENDED_MEMORY;
     } else if (!board->command_ended && !board->ready) {
@@ -338,14 +338,21 @@ static int enter_guard(struct net_guard *guard, struct failure *failure)
 struct run_sources { // of the supervisor's loop, besides its own
     struct samples *samples;
     struct calls *calls; // NULL: there are none
+    int lifeline;
 };
 
+// Last of all the sandbox is told to start: what fails from then on has the command ended, not refused. (Where it can't
+// be told it is dead already, which the loop sees.)
 static int add_sources(struct supervisor *supervisor, void *context)
 {
     struct run_sources *sources = context;
     if (sources->samples->timer.fd >= 0 && supervisor_add(supervisor, &sources->samples->timer, EPOLLIN) != 0)
         return -1;
-    return sources->calls ? calls_add(supervisor, sources->calls) : 0;
+    if (sources->calls && calls_add(supervisor, sources->calls) != 0)
+        return -1;
+    arena_exhausted_exits(128 + SIGKILL); // it dies with this process
+    send(sources->lifeline, "", 1, MSG_NOSIGNAL);
+    return 0;
 }
 
 void native_run(struct native *native, const struct run *run, struct outcome *outcome, struct failure *failure)
@@ -355,8 +362,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     *outcome = (struct outcome){.ended = ENDED_NOT_SET_UP};
     struct broker *broker = NULL;
     bool brokered = run->plan->broker && !run->probes;
-    struct broker_settings settings = {
-        .plan = run->plan, .network = &run->claims->network, .events = run->events};
+    struct broker_settings settings = {.plan = run->plan, .network = &run->claims->network, .events = run->events};
     const struct call_settings told = {run->plan,   run->policy,        run->recompile, run->recompile_context,
                                        run->events, run->explain_files, run->argv};
     const struct bpf_program *asking = run->probes ? NULL : calls_asking(&told);
@@ -373,7 +379,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
         (make_guard(run, &settings.guard, outcome, failure) || !(broker = broker_new(&settings, failure)))) {
     } else if (maker = broker_maker(broker),
                asking && !(calls = calls_new(&told, &maker, native->lifeline[1], failure))) {
-    } else if (set_going(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0 &&
+    } else if (get_ready(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0 &&
                (!broker || broker_act_as(broker, outside_enter(&native->identity, failure)))) {
         samples_begin(&native->samples, run->plan, run->claims->bounds.kept, &native->cgroup, native->pid);
         struct watched watched = {
@@ -386,7 +392,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .signals = &native->signals,
             .pass_on = sandbox_signal,
             .begin = add_sources,
-            .context = &(struct run_sources){&native->samples, calls},
+            .context = &(struct run_sources){&native->samples, calls, native->lifeline[1]},
         };
         if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;

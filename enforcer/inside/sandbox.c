@@ -19,6 +19,7 @@
 
 #include "compiler/code/cbpf.h"
 #include "enforcer/view/changes.h"
+#include "enforcer/host/caller.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/host/handover.h"
 #include "enforcer/host/host.h"
@@ -111,23 +112,29 @@ static int leave_keyring(const struct plan *plan, struct failure *failure)
     return 0;
 }
 
+static _Noreturn void refuse(struct sandbox *sandbox)
+{
+    sandbox->board.refused = true;
+    give_up(sandbox);
+}
+
 static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
 {
     struct board *board = &sandbox->board;
     char path[4096];
     if (setsid() < 0) { // no controlling terminal: nothing can be typed into the caller's
         fail(&board->failure, NO_RULE, errno, "cannot give the command a session of its own");
-        give_up(sandbox);
+        refuse(sandbox);
     }
     if (leave_keyring(sandbox->plan, &board->failure))
-        give_up(sandbox);
+        refuse(sandbox);
     for (int i = 0; i < 2; i++)
         if (sandbox->has_output && dup2(sandbox->output[i], i + 1) < 0) {
             fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
-            give_up(sandbox);
+            refuse(sandbox);
         }
     if (enter_folder(sandbox->plan, &board->failure))
-        give_up(sandbox);
+        refuse(sandbox);
     if (sandbox->probes)
         probe_all(sandbox, ruleset);
     const char *command = find_command(sandbox->argv[0], sandbox->environment, path);
@@ -137,12 +144,13 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
     }
     if (sigprocmask(SIG_SETMASK, &sandbox->caller_mask, NULL) != 0) {
         fail(&board->failure, NO_RULE, errno, "cannot give the command its signals");
-        give_up(sandbox);
+        refuse(sandbox);
     }
+    caller_give();
     board->ready = clock_now();
     bool asks = sandbox->asking.len;
     if (sandbox_lock_in(sandbox, ruleset, !asks, &board->failure) || (asks && load_asking(sandbox, &board->failure)))
-        give_up(sandbox);
+        refuse(sandbox);
     execve(command, sandbox->argv, sandbox->environment);
     board->exec_error = errno;
     _exit(126);
@@ -192,17 +200,26 @@ static size_t measure_disks(const struct sandbox *sandbox, bool ended)
 // pid namespace.
 static _Noreturn void reap(struct sandbox *sandbox, pid_t command, bool disks)
 {
-    enum { TENTH = 100000000 };
-    const struct timespec tenth = {.tv_nsec = TENTH};
-    uint64_t next = 0;
+    enum { SECOND = 1000000000, TENTH = SECOND / 10 };
+    uint64_t lifetime = sandbox->bounds->lifetime, end = UINT64_MAX, next = disks ? 0 : UINT64_MAX;
+    if (lifetime && lifetime < INT32_MAX)
+        end = clock_now() + lifetime * (SECOND / 1000);
     sigset_t all;
     sigfillset(&all);
     for (;;) {
+        uint64_t now = clock_now(), first = next < end ? next : end;
+        uint64_t left = first > now ? first - now : 0;
+        struct timespec wait = {(time_t)(left / SECOND), (long)(left % SECOND)};
         siginfo_t info;
-        int got = sigtimedwait(&all, &info, disks ? &tenth : NULL);
-        if (disks && clock_now() >= next) { // however many signals come
+        int got = sigtimedwait(&all, &info, first == UINT64_MAX ? NULL : &wait);
+        now = clock_now(); // however many signals come
+        if (now >= end) {  // the supervisor would have ended it: it is stopped
+            sandbox->board.lifetime_over = true;
+            _exit(0);
+        }
+        if (now >= next) {
             measure_disks(sandbox, false);
-            next = clock_now() + TENTH;
+            next = now + TENTH;
         }
         if (got < 0)
             continue;
@@ -287,11 +304,10 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
         return fail(failure, NO_RULE, errno, "cannot make a cgroup namespace");
     if (sethostname("sbx", 3) != 0)
         return fail(failure, NO_RULE, errno, "cannot name the sandbox");
-    mode_t caller = umask(0);
+    umask(0);
     if (loopback_apply(sandbox->loopback, failure) || (sandbox->opens_view && view_open(sandbox->view, -1, failure)) ||
         view_enter(sandbox->view, failure))
         return -1;
-    umask(caller);
     if (sandbox->plan->broker && hand_over_root(sandbox, failure))
         return -1;
     if (sandbox->changes >= 0 && changes_send(sandbox->view, sandbox->changes, failure))
@@ -327,7 +343,7 @@ void sandbox_main(struct sandbox *sandbox)
         fail(failure, NO_RULE, errno, "cannot start the command's process");
         give_up(sandbox);
     }
-    sandbox->board.begun = asks && !sandbox->board.failed && !sandbox->board.exec_error;
+    sandbox->board.started = true;
     if (sandbox->board.listener >= 0 &&
         handover_send(sandbox->lifeline, HANDED_LISTENER, &sandbox->board.listener, 1) != 0) {
         fail(failure, NO_RULE, errno, "cannot hand over the calls that the supervisor answers");

@@ -18,8 +18,10 @@
 struct board { // shared between supervisor, init and the command until its exec
     struct failure failure;
     bool failed;
-    bool begun;     // the command executes, where init waited for that
-    int exec_error; // errno of execve
+    bool started;       // init has made the command's process
+    bool refused;       // which gave up before its exec: the command never ran
+    bool lifetime_over; // init ended it
+    int exec_error;     // errno of execve
     bool command_ended;
     int command_status; // as waitpid(2) gives it
     uint64_t ready;     // monotonic nanoseconds, just before exec
