@@ -11,23 +11,7 @@
 #include <unistd.h>
 
 #include "enforcer/host/scoped.h"
-
-#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
-
-int supervisor_add(struct supervisor *s, struct watch *source, uint32_t events)
-{
-    struct epoll_event event = {.events = events, .data.ptr = source};
-    return epoll_ctl(s->loop, EPOLL_CTL_ADD, source->fd, &event);
-}
-
-void supervisor_kill(struct supervisor *s, enum ended reason)
-{
-    if (s->over)
-        return;
-    if (s->reason == ENDED_EXITED)
-        s->reason = reason;
-    syscall(SYS_pidfd_send_signal, s->init, SIGKILL, NULL, 0);
-}
+#include "enforcer/supervisor/stream.h"
 
 static void init_ended(struct supervisor *s, struct watch *source, uint32_t events)
 {
@@ -80,97 +64,6 @@ static void memory_ran_out(struct supervisor *s, struct watch *watch, uint32_t e
         supervisor_kill(s, ENDED_MEMORY);
 }
 
-// ---- output -------------------------------------------------------------------------------------------------------
-
-struct stream {
-    struct watch from, to; // the command's end; sbxrun's own standard output or error
-    uint64_t *left;        // of what both streams together may write
-    bool pollable;         // a regular file as `to` is always ready and can't be waited for
-    char data[4096];       // at most what a ready pipe takes without blocking
-    size_t used, sent;
-};
-
-static void stream_end(struct supervisor *s, struct stream *stream)
-{
-    epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->from.fd, NULL);
-    if (stream->pollable)
-        epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->to.fd, NULL);
-    close(stream->from.fd);
-    stream->from.fd = -1;
-    if (s->streams_open)
-        s->streams_open--;
-}
-
-// One end is waited for at a time: of the other an epoll loop would report that it hung up, whatever it is asked for.
-static void stream_turn(struct supervisor *s, struct stream *stream, bool reading)
-{
-    if (!stream->pollable)
-        return;
-    epoll_ctl(s->loop, EPOLL_CTL_DEL, reading ? stream->to.fd : stream->from.fd, NULL);
-    if (supervisor_add(s, reading ? &stream->from : &stream->to, reading ? EPOLLIN : EPOLLOUT))
-        stream_end(s, stream);
-}
-
-static void stream_write(struct supervisor *s, struct stream *stream)
-{
-    ssize_t n = write(stream->to.fd, stream->data + stream->sent, stream->used - stream->sent);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) { // nobody reads: the command learns it from its own pipe
-        stream_end(s, stream);
-        return;
-    }
-    stream->sent += n > 0 ? (size_t)n : 0;
-    if (stream->sent == stream->used)
-        stream_turn(s, stream, true);
-}
-
-static void stream_writable(struct supervisor *s, struct watch *source, uint32_t events)
-{
-    (void)events;
-    struct stream *stream = CONTAINER(source, struct stream, to);
-    if (stream->sent < stream->used)
-        stream_write(s, stream);
-}
-
-static void stream_readable(struct supervisor *s, struct watch *source, uint32_t events)
-{
-    (void)events;
-    struct stream *stream = CONTAINER(source, struct stream, from);
-    ssize_t n = read(source->fd, stream->data, sizeof stream->data);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n <= 0) {
-        stream_end(s, stream);
-        return;
-    }
-    stream->used = (size_t)n < *stream->left ? (size_t)n : *stream->left;
-    stream->sent = 0;
-    *stream->left -= stream->used;
-    if (stream->used < (size_t)n)
-        supervisor_kill(s, ENDED_OUTPUT);
-    if (stream->used == 0)
-        return;
-    if (stream->pollable)
-        stream_turn(s, stream, false);
-    else
-        while (stream->from.fd >= 0 && stream->sent < stream->used)
-            stream_write(s, stream);
-}
-
-static int add_stream(struct supervisor *s, struct stream *stream, int from, int to, uint64_t *left)
-{
-    *stream = (struct stream){.from = {from, stream_readable, NULL}, .to = {to, stream_writable, NULL}, .left = left};
-    if (from < 0)
-        return 0;
-    if (supervisor_add(s, &stream->from, EPOLLIN))
-        return -1;
-    stream->pollable = supervisor_add(s, &stream->to, 0) == 0;
-    if (!stream->pollable && errno != EPERM)
-        return -1;
-    epoll_ctl(s->loop, EPOLL_CTL_DEL, to, NULL);
-    s->streams_open++;
-    return 0;
-}
-
 // ---- the loop -----------------------------------------------------------------------------------------------------
 
 // Waits for the prompt source and for the others. True if one of the others is ready.
@@ -207,8 +100,11 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's memory");
     // Both outputs may be one open file, which a loop takes once: the second has a descriptor of its own.
     error_copy = watched->streams[1] >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
-    if (add_stream(&s, &streams[0], watched->streams[0], STDOUT_FILENO, watched->output_left) ||
-        add_stream(&s, &streams[1], watched->streams[1], error_copy, watched->output_left))
+    const int outputs[2] = {STDOUT_FILENO, error_copy};
+    for (int i = 0; i < 2; i++)
+        streams[i] = (struct stream){
+            .from.fd = watched->streams[i], .to.fd = outputs[i], .left = watched->output_left, .is_output = true};
+    if (stream_add(&s, &streams[0]) || stream_add(&s, &streams[1]))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
     if (watched->begin(&s, watched->context))
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox's calls and what it uses");

@@ -1,43 +1,8 @@
-// The supervisor: one process, one epoll loop, until the sandbox has ended. Nothing polls.
-//
-// Whatever has to be watched for is a source in that loop: a descriptor, the events it waits for, and a function. One
-// of them may be prompt: the loop waits for it beside the others, not through epoll, for a caller that the kernel wants
-// answered on its own processor (seccomp_unotify(2), SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP). Epoll forgets that on the
-// way, and a call then costs two wake-ups of another processor.
+// The supervisor: one process, one epoll loop (loop.h), until the sandbox has ended. Nothing polls.
 #pragma once
 
-#include <signal.h>
-#include <sys/epoll.h>
-
 #include "enforcer/limits/limits.h"
-
-enum ended {
-    ENDED_NOT_SET_UP,   // the command never ran; the failure says why
-    ENDED_NOT_EXECUTED, // `value` is the errno of execve
-    ENDED_EXITED,       // `value` is its status
-    ENDED_SIGNALED,     // `value` is the signal
-    ENDED_LIFETIME,
-    ENDED_MEMORY,
-    ENDED_OUTPUT, // the supervisor ended it for that limit
-};
-
-struct supervisor {
-    int (*pass_on)(int init, int signal, bool group); // as in `watched`
-    int loop, init;                                   // epoll; a pidfd of the sandbox's first process
-    bool over;                                        // the sandbox's processes are dead
-    enum ended reason;                                // why the supervisor killed it; ENDED_EXITED while it did not
-    size_t streams_open;                              // outputs not yet drained
-    struct watch *prompt;                             // waited for directly; NULL: none
-};
-
-struct watch {
-    int fd; // owned by whoever adds it
-    void (*ready)(struct supervisor *, struct watch *, uint32_t events);
-    void *context; // of `ready`
-};
-
-int supervisor_add(struct supervisor *, struct watch *, uint32_t events);
-void supervisor_kill(struct supervisor *, enum ended reason);
+#include "enforcer/supervisor/loop.h"
 
 struct watched {
     int init; // pidfd
