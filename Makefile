@@ -48,7 +48,7 @@ ENFORCER_LIBRARIES := -l:libcap.a -l:libmd.a -l:libbpf.a -l:libelf.a -l:libz.a -
 LIBSBX_OBJECTS   := $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(patsubst %.c,$(BUILD)/%.o,$(wildcard libsbx/*.c))
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
-TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/race $(BUILD)/tests/net/guard $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
+TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/race $(BUILD)/tests/net/control $(BUILD)/tests/net/guard $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
 # Tests that measure time, and those with sandboxes, run one after the other; of the latter the faults, and the long ones that build whole projects,
 # go beside what has none.
 LONG_TESTS       := tests/net/toolchains.t tests/live/examples.t
@@ -233,7 +233,7 @@ fuzz: | test-deps
 	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
 
 test-vm: | vm-deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe $(BUILD)/tests/live/under $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/guard $(BUILD)/tests/net/race $(BUILD)/tests/faults/inject >/dev/null
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe $(BUILD)/tests/live/under $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/guard $(BUILD)/tests/net/race $(BUILD)/tests/net/control $(BUILD)/tests/faults/inject >/dev/null
 	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
 
 # What each try of tests/attacks came to, here and in the virtual machines that were run: the page of it.

@@ -16,9 +16,9 @@ static const char *const call_names[CALLS] = {[CALL_LOOK_UP] = "map_lookup_elem"
                                               [CALL_RING_OUTPUT] = "ringbuf_output"};
 
 // What the kernel hands over (include/uapi/linux/bpf.h).
-enum { SOCK_TYPE = 8, SOCK_PROTOCOL = 12 };                              // struct bpf_sock
-enum { ADDR_IP4 = 4, ADDR_IP6 = 8, ADDR_PORT = 24, ADDR_PROTOCOL = 36 }; // struct bpf_sock_addr
-enum { SKB_LENGTH = 0, SKB_PROTOCOL = 16 };                              // struct __sk_buff
+enum { SOCK_TYPE = 8, SOCK_PROTOCOL = 12 };                                               // struct bpf_sock
+enum { ADDR_FAMILY = 0, ADDR_IP4 = 4, ADDR_IP6 = 8, ADDR_PORT = 24, ADDR_PROTOCOL = 36 }; // struct bpf_sock_addr
+enum { SKB_LENGTH = 0, SKB_PROTOCOL = 16 };                                               // struct __sk_buff
 enum { IP4_IN_SKB = 0x0008, IP6_IN_SKB = 0xDD86 }; // ETH_P_IP, ETH_P_IPV6 in network order, on a little-endian machine
 enum { STREAM = 1, DATAGRAM = 2 };                 // SOCK_STREAM, SOCK_DGRAM
 
@@ -211,6 +211,12 @@ static void address_program(struct code *c, const struct net_graphs *graphs, enu
 {
     bool six = hook == GUARD_BIND6 || hook == GUARD_CONNECT6 || hook == GUARD_SENDMSG6,
          binds = hook == GUARD_BIND4 || hook == GUARD_BIND6;
+    // A message with control data and without an address goes where its socket is connected, which was asked about
+    // then; its packet is asked about, too.
+    if (hook == GUARD_SENDMSG4 || hook == GUARD_SENDMSG6) {
+        add(c, EBPF_LOAD_WORD, 1, CONTEXT, ADDR_FAMILY, 0);
+        jump(c, EBPF_JUMP_EQ32, 1, 0, 0, LABEL_ALLOW); // AF_UNSPEC
+    }
     add(c, EBPF_LOAD_WORD, 1, CONTEXT, ADDR_PROTOCOL, 0);
     keep(c, WORDS, NET_WORD_PROTOCOL, 1);
     add(c, EBPF_LOAD_WORD, 1, CONTEXT, ADDR_PORT, 0);

@@ -82,11 +82,12 @@ struct broker *broker_new(const struct broker_settings *settings, struct failure
         broker_free(broker);
         return NULL;
     }
-    struct rlimit files; // each connection that is being made has one
+    struct rlimit files = {0, 0}; // a call that waits has two, or three while it is looked at
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    broker->waiting_most = files.rlim_cur / 4 < WAITING_MOST ? (unsigned)(files.rlim_cur / 4) : WAITING_MOST;
     return broker;
 }
 

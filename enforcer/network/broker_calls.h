@@ -9,15 +9,21 @@
 #include "enforcer/network/destination.h"
 #include "enforcer/network/twin.h"
 
-struct message; // what the caller sends, in copies of ours
+struct brokered;
+enum {
+    WAITING_MOST = 4096, // calls; each holds a socket and its caller's process, and nothing else of the caller's
+    SLEEPERS_MOST = 64,
+};
 
 struct attempt {        // what a blocking caller waits for: a connection, or that a message can be sent
     struct watch watch; // first; the socket, which is in its caller's place already
     struct broker *broker;
     struct notified call;
-    uint64_t cookie, until;  // of the socket; when its SO_SNDTIMEO runs out, 0: never
-    struct message *message; // NULL: a connection
-    uint64_t look; // when to try again a message of which poll says that it can be sent, and it can't; 0: poll knows
+    uint64_t cookie, until; // of the socket; when its SO_SNDTIMEO runs out, 0: never
+    bool (*again)(
+        struct brokered *); // makes the call of a message once more: false if it still waits; NULL: a connection
+    uint64_t look;          // when that is to be done, where poll says that it can be sent, and it can't; 0: poll knows
+    uint64_t pause;         // between two such looks, in nanoseconds
     unsigned long long inode; // of the socket that the twin of a connection through a proxy will replace
     struct proxy_talk
         *talk;        // a connection through a proxy: `watch` has its twin, which is in nobody's place yet; NULL: not
@@ -44,8 +50,6 @@ struct told {            // what was told last: most often the same is told next
     struct str name, operation;
 };
 
-enum { SLEEPERS_MOST = 64 };
-
 struct broker {
     struct broker_settings settings;
     const struct outside *outside; // as whom all calls are made
@@ -55,6 +59,7 @@ struct broker {
     int root; // of the view; O_PATH
     struct watch timer;
     struct attempt *attempts, *idle;
+    unsigned waiting, waiting_most; // attempts
     struct late late[16];
     unsigned late_next;
     struct bound *bound; // unix sockets
@@ -80,7 +85,8 @@ int broker_twin(struct brokered *, int *twin); // of the caller's socket; 0, or 
 int broker_place(struct brokered *, int twin); // where the caller has its socket, which is held no more; 0, or an errno
 int broker_to_host(struct brokered *); // puts a twin in its place, not connected, and holds that; 0, or an errno
 int broker_connect(int fd, const struct sockaddr *, socklen_t); // for sockets that the caller has too; 0, or an errno
-void broker_wait(struct brokered *, int fd, struct message *);  // takes fd and the message; answers in time
+// Takes fd; answers in time. `again`: of a message, as in an attempt; NULL: of a connection.
+void broker_wait(struct brokered *, int fd, bool (*again)(struct brokered *));
 void broker_late(struct supervisor *, struct watch *, uint32_t events); // the timer of those that wait no longer
 void broker_wait_end(struct broker *);
 void broker_sent(struct broker *, const struct notified *call, int64_t value); // answers a call that has had its effect
@@ -97,8 +103,6 @@ void broker_call_listen(struct brokered *);
 void broker_call_sendto(struct brokered *);
 void broker_call_sendmsg(struct brokered *);
 void broker_call_sendmmsg(struct brokered *);
-bool message_again(struct attempt *); // the socket may be ready: sends and answers; false: it is not
-void message_free(struct message *);
 
 // Unix sockets (broker_unix.c).
 void unix_connect(struct brokered *, struct destination *);

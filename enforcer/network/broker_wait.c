@@ -49,7 +49,7 @@ void broker_refuse(struct brokered *call, int error)
 static struct attempt *attempt_of(struct broker *broker, uint64_t cookie)
 {
     for (struct attempt *attempt = broker->attempts; attempt; attempt = attempt->next)
-        if (attempt->cookie == cookie && !attempt->message)
+        if (attempt->cookie == cookie && !attempt->again)
             return attempt;
     return NULL;
 }
@@ -67,8 +67,7 @@ static void attempt_end(struct attempt *attempt)
             *at = attempt->next;
             break;
         }
-    message_free(attempt->message);
-    attempt->message = NULL;
+    broker->waiting--;
     proxy_talk_free(attempt->talk);
     attempt->talk = NULL;
     notified_release(&attempt->call);
@@ -92,17 +91,38 @@ static void attempt_answer(struct attempt *attempt)
         epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
 }
 
+// True: the call of a message was made and answered. What it is made on may be another socket by now.
+static bool attempt_made(struct attempt *attempt)
+{
+    struct brokered call = {
+        .broker = attempt->broker, .notified = notified_move(&attempt->call), .held = take_fd(attempt->watch.fd)};
+    int error = -socket_examine(call.held, &call.kind);
+    if (error)
+        broker_refuse(&call, error);
+    bool made = error || attempt->again(&call);
+    attempt->watch.fd = call.held;
+    attempt->call = notified_move(&call.notified);
+    return made;
+}
+
 // A message to a unix socket that its sender is not connected to: poll(2) knows nothing of who receives it. So it is
-// tried again after a while.
+// tried again after a while, and less and less often.
 static void attempt_look(struct attempt *attempt)
 {
-    enum { PAUSE = 5000000 }; // nanoseconds
-    if (!notified_waits(&attempt->call) || message_again(attempt)) {
+    enum { PAUSE = 2000000, PAUSE_MOST = 64000000 }; // nanoseconds
+    int loop = attempt->broker->supervisor->loop;
+    epoll_ctl(loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
+    if (!notified_waits(&attempt->call) || attempt_made(attempt)) {
         attempt_end(attempt);
         return;
     }
-    epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
-    attempt->look = clock_now() + PAUSE;
+    notified_park(&attempt->call);
+    struct pollfd now = {.fd = attempt->watch.fd, .events = POLLOUT};
+    attempt->look = 0;
+    if (poll(&now, 1, 0) == 0 && supervisor_add(attempt->broker->supervisor, &attempt->watch, EPOLLOUT) == 0)
+        return;
+    attempt->pause = !attempt->pause ? PAUSE : attempt->pause < PAUSE_MOST ? attempt->pause * 2 : PAUSE_MOST;
+    attempt->look = clock_now() + attempt->pause;
 }
 
 enum { PROXY_FAILURES_TOLD = 8 }; // a program may try for ever
@@ -164,7 +184,7 @@ static void attempt_ready(struct supervisor *supervisor, struct watch *watch, ui
         attempt_talk(attempt, now.revents & POLLRDHUP);
         return;
     }
-    if (attempt->message) {
+    if (attempt->again) {
         attempt_look(attempt);
         set_timer(attempt->broker);
         return;
@@ -196,7 +216,7 @@ void broker_late(struct supervisor *supervisor, struct watch *watch, uint32_t ev
                 attempt_look(attempt);
             continue;
         }
-        notified_answer(&attempt->call, attempt->message ? EAGAIN : attempt->talk ? ETIMEDOUT : EINPROGRESS, 0);
+        notified_answer(&attempt->call, attempt->again ? EAGAIN : attempt->talk ? ETIMEDOUT : EINPROGRESS, 0);
         attempt_end(attempt);
     }
     set_timer(broker);
@@ -204,9 +224,12 @@ void broker_late(struct supervisor *supervisor, struct watch *watch, uint32_t ev
 
 static struct attempt *attempt_new(struct broker *broker)
 {
+    if (broker->waiting >= broker->waiting_most)
+        return NULL;
     struct attempt *attempt = broker->idle ? broker->idle : calloc(1, sizeof *attempt);
     if (broker->idle)
         broker->idle = attempt->next;
+    broker->waiting += attempt != NULL;
     return attempt;
 }
 
@@ -218,13 +241,12 @@ static uint64_t send_timeout(int fd) // SO_SNDTIMEO in nanoseconds; 0: none
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_usec * 1000u;
 }
 
-void broker_wait(struct brokered *call, int fd, struct message *message)
+void broker_wait(struct brokered *call, int fd, bool (*again)(struct brokered *))
 {
     struct broker *broker = call->broker;
     struct attempt *attempt = attempt_new(broker);
     if (!attempt) {
         close(fd);
-        message_free(message);
         broker_refuse(call, ENOBUFS);
         return;
     }
@@ -233,9 +255,10 @@ void broker_wait(struct brokered *call, int fd, struct message *message)
                                 .broker = broker,
                                 .call = notified_move(&call->notified),
                                 .cookie = socket_cookie(fd),
-                                .message = message,
+                                .again = again,
                                 .until = wait ? clock_now() + wait : 0,
                                 .next = broker->attempts};
+    notified_park(&attempt->call);
     broker->attempts = attempt;
     if (supervisor_add(broker->supervisor, &attempt->watch, EPOLLOUT) != 0) {
         broker_refuse(call, ENOBUFS);
@@ -267,6 +290,7 @@ void broker_wait_through(struct brokered *call, int twin, struct proxy_talk *tal
                                 .blocking = call->kind.blocking,
                                 .until = clock_now() + wait,
                                 .next = broker->attempts};
+    notified_park(&attempt->call);
     broker->attempts = attempt;
     if (supervisor_add(broker->supervisor, &attempt->watch, EPOLLOUT) != 0) {
         notified_answer(&attempt->call, ENOBUFS, 0);
@@ -379,7 +403,6 @@ void broker_wait_end(struct broker *broker)
     for (struct attempt *attempt = broker->attempts, *next; attempt; attempt = next) {
         next = attempt->next;
         close_scoped(&attempt->watch.fd);
-        message_free(attempt->message);
         proxy_talk_free(attempt->talk);
         notified_release(&attempt->call);
         free(attempt);

@@ -91,6 +91,18 @@ void notified_release(struct notified *call)
     }
 }
 
+void notified_park(struct notified *call)
+{
+    struct notified_caller *caller = &call->caller;
+    close_scoped(&caller->table);
+    caller->table = -1;
+    for (int fd = 0; fd < NOTIFIED_KEPT; fd++)
+        if (caller->about[fd]) {
+            close(caller->about[fd] - 1);
+            caller->about[fd] = 0;
+        }
+}
+
 struct notified notified_move(struct notified *from)
 {
     struct notified moved = *from;

@@ -47,6 +47,7 @@ struct notified {
 // there is none (it was interrupted meanwhile); -1 when the sandbox is over. Release what it gives, or move it on.
 int notified_next(struct notified_source *, struct notified *);
 void notified_release(struct notified *);
+void notified_park(struct notified *);            // it may wait long: keeps no descriptors but the caller's process
 struct notified notified_move(struct notified *); // the same call, and nothing to release where it was
 void notified_end(struct notified_source *);      // closes all that the source has
 

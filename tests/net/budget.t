@@ -1,0 +1,65 @@
+#!/usr/bin/perl
+# What a command can make sbxrun spend on its calls is bounded.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Sbx;
+use Live;
+use Net;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+own_network();
+
+# Runs a command in the sandbox of a policy file; once it has said "ready", what sbxrun is then: { peak (KiB), files, ticks }.
+sub spent {
+    my ($user, $dir, $policy, $seconds, @command) = @_;
+    my $said = spew("$dir/said-" . int rand 1e9, q());
+    my $pid = fork // die $!;
+    if (!$pid) {
+        open STDOUT, '>', $said or die $!;
+        open STDERR, '>&', \*STDOUT or die $!;
+        if (defined $user->{uid}) { $) = "$user->{gid} $user->{gid}"; POSIX::setgid($user->{gid}); POSIX::setuid($user->{uid}) }
+        chdir $dir;
+        exec @{ $user->{within} // [] }, $sbxrun, $policy, '--', @command or POSIX::_exit(99);
+    }
+    for (my $end = time + patience(20); time < $end && slurp($said) !~ /^ready$/m;) { sleep 0.05 }
+    sleep $seconds;
+    my ($peak) = (eval { slurp("/proc/$pid/status") } // '') =~ /^VmHWM:\s+(\d+)/m;
+    opendir my $files, "/proc/$pid/fd";
+    my $count = () = readdir $files if $files;
+    my @stat = split ' ', (eval { slurp("/proc/$pid/stat") } // '') =~ s/^.*\) //r;
+    kill TERM => $pid;
+    for (my $end = time + patience(20); time < $end && waitpid($pid, POSIX::WNOHANG()) == 0;) { sleep 0.02 }
+    return { peak => $peak, files => $count, ticks => @stat ? $stat[11] + $stat[12] : undef, said => slurp($said) };
+}
+
+my $waiting = <<'P'; # THREADS of them wait to send a mebibyte each
+import socket, sys, threading, time
+def full():
+    a, b = socket.socketpair(); pairs.append((a, b)); a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096); a.setblocking(False)
+    try:
+        while True: a.send(bytes(65536))
+    except BlockingIOError: a.setblocking(True)
+    a.sendmsg([data])
+data, pairs = bytes(1 << 20), []
+threading.stack_size(65536)
+for _ in range(int(sys.argv[1])): threading.Thread(target=full, daemon=True).start()
+time.sleep(1); print("ready", flush=True); time.sleep(60)
+P
+
+for my $user (users()) {
+    my $who = $user->{name};
+    my $dir = sandbox($user, '    net { allow connect udp 192.0.2.1:7002; allow connect tcp 192.0.2.1:7001; }', uses => 'python');
+    chmod 0777, $dir;
+    spew("$dir/w/waiting.py", $waiting);
+    spew("$dir/p.sbx", slurp("$dir/p.sbx") =~ s/(fs \{)/$1 allow read "\/w" from ".\/w";/r);
+    my @both = map { spent($user, $dir, 'p.sbx', 0.5, '/usr/bin/python3', '/w/waiting.py', $_) } 0, 200;
+    ok !(grep { !defined $_->{peak} || $_->{said} !~ /^ready$/m } @both), "$who: both ran" or diag map { $_->{said} } @both;
+    my ($none, $many) = @both;
+    cmp_ok $many->{peak} - $none->{peak}, '<', 1024, "$who: 200 messages of 1 MiB that wait take no memory of sbxrun's ($none->{peak} KiB, $many->{peak} KiB)";
+    cmp_ok $many->{files} - $none->{files}, '<=', 400, "$who: and two descriptors each ($none->{files}, $many->{files})";
+}
+done_testing;
