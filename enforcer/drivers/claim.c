@@ -119,7 +119,7 @@ static void claim_places(const struct plan *plan, const struct claims *claims, s
 int claim_plan(const struct plan *plan, bool strict, struct claims *claims, struct failure *failure)
 {
     *claims = (struct claims){.landlock = host_landlock_abi() > 0};
-    getrlimit(RLIMIT_NOFILE, &claims->bounds.caller_files);
+    bounds_begin(&claims->bounds, failure);
     // All of them, also after a refusal: --dry-run shows the whole.
     claim_requires(plan, strict, claims, failure);
     claim_places(plan, claims, failure);

@@ -2,7 +2,10 @@
 #include "enforcer/limits/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include "enforcer/host/scoped.h"
 #include "enforcer/limits/cgroup.h"
 
 enum keeper { KEEPER_CGROUP, KEEPER_RLIMIT, KEEPER_TIMER, KEEPER_PIPE };
@@ -83,11 +86,32 @@ bool bounds_add(struct bounds *bounds, const struct plan *plan, enum limit limit
     return kept;
 }
 
+int bounds_begin(struct bounds *bounds, struct failure *failure)
+{
+    char pattern[2] = "";
+    closing_fd int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+    if (getrlimit(RLIMIT_NOFILE, &bounds->caller_files) != 0)
+        return fail(failure, NO_RULE, errno, "cannot tell how many files may be open");
+    if (fd < 0 || read(fd, pattern, 1) < 0)
+        return fail(failure, NO_RULE, errno, "cannot tell where core dumps go (/proc/sys/kernel/core_pattern)");
+    if (pattern[0] == '@') // Linux 6.16: whatever RLIMIT_CORE is
+        return fail_with_advice(failure, NO_RULE, 0, "let the host pipe them to a program, or write files",
+                                "the host sends core dumps to a socket (/proc/sys/kernel/core_pattern), which nothing "
+                                "could keep a sandbox from");
+    bounds->cores_piped = pattern[0] == '|';
+    return 0;
+}
+
 int bounds_apply(const struct bounds *bounds, struct failure *failure)
 {
-    struct rlimit no_core = {0, 0}; // a core dump would be handed to a program of the host
-    if (setrlimit(RLIMIT_CORE, &no_core) != 0)
-        return fail(failure, NO_RULE, errno, "cannot forbid core dumps");
+    // 1 is special: less than any file is worth, and where a program of the host takes dumps it is not started, as it
+    // is with 0 (core(5)).
+    struct rlimit no_core = {1, 1}, nothing = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &no_core) != 0 && (bounds->cores_piped || setrlimit(RLIMIT_CORE, &nothing) != 0))
+        return fail_with_advice(failure, NO_RULE, errno,
+                                "the caller's hard limit is 0, which does not keep them from the program that the host "
+                                "pipes them to: `ulimit -H -c 1` there, or another /proc/sys/kernel/core_pattern",
+                                "cannot forbid core dumps");
     if (setrlimit(RLIMIT_NOFILE, &bounds->caller_files) != 0)
         return fail(failure, NO_RULE, errno, "cannot give the command the caller's limit of open files");
     for (size_t i = 0; i < bounds->rlimit_count; i++) {

@@ -14,6 +14,7 @@ struct bounds {      // what the limits of a plan come to on this host
     } rlimits[8];
     size_t rlimit_count;
     struct rlimit caller_files; // of open files, as sbxrun was started with
+    bool cores_piped;           // the host gives core dumps to a program
     uint64_t lifetime;          // milliseconds; 0: none
     bool has_output;
     uint64_t output; // bytes
@@ -24,11 +25,15 @@ struct limit_use { // of each limit that the policy states
     uint64_t peak, reached; // in its unit; how often it stopped something
 };
 
+// What the caller and the host have set; first of all. Returns 0, or -1 and the failure.
+int bounds_begin(struct bounds *, struct failure *);
+
 // What keeps a limit, for people: "control group", "RLIMIT_FSIZE"; NULL when nothing does.
 const char *limit_keeper(const struct bounds *, enum limit);
 
 // Adds one limit. False when nothing here can keep it.
 bool bounds_add(struct bounds *, const struct plan *, enum limit);
 
-// Sets the rlimits of this process. Between clone and exec. Returns 0, or -1 and the failure.
+// Sets the rlimits of this process; there are no core dumps from then on, as long as RLIMIT_CORE stays what it is
+// (compiler/meaning/derive.c denies to change it). Between clone and exec. Returns 0, or -1 and the failure.
 int bounds_apply(const struct bounds *, struct failure *);
