@@ -65,7 +65,7 @@ static struct plan *make_plan(struct compilation *compilation, const struct opti
                               struct policy **made, const char **problem)
 {
     struct policy *policy = *made = driver_policy(compilation, options->policy, &options->compile, NULL, problem);
-    return policy && policy_check(policy, false) ? policy_lower(policy, whole ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
+    return policy ? policy_lower(policy, whole ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
 }
 
 // The same, or from a plan's file. NULL, and it has said why.

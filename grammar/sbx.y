@@ -114,7 +114,7 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
     struct call *calls;
 }
 
-%token START_MODULE "a module" START_OPERATION "an operation"
+%token START_MODULE "a module" START_OPERATION "an operation" START_VALUE "a value"
 %token ALLOW "allow" AND "and" AS "as" AT "at" BECAUSE "because" BIND "bind" CAPABILITIES "capabilities" CAPABILITY "capability"
 %token COMMAND "command" CONNECT "connect" CREATE "create" CWD "cwd" DEFAULT "default" DEGRADE "degrade" DELETE "delete" DENY "deny"
 %token DEV "dev" ELSE "else" ENV "env" EXCEPT "except" EXEC "exec" EXISTS "exists" EXPECT "expect" FALSE "false" FILE_ "file"
@@ -154,6 +154,7 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
 start:
     START_MODULE module
   | START_OPERATION operation   { parse->operation = $2; }
+  | START_VALUE value           { parse->value = $2; }
   ;
 
 module:
@@ -581,7 +582,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
     bool is_word = word.length && ((word.text[0] | 32) >= 'a' && (word.text[0] | 32) <= 'z');
     if (parse->garbage > parse->previous.end && !(help && is_word))
         return 0; // something that is no word stands right before it: that is said already
-    if (semicolon && parse->previous.source && !parse->question) {
+    if (semicolon && parse->previous.source && parse->start == PARSE_MODULE) {
         struct span gap = {parse->previous.source, parse->previous.end, parse->previous.end};
         struct diagnostic *missing = diagnose(parse->diagnostics, SBX0103, gap, STR_ARGS(before));
         diagnostic_label(parse->diagnostics, missing, gap, "a `;` ends the statement");
@@ -620,9 +621,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
         diagnostic_label(parse->diagnostics, diagnostic, here, at_end ? "something is missing before this end" : "no statement starts or goes on like this here");
     if (help)
         diagnostic_help(parse->diagnostics, diagnostic, "%s", help);
-    else if (parse->question && !parse->previous.source)
-        diagnostic_help(parse->diagnostics, diagnostic,
-                        "ask as `read \"/data\"`, `connect tcp 10.0.0.1:443`, `syscall openat` or `capability CAP_KILL`");
+    else if (parse->example && !parse->previous.source)
+        diagnostic_help(parse->diagnostics, diagnostic, "%s", parse->example);
     else if (yypcontext_token(context) == YYSYMBOL_WORD && !nearest.best.length && expects(expected, count, "a string"))
         diagnostic_help(parse->diagnostics, diagnostic, "paths and names stand in quotes: `\"%.*s\"`", STR_ARGS(word));
     return 0;
@@ -638,7 +638,7 @@ static void yyerror(struct span *span, struct parse *parse, yyscan_t scanner, co
 
 void parse_source(struct parse *parse)
 {
-    if (!parse->question)
+    if (parse->start == PARSE_MODULE)
         parse->module = NEW(parse->arena, struct module);
     if (parse->module)
         parse->module->source = parse->source;

@@ -15,7 +15,6 @@ bool check_proxy(struct compilation *, const struct expr *, struct proxy_url *);
 bool check_view_path(struct compilation *, const struct expr *);                 // absolute, normal, no globs
 bool check_host_name(struct compilation *, const struct expr *);                 // LDH labels, or "*." and two labels
 bool check_port(struct compilation *, const struct expr *);                      // 0..65535
-bool check_type(struct compilation *, const struct expr *, enum type);           // a literal against a parameter's type
 
 // The `let` or parameter that `$name` means; both NULL when it means nothing.
 struct binding {

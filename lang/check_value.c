@@ -163,19 +163,34 @@ const char *type_example(enum type type)
     }
 }
 
+const char *type_article(enum type type)
+{
+    static const char *const names[] = {
+        [TYPE_PATH] = "a path",
+        [TYPE_SIZE] = "a size",
+        [TYPE_DURATION] = "a duration",
+        [TYPE_INT] = "an int",
+        [TYPE_BOOL] = "a bool",
+        [TYPE_STRING] = "a string",
+        [TYPE_HOST] = "a host",
+        [TYPE_CIDR] = "a cidr",
+        [TYPE_PORT] = "a port",
+        [TYPE_ENDPOINT] = "an endpoint",
+        [TYPE_DECIMAL] = "a number of cores",
+    };
+    return names[type];
+}
+
 bool report_type(struct diagnostics *diagnostics, const struct expr *expr, enum type type, const char *got)
 {
     if (expr->flawed)
         return false;
-    const char *article = type == TYPE_INT || type == TYPE_ENDPOINT ? "an" : "a";
-    struct diagnostic *d = diagnose(diagnostics, SBX0405, expr->span,
-                                    str_format(diagnostics->arena, "%s %s", article, type_name(type)).text, got);
-    diagnostic_label(diagnostics, d, expr->span, "%s %s is written like `%s`", article, type_name(type),
-                     type_example(type));
+    struct diagnostic *d = diagnose(diagnostics, SBX0405, expr->span, type_article(type), got);
+    diagnostic_label(diagnostics, d, expr->span, "%s is written like `%s`", type_article(type), type_example(type));
     return false;
 }
 
-bool check_type(struct compilation *compilation, const struct expr *expr, enum type type)
+static bool check_type(struct compilation *compilation, const struct expr *expr, enum type type)
 {
     if (!kind_fits(expr->kind, type))
         return report_type(&compilation->diagnostics, expr, type, expr_kind_name(expr->kind));
@@ -209,7 +224,8 @@ const struct expr *scope_follow(struct scope *scope, const struct expr *expr, en
                 nearest_offer(&nearest, let->name.text);
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0406, expr->span, STR_ARGS(expr->text));
             diagnostic_suggest(scope->diagnostics, d, expr->span, "$", &nearest,
-                               "neither a parameter of this policy nor a `let` of this file");
+                               scope->module->source ? "neither a parameter of this policy nor a `let` of this file"
+                                                     : "a value from the command line stands for itself");
             return NULL;
         }
         if (depth > 64) {
@@ -246,7 +262,7 @@ bool scope_check_value(struct scope *scope, const struct expr *expr, enum type w
     if (literal != expr && !kind_fits(literal->kind, want))
         return report_type(scope->diagnostics, expr, want, expr_kind_name(literal->kind));
     if (literal->kind == EXPR_ENDPOINT && want == TYPE_ENDPOINT)
-        return check_ports(scope, literal);
+        return scope_check_target(scope, literal, 0);
     return check_type(scope->compilation, literal, want);
 }
 

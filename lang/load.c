@@ -67,16 +67,8 @@ static void load_imports(struct compilation *, struct module *);
 static struct module *parse_module(struct compilation *compilation, struct source *source, struct str key,
                                    struct module *importer)
 {
-    source_index(&compilation->sources, source);
-    uint32_t where, length;
-    const char *flaw = source_flaw(source->text, &where, &length);
-    if (flaw) {
-        struct span span = {source->number, where, where + length};
-        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0115, span, flaw), span,
-                         "policies are plain UTF-8 text");
-    }
     struct parse parse = {.arena = compilation->arena, .diagnostics = &compilation->diagnostics, .source = source};
-    if (!flaw) // flaw is the one thing to mend first: half a file would only give errors that follow from it
+    if (source_check(compilation, source))
         parse_source(&parse);
     struct module *module = parse.module ? parse.module : NEW(compilation->arena, struct module);
     module->source = source;

@@ -23,6 +23,19 @@ void compilation_free(struct compilation *compilation)
         arena_free(compilation->arena);
 }
 
+bool source_check(struct compilation *compilation, struct source *source)
+{
+    uint32_t where, length;
+    source_index(&compilation->sources, source);
+    const char *flaw = source_flaw(source->text, &where, &length);
+    if (!flaw)
+        return true;
+    struct span span = {source->number, where, where + length};
+    diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0115, span, flaw), span,
+                     "policies are plain UTF-8 text");
+    return false;
+}
+
 bool compilation_add_root(struct compilation *compilation, const char *folder)
 {
     char resolved[PATH_MAX];

@@ -29,6 +29,10 @@ struct compilation {
 struct compilation *compilation_new(struct arena *); // which it owns from then on
 void compilation_free(struct compilation *);
 
+// Indexes a source and looks whether it is text at all (source_flaw). False, and a diagnostic, when it is not: then
+// that is the one thing to mend first, for half a file would only give errors that follow from it.
+bool source_check(struct compilation *, struct source *);
+
 // Adds a root for imports. False (and errno) when it is not a folder.
 bool compilation_add_root(struct compilation *, const char *folder);
 

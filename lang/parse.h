@@ -14,6 +14,8 @@ struct expected {       // what could stand at the end of a text that ends too e
     size_t count;
 };
 
+enum parse_start { PARSE_MODULE, PARSE_OPERATION, PARSE_VALUE }; // a file; what `--why` asks; what -D gives
+
 struct parse {
     struct arena *arena;
     struct diagnostics *diagnostics;
@@ -23,16 +25,18 @@ struct parse {
     uint32_t garbage;            // where what is no word ended last
     uint32_t said;               // behind the last place that can't stand there
     int braces, braces_before;   // how many are open, and were before the last token
-    bool question;               // read one operation (`--why`), not a module
+    enum parse_start start;
+    const char *example; // how what is read is written, for who wrote something else; NULL for a module
     bool started;
     struct token_list *tokens;   // every token, when someone wants them; NULL otherwise
     struct expected *expected;   // likewise
     struct module *module;       // result: a module,
-    struct operation *operation; // or an operation
+    struct operation *operation; // an operation,
+    struct expr *value;          // or a value
 };
 
-// Parses parse->source into parse->module or parse->operation. Errors are recorded as diagnostics; what could be read
-// is kept, so that the checker finds more of them in one run.
+// Parses parse->source into parse->module, parse->operation or parse->value. Errors are recorded as diagnostics; what
+// could be read is kept, so that the checker finds more of them in one run.
 void parse_source(struct parse *);
 
 // Where the words of a source stand and, unless NULL, what could go on at its end. True when it has no syntax errors;

@@ -6,6 +6,6 @@
 // Parses one operation, as `sbxc --why` takes it; names and types are checked in `module`. NULL when it has errors.
 struct operation *operation_parse(struct compilation *, struct module *, const char *text);
 
-// Parses `text` as a value for a parameter given on the command line; relative paths in it start at the caller's
-// folder.
+// Parses `text` as a value for a parameter given on the command line, as the same value in a file is parsed and
+// checked. Relative paths in it start at the caller's folder. NULL when it has errors.
 struct expr *value_parse(struct compilation *, struct parameter *, const char *text);

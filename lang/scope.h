@@ -13,6 +13,7 @@ struct scope {
 
 const char *expr_kind_name(enum expr_kind); // "a string"
 const char *type_example(enum type);        // as it is written
+const char *type_article(enum type);        // "a size", "an int"
 
 // The literal behind a value, through `let`s; NULL for a parameter (then *type is its type) or an error, which is
 // recorded.

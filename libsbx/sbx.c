@@ -70,14 +70,10 @@ static sbx_policy *compile(const char *path, const char *text, const char *folde
                                  str_copy(arena, str_from(text)));
     else if (!problem)
         module = module_parse(compilation, STR("policy.sbx"), str_copy(arena, str_from(text)));
-    struct policy_decl *decl =
-        module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
-    struct expr **parameters = decl ? driver_values(compilation, decl, &options, &problem) : NULL;
-    struct policy *policy = parameters ? policy_build(compilation, decl, parameters) : NULL;
-    bool good = policy && !compilation->diagnostics.errors;
+    struct policy *policy = problem ? NULL : compilation_policy(compilation, module, &options, NULL, &problem);
     if (findings)
-        *findings = good ? NULL : findings_of(compilation, problem);
-    if (!good) {
+        *findings = policy ? NULL : findings_of(compilation, problem);
+    if (!policy) {
         compilation_free(compilation);
         return NULL;
     }
@@ -103,31 +99,26 @@ void sbx_policy_free(sbx_policy *policy)
         compilation_free(policy->compilation);
 }
 
-// Findings of one check are those of no other: they go when they were told.
-static void forget_findings(struct compilation *compilation)
-{
-    diagnostics_init(&compilation->diagnostics, compilation->arena);
-}
-
 int sbx_check(sbx_policy *policy, int prove, char **findings)
 {
     struct compilation *compilation = policy->compilation;
-    forget_findings(compilation);
-    struct plan *plan = driver_judge(policy->policy);
-    if (plan && prove && !compilation->diagnostics.errors)
-        prove_plan(policy->policy, plan);
-    int result = compilation->diagnostics.errors || !plan;
+    struct plan **plans = driver_judge(compilation, &policy->policy, 1);
+    if (plans && prove)
+        prove_plan(policy->policy, plans[0]);
+    bool wrong = compilation->diagnostics.errors;
     if (findings)
         *findings = findings_of(compilation, NULL);
-    forget_findings(compilation);
-    return result;
+    if (wrong)
+        policy->plan = NULL; // the error stays, and nothing is made of the policy from now on
+    else
+        diagnostics_init(&compilation->diagnostics, compilation->arena); // warnings were told
+    return wrong;
 }
 
 struct plan *sbx_policy_plan(sbx_policy *policy)
 {
-    if (!policy->plan && policy_check(policy->policy, false))
+    if (!policy->plan)
         policy->plan = policy_lower(policy->policy, ARCH_ALL_MASK);
-    forget_findings(policy->compilation);
     return policy->plan;
 }
 
@@ -139,14 +130,17 @@ struct sbx_verdict sbx_verdict(sbx_policy *policy, const char *operation)
     struct text answer = {.arena = compilation->arena};
     struct sbx_verdict verdict = {0};
     int found[WHY_PARTS];
-    forget_findings(compilation);
-    if (why_points(policy->policy, question.text, points, found) &&
-        policy_why(policy->policy, question.text, layers, &answer)) {
-        verdict = (struct sbx_verdict){1, found[WHY_DENIED] == 0, found[WHY_ALLOWED] == 0, copy_of(text_str(&answer))};
-    } else {
+    if (compilation->diagnostics.errors) {
         verdict.rule = findings_of(compilation, NULL);
+        return verdict;
     }
-    forget_findings(compilation);
+    if (why_points(policy->policy, question.text, points, found) &&
+        policy_why(policy->policy, question.text, layers, &answer))
+        verdict = (struct sbx_verdict){1, found[WHY_DENIED] == 0, found[WHY_ALLOWED] == 0, copy_of(text_str(&answer))};
+    else
+        verdict.rule = findings_of(compilation, NULL);
+    // What is wrong with a question is not wrong with the policy.
+    diagnostics_init(&compilation->diagnostics, compilation->arena);
     return verdict;
 }
 

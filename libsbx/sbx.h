@@ -28,15 +28,16 @@ void sbx_free(void *);
 
 /* Compiles the policy of a file, or of a text whose imports start in `folder` (NULL: the working folder). `values`:
  * "name=value" for its parameters, ended by NULL; NULL: none. `name`: which of its policies; NULL: as sbxc chooses.
- * NULL when it has errors; *findings, if findings is not NULL, is what sbxc would print, or NULL when there is nothing
+ * NULL when it has errors, an obligation (never, within) or expectation that does not hold like any other;
+ * *findings, if findings is not NULL, is what sbxc would print, or NULL when there is nothing
  * to say. */
 sbx_policy *sbx_compile_file(const char *path, const char *name, const char *const *values, char **findings);
 sbx_policy *sbx_compile_text(const char *text, const char *folder, const char *name, const char *const *values,
                              char **findings);
 void sbx_policy_free(sbx_policy *);
 
-/* Warnings, obligations (never, within) and expectations; with `prove` also the proof that its filters mean it, which
- * takes Z3 and longer. 0: nothing is wrong; 1: errors. *findings as above, warnings too. */
+/* Warnings; with `prove` also the proof that its filters mean it, which takes Z3 and longer. 0: nothing is wrong; 1:
+ * errors, and from then on the functions below say so and do nothing else. *findings as above, warnings too. */
 int sbx_check(sbx_policy *, int prove, char **findings);
 
 struct sbx_verdict {

@@ -48,8 +48,6 @@ struct policy *load_policy(const struct options *options, struct compilation *co
 {
     const char *problem;
     struct policy *policy = driver_policy(compilation, path, &options->driver, NULL, &problem);
-    if (policy && !(policy_is_decided(policy, ARCH_ALL_MASK) && policy_check(policy, true)))
-        policy = NULL;
     if (!policy) {
         print_findings(options, compilation);
         *status = problem ? usage_error(problem) : status_of(options, compilation);

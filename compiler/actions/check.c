@@ -26,26 +26,6 @@ struct checks {
     size_t next; // to be taken by a thread
 };
 
-struct judged { // a policy that is right but for the proof of its filters
-    struct policy *policy;
-    struct plan *plan;
-    struct judged *next;
-};
-
-// Checks one policy: its meaning and its obligations. The proof comes when all of the file is right, for it takes far
-// longer.
-static void check_policy(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values,
-                         struct judged **judged)
-{
-    struct policy *policy = policy_build(compilation, decl, values);
-    struct plan *plan = policy ? driver_judge(policy) : NULL;
-    if (!plan)
-        return;
-    struct judged *one = NEW(compilation->arena, struct judged);
-    *one = (struct judged){policy, plan, *judged};
-    *judged = one;
-}
-
 static bool is_changed(const struct compilation *compilation, const struct map *changed)
 {
     for (const struct module *module = compilation->modules; module; module = module->next)
@@ -69,19 +49,24 @@ static struct checked check_file(const struct checks *checks, const char *path)
     }
     if (!module || compilation->diagnostics.errors)
         return result;
-    struct judged *judged = NULL;
     bool one = options->driver.policy || options->driver.value_count;
     struct policy_decl *chosen = one ? driver_select(compilation, module, &options->driver) : NULL;
     struct expr **values = chosen ? driver_values(compilation, chosen, &options->driver, &result.problem) : NULL;
+    size_t count = 0;
+    for (struct policy_decl *decl = module->policies; decl; decl = decl->next)
+        count++;
+    struct policy **policies = NEW_ARRAY(compilation->arena, struct policy *, count + 1);
+    count = 0;
     if (values)
-        check_policy(compilation, chosen, values, &judged);
+        policies[count++] = policy_build(compilation, chosen, values);
     for (struct policy_decl *decl = module->policies; decl && !one; decl = decl->next)
         if (policy_decl_is_whole(decl))
-            check_policy(compilation, decl, NULL, &judged);
+            policies[count++] = policy_build(compilation, decl, NULL);
     for (struct group_decl *group = module->groups; group; group = group->next)
         group_find(compilation, module, group->name.text);
-    for (; judged && !options->no_proof && !compilation->diagnostics.errors; judged = judged->next)
-        prove_plan(judged->policy, judged->plan);
+    struct plan **plans = driver_judge(compilation, policies, count);
+    for (size_t i = 0; plans && i < count && !options->no_proof && !compilation->diagnostics.errors; i++)
+        prove_plan(policies[i], plans[i]);
     return result;
 }
 

@@ -96,7 +96,8 @@ int import(const struct options *options, char **files)
     struct compilation *compilation = compilation_new(arena_new());
     struct source *source = source_load(compilation, files[0]);
     struct text out = {.arena = compilation->arena};
-    bool good = source && import_seccomp(compilation, source, &options->import, &out);
+    bool good =
+        source && import_seccomp(compilation, source, &options->import, &out) && !compilation->diagnostics.errors;
     print_findings(options, compilation);
     int status = status_of(options, compilation);
     if (good && write_output(options->output, text_str(&out)) != STATUS_CLEAN)

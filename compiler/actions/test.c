@@ -20,38 +20,47 @@ static int test_expectation(struct policy *policy, const struct rule *rule, unsi
     return found ? STATUS_ERRORS : STATUS_CLEAN;
 }
 
-static int test_policy(const struct options *options, struct compilation *compilation, struct policy_decl *decl,
-                       const char *file, unsigned *number)
+static int test_policy(struct policy *policy, unsigned *number)
 {
-    const char *problem = NULL;
-    struct expr **values = driver_values(compilation, decl, &options->driver, &problem);
-    struct policy *policy = values ? policy_build(compilation, decl, values) : NULL;
-    int status = problem ? usage_error(problem) : STATUS_CLEAN;
-    for (size_t i = 0; policy && i < policy->rule_count; i++)
+    int status = STATUS_CLEAN;
+    for (size_t i = 0; i < policy->rule_count; i++)
         if (policy->rules[i].effect == EFFECT_EXPECT_ALLOW || policy->rules[i].effect == EFFECT_EXPECT_DENY)
             status = worse(status, test_expectation(policy, &policy->rules[i], ++*number));
     fflush(stdout);
-    return policy && options->live ? worse(status, enforcer_live(options, file, decl->name.text, number)) : status;
+    return status;
 }
 
-// Every policy of a file, or with --policy or -D the one that is meant.
+// Each policy of a file, or with --policy or -D the one that is meant. None of them, while one has an error.
 static int test_file(const struct options *options, const char *file, unsigned *number)
 {
     struct compilation *compilation = compilation_new(arena_new());
     const char *problem = driver_roots(compilation, &options->driver);
     struct module *module = problem ? NULL : module_load(compilation, file);
-    int status = problem ? usage_error(problem) : STATUS_CLEAN;
-    if (module && !compilation->diagnostics.errors) {
-        bool one = options->driver.policy || options->driver.value_count;
-        struct policy_decl *chosen = one ? driver_select(compilation, module, &options->driver) : NULL;
-        if (chosen)
-            status = worse(status, test_policy(options, compilation, chosen, file, number));
-        for (struct policy_decl *decl = module->policies; decl && !one; decl = decl->next)
-            if (policy_decl_is_whole(decl))
-                status = worse(status, test_policy(options, compilation, decl, file, number));
+    struct driver_options driver = options->driver;
+    int status = STATUS_CLEAN;
+    bool one = driver.policy || driver.value_count;
+    struct policy_decl *decl = !module || compilation->diagnostics.errors ? NULL
+                               : one                                      ? driver_select(compilation, module, &driver)
+                                                                          : module->policies;
+    size_t count = 0;
+    for (const struct policy_decl *d = decl; d; d = d->next)
+        count++;
+    struct policy **policies = NEW_ARRAY(compilation->arena, struct policy *, count + 1);
+    for (count = 0; decl; decl = one ? NULL : decl->next) {
+        struct expr **values = one ? driver_values(compilation, decl, &driver, &problem) : NULL;
+        if (one ? values != NULL : policy_decl_is_whole(decl))
+            policies[count++] = policy_build(compilation, decl, values);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (policies[i] && policy_is_decided(policies[i], ARCH_ALL_MASK))
+            policy_check(policies[i], false);
+    for (size_t i = 0; i < count && !compilation->diagnostics.errors; i++) {
+        status = worse(status, test_policy(policies[i], number));
+        if (options->live)
+            status = worse(status, enforcer_live(options, file, policies[i]->decl->name.text, number));
     }
     report_text(stderr, compilation, options->color);
-    status = worse(status, status_of(options, compilation));
+    status = worse(status, problem ? usage_error(problem) : status_of(options, compilation));
     compilation_free(compilation);
     return status;
 }

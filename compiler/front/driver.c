@@ -42,28 +42,32 @@ struct expr **driver_values(struct compilation *compilation, struct policy_decl 
     for (const struct parameter *p = decl->parameters; p; p = p->next)
         count++;
     struct expr **values = NEW_ARRAY(compilation->arena, struct expr *, count + 1);
+    bool good = true;
     for (size_t i = 0; i < options->value_count; i++) {
-        const char *text = options->values[i], *equals = strchr(text, '=');
+        const char *text = options->values[i], *equals = strchr(text, '='), *wrong = NULL;
         struct str name = {text, equals ? (size_t)(equals - text) : strlen(text)};
+        struct nearest nearest = {.wrong = name};
         size_t index = 0;
         struct parameter *parameter = decl->parameters;
-        for (; parameter && !str_equal(parameter->name.text, name); parameter = parameter->next)
-            index++;
-        if (!equals || !parameter) {
-            *problem = str_format(compilation->arena,
-                                  equals ? "-D %s: the policy `%.*s` has no such parameter"
-                                         : "-D %s: a value is given as `-D name=value`",
-                                  text, STR_ARGS(decl->name.text))
-                           .text;
+        for (; parameter && !str_equal(parameter->name.text, name); parameter = parameter->next, index++)
+            nearest_offer(&nearest, parameter->name.text);
+        if (!equals)
+            wrong = "a value is given as `-D name=value`";
+        else if (parameter && values[index])
+            wrong = "the parameter has a value already";
+        else if (!parameter)
+            wrong = str_format(compilation->arena, "the policy `%.*s` has no such parameter%s%.*s%s",
+                               STR_ARGS(decl->name.text), nearest.best.length ? ": did you mean `" : "",
+                               STR_ARGS(nearest.best), nearest.best.length ? "`?" : "")
+                        .text;
+        if (wrong) {
+            *problem = str_format(compilation->arena, "-D %s: %s", text, wrong).text;
             return NULL;
         }
         values[index] = value_parse(compilation, parameter, equals + 1);
-        if (!values[index]) {
-            *problem = str_format(compilation->arena, "-D %s: this is not a %s", text, type_name(parameter->type)).text;
-            return NULL;
-        }
+        good = good && values[index];
     }
-    return values;
+    return good ? values : NULL;
 }
 
 bool policy_decl_is_whole(const struct policy_decl *decl)
@@ -74,23 +78,35 @@ bool policy_decl_is_whole(const struct policy_decl *decl)
     return true;
 }
 
-struct plan *driver_judge(struct policy *policy)
+struct plan **driver_judge(struct compilation *compilation, struct policy **policies, size_t count)
 {
-    if (!policy_is_decided(policy, ARCH_ALL_MASK))
-        return NULL;
-    lint_policy(policy);
-    return policy_check(policy, true) ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
+    struct plan **plans = NEW_ARRAY(compilation->arena, struct plan *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (!policies[i] || !policy_is_decided(policies[i], ARCH_ALL_MASK))
+            continue;
+        lint_policy(policies[i]);
+        if (policy_check(policies[i], true))
+            plans[i] = policy_lower(policies[i], ARCH_ALL_MASK);
+    }
+    return compilation->diagnostics.errors ? NULL : plans;
+}
+
+struct policy *compilation_policy(struct compilation *compilation, struct module *module,
+                                  const struct driver_options *options, struct policy *beside, const char **problem)
+{
+    *problem = NULL;
+    struct policy_decl *decl =
+        module && !compilation->diagnostics.errors ? driver_select(compilation, module, options) : NULL;
+    struct expr **values = decl ? driver_values(compilation, decl, options, problem) : NULL;
+    struct policy *policy = !values  ? NULL
+                            : beside ? policy_build_beside(beside, decl, values)
+                                     : policy_build(compilation, decl, values);
+    return policy && policy_is_decided(policy, ARCH_ALL_MASK) && policy_check(policy, true) ? policy : NULL;
 }
 
 struct policy *driver_policy(struct compilation *compilation, const char *path, const struct driver_options *options,
                              struct policy *beside, const char **problem)
 {
     *problem = beside ? NULL : driver_roots(compilation, options);
-    struct module *module = *problem ? NULL : module_load(compilation, path);
-    struct policy_decl *decl =
-        module && !compilation->diagnostics.errors ? driver_select(compilation, module, options) : NULL;
-    struct expr **values = decl ? driver_values(compilation, decl, options, problem) : NULL;
-    if (!values)
-        return NULL;
-    return beside ? policy_build_beside(beside, decl, values) : policy_build(compilation, decl, values);
+    return *problem ? NULL : compilation_policy(compilation, module_load(compilation, path), options, beside, problem);
 }

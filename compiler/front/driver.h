@@ -18,18 +18,24 @@ const char *driver_roots(struct compilation *, const struct driver_options *);
 // The policy decl that the options mean in a module. NULL and a diagnostic when there is none.
 struct policy_decl *driver_select(struct compilation *, struct module *, const struct driver_options *);
 
-// The values that -D gives to a policy's parameters; NULL and *problem when one is wrong.
+// The values that -D gives to a policy's parameters. NULL when one is wrong, and a diagnostic; or *problem, where what
+// stands behind -D is no value of a parameter.
 struct expr **driver_values(struct compilation *, struct policy_decl *, const struct driver_options *,
                             const char **problem);
 
 bool policy_decl_is_whole(const struct policy_decl *); // all its parameters have values
 
-// What a policy's author should hear besides its errors: lints, obligations, expectations. Its plan, whose filters are
-// not proved; NULL when findings forbid one.
-struct plan *driver_judge(struct policy *);
+// What the author of policies should hear besides their errors: lints, obligations, expectations; of those that are not
+// NULL. Their plans, whose filters are not proved; NULL when a finding forbids them.
+struct plan **driver_judge(struct compilation *, struct policy **, size_t count);
 
-// All of it: the policy that the options mean in a file, its obligations not looked at yet; beside another of the
-// compilation (policy_build_beside) or, with NULL, alone. NULL when there is none: findings lie in the compilation,
-// *problem says what is wrong with the options, or is NULL.
+// The only maker of a policy that something is made of, an answer or a run: the one that the options mean in a module
+// (NULL: there is none), beside another of the compilation (policy_build_beside) or, with NULL, alone. NULL while the
+// compilation has an error, whoever asks and for what, one in a value of -D or an obligation or expectation that does
+// not hold like any other: findings lie in the compilation, *problem says what is wrong with the options, or is NULL.
+struct policy *compilation_policy(struct compilation *, struct module *, const struct driver_options *,
+                                  struct policy *beside, const char **problem);
+
+// The same of a file, with its import roots.
 struct policy *driver_policy(struct compilation *, const char *path, const struct driver_options *,
                              struct policy *beside, const char **problem);

@@ -45,11 +45,8 @@ static struct policy *compile(struct learner *l, struct str text, const char **p
     struct module *module =
         *problem ? NULL
                  : module_parse_in(compilation, str_format(l->arena, "%.*s.sbx", STR_ARGS(l->name)), l->folder, text);
-    struct policy_decl *decl =
-        module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
-    struct expr **values = decl ? driver_values(compilation, decl, &options, problem) : NULL;
-    struct policy *policy = values ? policy_build(compilation, decl, values) : NULL;
-    if (!policy || compilation->diagnostics.errors) {
+    struct policy *policy = *problem ? NULL : compilation_policy(compilation, module, &options, NULL, problem);
+    if (!policy) {
         if (!*problem)
             *problem =
                 compilation->diagnostics.first ? compilation->diagnostics.first->message.text : "it makes no policy";
@@ -268,7 +265,7 @@ static void learn_calls(struct learner *l, struct policy *policy)
     size_t plain_count = 0;
     uint64_t plain_times = 0;
     bool *plain = NEW_ARRAY(l->arena, bool, syscall_count());
-    const struct plan *plan = policy_check(policy, false) ? policy_lower(policy, 1u << ARCH_HERE) : NULL;
+    const struct plan *plan = policy_lower(policy, 1u << ARCH_HERE);
     if (!plan)
         return;
     struct map together = {.arena = l->arena};

@@ -182,11 +182,9 @@ static struct analysis *analyse(const struct documents *documents, const struct 
     analysis->policies = NEW_ARRAY(arena, struct policy *, count + 1);
     size_t at = 0;
     bool reads = !compilation->diagnostics.errors;
-    for (struct policy_decl *decl = analysis->module->policies; decl && reads; decl = decl->next, at++) {
+    for (struct policy_decl *decl = analysis->module->policies; decl && reads; decl = decl->next, at++)
         analysis->policies[at] = policy_decl_is_whole(decl) ? policy_build(compilation, decl, NULL) : NULL;
-        if (analysis->policies[at])
-            driver_judge(analysis->policies[at]);
-    }
+    driver_judge(compilation, analysis->policies, at);
     analysis->names = module_names(compilation, analysis->module);
     return analysis;
 }

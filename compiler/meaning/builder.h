@@ -42,4 +42,8 @@ struct host_path builder_host_path(struct builder *, const struct expr *,
 void builder_check_range(struct builder *, const struct range *, uint64_t number, enum type, const char *name,
                          struct span);
 
+// A part of the text that comes to nothing: only where an error says why, for a deny that is left out in silence
+// allows.
+void builder_leave_out(struct builder *);
+
 void builder_add_setting(struct builder *, const struct setting *);

@@ -51,6 +51,29 @@ static const struct view_content *content_of(struct builder *b, const struct con
     return made;
 }
 
+void builder_leave_out(struct builder *b)
+{
+    if (!b->diagnostics->errors)
+        abort(); // the checker let something pass that has no meaning
+}
+
+// Fills in what a rule means; false where an error says why it means nothing.
+static bool resolve_rule(struct builder *b, const struct rule_decl *decl, struct rule *made)
+{
+    if (!builder_resolve(b, &decl->operation, decl->architectures, made))
+        return false;
+    if (decl->except) {
+        struct rule spared = {0};
+        if (!builder_resolve(b, decl->except, decl->architectures, &spared))
+            return false;
+        made->excepts = spared.paths;
+        made->except_count = spared.path_count;
+        made->net_except = spared.net;
+        made->calls_except = spared.calls;
+    }
+    return !decl->content || (made->content = content_of(b, decl->content));
+}
+
 static void add_rule(struct builder *b, const struct rule_decl *decl)
 {
     struct rule made = {.effect = decl->effect,
@@ -59,21 +82,12 @@ static void add_rule(struct builder *b, const struct rule_decl *decl)
                         .chain = b->instance->chain,
                         .if_exists = decl->if_exists};
     made.action = SECCOMP_ERRNO | (uint32_t)errno_find(STR("EPERM"));
-    if (!builder_resolve(b, &decl->operation, decl->architectures, &made))
-        return;
-    if (decl->except) {
-        struct rule spared = {0};
-        if (!builder_resolve(b, decl->except, decl->architectures, &spared))
-            return;
-        made.excepts = spared.paths;
-        made.except_count = spared.path_count;
-        made.net_except = spared.net;
-        made.calls_except = spared.calls;
-    }
-    if (decl->content && !(made.content = content_of(b, decl->content)))
-        return;
     if (decl->deny_with.text.length)
         made.action = builder_action(decl->deny_with.text);
+    if (!resolve_rule(b, decl, &made)) {
+        builder_leave_out(b);
+        return;
+    }
     struct rule *rule = new_rule(b);
     made.number = rule->number;
     *rule = made;
@@ -164,8 +178,10 @@ static struct instance *add_instance(struct builder *b, struct policy_decl *decl
 static void add_secret(struct builder *b, const struct secret_decl *decl, size_t index)
 {
     const struct expr *source = builder_evaluate(b, decl->source), *at = builder_evaluate(b, decl->at);
-    if (!source || !at || !check_view_path(b->compilation, at))
+    if (!source || !at || !check_view_path(b->compilation, at)) {
+        builder_leave_out(b);
         return;
+    }
     struct secret_value secret = {.name = decl->name.text, .at = at->text, .span = decl->span};
     if (decl->from_env)
         secret.variable = source->text;
@@ -309,7 +325,6 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
                                struct graph *graph)
 {
     struct arena *arena = compilation->arena;
-    unsigned errors = compilation->diagnostics.errors;
     struct policy *policy = NEW(arena, struct policy);
     *policy = (struct policy){.compilation = compilation, .arena = arena, .decl = decl, .graph = graph};
     struct builder b = {.compilation = compilation,
@@ -349,7 +364,7 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
     check_contents(&b);
     index_calls(&b);
     index_net(policy);
-    return compilation->diagnostics.errors == errors ? policy : NULL;
+    return compilation->diagnostics.errors ? NULL : policy;
 }
 
 struct policy *policy_build(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)

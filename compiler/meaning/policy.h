@@ -128,8 +128,8 @@ struct policy {
 
 #define NO_NODE UINT32_MAX
 
-// Gives `decl` its meaning. `values` are its arguments in order, NULL for defaults. Returns NULL when it has errors,
-// which are among the compilation's diagnostics.
+// Gives `decl` its meaning. `values` are its arguments in order, NULL for defaults. What is wrong with it is among the
+// compilation's diagnostics; NULL while there is an error in the compilation, also one of another policy or of a value.
 struct policy *policy_build(struct compilation *, struct policy_decl *, struct expr *const *values);
 // The same, in the graph of another policy of the compilation, so that the two can be compared.
 struct policy *policy_build_beside(struct policy *, struct policy_decl *, struct expr *const *values);

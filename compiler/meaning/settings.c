@@ -82,8 +82,10 @@ static void add_limit(struct builder *b, const struct setting *setting)
 {
     int limit = limit_find(setting->name.text);
     const struct expr *value = builder_evaluate(b, setting->values);
-    if (limit < 0 || !value)
+    if (limit < 0 || !value) {
+        builder_leave_out(b);
         return;
+    }
     uint64_t number = value->number;
     if (limit_types[limit] == TYPE_DECIMAL && value->kind == EXPR_INT && __builtin_mul_overflow(number, 1000u, &number))
         number = UINT64_MAX;
@@ -110,8 +112,10 @@ void builder_add_setting(struct builder *b, const struct setting *setting)
         size_t i = 0;
         for (struct expr *e = setting->values; e; e = e->next) {
             const struct expr *word = builder_evaluate(b, e);
-            if (!word)
+            if (!word) {
+                builder_leave_out(b);
                 return;
+            }
             value.list[i++] = word->text;
         }
         settle(b, &policy->command, value, "command");
@@ -131,8 +135,10 @@ void builder_add_setting(struct builder *b, const struct setting *setting)
     }
     case SETTING_CWD: {
         const struct expr *path = builder_evaluate(b, setting->values);
-        if (!path || !check_view_path(b->compilation, path))
+        if (!path || !check_view_path(b->compilation, path)) {
+            builder_leave_out(b);
             return;
+        }
         value.text = path->text;
         settle(b, &policy->cwd, value, "cwd");
         break;
@@ -140,8 +146,10 @@ void builder_add_setting(struct builder *b, const struct setting *setting)
     case SETTING_PROXY: {
         const struct expr *url = builder_evaluate(b, setting->values);
         struct proxy_url parsed;
-        if (!url || !check_proxy(b->compilation, url, &parsed))
+        if (!url || !check_proxy(b->compilation, url, &parsed)) {
+            builder_leave_out(b);
             return;
+        }
         value.text = url->text;
         settle(b, &policy->proxy, value, "via proxy");
         break;
@@ -152,7 +160,9 @@ void builder_add_setting(struct builder *b, const struct setting *setting)
         break;
     case SETTING_ENV_SET: {
         const struct expr *text = builder_evaluate(b, setting->values);
-        if (text)
+        if (!text)
+            builder_leave_out(b);
+        else
             add_env(
                 b, (struct env_value){.name = setting->name.text, .value = value_text(b, text), .span = setting->span});
         break;

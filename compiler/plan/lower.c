@@ -239,8 +239,7 @@ struct plan *policy_lower(struct policy *policy, unsigned architectures)
             struct diagnostic *d =
                 diagnose(diagnostics, SBX0513, policy->decl->name.span, arch_names[arch], plan->filters[arch].length);
             diagnostic_label(diagnostics, d, policy->decl->name.span, "fewer conditions on arguments make it shorter");
-            return NULL;
         }
     }
-    return plan;
+    return policy->compilation->diagnostics.errors ? NULL : plan;
 }

@@ -28,13 +28,11 @@ static const struct plan *usual_plan(struct arena *arena)
 {
     struct compilation *compilation = compilation_new(arena);
     struct driver_options options = {0};
-    driver_roots(compilation, &options);
+    const char *problem;
     struct module *module =
         module_parse(compilation, STR("usual.sbx"), STR("sbx 1; import std.base; policy usual { use std.base; }\n"));
-    struct policy_decl *decl =
-        module && !compilation->diagnostics.errors ? driver_select(compilation, module, &options) : NULL;
-    struct policy *policy = decl ? policy_build(compilation, decl, NEW_ARRAY(arena, struct expr *, 1)) : NULL;
-    const struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, 1u << ARCH_HERE) : NULL;
+    struct policy *policy = compilation_policy(compilation, module, &options, NULL, &problem);
+    const struct plan *plan = policy ? policy_lower(policy, 1u << ARCH_HERE) : NULL;
     if (!plan)
         report_text(stderr, compilation, false);
     return plan;
@@ -237,7 +235,7 @@ int tightening_run(struct arena *arena, const char *path, const struct driver_op
     const char *problem;
     struct compilation *compilation = compilation_new(arena);
     struct policy *policy = driver_policy(compilation, path, options, NULL, &problem);
-    struct plan *plan = policy && policy_check(policy, false) ? policy_lower(policy, 1u << ARCH_HERE) : NULL;
+    struct plan *plan = policy ? policy_lower(policy, 1u << ARCH_HERE) : NULL;
     const struct plan *usual = plan ? usual_plan(arena) : NULL;
     struct failure failure = {0};
     if (!usual) {
