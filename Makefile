@@ -1,11 +1,5 @@
 # sbx: a policy language for sandboxes, its compiler and its enforcer.
-#
-#   make demo       a real program under a policy, and what it was refused      make test    the whole suite, under 10 minutes
-#   make            build/sbxc and build/sbxrun                                 make bench   figures, as ratios
-#   make install PREFIX=/usr/local DESTDIR=                                     make fuzz    SECONDS=60 a target
-#   make test-vm KERNEL=bookworm   the live tests and attacks under the kernel of that Debian suite (also trixie, sid, bookworm-backports), in QEMU
-#   make matrix     docs/attacks.md from the results of attacks, here and in the machines that were run
-#   make deps       installs what all of it needs (Debian)                      V=1 shows commands; SANITIZE=1: address, undefined behaviour
+# `make help` prints what stands behind ## here. V=1 shows commands; SANITIZE=1: address, undefined behaviour.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -59,12 +53,14 @@ BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filter
 
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libbz2-dev liblzma-dev libzstd-dev libldns-dev libbpf-dev libelf-dev zlib1g-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
-TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc ldnsutils
+TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc ldnsutils \
+                  pkg-config python3-yaml
 TOOLCHAINS     := python3-venv python3-pytest python3-wheel python3-requests nodejs npm golang-go rustc cargo default-jdk-headless maven libmaven-compiler-plugin-java \
                   libmaven-resources-plugin-java libsurefire-java libmaven-jar-plugin-java junit4 g++ clang cmake ninja-build
 BENCH_PACKAGES := bubblewrap crun procps passt slirp4netns curl socat ripgrep
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
+## all: the programs and libsbx, in build/; installs what it needs, on Debian
 all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames $(BUILD)/libsbx.so.0
 	@:
 
@@ -84,6 +80,7 @@ vm-deps:
 	@tools/deps.sh $(TEST_PACKAGES) $(VM_PACKAGES)
 bench-deps:
 	@tools/deps.sh $(TEST_PACKAGES) $(BENCH_PACKAGES)
+## deps: installs what all of it needs (Debian)
 deps: bench-deps
 
 # What a policy means, for both programs and for others.
@@ -179,6 +176,7 @@ $(BUILD)/editors/vscode/%: tools/vscode/%
 
 # ---- demo, tests, bench ------------------------------------------------------------------------------------------------------
 
+## demo: a real program under a policy, and what it was refused
 demo: | demo-deps
 	@$(MAKE) --no-print-directory all >/dev/null
 	@tools/demo.sh $(BUILD)/sbxc $(BUILD)/sbxrun
@@ -217,6 +215,7 @@ $(BUILD)/tests/live/%: tests/live/%.c
 	@echo "  CC    $<"
 	$(Q)$(CC) -D_GNU_SOURCE -O1 -Wall -Wextra -static -o $@ $<
 
+## test: the whole suite, under 10 minutes; PROVE_FLAGS=-v shows each case
 test: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
 	@tools/deps.sh systemd || echo "without systemd: its groups are not imported by the tests" >&2
@@ -228,21 +227,25 @@ test: | test-deps
 
 test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
+## fuzz: each fuzzer for SECONDS=60
 fuzz: | test-deps
 	@$(MAKE) --no-print-directory SANITIZE=1 $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%) >/dev/null
 	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
 
+## test-vm: live tests and attacks under the kernel of KERNEL=bookworm (trixie, sid, bookworm-backports), in QEMU
 test-vm: | vm-deps
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe $(BUILD)/tests/live/under $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/guard $(BUILD)/tests/net/race $(BUILD)/tests/net/control $(BUILD)/tests/faults/inject >/dev/null
 	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
 
 # What each try of tests/attacks came to, here and in the virtual machines that were run: the page of it.
+## matrix: docs/attacks.md, from the attacks here and in the machines that were run
 matrix: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
 	@mkdir -p $(BUILD)/matrix && rm -f $(BUILD)/matrix/host.tsv
 	SBX_MATRIX=$(abspath $(BUILD))/matrix/host.tsv SBX_BUILD=$(abspath $(BUILD)) prove tests/attacks
 	awk -f tools/matrix.awk $(BUILD)/matrix/*.tsv > docs/attacks.md
 
+## bench: figures beside bubblewrap and libseccomp, as ratios
 bench: | bench-deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS) >/dev/null
 	@tools/deps.sh --optional $(TOOLCHAINS)
@@ -262,6 +265,7 @@ $(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(C
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
 
+## install: into PREFIX=/usr/local, beneath DESTDIR
 install: all $(COMPLETIONS) $(EDITORS)
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libsbx.a $(BUILD)/libsbx.so.0
@@ -281,6 +285,7 @@ install: all $(COMPLETIONS) $(EDITORS)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx $(BUILD)/editors/sbx.tmLanguage.json
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx/vscode $(VSCODE)
 
+## uninstall: takes it away again
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim
 	rm -f $(DESTDIR)$(PREFIX)/lib/libsbx.a $(DESTDIR)$(PREFIX)/lib/libsbx.so.0 $(DESTDIR)$(PREFIX)/lib/libsbx.so $(DESTDIR)$(PREFIX)/include/sbx.h $(DESTDIR)$(PREFIX)/lib/pkgconfig/sbx.pc
@@ -290,10 +295,15 @@ uninstall:
 	    zsh/site-functions/_sbxc zsh/site-functions/_sbxrun fish/vendor_completions.d/sbxc.fish fish/vendor_completions.d/sbxrun.fish || true
 	rm -rf $(DESTDIR)$(PREFIX)/share/sbx $(DESTDIR)$(PREFIX)/share/doc/sbx
 
+## help: these lines
+help:
+	@sed -n 's/^## \([a-z-]*\): /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 17
+
+## clean: removes build/
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo matrix test test-vm test-programs fuzz bench install uninstall clean deps build-deps demo-deps test-deps vm-deps bench-deps
+.PHONY: all help demo matrix test test-vm test-programs fuzz bench install uninstall clean deps build-deps demo-deps test-deps vm-deps bench-deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -type f -print 2>/dev/null)
