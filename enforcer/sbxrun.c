@@ -17,6 +17,7 @@
 #include "enforcer/actions/dry_run.h"
 #include "enforcer/supervisor/events.h"
 #include "enforcer/actions/learning.h"
+#include "enforcer/actions/limits_told.h"
 #include "enforcer/actions/live.h"
 #include "enforcer/actions/plan_cache.h"
 #include "enforcer/actions/plan_file.h"
@@ -172,6 +173,11 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
         fprintf(stderr, "sbxrun: killed for its memory, at a peak of %llu MiB (%.*s)\n",
                 (unsigned long long)(outcome->peak >> 20), STR_ARGS(rule_named(run->plan, limits[LIMIT_memory].rule)));
         return 128 + 9;
+    case ENDED_CPU_TIME:
+        fprintf(stderr, "sbxrun: killed for its processor time, after %llu.%03llu s (%.*s)\n",
+                (unsigned long long)(outcome->cpu / 1000000), (unsigned long long)(outcome->cpu / 1000 % 1000),
+                STR_ARGS(rule_named(run->plan, limits[LIMIT_cpu_time].rule)));
+        return 128 + 9;
     case ENDED_OUTPUT:
         fprintf(stderr, "sbxrun: killed for its output (%.*s)\n",
                 STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule)));
@@ -234,6 +240,7 @@ static int run_plan(struct plan *plan, struct policy *policy, struct cached *cac
     if (live && outcome.ended == ENDED_EXITED)
         outcome.value = !live_report(stdout, live);
     int status = options->dry_run && !failure.what[0] ? 0 : status_of(run, &outcome, &failure);
+    limits_tell(stderr, run, &outcome);
     events_end(run->events);
     // Programs try calls that they can do without: a person may want to know, a log only when something failed.
     events_print(stderr, run->events, status != 0 || isatty(STDERR_FILENO));

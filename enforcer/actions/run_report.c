@@ -9,7 +9,7 @@
 static const char *const ended_names[] = {
     [ENDED_NOT_SET_UP] = "not set up", [ENDED_NOT_EXECUTED] = "not executed", [ENDED_EXITED] = "exited",
     [ENDED_SIGNALED] = "signaled",     [ENDED_LIFETIME] = "lifetime limit",   [ENDED_MEMORY] = "memory limit",
-    [ENDED_OUTPUT] = "output limit",
+    [ENDED_OUTPUT] = "output limit",   [ENDED_CPU_TIME] = "cpu_time limit",
 };
 
 static void write_rule(struct json_writer *w, const struct plan *plan, uint32_t rule)

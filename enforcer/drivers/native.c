@@ -22,6 +22,7 @@
 #include "enforcer/host/outside.h"
 #include "enforcer/helpers/image.h"
 #include "enforcer/network/net_guard.h"
+#include "enforcer/supervisor/cpu_time.h"
 #include "enforcer/supervisor/samples.h"
 #include "enforcer/inside/sandbox.h"
 #include "enforcer/host/scoped.h"
@@ -40,6 +41,7 @@ struct native { // what one run holds on this side; it lies where the inside see
     int lifeline[2], streams[2]; // streams: read ends of the command's output
     uint64_t output_left;        // how much of it there may still be
     struct samples samples;
+    struct cpu_time cpu_time;
     int changes; // the end at which changes_write receives; -1
     pid_t pid;   // of init; 0: not started
     int init;    // its pidfd
@@ -137,6 +139,7 @@ struct native *native_begin(struct arena *arena, bool early, bool changes)
                               .changes = -1,
                               .init = -1,
                               .samples = SAMPLES_NONE,
+                              .cpu_time = CPU_TIME_NONE,
                               .sandbox = {.output = {-1, -1}, .changes = -1, .board.listener = -1}};
     struct failure *failure = &native->begin_failure;
     block_signals(native);
@@ -266,19 +269,20 @@ static void note_uses(const struct native *native, const struct run *run, struct
     struct cgroup_usage group;
     cgroup_read(&native->cgroup, &group);
     int signal = outcome->ended == ENDED_SIGNALED ? outcome->value : 0;
-    const struct plan_limit *cpu_time = &run->plan->limits[LIMIT_cpu_time];
-    bool out_of_time =
-        signal == SIGXCPU || (signal == SIGKILL && cpu_time->set && outcome->cpu / 1000 + 100 >= cpu_time->value);
     uint64_t out_of_memory =
         group.oom_kills ? group.oom_kills
                         : outcome->ended == ENDED_MEMORY; // the supervisor may be there before the kernel kills
     uses[LIMIT_memory] = (struct limit_use){group.memory_known, group.memory_known, outcome->peak, out_of_memory};
     uses[LIMIT_cpu] = (struct limit_use){outcome->wall != 0, group.cpu_known,
                                          outcome->wall ? outcome->cpu * 1000 / outcome->wall : 0, group.throttled};
-    uses[LIMIT_pids] = (struct limit_use){group.pids_peak_known, group.pids_known, group.pids_peak, group.pids_refused};
     uses[LIMIT_lifetime] = (struct limit_use){true, true, outcome->wall / 1000, outcome->ended == ENDED_LIFETIME};
-    uses[LIMIT_cpu_time] = (struct limit_use){true, true, outcome->cpu / 1000, out_of_time};
+    uses[LIMIT_cpu_time] = (struct limit_use){.peak_known = true,
+                                              .reached_known = true,
+                                              .peak = outcome->cpu / 1000,
+                                              .reached = outcome->ended == ENDED_CPU_TIME};
     samples_tell(&native->samples, run->plan, uses);
+    if (group.pids_known)
+        uses[LIMIT_pids] = (struct limit_use){group.pids_peak_known, true, group.pids_peak, group.pids_refused};
     if (group.swap_peak_known)
         uses[LIMIT_swap] = (struct limit_use){.peak_known = true, .peak = group.swap_peak};
     // Newer kernels count no refusal where swap is full and nothing more is tried. Then memory ran out, and of swap
@@ -287,7 +291,8 @@ static void note_uses(const struct native *native, const struct run *run, struct
     bool swap_full = group.swap_peak_known && group.swap_peak / 4096 + left_pages >= swap_pages;
     uses[LIMIT_swap].reached_known = group.swap_refused || (group.swap_peak_known && swap_pages);
     uses[LIMIT_swap].reached = group.swap_refused ? group.swap_refused : swap_full;
-    if (signal == SIGXFSZ) {
+    // A shell says of a program that a signal ended what it would say of itself.
+    if (signal == SIGXFSZ || (outcome->ended == ENDED_EXITED && outcome->value == 128 + SIGXFSZ)) {
         uses[LIMIT_file_size].reached_known = true;
         uses[LIMIT_file_size].reached = 1;
     }
@@ -305,6 +310,8 @@ static void measure(struct native *native, const struct run *run, const struct r
     outcome->cpu = microseconds(usage->ru_utime) + microseconds(usage->ru_stime);
     if (group.cpu_us > outcome->cpu) // also of those that nobody could wait for
         outcome->cpu = group.cpu_us;
+    if (native->cpu_time.used > outcome->cpu)
+        outcome->cpu = native->cpu_time.used;
     outcome->peak_of_all = group.memory_known;
     outcome->peak = group.memory_known ? group.peak_bytes : (uint64_t)usage->ru_maxrss * 1024;
     outcome->oom_kills = group.oom_kills;
@@ -337,6 +344,7 @@ static int enter_guard(struct net_guard *guard, struct failure *failure)
 
 struct run_sources { // of the supervisor's loop, besides its own
     struct samples *samples;
+    struct cpu_time *cpu_time;
     struct calls *calls; // NULL: there are none
     int lifeline;
 };
@@ -347,6 +355,8 @@ static int add_sources(struct supervisor *supervisor, void *context)
 {
     struct run_sources *sources = context;
     if (sources->samples->timer.fd >= 0 && supervisor_add(supervisor, &sources->samples->timer, EPOLLIN) != 0)
+        return -1;
+    if (sources->cpu_time->timer.fd >= 0 && supervisor_add(supervisor, &sources->cpu_time->timer, EPOLLIN) != 0)
         return -1;
     if (sources->calls && calls_add(supervisor, sources->calls) != 0)
         return -1;
@@ -381,10 +391,11 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
                asking && !(calls = calls_new(&told, &maker, native->lifeline[1], failure))) {
     } else if (get_ready(native, run, asking, failure) == 0 && enter_guard(settings.guard, failure) == 0 &&
                (!broker || broker_act_as(broker, outside_enter(&native->identity, failure)))) {
-        samples_begin(&native->samples, run->plan, run->claims->bounds.kept, &native->cgroup, native->pid);
+        const struct bounds *bounds = &run->claims->bounds;
+        samples_begin(&native->samples, run->plan, bounds, &native->cgroup, native->pid);
         struct watched watched = {
             .init = native->init,
-            .bounds = &run->claims->bounds,
+            .bounds = bounds,
             .memory_events = native->cgroup.events,
             .memory_is_file = native->cgroup.events_is_file,
             .output_left = &native->output_left,
@@ -392,11 +403,14 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .signals = &native->signals,
             .pass_on = sandbox_signal,
             .begin = add_sources,
-            .context = &(struct run_sources){&native->samples, calls, native->lifeline[1]},
+            .context = &(struct run_sources){&native->samples, &native->cpu_time, calls, native->lifeline[1]},
         };
-        if (supervise(&watched, &reason, failure))
+        if (cpu_time_begin(&native->cpu_time, bounds->cpu_time, &native->cgroup, native->pid) != 0)
+            fail(failure, NO_RULE, errno, "cannot limit the processor time");
+        else if (supervise(&watched, &reason, failure))
             reason = ENDED_NOT_SET_UP;
         outside_leave();
+        cpu_time_end(&native->cpu_time);
         samples_end(&native->samples);
     } else if (native->sandbox.board.failed) {
         *failure = native->sandbox.board.failure; // what init said tells more than that it was not there

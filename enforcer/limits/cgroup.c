@@ -18,8 +18,8 @@
 
 enum { PERIOD = 100000 }; // microseconds, of the cpu controller; its default in both versions
 
-static const char *const controller_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "io"},
-                         *const v1_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "blkio"};
+static const char *const controller_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "io", "cpu"},
+                         *const v1_names[CONTROLLER_COUNT] = {"memory", "cpu", "pids", "blkio", "cpuacct"};
 
 // limit, controller, file in v2, file in v1
 static const struct control {
@@ -34,6 +34,7 @@ static const struct control {
     {LIMIT_cpu_weight, CONTROLLER_CPU, "cpu.weight", "cpu.shares"},
     {LIMIT_io, CONTROLLER_IO, "io.max", "blkio.throttle.read_bps_device"},
     {LIMIT_pids, CONTROLLER_PIDS, "pids.max", "pids.max"},
+    {LIMIT_cpu_time, CONTROLLER_ACCOUNT, NULL, NULL}, // counted, and kept by whoever reads that
 };
 
 static const struct control *control_of(enum limit limit)
@@ -202,9 +203,9 @@ bool cgroup_can(enum limit limit)
     const struct control *control = control_of(limit);
     char folder[512], path[600];
     bool v2;
-    // A resource limit keeps pids as well, without asking anybody for a group.
-    if (!control ||
-        !(limit == LIMIT_pids ? parent_folder : parent_or_scope)(control->controller, folder, sizeof folder, &v2))
+    // Others keep these as well, without asking anybody for a group.
+    if (!control || !(limit == LIMIT_pids || limit == LIMIT_cpu_time ? parent_folder : parent_or_scope)(
+                        control->controller, folder, sizeof folder, &v2))
         return false;
     if (v2 || (limit != LIMIT_swap && limit != LIMIT_io))
         return true;
@@ -291,6 +292,8 @@ static int set_limit(struct cgroup *cgroup, const struct plan *plan, const struc
     const struct plan_limit *limit = &plan->limits[control->limit];
     char text[64];
     uint64_t value = limit->value;
+    if (control->limit == LIMIT_cpu_time)
+        return 0;
     if (control->limit == LIMIT_io)
         return limit_disks(group, limit, failure);
     if (control->limit == LIMIT_cpu_weight && !group->v2) // where 1024 is usual, and 2 the least
@@ -347,9 +350,8 @@ int cgroup_create(struct cgroup *cgroup, const struct plan *plan, unsigned wante
         if (!parent_folder(controller, folders[controller], sizeof folders[controller], &v2))
             return fail(failure, plan->limits[controls[i].limit].rule, EACCES, "cannot make a control group for %s",
                         controller_names[controller]);
-        for (int other = 0; other < CONTROLLER_COUNT && v2; other++)
-            if (cgroup->groups[other].folder >= 0 && cgroup->groups[other].v2 &&
-                strcmp(folders[other], folders[controller]) == 0)
+        for (int other = 0; other < CONTROLLER_COUNT; other++) // also v1's cpu and cpuacct may be one
+            if (cgroup->groups[other].folder >= 0 && strcmp(folders[other], folders[controller]) == 0)
                 cgroup->first[controller] = other;
         if (cgroup->first[controller] >= 0)
             continue;
@@ -412,8 +414,8 @@ void cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
         read_at(cgroup->groups[cgroup->first[CONTROLLER_CPU]].folder, "cpu.stat", text, sizeof text) > 0) {
         usage->cpu_known = true;
         usage->throttled = value_in(text, "nr_throttled");
-        usage->cpu_us = value_in(text, "usage_usec"); // v1 counts that elsewhere
     }
+    cgroup_cpu_time(cgroup, &usage->cpu_us);
     if (cgroup->first[CONTROLLER_PIDS] >= 0 && read_at(cgroup->groups[cgroup->first[CONTROLLER_PIDS]].folder,
                                                        "pids.peak", text, sizeof text) > 0) { // Linux 6.1
         usage->pids_peak_known = true;
@@ -440,6 +442,20 @@ bool cgroup_io_bytes(const struct cgroup *cgroup, uint64_t bytes[2])
     for (int i = 0; i < 2; i++)
         for (const char *at = text; (at = strstr(at, names[group->v2][i])); at++)
             bytes[i] += strtoull(at + strlen(names[group->v2][i]), NULL, 10);
+    return true;
+}
+
+// v2: cpu.stat, in each group; v1: cpuacct.usage, in nanoseconds.
+bool cgroup_cpu_time(const struct cgroup *cgroup, uint64_t *microseconds)
+{
+    char text[2048];
+    int first =
+        cgroup->first[CONTROLLER_ACCOUNT] >= 0 ? cgroup->first[CONTROLLER_ACCOUNT] : cgroup->first[CONTROLLER_CPU];
+    const struct cgroup_group *group = first < 0 ? NULL : &cgroup->groups[first];
+    *microseconds = 0;
+    if (!group || read_at(group->folder, group->v2 ? "cpu.stat" : "cpuacct.usage", text, sizeof text) <= 0)
+        return false;
+    *microseconds = group->v2 ? value_in(text, "usage_usec") : strtoull(text, NULL, 10) / 1000;
     return true;
 }
 

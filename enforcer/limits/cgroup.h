@@ -9,7 +9,7 @@
 
 #include "enforcer/host/failure.h"
 
-enum { CONTROLLER_MEMORY, CONTROLLER_CPU, CONTROLLER_PIDS, CONTROLLER_IO, CONTROLLER_COUNT };
+enum { CONTROLLER_MEMORY, CONTROLLER_CPU, CONTROLLER_PIDS, CONTROLLER_IO, CONTROLLER_ACCOUNT, CONTROLLER_COUNT };
 
 struct cgroup_group {
     int folder; // -1 when not made
@@ -32,8 +32,8 @@ struct cgroup_usage {
 
 #define CGROUP_NONE                                                                                                    \
     {                                                                                                                  \
-        .groups = {{.folder = -1}, {.folder = -1}, {.folder = -1}, {.folder = -1}}, .first = {-1, -1, -1, -1},         \
-        .events = -1                                                                                                   \
+        .groups = {{.folder = -1}, {.folder = -1}, {.folder = -1}, {.folder = -1}, {.folder = -1}},                    \
+        .first = {-1, -1, -1, -1, -1}, .events = -1                                                                    \
     }
 
 int cgroup_version(void); // that the caller may make memory groups in: 2, 1, or 0 for none
@@ -49,6 +49,8 @@ int cgroup_add(const struct cgroup *, pid_t, struct failure *);
 void cgroup_read(const struct cgroup *, struct cgroup_usage *);
 bool cgroup_io_bytes(const struct cgroup *,
                      uint64_t bytes[2]); // read from and written to disks, in all; false: nothing counts them
+bool cgroup_cpu_time(const struct cgroup *,
+                     uint64_t *microseconds); // that all its processes have used; false: nothing counts it
 bool cgroup_swap_bytes(const struct cgroup *,
                        uint64_t *bytes); // swapped out at this moment; false: nothing counts them
 

@@ -8,7 +8,7 @@
 #include "enforcer/host/scoped.h"
 #include "enforcer/limits/cgroup.h"
 
-enum keeper { KEEPER_CGROUP, KEEPER_RLIMIT, KEEPER_TIMER, KEEPER_PIPE };
+enum keeper { KEEPER_CGROUP, KEEPER_RLIMIT, KEEPER_TIMER, KEEPER_PIPE, KEEPER_COUNT };
 
 static const struct keeping {
     enum limit limit;
@@ -26,7 +26,7 @@ static const struct keeping {
     // together.
     {LIMIT_pids, KEEPER_CGROUP, RLIMIT_NPROC, 1, "control group"},
     {LIMIT_lifetime, KEEPER_TIMER, -1, 1, "supervisor's timer"},
-    {LIMIT_cpu_time, KEEPER_RLIMIT, RLIMIT_CPU, 1000, "RLIMIT_CPU"},
+    {LIMIT_cpu_time, KEEPER_COUNT, RLIMIT_CPU, 1000, "supervisor's count"},
     {LIMIT_open_files, KEEPER_RLIMIT, RLIMIT_NOFILE, 1, "RLIMIT_NOFILE"},
     {LIMIT_file_size, KEEPER_RLIMIT, RLIMIT_FSIZE, 1, "RLIMIT_FSIZE"},
     {LIMIT_output, KEEPER_PIPE, -1, 1, "supervisor's pipes"},
@@ -45,8 +45,10 @@ const char *limit_keeper(const struct bounds *bounds, enum limit limit)
     const struct keeping *keeping = keeping_of(limit);
     if (!(bounds->kept >> limit & 1))
         return NULL;
-    return keeping->keeper == KEEPER_CGROUP && !(bounds->cgroup >> limit & 1) ? "RLIMIT_NPROC in its own user namespace"
-                                                                              : keeping->name;
+    bool group = bounds->cgroup >> limit & 1;
+    if (keeping->keeper == KEEPER_COUNT && !group)
+        return "supervisor's count of its processes";
+    return keeping->keeper == KEEPER_CGROUP && !group ? "RLIMIT_NPROC in its own user namespace" : keeping->name;
 }
 
 static void add_rlimit(struct bounds *bounds, int resource, uint64_t value, uint64_t unit)
@@ -71,6 +73,13 @@ static bool add(struct bounds *bounds, const struct plan *plan, enum limit limit
         return true;
     case KEEPER_RLIMIT: add_rlimit(bounds, keeping->resource, value, keeping->unit); return true;
     case KEEPER_TIMER: bounds->lifetime = value; return true;
+    case KEEPER_COUNT: // and no process alone may have much more, though sbxrun is stopped
+        if (cgroup_can(limit))
+            bounds->cgroup |= 1u << limit;
+        bounds->cpu_time = value;
+        add_rlimit(bounds, keeping->resource, value < UINT64_MAX - keeping->unit ? value + keeping->unit : value,
+                   keeping->unit);
+        return true;
     case KEEPER_PIPE:
         bounds->has_output = true;
         bounds->output = value;

@@ -13,9 +13,9 @@ struct bounds {      // what the limits of a plan come to on this host
         rlim_t value;
     } rlimits[8];
     size_t rlimit_count;
-    struct rlimit caller_files; // of open files, as sbxrun was started with
-    bool cores_piped;           // the host gives core dumps to a program
-    uint64_t lifetime;          // milliseconds; 0: none
+    struct rlimit caller_files;  // of open files, as sbxrun was started with
+    bool cores_piped;            // the host gives core dumps to a program
+    uint64_t lifetime, cpu_time; // milliseconds; 0: none
     bool has_output;
     uint64_t output; // bytes
 };

@@ -19,7 +19,8 @@ enum ended {
     ENDED_SIGNALED,     // `value` is the signal
     ENDED_LIFETIME,
     ENDED_MEMORY,
-    ENDED_OUTPUT, // the supervisor ended it for that limit
+    ENDED_OUTPUT,
+    ENDED_CPU_TIME, // the supervisor ended it for that limit
 };
 
 struct supervisor {

@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 #include "enforcer/host/clock.h"
+#include "enforcer/host/processes.h"
 #include "enforcer/host/outside.h"
 #include "enforcer/host/scoped.h"
 
 enum { TENTH = 100000000 }; // nanoseconds
 // In one look, or the command could make it take the supervisor's time. Opened: threads and descriptors.
-enum { PROCESSES_MOST = 256, OPENED_MOST = 2048 };
+enum { LOOKED_AT = 256, OPENED_MOST = 2048 };
 
 static const struct {
     enum limit limit;
@@ -26,6 +27,7 @@ static const struct {
     [SAMPLE_FILE_SIZE] = {LIMIT_file_size, true},
     [SAMPLE_IO] = {LIMIT_io, false},
     [SAMPLE_SWAP] = {LIMIT_swap, false},
+    [SAMPLE_PIDS] = {LIMIT_pids, true},
 };
 
 static void note(struct samples *samples, enum sample sample, uint64_t value)
@@ -49,32 +51,6 @@ static uint64_t files_of(int process)
         count += entry->d_name[0] != '.';
     if (list)
         closedir(list);
-    return count;
-}
-
-// Adds the children of a process, of all its threads.
-static size_t add_children(int process, int list[PROCESSES_MOST], size_t count, unsigned *left)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", process);
-    DIR *threads = opendir(path);
-    for (struct dirent *entry; threads && *left && (entry = readdir(threads));) {
-        if (entry->d_name[0] == '.')
-            continue;
-        --*left;
-        char name[300];
-        snprintf(name, sizeof name, "%.200s/children", entry->d_name);
-        int fd = openat(dirfd(threads), name, O_RDONLY | O_CLOEXEC);
-        FILE *children = fd < 0 ? NULL : fdopen(fd, "r");
-        for (int child; children && count < PROCESSES_MOST && fscanf(children, "%d", &child) == 1;)
-            list[count++] = child;
-        if (children)
-            fclose(children);
-        else if (fd >= 0)
-            close(fd);
-    }
-    if (threads)
-        closedir(threads);
     return count;
 }
 
@@ -107,17 +83,18 @@ static void look_at_offsets(struct samples *samples, int process, unsigned *left
 
 static void look_at_processes(struct samples *samples)
 {
-    static int list[PROCESSES_MOST];
-    unsigned left = OPENED_MOST;
-    size_t count = add_children(samples->init, list, 0, &left);
+    const int *list;
+    unsigned threads = OPENED_MOST, left = OPENED_MOST;
+    size_t count = processes_of(samples->init, LOOKED_AT, &threads, &list);
     for (size_t i = 0; i < count; i++) {
         uint64_t files = samples->looks[SAMPLE_OPEN_FILES] ? files_of(list[i]) : 0;
         if (files)
             note(samples, SAMPLE_OPEN_FILES, files);
         if (samples->looks[SAMPLE_FILE_SIZE])
             look_at_offsets(samples, list[i], &left);
-        count = add_children(list[i], list, count, &left);
     }
+    if (samples->looks[SAMPLE_PIDS])
+        note(samples, SAMPLE_PIDS, OPENED_MOST - threads - 1); // without the sandbox's first process
 }
 
 // Over a tenth of a second at least: less would make a second's worth of one block.
@@ -151,14 +128,14 @@ static void look(struct supervisor *supervisor, struct watch *watch, uint32_t ev
     if (read(watch->fd, &times, sizeof times) != sizeof times)
         return;
     as_itself_begin();
-    if (samples->looks[SAMPLE_OPEN_FILES] || samples->looks[SAMPLE_FILE_SIZE])
+    if (samples->looks[SAMPLE_OPEN_FILES] || samples->looks[SAMPLE_FILE_SIZE] || samples->looks[SAMPLE_PIDS])
         look_at_processes(samples);
     look_at_group(samples);
     as_itself_end();
 }
 
-void samples_begin(struct samples *samples, const struct plan *plan, unsigned kept, const struct cgroup *cgroup,
-                   int init)
+void samples_begin(struct samples *samples, const struct plan *plan, const struct bounds *bounds,
+                   const struct cgroup *cgroup, int init)
 {
     struct itimerspec tenths = {{0, TENTH}, {0, TENTH}};
     *samples = (struct samples){
@@ -169,6 +146,7 @@ void samples_begin(struct samples *samples, const struct plan *plan, unsigned ke
         .at = clock_now(),
     };
     bool any = false;
+    unsigned kept = bounds->kept & ~(bounds->cgroup & 1u << LIMIT_pids); // a group counts those
     for (int i = 0; i < SAMPLES; i++)
         any |= samples->looks[i] = kept >> sampled[i].limit & 1;
     if (!any)

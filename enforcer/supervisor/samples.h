@@ -11,6 +11,7 @@ enum sample {
     SAMPLE_FILE_SIZE,  // bytes: how far into a file somebody has written
     SAMPLE_IO,         // bytes a second from and to disks, whichever is more
     SAMPLE_SWAP,       // bytes
+    SAMPLE_PIDS,       // of the first 256 processes, with their threads
     SAMPLES,
 };
 
@@ -30,7 +31,7 @@ struct samples {
         .timer = {.fd = -1 }                                                                                           \
     }
 
-// `kept`: the plan's limits that are (bits). Without a timer nothing is looked at, and nothing known.
-void samples_begin(struct samples *, const struct plan *, unsigned kept, const struct cgroup *, int init);
+// `bounds`: what keeps the plan's limits. Without a timer nothing is looked at, and nothing known.
+void samples_begin(struct samples *, const struct plan *, const struct bounds *, const struct cgroup *, int init);
 void samples_end(struct samples *); // looks once more, at what its control group has counted
 void samples_tell(const struct samples *, const struct plan *, struct limit_use uses[LIMIT_COUNT]);

@@ -35,15 +35,41 @@ for my $user (users()) {
     cmp_ok $run->{report}{cpu_us}, '>', 900_000, "$name: counted";
     is $use->($run, 'cpu_time')->{reached}, 1, "$name: reached";
     cmp_ok $use->($run, 'cpu_time')->{peak}, '>=', 900, "$name: with its peak";
+    like $run->{err}, qr/killed for its processor time, after 1\.\d{3} s \(p\.sbx:6:/, "$name: said, with its rule";
+    is $run->{report}{ended}{how}, 'cpu_time limit', "$name: and reported";
+    # Of all processes together: one after the other, at once, and such as nobody waits for.
+    my $burn = 'import os, sys, time, signal
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+    os._exit(0)
+';
+    for my $case (
+        ['one after the other', "for i in range(6):\n  if os.fork() == 0: burn(0.3)\n  os.wait()"],
+        ['at once', "for i in range(6):\n  if os.fork() == 0: burn(0.3)\nfor i in range(6): os.wait()"],
+        ['nobody waits for them', "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor i in range(6):\n  pid = os.fork()\n  if pid == 0: burn(0.3)\n  try: os.waitpid(pid, 0)\n  except OSError: pass"],
+        ['by threads', "import threading\nts = [threading.Thread(target=burn, args=(9,)) for i in range(3)]\n[t.start() for t in ts]\n[t.join() for t in ts]"],
+        ['orphans', "for i in range(6):\n  if os.fork() == 0:\n    if os.fork() == 0: burn(0.3)\n    os._exit(0)\n  os.wait()\ntime.sleep(15)"],
+    ) {
+        $run = $try->('cpu_time 700ms; lifetime 20s;', $burn . $case->[1]);
+        is "$run->{status} $run->{report}{ended}{how}", '137 cpu_time limit', "$name: cpu_time, $case->[0]" or diag explain $run;
+        cmp_ok abs($run->{report}{cpu_us} / 1e6 - 0.7), '<', patience(0.25), "$name: when that much is used";
+    }
+    $run = $try->('cpu_time 5s;', $burn . "for i in range(3):\n  if os.fork() == 0: burn(0.1)\n  os.wait()");
+    is "$run->{status} $run->{err}", '0 ', "$name: cpu_time, less than that";
     is $try->('open_files 20;', "fs = [open('/dev/null') for i in range(30)]")->{err} =~ /Too many open files/, 1, "$name: open_files";
     $run = $try->('open_files 20;', "import os, time\nif os.fork(): os.wait()\nelse:\n  try: fs = []; [fs.append(open('/dev/null')) for i in range(30)]\n  except OSError: time.sleep(" . patience(0.4) . ')');
     is_deeply [@{ $use->($run, 'open_files') }{'peak', 'reached'}], [20, 1], "$name: its peak is seen, in any process" or diag explain $run->{report};
+    like $run->{err}, qr/^sbxrun: a process had as many files open as it may \(p\.sbx:6:/m, "$name: and said";
     $run = $try->('open_files 20;', "import time\nfs = [open('/dev/null') for i in range(10)]; time.sleep(" . patience(0.4) . ')');
     is_deeply [@{ $use->($run, 'open_files') }{'peak', 'reached'}], [13, undef], "$name: one below it says nothing of what was between";
     $run = $try->('file_size 1MiB;', "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nopen('/tmp/f', 'wb').write(b'x' * 2000000)");
     like $run->{err}, qr/File too large/, "$name: file_size";
     $run = $try->('file_size 1MiB;', ['sh', '-c', 'exec head -c 2000000 /dev/zero > /tmp/f']);
     is_deeply [$run->{status}, $use->($run, 'file_size')->{reached}], [128 + 25, 1], "$name: ends who goes over it, which is said";
+    like $run->{err}, qr/^sbxrun: a file reached the size that one may have \(p\.sbx:6:/m, "$name: in a sentence";
+    $run = $try->('file_size 1MiB;', ['sh', '-c', 'head -c 2000000 /dev/zero > /tmp/f']);
+    like $run->{err}, qr/^sbxrun: a file reached the size that one may have/m, "$name: also where a shell says how its command ended";
     $run = $try->('file_size 1MiB;', ['sh', '-c', '(trap "" XFSZ; head -c 2000000 /dev/zero; sleep ' . patience(0.4) . ') > /tmp/f; true']);
     is_deeply [$run->{status}, @{ $use->($run, 'file_size') }{'peak', 'reached'}], [0, 1 << 20, 1], "$name: one that goes on is seen at it, and so is its peak" or diag explain $run;
     $run = $try->('file_size 1MiB;', ['sh', '-c', '{ head -c 200000 /dev/zero; sleep ' . patience(0.4) . '; } > /tmp/f']);
@@ -93,6 +119,9 @@ for my $user (users()) {
     $run = $try->('pids 10;', "import threading, time, os\nn = 0\ntry:\n  while n < 50: threading.Thread(target=time.sleep, args=(60,), daemon=True).start(); n += 1\nexcept RuntimeError as e: print(n, e, flush=True)\nos._exit(0)");
     is $run->{out}, "9 can't start new thread\n", "$name: pids, in threads";
     if (!defined $user->{uid}) { cmp_ok $run->{report}{pids_refused}, '>', 0, "$name: what was refused is counted" }
+    $run = $try->('pids 10;', "import os, time\nfor i in range(12):\n  try:\n    if os.fork() == 0: time.sleep(60); os._exit(0)\n  except OSError: pass\ntime.sleep(" . patience(0.5) . ')');
+    like $run->{err}, qr/^sbxrun: (?:a process or thread more than there may be was refused, \d+ times|there were as many processes and threads as there may be) \(p\.sbx:6:/m, "$name: and said";
+    is $use->($run, 'pids')->{reached} > 0, 1, "$name: in the report, too" or diag explain $use->($run, 'pids');
 
     # A fork bomb: held, and the lifetime ends it.
     $run = $try->('pids 30; lifetime 1s;', "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass");
