@@ -51,12 +51,6 @@ static const struct view_content *content_of(struct builder *b, const struct con
     return made;
 }
 
-void builder_leave_out(struct builder *b)
-{
-    if (!b->diagnostics->errors)
-        abort(); // the checker let something pass that has no meaning
-}
-
 // Fills in what a rule means; false where an error says why it means nothing.
 static bool resolve_rule(struct builder *b, const struct rule_decl *decl, struct rule *made)
 {
