@@ -1,9 +1,9 @@
 // sbxnames: answers the questions for names that a sandbox asks, with the host's resolvers, as far as sbxrun lets it.
 //
-// A program of its own, because DNS is read here: what a sandbox asks and what servers answer. It holds the two sockets
-// at which the sandbox asks and one to sbxrun (enforcer/network/names_wire.h), which decides about every name and every
-// address. A thread for each question. What is answered: answers.c.
-#include <arpa/inet.h>
+// A program of its own, because DNS is read here: what a sandbox asks and what servers answer; sbxrun walls it in as it
+// does a command (enforcer/helpers/names.sbx). It holds the sockets at which the sandbox asks, one to sbxrun, which
+// decides about every name and every address, and one to the opener, which makes its sockets to the host's resolvers
+// (enforcer/network/names_wire.h). A thread for each question. What is answered: answers.c.
 #include <errno.h>
 #include <ldns/ldns.h>
 #include <poll.h>
@@ -21,11 +21,11 @@
 enum {
     THREADS_MOST = 64,
     QUESTION_MOST = 4096,
-    SERVERS_MOST = 3, // resolv.conf(5)
     IDLE_MS = 5000,
 };
 
-static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER, counting = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER, opening = PTHREAD_MUTEX_INITIALIZER,
+                       counting = PTHREAD_MUTEX_INITIALIZER;
 static int threads;
 
 // ---- sbxrun -------------------------------------------------------------------------------------------------------
@@ -50,56 +50,38 @@ static struct names_answer ask(enum names_ask what, const char *name, const uint
     return answer;
 }
 
-// ---- the host's configuration -------------------------------------------------------------------------------------
+// ---- what the opener opens ----------------------------------------------------------------------------------------
 
-struct servers {
-    struct sockaddr_storage list[SERVERS_MOST];
-    socklen_t lengths[SERVERS_MOST];
-    int count, timeout_ms, attempts;
-};
-
-static void add_server(struct servers *servers, const char *text)
+// The descriptor, or -1; *opened is filled in either way, and knows of no servers where nobody answers.
+static int open_by_opener(enum names_open open, int server, struct names_opened *opened)
 {
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(53)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(53)};
-    if (servers->count == SERVERS_MOST)
-        return;
-    if (inet_pton(AF_INET, text, &four.sin_addr) == 1) {
-        memcpy(&servers->list[servers->count], &four, sizeof four);
-        servers->lengths[servers->count++] = sizeof four;
-    } else if (inet_pton(AF_INET6, text, &six.sin6_addr) == 1) {
-        memcpy(&servers->list[servers->count], &six, sizeof six);
-        servers->lengths[servers->count++] = sizeof six;
-    }
-}
-
-static struct servers read_servers(void)
-{
-    struct servers servers = {.timeout_ms = 5000, .attempts = 2};
-    FILE *file = fopen("/etc/resolv.conf", "re");
-    char line[512], word[64];
-    while (file && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "nameserver %63s", word) == 1)
-            add_server(&servers, word);
-        const char *option = strncmp(line, "options", 7) == 0 ? line : NULL;
-        const char *timeout = option ? strstr(option, "timeout:") : NULL,
-                   *attempts = option ? strstr(option, "attempts:") : NULL;
-        if (timeout && atoi(timeout + 8) > 0 && atoi(timeout + 8) <= 30)
-            servers.timeout_ms = 1000 * atoi(timeout + 8);
-        if (attempts && atoi(attempts + 9) > 0 && atoi(attempts + 9) <= 5)
-            servers.attempts = atoi(attempts + 9);
-    }
-    if (file)
-        fclose(file);
-    if (!servers.count)
-        add_server(&servers, "127.0.0.1");
-    return servers;
+    struct names_request request = {(uint8_t)open, (uint8_t)server};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec data = {opened, sizeof *opened};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    pthread_mutex_lock(&opening);
+    bool told = send(NAMES_FD_OPENER, &request, sizeof request, MSG_NOSIGNAL) == sizeof request &&
+                recvmsg(NAMES_FD_OPENER, &message, MSG_CMSG_CLOEXEC) == sizeof *opened;
+    pthread_mutex_unlock(&opening);
+    const struct cmsghdr *header = told ? CMSG_FIRSTHDR(&message) : NULL;
+    int fd = -1;
+    if (!told)
+        *opened = (struct names_opened){0};
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return fd;
 }
 
 // The addresses of a name in /etc/hosts (hosts(5)), into an answer.
 static bool find_in_hosts(const char *name, ldns_rr_type type, ldns_rr_list *found)
 {
-    FILE *file = fopen("/etc/hosts", "re");
+    struct names_opened opened;
+    int fd = open_by_opener(NAMES_OPEN_HOSTS, 0, &opened);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     char line[1024];
     bool known = false;
     while (file && fgets(line, sizeof line, file)) {
@@ -119,6 +101,8 @@ static bool find_in_hosts(const char *name, ldns_rr_type type, ldns_rr_list *fou
     }
     if (file)
         fclose(file);
+    else if (fd >= 0)
+        close(fd);
     return known;
 }
 
@@ -153,16 +137,13 @@ static bool move_all(int fd, uint8_t *data, size_t length, bool sends, long unti
     return true;
 }
 
-static ldns_pkt *ask_by_tcp(const struct sockaddr_storage *server, socklen_t length, uint8_t *wire, size_t size,
-                            const ldns_pkt *query, long until)
+static ldns_pkt *ask_by_tcp(int fd, uint8_t *wire, size_t size, const ldns_pkt *query, long until)
 {
-    int fd = socket(server->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
+    int error = 0;
     socklen_t error_size = sizeof error;
     uint8_t head[2] = {(uint8_t)(size >> 8), (uint8_t)size}, *data = malloc(ANSWERS_PACKET_MOST);
     ldns_pkt *answer = NULL;
-    if (fd >= 0 && data &&
-        (connect(fd, (const struct sockaddr *)server, length) == 0 ||
-         (errno == EINPROGRESS && wait_for(fd, POLLOUT, until))) &&
+    if (fd >= 0 && data && wait_for(fd, POLLOUT, until) &&
         getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) == 0 && !error &&
         move_all(fd, head, 2, true, until) && move_all(fd, wire, size, true, until) &&
         move_all(fd, head, 2, false, until)) {
@@ -177,14 +158,11 @@ static ldns_pkt *ask_by_tcp(const struct sockaddr_storage *server, socklen_t len
 }
 
 // A socket of its own for each question, connected, so that nobody else's answer comes in.
-static ldns_pkt *ask_by_udp(const struct sockaddr_storage *server, socklen_t length, const uint8_t *wire, size_t size,
-                            const ldns_pkt *query, long until)
+static ldns_pkt *ask_by_udp(int fd, const uint8_t *wire, size_t size, const ldns_pkt *query, long until)
 {
-    int fd = socket(server->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     uint8_t data[4096];
     ldns_pkt *answer = NULL;
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)server, length) == 0 &&
-        send(fd, wire, size, MSG_NOSIGNAL) == (ssize_t)size)
+    if (fd >= 0 && send(fd, wire, size, MSG_NOSIGNAL) == (ssize_t)size)
         while (!answer && wait_for(fd, POLLIN, until)) {
             ssize_t n = recv(fd, data, sizeof data, 0);
             if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -199,7 +177,6 @@ static ldns_pkt *ask_by_udp(const struct sockaddr_storage *server, socklen_t len
 // NULL: no resolver answers.
 static ldns_pkt *resolve(const ldns_rdf *name, ldns_rr_type type)
 {
-    struct servers servers = read_servers();
     ldns_pkt *query = ldns_pkt_query_new(ldns_rdf_clone(name), type, LDNS_RR_CLASS_IN, LDNS_RD), *answer = NULL;
     uint8_t *wire = NULL;
     size_t size = 0;
@@ -210,17 +187,22 @@ static ldns_pkt *resolve(const ldns_rdf *name, ldns_rr_type type)
     ldns_pkt_set_edns_udp_size(query, ANSWERS_UDP_SIZE);
     if (ldns_pkt2wire(&wire, query, &size) != LDNS_STATUS_OK)
         return ldns_pkt_free(query), NULL;
-    for (int try = 0; try < servers.attempts * servers.count && !answer; try++) {
-        int i = try % servers.count;
-        long until = now_ms() + servers.timeout_ms;
-        answer = ask_by_udp(&servers.list[i], servers.lengths[i], wire, size, query, until);
+    struct names_opened opened = {.servers = 1, .attempts = 1};
+    for (int try = 0; try < opened.attempts * opened.servers && !answer; try++) {
+        int fd = open_by_opener(NAMES_OPEN_UDP, try % opened.servers, &opened);
+        if (!opened.servers)
+            break;
+        int i = try % opened.servers;
+        long until = now_ms() + opened.timeout_ms;
+        answer = ask_by_udp(fd, wire, size, query, until);
         if (answer && ldns_pkt_tc(answer)) {
             ldns_pkt_free(answer);
-            answer = ask_by_tcp(&servers.list[i], servers.lengths[i], wire, size, query, until);
+            fd = open_by_opener(NAMES_OPEN_TCP, i, &opened);
+            answer = ask_by_tcp(fd, wire, size, query, until);
         }
         bool failed = answer && ldns_pkt_get_rcode(answer) != LDNS_RCODE_NOERROR &&
                       ldns_pkt_get_rcode(answer) != LDNS_RCODE_NXDOMAIN;
-        if (failed && try + 1 < servers.attempts * servers.count) { // another may know better
+        if (failed && try + 1 < opened.attempts * opened.servers) { // another may know better
             ldns_pkt_free(answer);
             answer = NULL;
         }

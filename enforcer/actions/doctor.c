@@ -251,7 +251,7 @@ static void find_groups(struct finding *f)
 static void find_broker(struct finding *f)
 {
     const char *advice, *lacks = host_lacks_for_broker(&advice);
-    bool names = helper_exists("sbxnames");
+    bool names = helper_exists(HELPER_NAMES);
     snprintf(f->found, sizeof f->found,
              lacks   ? "%s"
              : names ? "connections are made by sbxrun; names by sbxnames"
@@ -297,7 +297,7 @@ static void find_identity(struct finding *f)
 
 static void find_images(struct finding *f)
 {
-    judge(f, helper_exists("sbximage"), "sbximage unpacks them", "sbximage is not there", "`from image` is refused",
+    judge(f, helper_exists(HELPER_IMAGE), "sbximage unpacks them", "sbximage is not there", "`from image` is refused",
           "install sbximage beside sbxrun: make install");
 }
 

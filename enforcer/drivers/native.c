@@ -1,7 +1,6 @@
 // The native driver: namespaces, mounts, control groups, Landlock and seccomp, by this program alone.
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "enforcer/supervisor/cpu_time.h"
 #include "enforcer/supervisor/samples.h"
 #include "enforcer/inside/sandbox.h"
+#include "enforcer/inside/start.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/secrets.h"
 #include "enforcer/supervisor/supervise.h"
@@ -104,29 +104,9 @@ static void place_elsewhere(struct native *native, pid_t pid)
         sched_setaffinity(pid, sizeof others, &others);
 }
 
-static long clone_init(void *context)
-{
-    struct native *native = context;
-    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD,
-                              .pidfd = (uint64_t)(uintptr_t)&native->init,
-                              .exit_signal = SIGCHLD};
-    long pid = syscall(SYS_clone3, &args, sizeof args);
-    if (pid == 0) {
-        close(native->lifeline[1]); // or it would keep itself alive
-        sandbox_main(&native->sandbox);
-    }
-    return pid;
-}
-
 static int start(struct native *native, struct failure *failure)
 {
-    native->sandbox.lifeline = native->lifeline[0];
-    sched_getaffinity(0, sizeof native->sandbox.processors, &native->sandbox.processors);
-    long pid = outside_owning(&native->identity, clone_init, native);
-    if (pid < 0)
-        return fail_for_namespaces(failure, errno, "cannot make the sandbox's namespaces");
-    native->pid = (pid_t)pid;
-    return 0;
+    return sandbox_start(&native->sandbox, native->lifeline, &native->pid, &native->init, failure);
 }
 
 struct native *native_begin(struct arena *arena, bool early, bool changes)
@@ -149,16 +129,6 @@ struct native *native_begin(struct arena *arena, bool early, bool changes)
         make_pipes(native, changes, failure) == 0 && early && !native->identity.as_root && start(native, failure) == 0)
         place_elsewhere(native, native->pid);
     return native;
-}
-
-// Root's host files are opened on this side, so that they can be presented by idmapped mounts, and init is started with
-// them.
-static int start_as_root(struct native *native, struct failure *failure)
-{
-    closing_fd int identities = identity_namespace(&native->identity, failure);
-    bool started = identities >= 0 && view_open(&native->view, identities, failure) == 0 && start(native, failure) == 0;
-    view_close(&native->view);
-    return !started ? -1 : identity_map_other(&native->identity, native->pid, failure);
 }
 
 static int get_ready(struct native *native, const struct run *run, const struct bpf_program *asking,
@@ -199,7 +169,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
         secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
         cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
         return -1;
-    if (native->identity.as_root ? start_as_root(native, failure) : !native->pid && start(native, failure))
+    if (!native->pid && start(native, failure))
         return -1;
     for (int i = 0; i < 2; i++) {
         close_scoped(&sandbox->output[i]);

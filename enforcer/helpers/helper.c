@@ -1,91 +1,194 @@
 // Helpers: programs beside sbxrun that read what others wrote.
 #include "enforcer/helpers/helper.h"
 
-#include <fcntl.h>
-#include <grp.h>
+#include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "enforcer/limits/cgroup.h"
 #include "enforcer/host/host.h"
 #include "enforcer/host/kernel.h"
+#include "enforcer/host/scoped.h"
+#include "enforcer/inside/start.h"
+#include "enforcer/limits/cgroup.h"
+#include "enforcer/view/secrets.h"
+#include "helpers.inc"
 
-// Where the kernel has no Landlock, a helper's own care has to do.
-static void confine(bool writes)
-{
-    const uint64_t all = ((1ULL << 13) - 1) | (host_landlock_abi() >= 2 ? LANDLOCK_FS_REFER : 0);
-    const struct landlock_ruleset handled = {.handled_access_fs = all};
-    const struct {
-        const char *path;
-        uint64_t rights;
-    } rules[] = {{"/", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE},
-                 {".", all}};
-    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, 8, 0);
-    for (int i = 0; ruleset >= 0 && i < (writes ? 2 : 1); i++) {
-        struct landlock_path_beneath_attr rule = {.allowed_access = rules[i].rights,
-                                                  .parent_fd = open(rules[i].path, O_PATH | O_CLOEXEC)};
-        if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
-            _exit(126);
-    }
-    if (ruleset >= 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
-        _exit(126);
-}
+static const struct {
+    const char *name;
+    struct str plan;
+} programs[] = {
+    [HELPER_IMAGE] = {"sbximage", {helper_image, sizeof helper_image - 1}},
+    [HELPER_NAMES] = {"sbxnames", {helper_names, sizeof helper_names - 1}},
+};
 
-// Where it may be: beside sbxrun (empty when that can't be told), and where packages put it.
-static void places_of(const char *name, char own[PATH_MAX], char elsewhere[64])
+// What keeps the limits of a single process.
+static const struct {
+    enum limit limit;
+    int resource;
+    uint64_t unit; // a limit's unit in one of the resource's
+} keepings[] = {
+    {LIMIT_memory, RLIMIT_DATA, 1},       {LIMIT_pids, RLIMIT_NPROC, 1},      {LIMIT_cpu_time, RLIMIT_CPU, 1000},
+    {LIMIT_open_files, RLIMIT_NOFILE, 1}, {LIMIT_file_size, RLIMIT_FSIZE, 1},
+};
+
+// Where it is: beside sbxrun, else where packages put it. The folder; false: nowhere.
+static bool find(enum helper_program program, char folder[PATH_MAX])
 {
-    ssize_t length = readlink("/proc/self/exe", own, PATH_MAX - strlen(name) - 1);
-    while (length > 0 && own[length - 1] != '/')
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", folder, PATH_MAX - 1);
+    while (length > 0 && folder[length - 1] != '/')
         length--;
-    own[length > 0 ? length : 0] = '\0';
-    if (*own)
-        strcat(own, name);
-    snprintf(elsewhere, 64, "/usr/bin/%s", name);
+    if (length > 0) {
+        folder[length] = '\0';
+        if (snprintf(path, sizeof path, "%s%s", folder, programs[program].name) < PATH_MAX && access(path, X_OK) == 0)
+            return true;
+    }
+    strcpy(folder, "/usr/bin/");
+    snprintf(path, sizeof path, "%s%s", folder, programs[program].name);
+    return access(path, X_OK) == 0;
 }
 
-bool helper_exists(const char *name)
+bool helper_exists(enum helper_program program)
 {
-    char own[PATH_MAX], elsewhere[64];
-    places_of(name, own, elsewhere);
-    return access(own, X_OK) == 0 || access(elsewhere, X_OK) == 0;
+    char folder[PATH_MAX];
+    return find(program, folder);
 }
 
-_Noreturn void helper_run(const struct helper *helper)
+int helper_user(uid_t *user, gid_t *group, struct failure *failure)
 {
-    char own[PATH_MAX], elsewhere[64];
-    places_of(helper->name, own, elsewhere);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != helper->parent) // it died before that counted
-        _exit(126);
-    if (helper->control_group > 0 && cgroup_join(helper->control_group) != 0)
-        _exit(126);
-    if (helper->folder >= 0 && fchdir(helper->folder) != 0)
-        _exit(126);
-    int high[HELPER_FDS_MOST]; // out of the way of the numbers that they get
-    for (int i = 0; i < helper->count; i++)
-        if (i == HELPER_FDS_MOST || (high[i] = fcntl(helper->fds[i], F_DUPFD_CLOEXEC, HELPER_FDS_MOST)) < 0)
-            _exit(126);
-    for (int i = 0; i < helper->count; i++)
-        if (dup2(high[i], i) < 0)
-            _exit(126);
-    if (close_range((unsigned)helper->count, ~0U, CLOSE_RANGE_CLOEXEC) != 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        _exit(126);
-    if (geteuid() == 0 && helper->user != 0 &&
-        (setgroups(0, NULL) != 0 || setresgid(helper->group, helper->group, helper->group) != 0 ||
-         setresuid(helper->user, helper->user, helper->user) != 0 ||
-         prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)) // changing users forgets it
-        _exit(126);
-    confine(helper->folder >= 0);
-    char *const arguments[] = {(char *)helper->name, NULL}, *const environment[] = {NULL};
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (own[0] == '/')
-        execve(own, arguments, environment);
-    execve(elsewhere, arguments, environment);
-    _exit(127);
+    struct identity identity;
+    int result = identity_prepare(&identity, failure);
+    *user = identity.outside_user;
+    *group = identity.outside_group;
+    identity_release(&identity);
+    return result;
+}
+
+struct starting { // in memory that the helper's process sees too, until its exec
+    struct sandbox sandbox;
+    struct view view;
+    struct secrets secrets; // none
+    struct identity identity;
+    struct bounds bounds;
+    struct loopback loopback;
+    char *argv[2], *environment[1];
+    int lifeline[2];
+    pid_t pid;
+    int init;
+};
+
+static int limit(struct bounds *bounds, const struct plan *plan, struct failure *failure)
+{
+    if (bounds_begin(bounds, failure))
+        return -1;
+    for (int i = 0; i < LIMIT_COUNT; i++) {
+        size_t k = 0, count = sizeof keepings / sizeof *keepings;
+        while (k < count && keepings[k].limit != (enum limit)i)
+            k++;
+        if (plan->limits[i].set && k == count)
+            return fail(failure, plan->limits[i].rule, 0, "nothing keeps the limit %s of a helper", limit_names[i]);
+        if (!plan->limits[i].set)
+            continue;
+        bounds->rlimits[bounds->rlimit_count].resource = keepings[k].resource;
+        bounds->rlimits[bounds->rlimit_count++].value = (rlim_t)(plan->limits[i].value / keepings[k].unit);
+    }
+    return 0;
+}
+
+static int prepare(struct starting *s, const struct helper *helper, struct arena *arena, struct failure *failure)
+{
+    const char *name = programs[helper->program].name;
+    char folder[PATH_MAX];
+    struct str why;
+    struct plan *plan = plan_read(arena, programs[helper->program].plan, &why);
+    if (!plan)
+        return fail(failure, NO_RULE, 0, "the plan of %s can't be read: %.*s", name, STR_ARGS(why));
+    if (!find(helper->program, folder))
+        return fail_with_advice(failure, NO_RULE, 0, "it is installed beside sbxrun", "%s is not there", name);
+    const struct view_bases bases = {.policy = folder, .cwd = helper->folder};
+    s->argv[0] = (char *)str_copy(arena, plan->command[0]).text;
+    s->loopback = (struct loopback){.tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
+    const struct bpf_program *filter = &plan->filters[ARCH_HERE];
+    s->sandbox = (struct sandbox){
+        .plan = plan,
+        .bounds = &s->bounds,
+        .loopback = &s->loopback,
+        .argv = s->argv,
+        .environment = s->environment,
+        .landlock = host_landlock_abi() > 0,
+        .view = &s->view,
+        .identity = &s->identity,
+        .filter = {(unsigned short)filter->length, (struct sock_filter *)filter->code},
+        .opens_view = !s->identity.as_root,
+        .output = {-1, -1},
+        .changes = -1,
+        .board.listener = -1,
+        .given = helper->given,
+        .given_count = helper->count,
+    };
+    s->view.secrets = &s->secrets;
+    if (limit(&s->bounds, plan, failure) || view_prepare(&s->view, plan, &bases, failure))
+        return -1;
+    for (size_t i = 0; i < plan->view_count; i++)
+        s->view.places[i].of_outside = plan->view[i].base == PLAN_CWD;
+    identity_choose(&s->identity, plan);
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->lifeline) == 0
+               ? 0
+               : fail(failure, NO_RULE, errno, "cannot make a socket");
+}
+
+// Says go, and waits until the program has been executed: then nobody has the other end any more.
+static int set_going(struct starting *s, const struct helper *helper, struct failure *failure)
+{
+    enum { PATIENCE_MS = 20000 };
+    const struct board *board = &s->sandbox.board;
+    const char *name = programs[helper->program].name;
+    struct pollfd waits = {.fd = s->lifeline[1], .events = POLLIN};
+    char byte;
+    close(s->lifeline[0]);
+    s->lifeline[0] = -1;
+    if (helper->control_group > 0 && cgroup_join(helper->control_group, s->pid) != 0)
+        return fail(failure, NO_RULE, 0, "cannot move %s into its control group", name);
+    if (send(s->lifeline[1], "", 1, MSG_NOSIGNAL) != 1)
+        return fail(failure, NO_RULE, errno, "cannot tell %s to start", name);
+    if (poll(&waits, 1, PATIENCE_MS) != 1 || recv(s->lifeline[1], &byte, 1, MSG_DONTWAIT) != 0)
+        return fail(failure, NO_RULE, 0, "%s does not start", name);
+    if (board->failed)
+        *failure = board->failure;
+    else if (board->exec_error || !board->ready)
+        return fail(failure, NO_RULE, board->exec_error, "cannot execute %s", name);
+    failure->rule = NO_RULE; // of the helper's own policy
+    return board->failed ? -1 : 0;
+}
+
+pid_t helper_start(const struct helper *helper, struct failure *failure)
+{
+    struct arena *shared = arena_new_shared(), *arena = shared ? shared : arena_new();
+    struct starting *s = NEW(arena, struct starting);
+    *s = (struct starting){.lifeline = {-1, -1}, .init = -1};
+    int result = identity_prepare(&s->identity, failure);
+    if (result == 0)
+        result = prepare(s, helper, arena, failure);
+    if (result == 0)
+        result = sandbox_start(&s->sandbox, s->lifeline, &s->pid, &s->init, failure);
+    if (result == 0)
+        result = set_going(s, helper, failure);
+    if (result != 0 && s->pid > 0) {
+        kill(s->pid, SIGKILL);
+        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    pid_t pid = result == 0 ? s->pid : -1;
+    identity_release(&s->identity);
+    close_scoped(&s->lifeline[0]);
+    close_scoped(&s->lifeline[1]);
+    close_scoped(&s->init);
+    arena_free(arena);
+    return pid;
 }

@@ -1,28 +1,32 @@
 // Helpers: programs beside sbxrun that read what others wrote (images, DNS), each with the library for it, which sbxrun
 // itself does not link.
 //
-// A helper may read programs, libraries and configuration, write beneath one folder or nowhere, and gets no more
-// descriptors than it is given. It dies with sbxrun.
+// Each has a policy, the .sbx beside this file that has its name, which is compiled and proved when sbxrun is built,
+// and is put behind it as a command is: outside identity, no capability, namespaces of its own without a network, a
+// view of its program and perhaps one folder, Landlock, the filter. It is one process, so limits of a process are its
+// limits. It has the descriptors that it is given and no others, and dies with sbxrun.
 #pragma once
 
-#include <stdbool.h>
 #include <sys/types.h>
 
-enum { HELPER_FDS_MOST = 16 };
+#include "enforcer/host/failure.h"
+
+enum helper_program { HELPER_IMAGE, HELPER_NAMES };
 
 struct helper {
-    const char *name; // "sbximage", found beside sbxrun
-    pid_t parent;     // sbxrun, from before the fork
-    int folder;       // its working folder, beneath which it may write; -1: none
-    const int *fds;   // its descriptors 0, 1, …
+    enum helper_program program;
+    const char *folder; // the path of what its policy calls `cwd "."`, which belongs to its user; NULL: nothing does
+    const int *given;   // its descriptors 0, 1, …
     int count;
-    uid_t user; // who it runs as, when sbxrun is root and this is not
-    gid_t group;
-    int control_group; // which it goes into first, a folder; 0: it stays in that of sbxrun
+    int control_group; // which it is moved into, a folder; 0: it stays in that of sbxrun
 };
 
 // Is it there, beside sbxrun or in /usr/bin?
-bool helper_exists(const char *name);
+bool helper_exists(enum helper_program);
 
-// In a new process: becomes the helper. Exits with 127 when it is not there, 126 when it can't be confined.
-_Noreturn void helper_run(const struct helper *);
+// Starts it: a process to be waited for, which is killed in any case when sbxrun dies. -1 and the failure, when it
+// could not be walled in or is not there.
+pid_t helper_start(const struct helper *, struct failure *);
+
+// Whom it runs as, on the host: it can write in a folder that belongs to that user.
+int helper_user(uid_t *, gid_t *, struct failure *);

@@ -26,12 +26,22 @@
 
 // ---- the cache ----------------------------------------------------------------------------------------------------
 
-// Opens the cache's folder and writes its path. -1 and the failure.
-static int open_cache(char path[PATH_MAX], uint32_t rule, struct failure *failure)
+struct cache {
+    int fd;
+    char path[PATH_MAX];
+    uid_t user; // who its images belong to: those on the host who the sandboxes of this user are
+    gid_t group;
+};
+
+static int open_cache(struct cache *cache, uint32_t rule, struct failure *failure)
 {
     const char *problem;
-    int fd = cache_folder_open("images", path, &problem);
-    return fd >= 0 ? fd : fail(failure, rule, errno, "the cache of images%s%s: %s", *path ? ", " : "", path, problem);
+    if (helper_user(&cache->user, &cache->group, failure))
+        return -1;
+    cache->fd = cache_folder_open("images", cache->path, &problem);
+    return cache->fd >= 0 ? 0
+                          : fail(failure, rule, errno, "the cache of images%s%s: %s", *cache->path ? ", " : "",
+                                 cache->path, problem);
 }
 
 static const int endings[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM}; // they are blocked while a run is set up
@@ -209,28 +219,28 @@ static int wait_for(pid_t pid, int from, uint64_t patience, char *said, size_t s
 }
 
 // Unpacks into a new folder, which gets its name when it is whole.
-static int fill(int cache, int archive, const char *hash, const char *shown, const struct plan_view *place,
-                uint64_t lifetime, struct failure *failure)
+static int fill(const struct cache *cache, int archive, const char *hash, const char *shown,
+                const struct plan_view *place, uint64_t lifetime, struct failure *failure)
 {
     char name[64], said[400] = "";
     struct stat status;
     int ends[2];
     snprintf(name, sizeof name, "new-%d-%llx", (int)getpid(), (unsigned long long)clock_now());
-    closing_fd int folder = make_folder(cache, name);
+    closing_fd int folder = make_folder(cache->fd, name);
     if (folder < 0)
         return fail(failure, place->rule, errno, "cannot make a folder in the cache of images");
-    if (lseek(archive, 0, SEEK_SET) != 0 || pipe2(ends, O_CLOEXEC) != 0) {
-        remove_tree(cache, name);
+    if (lseek(archive, 0, SEEK_SET) != 0 || fchown(folder, cache->user, cache->group) != 0 ||
+        pipe2(ends, O_CLOEXEC) != 0) {
+        remove_tree(cache->fd, name);
         return fail(failure, place->rule, errno, "cannot unpack %s", shown);
     }
-    pid_t parent = getpid(), pid = fork();
-    if (pid == 0)
-        helper_run(&(struct helper){.name = "sbximage",
-                                    .parent = parent,
-                                    .folder = folder,
-                                    .fds = (int[]){archive, ends[1], ends[1]},
-                                    .count = 3});
-    int error = errno, how = 0;
+    char path[PATH_MAX + sizeof name];
+    snprintf(path, sizeof path, "%s/%s", cache->path, name);
+    pid_t pid = helper_start(
+        &(struct helper){
+            .program = HELPER_IMAGE, .folder = path, .given = (int[]){archive, ends[1], ends[1]}, .count = 3},
+        failure);
+    int how = 0;
     const char *ended = NULL;
     close(ends[1]);
     if (pid > 0)
@@ -238,17 +248,16 @@ static int fill(int cache, int archive, const char *hash, const char *shown, con
                        &ended);
     close(ends[0]);
     bool whole = pid > 0 && !ended && WIFEXITED(how) && WEXITSTATUS(how) == 0 && fchmod(folder, 0755) == 0;
-    if (whole && renameat(cache, name, cache, hash) == 0)
+    if (whole && renameat(cache->fd, name, cache->fd, hash) == 0)
         return 0;
-    whole = whole && fstatat(cache, hash, &status, AT_SYMLINK_NOFOLLOW) == 0; // somebody else was sooner
-    remove_tree(cache, name);
+    whole = whole && fstatat(cache->fd, hash, &status, AT_SYMLINK_NOFOLLOW) == 0; // somebody else was sooner
+    remove_tree(cache->fd, name);
     if (whole)
         return 0;
-    if (pid < 0)
-        return fail(failure, place->rule, error, "cannot start sbximage, which unpacks images");
-    if (WIFEXITED(how) && WEXITSTATUS(how) == 127)
-        return fail_with_advice(failure, place->rule, 0, "it is installed beside sbxrun",
-                                "cannot run sbximage, which unpacks images");
+    if (pid < 0) {
+        failure->rule = place->rule;
+        return -1;
+    }
     return fail(failure, place->rule, 0, "cannot unpack %s: %s", shown,
                 ended     ? ended
                 : said[0] ? said
@@ -272,20 +281,23 @@ static int find_image(struct view *view, size_t i, const struct view_bases *base
         return fail(failure, p->rule, errno, "cannot open the image %s", path);
     if (!S_ISREG(status.st_mode))
         return fail(failure, p->rule, 0, "the image %s is not a file", path);
-    char again[64], cache_path[PATH_MAX], hash[SHA256_DIGEST_STRING_LENGTH];
+    struct cache cache = {.fd = -1};
+    char again[64], hash[SHA256_DIGEST_STRING_LENGTH];
     snprintf(again, sizeof again, "/proc/self/fd/%d", place);
     closing_fd int archive = open(again, O_RDONLY | O_CLOEXEC);
     if (archive < 0)
         return fail(failure, p->rule, errno, "cannot read the image %s", path);
-    closing_fd int cache = open_cache(cache_path, p->rule, failure);
-    if (cache < 0)
+    if (open_cache(&cache, p->rule, failure))
         return -1;
-    if (!hash_of(cache, archive, hash))
+    closing_fd int folder = cache.fd;
+    if (!hash_of(folder, archive, hash))
         return fail(failure, p->rule, errno, "cannot read the image %s", path);
-    if (fstatat(cache, hash, &status, AT_SYMLINK_NOFOLLOW) != 0 &&
-        fill(cache, archive, hash, path, p, view->plan->limits[LIMIT_lifetime].value, failure))
+    if (fstatat(folder, hash, &status, AT_SYMLINK_NOFOLLOW) != 0 &&
+        fill(&cache, archive, hash, path, p, view->plan->limits[LIMIT_lifetime].value, failure))
         return -1;
-    view->places[i].host = str_format(arena, "%s/%s", cache_path, hash).text;
+    view->places[i].host = str_format(arena, "%s/%s", cache.path, hash).text;
+    view->places[i].of_outside =
+        fstatat(folder, hash, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_uid == cache.user;
     return 0;
 }
 

@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 bool address_read(const char *text, net_address *address)
 {
@@ -16,22 +18,40 @@ bool address_read(const char *text, net_address *address)
     return true;
 }
 
-void resolvers_read(struct resolvers *resolvers)
+static const net_address here = (net_address)0xFFFF << 32 | INADDR_LOOPBACK;
+
+void servers_read(struct servers *servers)
 {
     FILE *file = fopen("/etc/resolv.conf", "re");
     char line[512], word[64];
-    net_address address;
-    resolvers->list[0] = (net_address)0xFFFF << 32 | INADDR_LOOPBACK;
-    resolvers->count = 1;
-    while (file && resolvers->count < RESOLVERS_MOST && fgets(line, sizeof line, file)) {
-        bool known = false;
-        if (sscanf(line, "nameserver %63s", word) != 1 || !address_read(word, &address))
-            continue;
-        for (size_t i = 0; i < resolvers->count; i++)
-            known = known || resolvers->list[i] == address;
-        if (!known && address != 1)
-            resolvers->list[resolvers->count++] = address;
+    *servers = (struct servers){.timeout_ms = 5000, .attempts = 2};
+    while (file && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "nameserver %63s", word) == 1 && servers->count < SERVERS_MOST)
+            servers->count += address_read(word, &servers->list[servers->count]);
+        const char *options = strncmp(line, "options", 7) == 0 ? line : "", *at;
+        long number;
+        if ((at = strstr(options, "timeout:")) && (number = atol(at + 8)) > 0 && number <= 30)
+            servers->timeout_ms = 1000 * (unsigned)number;
+        if ((at = strstr(options, "attempts:")) && (number = atol(at + 9)) > 0 && number <= 5)
+            servers->attempts = (unsigned)number;
     }
     if (file)
         fclose(file);
+    if (!servers->count)
+        servers->list[servers->count++] = here;
+}
+
+void resolvers_read(struct resolvers *resolvers)
+{
+    struct servers servers;
+    servers_read(&servers);
+    resolvers->list[0] = here;
+    resolvers->count = 1;
+    for (size_t i = 0; i < servers.count && resolvers->count < RESOLVERS_MOST; i++) {
+        bool known = servers.list[i] == 1; // ::1
+        for (size_t k = 0; k < resolvers->count; k++)
+            known = known || resolvers->list[k] == servers.list[i];
+        if (!known)
+            resolvers->list[resolvers->count++] = servers.list[i];
+    }
 }

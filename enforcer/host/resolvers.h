@@ -14,4 +14,13 @@ struct resolvers {
 };
 void resolvers_read(struct resolvers *);
 
+enum { SERVERS_MOST = 3 };
+
+struct servers { // whom the host asks, as resolv.conf(5) has it at this moment
+    net_address list[SERVERS_MOST];
+    size_t count; // at least one
+    unsigned timeout_ms, attempts;
+};
+void servers_read(struct servers *);
+
 bool address_read(const char *text, net_address *); // as inet_pton(3) does, of both families

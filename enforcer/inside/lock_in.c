@@ -19,7 +19,7 @@ int sandbox_lock_in(struct sandbox *sandbox, int ruleset, bool filter, struct fa
     if (ruleset >= 0 && landlock_enter(ruleset, failure))
         return -1;
     // Everything but standard input, output and error ends with exec, also what sbxrun's caller left open.
-    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+    if (close_range(sandbox->given ? (unsigned)sandbox->given_count : 3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
         return fail(failure, NO_RULE, errno, "cannot close the descriptors that are not the command's");
     if (filter && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sandbox->filter) != 0)
         return fail(failure, NO_RULE, errno, "cannot load the filter of system calls");

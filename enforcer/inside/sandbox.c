@@ -118,6 +118,22 @@ static _Noreturn void refuse(struct sandbox *sandbox)
     give_up(sandbox);
 }
 
+// Puts what the command is given where it finds it: in the place of standard descriptors and after. What this process
+// still needs moves out of the way.
+static int take_given(struct sandbox *sandbox, int *ruleset, struct failure *failure)
+{
+    enum { AWAY = GIVEN_MOST };
+    int high[GIVEN_MOST];
+    bool taken = sandbox->given_count <= GIVEN_MOST &&
+                 (sandbox->lifeline = fcntl(sandbox->lifeline, F_DUPFD_CLOEXEC, AWAY)) >= 0 &&
+                 (*ruleset < 0 || (*ruleset = fcntl(*ruleset, F_DUPFD_CLOEXEC, AWAY)) >= 0);
+    for (int i = 0; i < sandbox->given_count && taken; i++)
+        taken = (high[i] = fcntl(sandbox->given[i], F_DUPFD_CLOEXEC, AWAY)) >= 0;
+    for (int i = 0; i < sandbox->given_count && taken; i++)
+        taken = dup2(high[i], i) == i;
+    return taken ? 0 : fail(failure, NO_RULE, errno, "cannot give the command its descriptors");
+}
+
 static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
 {
     struct board *board = &sandbox->board;
@@ -148,6 +164,8 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
     }
     caller_give();
     board->ready = clock_now();
+    if (sandbox->given && take_given(sandbox, &ruleset, &board->failure))
+        refuse(sandbox);
     bool asks = sandbox->asking.len;
     if (sandbox_lock_in(sandbox, ruleset, !asks, &board->failure) || (asks && load_asking(sandbox, &board->failure)))
         refuse(sandbox);
@@ -313,7 +331,7 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (sandbox->changes >= 0 && changes_send(sandbox->view, sandbox->changes, failure))
         return -1;
     *ruleset = -1;
-    if (sandbox->landlock && (*ruleset = landlock_make(sandbox->view, sandbox->loopback, failure)) < 0)
+    if (sandbox->landlock && (*ruleset = landlock_make(sandbox->view, sandbox->loopback, !sandbox->given, failure)) < 0)
         return -1;
     return 0;
 }
@@ -331,6 +349,8 @@ void sandbox_main(struct sandbox *sandbox)
         fail(failure, NO_RULE, errno, "cannot hide the sandbox's first process");
         give_up(sandbox);
     }
+    if (sandbox->given)
+        run_command(sandbox, ruleset);
     bool disks = measure_disks(sandbox, false) > 0;
     // Where the filter has a listener, this process shares its descriptors with the command and waits for its exec, to
     // hand it over: of the calls that it takes the command can't make one, and after its exec it has no such

@@ -516,7 +516,9 @@ int cgroup_make_plain(struct cgroup_group *group, int *own, struct failure *fail
     return *own < 0 ? fail(failure, NO_RULE, errno, "cannot open %s", folder) : make_group(group, folder, failure);
 }
 
-int cgroup_join(int folder)
+int cgroup_join(int folder, pid_t process)
 {
-    return write_at(folder, "cgroup.procs", "0");
+    char text[16];
+    snprintf(text, sizeof text, "%d", (int)process);
+    return write_at(folder, "cgroup.procs", text);
 }

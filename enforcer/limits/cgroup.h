@@ -58,7 +58,7 @@ bool cgroup_swap_bytes(const struct cgroup *,
 // in it (net_guard.h). *own is the caller's group, a folder that it owns from here on. 0, or -1 and the failure.
 bool cgroup_has_unified(void); // and the caller may make groups there
 int cgroup_make_plain(struct cgroup_group *, int *own, struct failure *);
-int cgroup_join(int folder);                     // this process; 0, or -errno
+int cgroup_join(int folder, pid_t);              // a process, 0 for this one; 0, or -errno
 void cgroup_remove_group(struct cgroup_group *); // once its processes are gone; idempotent
 
 void cgroup_remove(struct cgroup *); // once its processes are dead; idempotent

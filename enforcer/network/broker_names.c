@@ -13,6 +13,7 @@
 #include "enforcer/network/broker_calls.h"
 #include "enforcer/helpers/helper.h"
 #include "enforcer/network/names_wire.h"
+#include "enforcer/network/opener.h"
 #include "enforcer/host/scoped.h"
 
 enum { STARTS_MOST = 4 }; // a helper that keeps dying is not kept alive
@@ -22,9 +23,10 @@ struct stub {
     struct watch sockets[NAMES_SOCKETS_MOST];
     int count;
     struct broker *broker;
-    pid_t pid;
+    pid_t pid, opener;
     int starts;
-    bool told_full; // that there are no more stand-ins
+    uint64_t started; // the last, monotonic nanoseconds
+    bool told_full;   // that there are no more stand-ins
 };
 
 static void watch_stub(struct stub *stub, bool on)
@@ -37,19 +39,30 @@ static void watch_stub(struct stub *stub, bool on)
             epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, stub->sockets[i].fd, NULL);
 }
 
+static void end(pid_t *pid)
+{
+    if (*pid > 0) {
+        kill(*pid, SIGKILL);
+        while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    *pid = 0;
+}
+
+// What it did not answer waits again. One that has lasted has died of its age: its processor time is limited.
 static void helper_gone(struct stub *stub)
 {
-    epoll_ctl(stub->broker->supervisor->loop, EPOLL_CTL_DEL, stub->helper.fd, NULL);
-    close(stub->helper.fd);
-    stub->helper.fd = -1;
-    kill(stub->pid, SIGKILL);
-    int status;
-    while (waitpid(stub->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    stub->pid = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        fprintf(stderr, "sbxrun: cannot run sbxnames, which resolves names; it is installed beside sbxrun\n");
-    else if (stub->starts < STARTS_MOST)
+    const uint64_t lasting = 600000000000;
+    if (stub->helper.fd >= 0) {
+        epoll_ctl(stub->broker->supervisor->loop, EPOLL_CTL_DEL, stub->helper.fd, NULL);
+        close(stub->helper.fd);
+        stub->helper.fd = -1;
+    }
+    end(&stub->pid);
+    end(&stub->opener);
+    if (clock_now() - stub->started > lasting)
+        stub->starts = 0;
+    if (stub->starts < STARTS_MOST)
         watch_stub(stub, true);
     else
         fprintf(stderr, "sbxrun: sbxnames died %d times, so no more names are resolved\n", stub->starts);
@@ -118,34 +131,37 @@ static void question_waits(struct supervisor *supervisor, struct watch *watch, u
 {
     (void)watch, (void)events;
     struct stub *stub = ((struct broker *)watch->context)->stub;
-    int ends[2];
     if (stub->helper.fd >= 0)
         return;
     watch_stub(stub, false);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return;
-    const struct outside *outside = stub->broker->outside;
-    int fds[NAMES_FD_FIRST + NAMES_SOCKETS_MOST] = {[NAMES_FD_SBXRUN] = ends[1]};
-    for (int i = 0; i < stub->count; i++)
-        fds[NAMES_FD_FIRST + i] = stub->sockets[i].fd;
-    as_itself_begin(); // for its own program and control group
-    pid_t parent = getpid(), pid = fork();
-    if (pid == 0)
-        helper_run(&(struct helper){.name = "sbxnames",
-                                    .parent = parent,
-                                    .folder = -1,
-                                    .fds = fds,
-                                    .count = NAMES_FD_FIRST + stub->count,
-                                    .user = outside->user,
-                                    .group = outside->group,
-                                    .control_group = net_guard_own_group(stub->broker->settings.guard)});
-    as_itself_end();
-    close(ends[1]);
-    stub->pid = pid;
-    stub->helper.fd = ends[0];
+    const struct broker *broker = stub->broker;
+    closing_fd int mine = -1, its = -1, opens = -1;
+    int ends[2], group = net_guard_own_group(broker->settings.guard);
+    struct failure failure = {0};
     stub->starts++;
-    if (pid < 0 || supervisor_add(supervisor, &stub->helper, EPOLLIN) != 0)
-        close(ends[0]), stub->helper.fd = -1;
+    stub->started = clock_now();
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return helper_gone(stub);
+    mine = ends[0];
+    its = ends[1];
+    as_itself_begin(); // for its own program and control group
+    stub->opener = opener_start(broker->outside->user, broker->outside->group, group, &opens);
+    int given[NAMES_FD_FIRST + NAMES_SOCKETS_MOST] = {[NAMES_FD_SBXRUN] = its, [NAMES_FD_OPENER] = opens};
+    for (int i = 0; i < stub->count; i++)
+        given[NAMES_FD_FIRST + i] = stub->sockets[i].fd;
+    stub->pid = stub->opener < 0 ? -1
+                                 : helper_start(&(struct helper){.program = HELPER_NAMES,
+                                                                 .given = given,
+                                                                 .count = NAMES_FD_FIRST + stub->count,
+                                                                 .control_group = group},
+                                                &failure);
+    as_itself_end();
+    stub->helper.fd = take_fd(mine);
+    if (stub->pid > 0 && supervisor_add(supervisor, &stub->helper, EPOLLIN) == 0)
+        return;
+    if (failure.what[0])
+        failure_print(stderr, &failure, broker->settings.plan);
+    helper_gone(stub);
 }
 
 void stub_begin(struct broker *broker, const int *sockets, int count)
@@ -170,11 +186,8 @@ void stub_end(struct broker *broker)
     if (!stub)
         return;
     close_scoped(&stub->helper.fd);
-    if (stub->pid > 0) {
-        kill(stub->pid, SIGKILL);
-        while (waitpid(stub->pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    end(&stub->pid);
+    end(&stub->opener);
     for (int i = 0; i < stub->count; i++)
         close(stub->sockets[i].fd);
     free(stub);

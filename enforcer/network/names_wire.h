@@ -29,5 +29,18 @@ struct names_answer {
     uint8_t address[16]; // NAMES_STANDS_IN, always of IPv4; NAMES_FIND
 };
 
-// Its descriptors: to sbxrun, then the sockets at which it is asked, udp and tcp, as many as there are.
-enum { NAMES_FD_SBXRUN, NAMES_FD_FIRST, NAMES_SOCKETS_MOST = 8 };
+// What it asks the opener for (opener.h), over another socket of packets. The descriptor comes with the answer
+// (SCM_RIGHTS).
+enum names_open { NAMES_OPEN_HOSTS, NAMES_OPEN_UDP, NAMES_OPEN_TCP }; // hosts(5); a socket to a resolver of the host
+
+struct names_request {
+    uint8_t open, server;
+};
+
+struct names_opened { // resolv.conf(5) as it is now
+    uint8_t opened, servers, attempts;
+    uint32_t timeout_ms;
+};
+
+// Its descriptors: to sbxrun, to the opener, then the sockets at which it is asked, udp and tcp, as many as there are.
+enum { NAMES_FD_SBXRUN, NAMES_FD_OPENER, NAMES_FD_FIRST, NAMES_SOCKETS_MOST = 8 };

@@ -189,7 +189,7 @@ struct net_guard *net_guard_new(const struct plan *plan, const struct proxy_plac
 
 int net_guard_enter(struct net_guard *guard)
 {
-    int error = cgroup_join(guard->group.folder);
+    int error = cgroup_join(guard->group.folder, 0);
     guard->entered = !error;
     return error;
 }
@@ -292,7 +292,7 @@ void net_guard_free(struct net_guard *guard)
     }
     ring_buffer__free(guard->denials);
     if (guard->entered)
-        cgroup_join(guard->own);
+        cgroup_join(guard->own, 0);
     for (int i = 0; i < GUARD_HOOKS; i++)
         close_scoped(&guard->links[i]);
     for (int i = 0; i < GUARD_MAPS; i++)

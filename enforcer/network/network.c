@@ -182,7 +182,7 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
         if (why)
             return fail_with_advice(failure, allow->rule, 0, advice, "connections can't be made for the sandbox: %s",
                                     why);
-        if (plan_has_names(plan) && !helper_exists("sbxnames"))
+        if (plan_has_names(plan) && !helper_exists(HELPER_NAMES))
             return fail_with_advice(failure, allow->rule, 0, "it is installed beside sbxrun",
                                     "names can't be resolved: sbxnames is not there");
         if (plan->proxy.set && plan_has_names(plan) && claim_proxy(plan, network, failure))

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "enforcer/helpers/helper.h"
 #include "enforcer/network/names_wire.h"
+#include "enforcer/network/opener.h"
 #include "enforcer/host/scoped.h"
 
 // ---- where it is --------------------------------------------------------------------------------------------------
@@ -35,34 +37,45 @@ static bool take_address(const char *text, uint16_t port, struct proxy_place *pl
     return place->length > 0;
 }
 
-enum { NOBODY = 65534 };
+static void reap(pid_t pid)
+{
+    if (pid <= 0)
+        return;
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
 
 // sbxnames, for this one question.
-static bool ask_resolver(struct str name, uint16_t port, struct proxy_place *place)
+static bool ask_resolver(struct str name, uint16_t port, struct proxy_place *place, struct failure *failure)
 {
     struct names_question question = {.ask = NAMES_FIND, .length = (uint8_t)name.length};
     struct names_answer answer = {0};
     struct timeval patience = {.tv_sec = 20};
+    uid_t user;
+    gid_t group;
+    closing_fd int mine = -1, its = -1, opens = -1;
     int ends[2];
-    if (name.length > sizeof question.name || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    if (name.length > sizeof question.name || helper_user(&user, &group, failure) ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return false;
+    mine = ends[0];
+    its = ends[1];
     memcpy(question.name, name.text, name.length);
-    pid_t parent = getpid(), pid = fork();
-    if (pid == 0)
-        helper_run(&(struct helper){.name = "sbxnames",
-                                    .parent = parent,
-                                    .folder = -1,
-                                    .fds = &ends[1],
-                                    .count = 1,
-                                    .user = NOBODY,
-                                    .group = NOBODY});
-    close(ends[1]);
-    setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    bool told = pid > 0 && send(ends[0], &question, sizeof question, MSG_NOSIGNAL) == sizeof question &&
-                recv(ends[0], &answer, sizeof answer, 0) == sizeof answer && answer.yes;
-    close(ends[0]);
-    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    pid_t opener = opener_start(user, group, 0, &opens);
+    pid_t pid =
+        opener < 0 ? -1
+                   : helper_start(&(struct helper){.program = HELPER_NAMES,
+                                                   .given = (int[]){[NAMES_FD_SBXRUN] = its, [NAMES_FD_OPENER] = opens},
+                                                   .count = NAMES_FD_FIRST},
+                                  failure);
+    close(its);
+    its = -1;
+    setsockopt(mine, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    bool told = pid > 0 && send(mine, &question, sizeof question, MSG_NOSIGNAL) == sizeof question &&
+                recv(mine, &answer, sizeof answer, 0) == sizeof answer && answer.yes;
+    reap(pid);
+    reap(opener);
     char text[INET6_ADDRSTRLEN];
     static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
     bool four = memcmp(answer.address, mapped, sizeof mapped) == 0;
@@ -74,7 +87,7 @@ int proxy_find(const struct plan *plan, struct proxy_place *place, struct failur
 {
     const struct proxy_url *url = &plan->proxy.url;
     const char *host = str_copy(plan->arena, url->host).text;
-    if (take_address(host, url->port, place) || ask_resolver(url->host, url->port, place))
+    if (take_address(host, url->port, place) || ask_resolver(url->host, url->port, place, failure))
         return 0;
     return fail_with_advice(failure, plan->proxy.rule, 0, "write its address, or put it into /etc/hosts",
                             "the proxy's name %s leads nowhere on this host", host);

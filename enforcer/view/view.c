@@ -147,6 +147,7 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
     if (is_mask(view, i))
         return 0;
     bool mapped, overlay = is_overlay(view, i);
+    identities = place->of_outside ? -1 : identities;
     if (overlay && !place->is_folder)
         return fail(failure, p->rule, 0, "an overlay shows a folder, and %s is none", what);
     bool fixed = overlay || p->from == PLAN_IMAGE;

@@ -140,6 +140,14 @@ for my $user (users()) {
     system('cp', $sbxrun, $alone) == 0 or die;
     my $missing = -x '/usr/bin/sbxnames' ? undef : run({ %$user, cwd => $hosts }, "$alone/sbxrun", 'p.sbx', '--', 'true');
     if ($missing) { is $missing->{status}, 125, "$name: without sbxnames"; like $missing->{err}, qr/^sbxrun: names can't be resolved: sbxnames is not there \(p\.sbx:6/, "$name: is refused" }
+    # In the place of sbxnames, a stranger has no file, no process, no network: it can ask sbxrun and the opener, and no more.
+    for my $without ('', landlock(1) ? ', without Landlock' : ()) {
+        system('cp', $sbxrun, "$build/tests/live/under", $alone) == 0 && system('cp', "$build/tests/live/stranger", "$alone/sbxnames") == 0 or die;
+        my $stranger = run({ %$user, cwd => $hosts, $without ? (within => ["$alone/under", '444=38', '--']) : () }, "$alone/sbxrun", 'p.sbx', '--', 'python3', '-c', $prelude . 't("1", lambda: told(query("in-hosts.test"), wait=3))');
+        like $stranger->{err}, qr/^sbxrun: denied resolve "held\.stranger"/m, "$name$without: a stranger in its place has nothing";
+        like $stranger->{err}, qr/^sbxrun: sbxnames died 4 times, so no more names are resolved$/m, "$name$without: and is not kept alive";
+        unlink "$alone/sbxnames";
+    }
     is left_since($before), '', "$name: nothing is left";
 }
 done_testing;

@@ -10,7 +10,7 @@ shift 2
 cd "$(dirname "$0")/../.."
 root=$(pwd)
 [ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/denials.t tests/live/limits.t tests/live/cache.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/live.t \
-    tests/live/secrets.t tests/live/placeholders.t tests/live/overlay.t tests/live/image.t tests/attacks/attacks.t tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/swap.t tests/vm/audit.t tests/vm/manager.t
+    tests/live/secrets.t tests/live/placeholders.t tests/live/overlay.t tests/live/image.t tests/live/helpers.t tests/attacks/attacks.t tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/swap.t tests/vm/audit.t tests/vm/manager.t
 vm=$build/vm
 mkdir -p "$vm"
 exec 9> "$vm/lock" && flock 9 # one at a time
@@ -18,7 +18,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: P
 [ -n "$mirror" ] || { echo "make test-vm needs a Debian mirror among apt's sources (after apt-get update)" >&2; exit 1; }
 
 # The guest's root: what the tests need, no kernel.
-packages=perl,python3-minimal,libpython3-stdlib,libz3-4,libarchive13,libldns3,iproute2,apparmor,systemd,dbus,dbus-user-session
+packages=perl,python3-minimal,libpython3-stdlib,libz3-4,iproute2,apparmor,systemd,dbus,dbus-user-session
 if [ "$(cat "$vm/root/.complete" 2>/dev/null)" != $packages ]; then
     echo "making the guest's root" >&2
     rm -rf "$vm/root"
@@ -82,9 +82,9 @@ chmod +x "$init/init"
 # The disk: the root, the programs, the tests.
 guest=$vm/root/srv/sbx
 rm -rf "$guest" && mkdir -p "$guest/build/tests/live" "$guest/build/tests/attacks" "$guest/build/tests/net" "$guest/build/tests/faults"
-cp -r "$root/tests" "$root/lang" "$root/examples" "$root/stdlib-policies" "$guest/"
+cp -r "$root/tests" "$root/lang" "$root/examples" "$root/stdlib-policies" "$root/enforcer" "$guest/"
 cp "$build/sbxc" "$build/sbxrun" "$build/sbximage" "$build/sbxnames" "$guest/build/"
-cp "$build/tests/live/probe" "$build/tests/live/under" "$guest/build/tests/live/"
+cp "$build/tests/live/probe" "$build/tests/live/under" "$build/tests/live/stranger" "$guest/build/tests/live/"
 cp "$build/tests/attacks/attack" "$guest/build/tests/attacks/"
 cp "$build/tests/net/guard" "$build/tests/net/race" "$guest/build/tests/net/"
 cp "$build/tests/faults/inject" "$guest/build/tests/faults/"
