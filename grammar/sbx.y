@@ -115,12 +115,12 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
 }
 
 %token START_MODULE "a module" START_OPERATION "an operation" START_VALUE "a value"
-%token ALLOW "allow" AND "and" AS "as" AT "at" BECAUSE "because" BIND "bind" CAPABILITIES "capabilities" CAPABILITY "capability"
+%token ALLOW "allow" AND "and" ANY "any" AS "as" AT "at" BECAUSE "because" BIND "bind" CAPABILITIES "capabilities" CAPABILITY "capability"
 %token COMMAND "command" CONNECT "connect" CREATE "create" CWD "cwd" DEFAULT "default" DEGRADE "degrade" DELETE "delete" DENY "deny"
 %token DEV "dev" ELSE "else" ENV "env" EXCEPT "except" EXEC "exec" EXISTS "exists" EXPECT "expect" FALSE "false" FILE_ "file"
 %token FROM "from" FS "fs" GROUP "group" HOME "home" HOST_LOOPBACK "host-loopback" IF "if" IMAGE "image" IMPORT "import" IN "in"
 %token KEEP "keep" KILL "kill" LET "let" LIMITS "limits" LISTEN "listen" LOOPBACK "loopback" MODIFY "modify" NET "net" NEVER "never"
-%token NONE "none" NOT "not" ON "on" OR "or" OVERLAY "overlay" POLICY "policy" PROC "proc" PROCESS "process" PROXY "proxy" READ "read"
+%token NONE "none" NOT "not" ON "on" OR "or" OVERLAY "overlay" POLICY "policy" PRIVATE "private" PROC "proc" PROCESS "process" PROXY "proxy" READ "read"
 %token REQUIRE "require" SBX "sbx" SECRET "secret" SECRETS "secrets" SIZE "size" SUMMARY "summary" SYSCALL "syscall"
 %token SYSCALLS "syscalls" TCP "tcp" TESTS "tests" TMPFS "tmpfs" TRUE "true" UDP "udp" UNIX "unix" USE "use" USER "user" VIA "via"
 %token WHERE "where" WITH "with" WITHIN "within" WRITE "write"
@@ -304,6 +304,10 @@ net_rules:
   ;
 net_rule:
     effect net_operation because ';'              { $$ = rule(parse, $1, span_join(@1, @3), $2); $$->because = $3; }
+  | effect net_operation PRIVATE because ';' {
+        $$ = rule(parse, $1, span_join(@1, @4), $2);
+        $$->operation.private = true; $$->operation.clause = @3; $$->because = $4;
+    }
   | effect net_operation EXCEPT exprs because ';' {
         $$ = rule(parse, $1, span_join(@1, @5), $2);
         $$->except = MAKE(operation, .domain = DOMAIN_NET, .span = @4, .verbs = $2->verbs, .protocols = $2->protocols, .targets = RING_LIST($4));
@@ -471,6 +475,7 @@ expectation: ALLOW { $$ = EFFECT_EXPECT_ALLOW; } | DENY { $$ = EFFECT_EXPECT_DEN
 operation:
     fs_operation
   | net_operation
+  | net_operation AT ADDRESS        { $$ = $1; $$->at = $3; $$->clause = span_join(@2, @3); $$->span = @$; }
   | SYSCALL call_operation          { $$ = $2; $$->span = @$; }
   | CAPABILITY capability_names     { $$ = MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @$, .capabilities = RING_LIST($2)); }
   ;
@@ -494,6 +499,7 @@ host:
   | ADDRESS
   | LOOPBACK                        { $$ = MAKE(expr, .kind = EXPR_LOOPBACK, .span = @$); }
   | HOST_LOOPBACK                   { $$ = MAKE(expr, .kind = EXPR_HOST_LOOPBACK, .span = @$); }
+  | ANY                             { $$ = MAKE(expr, .kind = EXPR_ANY, .span = @$); }
   ;
 port_set:
     port                            { $$ = RING_ADD((struct ports *)NULL, $1); }
@@ -522,7 +528,7 @@ word:
 keyword:
     AS | AT | BIND | CAPABILITIES | CAPABILITY | COMMAND | CONNECT | CREATE | CWD | DEFAULT | DELETE | DEV | ENV | EXEC
   | EXISTS | EXPECT | FILE_ | FS | GROUP | HOME | IMAGE | IMPORT | KEEP | LET | LIMITS | LISTEN | MODIFY | NET
-  | OVERLAY | POLICY | PROC | PROCESS | PROXY | READ | REQUIRE | SBX | SECRET | SECRETS | SIZE | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
+  | OVERLAY | POLICY | PRIVATE | PROC | PROCESS | PROXY | READ | REQUIRE | SBX | SECRET | SECRETS | SIZE | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
   | TMPFS | UDP | UNIX | USER | VIA | WITHIN | WRITE
   ;
 %%
@@ -563,7 +569,7 @@ static struct nearest nearest_word(struct parse *parse, const yysymbol_kind_t *e
 static int yyreport_syntax_error(const yypcontext_t *context, struct parse *parse, yyscan_t scanner)
 {
     (void)scanner;
-    enum { MOST = 8 };
+    enum { MOST = 9 };
     yysymbol_kind_t expected[YYNTOKENS];
     int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
     bool semicolon = expects(expected, count, "';'");

@@ -65,6 +65,7 @@ enum expr_kind {
     EXPR_PREFIX,
     EXPR_LOOPBACK,
     EXPR_HOST_LOOPBACK,
+    EXPR_ANY, // every target there is
     EXPR_REFERENCE,
     EXPR_ENDPOINT,
 };
@@ -153,6 +154,9 @@ struct operation { // a set of operations of one domain; what a rule, an expecta
     struct expr *paths;             // FILES
     unsigned protocols;             // NET
     struct expr *targets;           // NET
+    bool private;                   // NET: names also where they lead to private addresses
+    struct expr *at;                // NET: names where they lead there; may be NULL
+    struct span clause;             // where `private` or `at` stands
     struct call *calls;             // CALLS
     struct condition *condition;    // CALLS, may be NULL
     struct name_list *capabilities; // CAPABILITIES; NULL stands for all of them

@@ -3,6 +3,27 @@
 
 #include "lang/scope.h"
 
+// The literal of a target without its ports; NULL when a parameter stands there.
+static const struct expr *target_place(struct scope *scope, const struct expr *target)
+{
+    enum type have;
+    const struct expr *literal = scope_follow(scope, target, &have);
+    return literal && literal->kind == EXPR_ENDPOINT ? scope_follow(scope, literal->host, &have) : literal;
+}
+
+// `private` and `at` say where a name leads.
+static bool check_is_name(struct scope *scope, const struct operation *operation, const struct expr *target)
+{
+    const struct expr *place = target_place(scope, target);
+    if (!place || (place->kind == EXPR_STRING && (!place->text.length || place->text.text[0] != '/')))
+        return true;
+    struct diagnostic *d =
+        diagnose(scope->diagnostics, SBX0418, operation->clause, operation->private ? "private" : "at");
+    diagnostic_label(scope->diagnostics, d, operation->clause, "only a name leads to addresses");
+    diagnostic_label(scope->diagnostics, d, target->span, "this is none");
+    return false;
+}
+
 static bool check_operation(struct scope *scope, const struct operation *operation)
 {
     bool good = true;
@@ -17,7 +38,8 @@ static bool check_operation(struct scope *scope, const struct operation *operati
         return good;
     case DOMAIN_NET:
         for (const struct expr *target = operation->targets; target; target = target->next)
-            good = scope_check_target(scope, target, operation->protocols) && good;
+            good = scope_check_target(scope, target, operation->protocols) &&
+                   (!(operation->private || operation->at) || check_is_name(scope, operation, target)) && good;
         return good;
     case DOMAIN_CALLS: return scope_check_calls(scope, operation);
     case DOMAIN_CAPABILITIES:
@@ -89,9 +111,25 @@ static void check_content(struct scope *scope, const struct rule_decl *rule)
     }
 }
 
+// Whoever allows says what; and what is denied by a name is denied wherever it leads.
+static void check_net_rule(struct scope *scope, const struct rule_decl *rule)
+{
+    if (rule->operation.private && rule->effect != EFFECT_ALLOW)
+        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0419, rule->operation.clause),
+                         rule->operation.clause, "leave it away: this is about the name wherever it leads");
+    for (const struct expr *target = rule->operation.targets; target && rule->effect == EFFECT_ALLOW;
+         target = target->next) {
+        const struct expr *place = target_place(scope, target);
+        if (place && place->kind == EXPR_ANY)
+            diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0420, target->span), target->span,
+                             "say what: names, or addresses as `0.0.0.0/0, [::]/0`, `host-loopback`, `loopback`");
+    }
+}
+
 static void check_rule(struct scope *scope, const struct rule_decl *rule)
 {
     check_operation(scope, &rule->operation);
+    check_net_rule(scope, rule);
     if (rule->except) {
         check_operation(scope, rule->except);
         if (rule->effect != EFFECT_DENY)

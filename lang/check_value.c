@@ -119,10 +119,10 @@ bool check_port(struct compilation *compilation, const struct expr *expr)
 const char *expr_kind_name(enum expr_kind kind)
 {
     static const char *const names[] = {
-        [EXPR_STRING] = "a string",       [EXPR_INT] = "a number",         [EXPR_DECIMAL] = "a number with a point",
-        [EXPR_SIZE] = "a size",           [EXPR_DURATION] = "a duration",  [EXPR_BOOL] = "true or false",
-        [EXPR_PREFIX] = "an address",     [EXPR_LOOPBACK] = "`loopback`",  [EXPR_HOST_LOOPBACK] = "`host-loopback`",
-        [EXPR_REFERENCE] = "a parameter", [EXPR_ENDPOINT] = "an endpoint",
+        [EXPR_STRING] = "a string",   [EXPR_INT] = "a number",          [EXPR_DECIMAL] = "a number with a point",
+        [EXPR_SIZE] = "a size",       [EXPR_DURATION] = "a duration",   [EXPR_BOOL] = "true or false",
+        [EXPR_PREFIX] = "an address", [EXPR_LOOPBACK] = "`loopback`",   [EXPR_HOST_LOOPBACK] = "`host-loopback`",
+        [EXPR_ANY] = "`any`",         [EXPR_REFERENCE] = "a parameter", [EXPR_ENDPOINT] = "an endpoint",
     };
     return names[kind];
 }
@@ -286,6 +286,12 @@ static bool check_ports(struct scope *scope, const struct expr *endpoint)
     return good;
 }
 
+static bool is_place(const struct expr *expr)
+{
+    return expr->kind == EXPR_PREFIX || expr->kind == EXPR_LOOPBACK || expr->kind == EXPR_HOST_LOOPBACK ||
+           expr->kind == EXPR_ANY;
+}
+
 bool scope_check_target(struct scope *scope, const struct expr *expr, unsigned protocols)
 {
     enum type have;
@@ -309,7 +315,7 @@ bool scope_check_target(struct scope *scope, const struct expr *expr, unsigned p
             return ports; // a unix socket, which has no port: the compiler says so
         if (host->kind == EXPR_STRING)
             return check_host_name(scope->compilation, host) && ports;
-        if (host->kind != EXPR_PREFIX && host->kind != EXPR_LOOPBACK && host->kind != EXPR_HOST_LOOPBACK)
+        if (!is_place(host))
             return report_type(scope->diagnostics, literal->host, TYPE_HOST, expr_kind_name(host->kind));
         return ports;
     }
@@ -317,7 +323,7 @@ bool scope_check_target(struct scope *scope, const struct expr *expr, unsigned p
         return protocols == PROTOCOL_UNIX || (literal->text.length && literal->text.text[0] == '/')
                    ? check_view_path(scope->compilation, literal)
                    : check_host_name(scope->compilation, literal);
-    if (literal->kind != EXPR_PREFIX && literal->kind != EXPR_LOOPBACK && literal->kind != EXPR_HOST_LOOPBACK)
+    if (!is_place(literal))
         return report_type(scope->diagnostics, expr, TYPE_ENDPOINT, expr_kind_name(literal->kind));
     return true;
 }

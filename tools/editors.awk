@@ -6,7 +6,7 @@ BEGIN {
     kinds["effect"] = "allow deny never expect require use within default"
     kinds["block"] = "policy group let import fs net syscalls limits process secrets tests on sbx"
     kinds["verb"] = "read write modify create delete exec connect bind listen tcp udp unix"
-    kinds["value"] = "true false none loopback host-loopback kill proc dev"
+    kinds["value"] = "true false none any loopback host-loopback kill proc dev"
     order[1] = "effect"; order[2] = "block"; order[3] = "verb"; order[4] = "value"; order[5] = "clause"
     vim["effect"] = "Statement"; vim["block"] = "Structure"; vim["verb"] = "Type"; vim["value"] = "Constant"; vim["clause"] = "Keyword"
     scope["effect"] = "keyword.control"; scope["block"] = "storage.type"; scope["verb"] = "support.function"; scope["value"] = "constant.language"; scope["clause"] = "keyword.other"

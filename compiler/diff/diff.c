@@ -267,11 +267,13 @@ static void compare_net_way(struct comparing *c, struct policy *allows, struct p
         text_addf(&text, "%s ", effect_of(kind));
         net_part_print(&text, part, take_other_loopback(part) ? "loopback" : NULL);
         struct difference *d = add(c, "network", kind, text_str(&text));
+        bool whole = part->box.first == 0 && part->box.last == ~(net_address)0;
         struct net_point point = {
             .verb = part->box.verbs & -part->box.verbs,
             .protocol = part->box.protocols & -part->box.protocols,
             .place = part->box.place == NET_WILDCARD ? NET_NAME : part->box.place,
             .address = part->box.first,
+            .anywhere = net_box_has_name(&part->box) && whole,
             .name = part->box.place == NET_WILDCARD ? str_format(c->arena, "any.%.*s", STR_ARGS(part->box.name))
                                                     : part->box.name,
             .port = part->box.port_first,

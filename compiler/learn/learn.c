@@ -7,6 +7,7 @@
 #include "compiler/sets/call_groups.h"
 #include "compiler/code/cbpf.h"
 #include "compiler/sets/condition_text.h"
+#include "compiler/sets/net_range.h"
 #include "compiler/meaning/search.h"
 #include "lang/format.h"
 #include "lang/load.h"
@@ -234,6 +235,8 @@ static void learn_net(struct learner *l)
         }
         text_addf(&text, "        allow ");
         net_point_print(&text, point);
+        if (point->place == NET_NAME && net_is_private(point->address))
+            text_addf(&text, " private");
         learner_end_seen(&text, net->count, "");
         l->net_rules++;
     }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "compiler/sets/net_range.h"
+
 struct seen *seen_new(struct arena *arena)
 {
     struct seen *seen = NEW(arena, struct seen);
@@ -52,13 +54,18 @@ void seen_call_add(struct seen *seen, uint32_t number, const uint64_t arguments[
 
 void seen_net_add(struct seen *seen, const struct net_point *point, uint64_t count)
 {
+    // Of where a name leads, only that it is private makes another rule.
+    struct net_point kept = *point;
+    kept.anywhere = point->place == NET_NAME;
     struct text text = {.arena = seen->arena};
-    net_point_print(&text, point);
+    net_point_print(&text, &kept);
+    if (kept.anywhere && net_is_private(point->address))
+        text_addf(&text, " private");
     struct str key = text_str(&text);
     struct seen_net *known = map_get(&seen->net_index, key);
     if (!known) {
         known = NEW(seen->arena, struct seen_net);
-        *known = (struct seen_net){.point = *point};
+        *known = (struct seen_net){.point = kept};
         known->point.name = str_copy(seen->arena, point->name);
         map_put(&seen->net_index, key, known);
         seen->nets = grown(seen->arena, seen->nets, seen->net_count);

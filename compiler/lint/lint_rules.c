@@ -244,17 +244,17 @@ static bool visit_denied(const struct net_point *point, void *context)
     return true;
 }
 
-// An address denied by number also keeps names from leading there.
+// An address denied by number keeps names from leading there, also where they may not anyway: whoever reads the deny
+// need not know which addresses are private.
 static bool guards_names(const struct policy *policy, const struct rule *rule)
 {
     for (size_t d = 0; d < rule->net.count; d++)
-        for (size_t i = 0; i < policy->net_rule_count && rule->net.boxes[d].place == NET_ADDRESS; i++)
+        for (size_t i = 0; i < policy->net_rule_count && rule->net.boxes[d].place == NET_REACHED; i++)
             for (size_t k = 0; policy->net_rules[i]->effect == EFFECT_ALLOW && k < policy->net_rules[i]->net.count;
                  k++) {
                 const struct net_box *name = &policy->net_rules[i]->net.boxes[k], *denied = &rule->net.boxes[d];
-                if ((name->place == NET_NAME || name->place == NET_WILDCARD) && name->verbs & denied->verbs &&
-                    name->protocols & denied->protocols && name->port_first <= denied->port_last &&
-                    denied->port_first <= name->port_last)
+                if (net_box_has_name(name) && name->verbs & denied->verbs && name->protocols & denied->protocols &&
+                    name->port_first <= denied->port_last && denied->port_first <= name->port_last)
                     return true;
             }
     return false;
@@ -366,7 +366,8 @@ static void pair_files(struct policy *policy)
 // Two boxes of which only the ports, or only the verbs, or only the protocols differ.
 static bool box_pair(const struct net_box *a, const struct net_box *b)
 {
-    if (a->place != b->place || a->first != b->first || a->last != b->last || !str_equal(a->name, b->name))
+    if (a->place != b->place || a->first != b->first || a->last != b->last || !str_equal(a->name, b->name) ||
+        a->private != b->private)
         return false;
     int differ = (a->verbs != b->verbs) + (a->protocols != b->protocols) +
                  (a->port_first != b->port_first || a->port_last != b->port_last);

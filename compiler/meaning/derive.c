@@ -74,7 +74,7 @@ void derive_rules(struct policy *policy, derive_add *add, void *context)
             for (size_t k = 0; k < rule->net.count; k++) {
                 verbs |= rule->net.boxes[k].verbs;
                 protocols |= rule->net.boxes[k].protocols;
-                if (rule->net.boxes[k].place == NET_NAME || rule->net.boxes[k].place == NET_WILDCARD)
+                if (net_box_has_name(&rule->net.boxes[k]))
                     protocols |= PROTOCOL_UDP; // names are asked for over it
             }
     }

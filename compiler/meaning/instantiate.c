@@ -57,7 +57,7 @@ static bool resolve_rule(struct builder *b, const struct rule_decl *decl, struct
     if (!builder_resolve(b, &decl->operation, decl->architectures, made))
         return false;
     if (decl->except) {
-        struct rule spared = {0};
+        struct rule spared = {.effect = decl->effect};
         if (!builder_resolve(b, decl->except, decl->architectures, &spared))
             return false;
         made->excepts = spared.paths;

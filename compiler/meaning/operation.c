@@ -54,8 +54,33 @@ static bool add_boxes(struct builder *b, struct net_set *set, size_t *capacity, 
     return true;
 }
 
-static bool add_target(struct builder *b, const struct operation *operation, struct expr *target, struct net_set *set,
-                       size_t *capacity)
+// What no target is left out of: every address and name, the host's loopback, every path.
+static bool add_any(struct builder *b, struct net_set *set, size_t *capacity, struct net_box box, unsigned protocols,
+                    const struct ports *ports)
+{
+    box.place = NET_REACHED;
+    box.protocols = protocols ? protocols & (PROTOCOL_TCP | PROTOCOL_UDP) : PROTOCOL_TCP | PROTOCOL_UDP;
+    if (box.protocols && !add_boxes(b, set, capacity, box, ports))
+        return false;
+    if (ports || (protocols && !(protocols & PROTOCOL_UNIX)))
+        return true;
+    box.place = NET_UNIX;
+    box.protocols = PROTOCOL_UNIX;
+    box.name = STR("/");
+    return add_boxes(b, set, capacity, box, NULL);
+}
+
+// Who connects to "any" address (0.0.0.0, ::) is taken to the loopback by the kernel.
+static net_address reached_at(net_address address)
+{
+    return address == (net_address)0xFFFF << 32 ? net_prefix_first(&net_loopback_v4) + 1
+           : address == 0                       ? net_prefix_first(&net_loopback_v6)
+                                                : address;
+}
+
+// `reached`: all that a program reaches there is meant, as everywhere but in an `allow`.
+static bool add_target(struct builder *b, const struct operation *operation, bool reached, struct expr *target,
+                       struct net_set *set, size_t *capacity)
 {
     struct expr *value = builder_evaluate(b, target);
     if (!value)
@@ -73,7 +98,11 @@ static bool add_target(struct builder *b, const struct operation *operation, str
     struct net_box box = {.verbs = operation->verbs,
                           .protocols = protocols   ? protocols
                                        : unix_path ? PROTOCOL_UNIX
-                                                   : PROTOCOL_TCP | PROTOCOL_UDP};
+                                                   : PROTOCOL_TCP | PROTOCOL_UDP,
+                          .last = ~(net_address)0,
+                          .private = operation->private};
+    if (value->kind == EXPR_ANY)
+        return add_any(b, set, capacity, box, protocols, ports);
     if (unix_path != (box.protocols == PROTOCOL_UNIX)) {
         struct diagnostic *d = diagnose(b->diagnostics, SBX0417, target->span,
                                         STR_ARGS(value->kind == EXPR_STRING ? value->text : STR("this")),
@@ -84,9 +113,12 @@ static bool add_target(struct builder *b, const struct operation *operation, str
     }
     switch (value->kind) {
     case EXPR_PREFIX:
-        box.place = NET_ADDRESS;
+        box.private = false;
+        box.place = reached ? NET_REACHED : NET_ADDRESS;
         box.first = net_prefix_first(&value->prefix);
         box.last = net_prefix_last(&value->prefix);
+        if (box.first == box.last)
+            box.first = box.last = reached_at(box.first);
         return add_boxes(b, set, capacity, box, ports);
     case EXPR_LOOPBACK: {
         const struct prefix *const both[] = {&net_loopback_v4, &net_loopback_v6};
@@ -118,16 +150,22 @@ static bool add_target(struct builder *b, const struct operation *operation, str
         if (box.place == NET_WILDCARD)
             box.name = (struct str){box.name.text + 2, box.name.length - 2};
         box.name = net_canonical_name(b->arena, box.name);
+        box.private |= reached;
+        if (operation->at) {
+            box.private = true;
+            box.first = net_prefix_first(&operation->at->prefix);
+            box.last = net_prefix_last(&operation->at->prefix);
+        }
         return add_boxes(b, set, capacity, box, ports);
     default: return false;
     }
 }
 
-static bool net_of(struct builder *b, const struct operation *operation, struct net_set *set)
+static bool net_of(struct builder *b, const struct operation *operation, bool reached, struct net_set *set)
 {
     size_t capacity = 0;
     for (struct expr *target = operation->targets; target; target = target->next)
-        if (!add_target(b, operation, target, set, &capacity))
+        if (!add_target(b, operation, reached, target, set, &capacity))
             return false;
     return true;
 }
@@ -209,7 +247,7 @@ bool builder_resolve(struct builder *b, const struct operation *operation, unsig
     rule->verbs = operation->verbs;
     switch (operation->domain) {
     case DOMAIN_FILES: return list_paths(b, operation->paths, &rule->paths, &rule->path_count);
-    case DOMAIN_NET: return net_of(b, operation, &rule->net);
+    case DOMAIN_NET: return net_of(b, operation, rule->effect != EFFECT_ALLOW, &rule->net);
     case DOMAIN_CALLS: return calls_of(b, operation, architectures, &rule->calls);
     case DOMAIN_CAPABILITIES:
         for (const struct name_list *name = operation->capabilities; name; name = name->next) {

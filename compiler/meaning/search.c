@@ -35,21 +35,44 @@ struct net_search {
     const struct policy *inner,
         *outer; // looks for what inner allows and outer does not; a NULL one: everything, nothing
     const struct net_set *except;
+    struct net_set own; // of what is asked, addresses that are the sandbox's alone
+    bool at;            // it says where a name leads
+    bool as_reached;    // a point on the loopback, or of a name, is what a program gets when it asks for that
     bool found;
     struct net_point point;
 };
+
+// What an operation is allowed as. At an address of the loopback a program is at the host's where a rule says so; by a
+// name it is wherever the name may lead.
+static bool allows_as_reached(const struct net_search *search, struct net_point *point)
+{
+    struct net_point host = *point;
+    host.place = NET_HOST_LOOPBACK;
+    point->anywhere = point->place == NET_NAME && !search->at;
+    return policy_net_allows(search->outer, point) ||
+           (point->place == NET_ADDRESS && net_is_loopback(point->address) && !net_set_contains(&search->own, point) &&
+            policy_net_allows(search->outer, &host));
+}
 
 static bool visit_net(const struct net_point *point, void *context)
 {
     struct net_search *search = context;
     if (search->except && net_set_contains(search->except, point))
         return true;
+    struct net_point asked = *point;
     if (search->inner && !policy_net_allows(search->inner, point))
         return true;
-    if (search->outer && policy_net_allows(search->outer, point))
+    if (search->outer &&
+        (search->as_reached ? allows_as_reached(search, &asked) : policy_net_allows(search->outer, point)))
         return true;
+    // A name is said alone where it is the same wherever it leads.
+    struct net_point alone = *point;
+    alone.anywhere = point->place == NET_NAME;
+    if (alone.anywhere && !search->at && (!search->inner || policy_net_allows(search->inner, &alone)) &&
+        (!search->outer || !policy_net_allows(search->outer, &alone)))
+        asked = alone;
     search->found = true;
-    search->point = *point;
+    search->point = asked;
     return false;
 }
 
@@ -76,11 +99,29 @@ static bool search_net(struct arena *arena, const struct net_set *set, struct ne
     return search->found;
 }
 
+// Something is allowed at an address when a program reaches it in any way; something is denied when it does in none.
 static int find_net(struct policy *policy, const struct rule *set, bool allowed, struct operation_point *point)
 {
-    struct net_search search = {
-        .inner = allowed ? policy : NULL, .outer = allowed ? NULL : policy, .except = &set->net_except};
-    if (!search_net(policy->arena, &set->net, &search))
+    struct net_search search = {.inner = allowed ? policy : NULL,
+                                .outer = allowed ? NULL : policy,
+                                .except = &set->net_except,
+                                .as_reached = !allowed};
+    struct net_set asked = set->net;
+    for (size_t i = 0; i < asked.count; i++)
+        search.at |=
+            net_box_has_name(&asked.boxes[i]) && (asked.boxes[i].first || asked.boxes[i].last != ~(net_address)0);
+    if (!allowed) {
+        asked.boxes = NEW_ARRAY(policy->arena, struct net_box, asked.count);
+        search.own.boxes = NEW_ARRAY(policy->arena, struct net_box, asked.count);
+        for (size_t i = 0; i < asked.count; i++) {
+            asked.boxes[i] = set->net.boxes[i];
+            if (asked.boxes[i].place == NET_ADDRESS)
+                search.own.boxes[search.own.count++] = asked.boxes[i];
+            if (asked.boxes[i].place == NET_REACHED)
+                asked.boxes[i].place = NET_ADDRESS;
+        }
+    }
+    if (!search_net(policy->arena, &asked, &search))
         return 0;
     *point = (struct operation_point){.domain = DOMAIN_NET, .verb = search.point.verb, .net = search.point};
     return 1;

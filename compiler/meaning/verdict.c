@@ -115,10 +115,43 @@ static struct verdict call_verdict(const struct policy *policy, const struct ope
     return denied(policy_fallback(policy, (size_t)call), NULL);
 }
 
+static const struct net_box *net_box_at(void *context, size_t index)
+{
+    const struct policy *policy = context;
+    for (size_t i = 0; i < policy->net_rule_count; i++) {
+        const struct net_set *sets[2] = {&policy->net_rules[i]->net, &policy->net_rules[i]->net_except};
+        for (int k = 0; k < 2; k++) {
+            if (index < sets[k]->count)
+                return &sets[k]->boxes[index];
+            index -= sets[k]->count;
+        }
+    }
+    return NULL;
+}
+
+static bool net_allows(void *policy, const struct net_point *point)
+{
+    return policy_net_allows(policy, point);
+}
+
+// Makes *name the same at some address where it is allowed; at a public one where it is nowhere.
+static bool leads_somewhere(const struct policy *policy, struct net_point *name)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < policy->net_rule_count; i++)
+        count += policy->net_rules[i]->net.count + policy->net_rules[i]->net_except.count;
+    return net_somewhere(name, net_box_at, count, net_allows, (void *)policy);
+}
+
 struct verdict policy_verdict(const struct policy *policy, const struct operation_point *point)
 {
     if (point->domain == DOMAIN_CALLS)
         return call_verdict(policy, point);
+    if (point->domain == DOMAIN_NET && point->net.anywhere) {
+        struct operation_point at = *point;
+        leads_somewhere(policy, &at.net);
+        return policy_verdict(policy, &at);
+    }
     const struct rule *allow = NULL, *deny = NULL;
     size_t depth = 0; // of files, the rule with the deepest path decides what is reported
     for (size_t i = 0; i < policy->rule_count; i++) {
@@ -148,6 +181,8 @@ struct verdict policy_verdict(const struct policy *policy, const struct operatio
 bool policy_net_allows(const struct policy *policy, const struct net_point *point)
 {
     struct operation_point operation = {.domain = DOMAIN_NET, .verb = point->verb, .net = *point};
+    if (point->anywhere)
+        return leads_somewhere(policy, &operation.net);
     bool allowed = false;
     for (size_t i = 0; i < policy->net_rule_count; i++)
         if (rule_matches(policy, policy->net_rules[i], &operation)) {

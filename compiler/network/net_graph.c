@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "compiler/network/net_rules.h"
+#include "compiler/sets/net_range.h"
 
 static const net_address v4 = (net_address)0xFFFF << 32;
 
@@ -83,57 +84,81 @@ static graph_node box_ports(struct graph *graph, const struct net_box *box)
     return set;
 }
 
-// 1 where the entry is about it, for one verb and one kind of place: its addresses, the host's loopback, or one name.
-static graph_node entry_set(struct graph *graph, const struct plan_net *entry, unsigned verb, enum net_place place,
-                            struct str name)
+static graph_node private_addresses(struct graph *graph)
 {
+    graph_node set = graph_leaf(graph, 0);
+    net_address first, end = 0;
+    for (bool more = true; more && net_find(end, ~(net_address)0, true, &first);) {
+        more = net_find(first, ~(net_address)0, false, &end);
+        set = graph_apply(graph, disjunction, set, address_between(graph, first, more ? end - 1 : ~(net_address)0));
+    }
+    return set;
+}
+
+// Who connects to "any" address gets to the loopback: the first of each kind.
+static graph_node loopback_between(struct graph *graph, net_address first, net_address last)
+{
+    graph_node set = address_between(graph, first, last);
+    const net_address any[] = {v4, 0}, taken_for[] = {net_prefix_first(&net_loopback_v4) + 1, 1};
+    for (int i = 0; i < 2; i++) {
+        bool in = taken_for[i] >= first && taken_for[i] <= last;
+        set = graph_select(graph, address_between(graph, any[i], any[i]), graph_leaf(graph, in), set);
+    }
+    return set;
+}
+
+// 1 where the entry is about it, for one verb and one kind of place: its addresses, the host's loopback, or one name.
+static graph_node entry_set(struct net_graphs *graphs, const struct plan_net *entry, unsigned verb,
+                            enum net_place place, struct str name)
+{
+    struct graph *graph = graphs->graph;
     const struct net_box *box = &entry->box;
     graph_node nothing = graph_leaf(graph, 0);
     if (!(box->verbs & verb))
         return nothing;
-    if (place == NET_NAME) {
-        struct net_point point = {.verb = verb,
-                                  .protocol = box->protocols & -box->protocols,
-                                  .place = NET_NAME,
-                                  .name = name,
-                                  .port = box->port_first};
-        return contains(entry, &point) ? box_ports(graph, box) : nothing;
-    }
-    if (box->place != place)
+    struct net_point named = {.verb = verb,
+                              .protocol = box->protocols & -box->protocols,
+                              .place = NET_NAME,
+                              .name = name,
+                              .port = box->port_first,
+                              .anywhere = true};
+    graph_node where;
+    if (box->place == NET_REACHED)
+        where = place == NET_HOST_LOOPBACK ? loopback_between(graph, box->first, box->last)
+                                           : address_between(graph, box->first, box->last);
+    else if (place == NET_NAME && contains(entry, &named))
+        where = box->private ? graph_leaf(graph, 1) : negation(graph, graphs->private);
+    else if (place == NET_NAME || box->place != place)
         return nothing;
-    graph_node ports = box_ports(graph, box);
-    return place == NET_ADDRESS ? graph_apply(graph, conjunction, address_between(graph, box->first, box->last), ports)
-                                : ports;
+    else
+        where = place == NET_ADDRESS ? address_between(graph, box->first, box->last) : graph_leaf(graph, 1);
+    return graph_apply(graph, conjunction, where, box_ports(graph, box));
 }
 
 // ---- decisions ----------------------------------------------------------------------------------------------------
 
 // As network_allows: ALLOW, or what denies, or 0.
-static graph_node decide(struct graph *graph, const struct plan *plan, unsigned verb, enum net_place place,
-                         struct str name)
+static graph_node decide(struct net_graphs *graphs, unsigned verb, enum net_place place, struct str name)
 {
+    struct graph *graph = graphs->graph;
+    const struct plan *plan = graphs->plan;
     graph_node allowed = graph_leaf(graph, 0);
     for (size_t i = 0; i < plan->net_count; i++)
         if (!plan->net[i].deny && !plan->net[i].exception)
-            allowed = graph_apply(graph, disjunction, allowed, entry_set(graph, &plan->net[i], verb, place, name));
+            allowed = graph_apply(graph, disjunction, allowed, entry_set(graphs, &plan->net[i], verb, place, name));
     graph_node decision = graph_select(graph, allowed, graph_leaf(graph, NET_GRAPH_ALLOW), graph_leaf(graph, 0));
     for (size_t i = plan->net_count; i-- > 0;) { // the first deny wins, so it comes last
         const struct plan_net *entry = &plan->net[i];
         if (!entry->deny || entry->exception)
             continue;
-        graph_node denied = entry_set(graph, entry, verb, place, name);
+        graph_node denied = entry_set(graphs, entry, verb, place, name);
         for (size_t k = 0; k < plan->net_count; k++)
             if (plan->net[k].exception && plan->net[k].rule == entry->rule)
                 denied = graph_apply(graph, conjunction, denied,
-                                     negation(graph, entry_set(graph, &plan->net[k], verb, place, name)));
+                                     negation(graph, entry_set(graphs, &plan->net[k], verb, place, name)));
         decision = graph_select(graph, denied, graph_leaf(graph, entry->rule + 1), decision);
     }
     return decision;
-}
-
-static uint32_t first_that_speaks(uint32_t a, uint32_t b)
-{
-    return a ? a : b;
 }
 
 static uint32_t first_that_allows(uint32_t a, uint32_t b)
@@ -156,8 +181,8 @@ static graph_node loopback(struct graph *graph)
     return set;
 }
 
-// What is at the host's loopback is said by host-loopback alone; of other addresses, the addresses' own rules speak
-// first, then those of the names that they are pinned for.
+// What is at the host's loopback is said by host-loopback alone; what is elsewhere is allowed as an address, or as one
+// of the names that it is pinned for.
 static graph_node connect_graph(struct net_graphs *graphs, const struct plan *plan)
 {
     struct graph *graph = graphs->graph;
@@ -166,14 +191,14 @@ static graph_node connect_graph(struct net_graphs *graphs, const struct plan *pl
         struct graph_interval set = {1u << g, 1u << g};
         graph_node pinned =
             graph_test(graph, NET_WORD_NAMES, 1u << g, &set, 1, graph_leaf(graph, 1), graph_leaf(graph, 0));
-        graph_node by_name = graph_select(
-            graph, pinned, decide(graph, plan, VERB_CONNECT, NET_NAME, graphs->groups[g].name), graph_leaf(graph, 0));
+        graph_node by_name = graph_select(graph, pinned, decide(graphs, VERB_CONNECT, NET_NAME, graphs->groups[g].name),
+                                          graph_leaf(graph, 0));
         names = graph_apply(graph, first_that_allows, by_name, names);
     }
     graph_node outside =
-        graph_apply(graph, first_that_speaks, decide(graph, plan, VERB_CONNECT, NET_ADDRESS, STR("")), names);
+        graph_apply(graph, first_that_allows, decide(graphs, VERB_CONNECT, NET_ADDRESS, STR("")), names);
     graph_node decision =
-        graph_select(graph, loopback(graph), decide(graph, plan, VERB_CONNECT, NET_HOST_LOOPBACK, STR("")), outside);
+        graph_select(graph, loopback(graph), decide(graphs, VERB_CONNECT, NET_HOST_LOOPBACK, STR("")), outside);
     if (!plan->proxy.set)
         return decision;
     struct graph_interval port = {plan->proxy.url.port, plan->proxy.url.port}, set = {1, 1};
@@ -184,15 +209,15 @@ static graph_node connect_graph(struct net_graphs *graphs, const struct plan *pl
 }
 
 // Servers are published where rules allow to listen and none denies to bind.
-static graph_node listen_graph(struct net_graphs *graphs, const struct plan *plan)
+static graph_node listen_graph(struct net_graphs *graphs)
 {
     struct graph *graph = graphs->graph;
-    graph_node binds = decide(graph, plan, VERB_BIND, NET_ADDRESS, STR("")),
-               listens = decide(graph, plan, VERB_LISTEN, NET_ADDRESS, STR(""));
+    graph_node binds = decide(graphs, VERB_BIND, NET_ADDRESS, STR("")),
+               listens = decide(graphs, VERB_LISTEN, NET_ADDRESS, STR(""));
     graph_node outside =
         graph_apply(graph, unless_denied, binds, listens); // where no rule speaks of bind, listen is enough
-    binds = graph_apply(graph, first_that_allows, decide(graph, plan, VERB_BIND, NET_HOST_LOOPBACK, STR("")), binds);
-    listens = decide(graph, plan, VERB_LISTEN, NET_HOST_LOOPBACK, STR(""));
+    binds = graph_apply(graph, first_that_allows, decide(graphs, VERB_BIND, NET_HOST_LOOPBACK, STR("")), binds);
+    listens = decide(graphs, VERB_LISTEN, NET_HOST_LOOPBACK, STR(""));
     return graph_select(graph, loopback(graph), graph_apply(graph, unless_denied, binds, listens), outside);
 }
 
@@ -220,15 +245,32 @@ static void find_borders(struct arena *arena, const struct plan *plan, struct ne
     graphs->border_count = kept;
 }
 
-static bool name_allows(const struct net_graphs *graphs, struct str name, size_t at)
+enum { BY_NAME = 1, BY_NAME_PRIVATE = 2 };
+
+// What the rules on names alone say of one, wherever it leads. Those on addresses are the same for all names.
+static uint8_t name_allows(const struct net_graphs *graphs, struct str name, size_t at)
 {
-    uint32_t rule;
+    const struct plan *plan = graphs->plan;
     struct net_point point = {.verb = VERB_CONNECT,
                               .protocol = at < graphs->border_count ? PROTOCOL_TCP : PROTOCOL_UDP,
                               .place = NET_NAME,
                               .name = name,
-                              .port = (uint16_t)graphs->borders[at % graphs->border_count]};
-    return network_allows(graphs->plan, &point, &rule);
+                              .port = (uint16_t)graphs->borders[at % graphs->border_count],
+                              .anywhere = true};
+    uint8_t allowed = 0;
+    for (size_t i = 0; i < plan->net_count; i++) {
+        const struct plan_net *entry = &plan->net[i];
+        if (entry->exception || !contains(entry, &point))
+            continue;
+        bool spared = false;
+        for (size_t k = 0; k < plan->net_count && !spared; k++)
+            spared = plan->net[k].exception && plan->net[k].rule == entry->rule && contains(&plan->net[k], &point);
+        if (entry->deny && !spared)
+            return 0;
+        if (!entry->deny)
+            allowed |= entry->box.private ? BY_NAME | BY_NAME_PRIVATE : BY_NAME;
+    }
+    return allowed;
 }
 
 int net_graphs_group(const struct net_graphs *graphs, struct str name)
@@ -269,7 +311,7 @@ static bool find_groups(struct arena *arena, const struct plan *plan, struct net
     for (size_t i = 0; i < plan->net_count; i++) {
         const struct net_box *box = &plan->net[i].box;
         struct str name = box->place == NET_WILDCARD ? str_format(arena, "!.%.*s", STR_ARGS(box->name)) : box->name;
-        if ((box->place == NET_NAME || box->place == NET_WILDCARD) && !add_group(arena, graphs, name))
+        if (net_box_has_name(box) && !add_group(arena, graphs, name))
             return false;
     }
     return true;
@@ -281,8 +323,9 @@ bool net_graphs_make(struct arena *arena, const struct plan *plan, struct net_gr
     find_borders(arena, plan, graphs);
     if (!find_groups(arena, plan, graphs))
         return false;
+    graphs->private = private_addresses(graphs->graph);
     graphs->connect = connect_graph(graphs, plan);
-    graphs->listen = listen_graph(graphs, plan);
+    graphs->listen = listen_graph(graphs);
     return !graph_is_exhausted(graphs->graph);
 }
 

@@ -22,12 +22,13 @@ enum { NET_GROUPS_MOST = 32 };      // a word's bits
 
 struct net_group {
     struct str name;  // one of its names
-    uint8_t *allowed; // per protocol and interval of ports between borders of rules
+    uint8_t *allowed; // per protocol and interval of ports between borders of rules: what rules on names say
 };
 
 struct net_graphs {
     const struct plan *plan;
     struct graph *graph;
+    graph_node private; // the addresses to which a name leads only where its rule says so
     graph_node connect; // to where, from a socket of the host's network: connect, and a datagram's destination
     graph_node listen;  // where, at the host's own addresses
     uint32_t *borders;  // of ports, ascending, the first 0

@@ -6,10 +6,26 @@ static bool in_box(const struct plan_net *entry, const struct net_point *point)
     return net_set_contains(&(struct net_set){(struct net_box *)&entry->box, 1}, point);
 }
 
+static const struct net_box *box_at(void *plan, size_t index)
+{
+    return &((const struct plan *)plan)->net[index].box;
+}
+
+static bool allows(void *plan, const struct net_point *point)
+{
+    uint32_t rule;
+    return network_allows(plan, point, &rule);
+}
+
 // An exception belongs to the deny rule that it follows.
 bool network_allows(const struct plan *plan, const struct net_point *point, uint32_t *rule)
 {
     bool any = false;
+    struct net_point at = *point;
+    if (point->anywhere) {
+        net_somewhere(&at, box_at, plan->net_count, allows, (void *)plan);
+        return network_allows(plan, &at, rule);
+    }
     *rule = NO_RULE;
     for (size_t i = 0; i < plan->net_count; i++) {
         const struct plan_net *entry = &plan->net[i];

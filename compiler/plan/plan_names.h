@@ -8,7 +8,7 @@ struct plan_word {
     const char *name;
 };
 
-enum { PLAN_VERBS = 8, PLAN_PROTOCOLS = 3, PLAN_PLACES = 5, PLAN_BROKER_PARTS = 2 };
+enum { PLAN_VERBS = 8, PLAN_PROTOCOLS = 3, PLAN_PLACES = 6, PLAN_BROKER_PARTS = 2 };
 
 extern const struct plan_word plan_verb_names[PLAN_VERBS], plan_protocol_names[PLAN_PROTOCOLS];
 extern const struct plan_word plan_protocol_names[PLAN_PROTOCOLS], plan_broker_names[PLAN_BROKER_PARTS];

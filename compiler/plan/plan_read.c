@@ -104,6 +104,15 @@ static unsigned read_bits(struct plan_reader *r, const struct json *object, cons
     return bits;
 }
 
+// A member that is true, or not there.
+static bool read_true(struct plan_reader *r, const struct json *item, const char *key)
+{
+    const struct json *value = json_get(item, key);
+    if (value && value->kind != JSON_TRUE)
+        complain(r, key, "the wrong type");
+    return value;
+}
+
 static struct str read_view_path(struct plan_reader *r, const struct json *object, const char *key)
 {
     struct str path = member(r, object, key, JSON_STRING)->text;
@@ -146,10 +155,7 @@ static void read_view(struct plan_reader *r, const struct json *root, struct pla
             view->secret = member(r, item, "secret", JSON_STRING)->text;
         if (view->from == PLAN_TMPFS || view->from == PLAN_OVERLAY || view->from == PLAN_IMAGE)
             view->size = number_in(r, item, "size", &place_sizes);
-        const struct json *exists = json_get(item, "if_exists");
-        view->if_exists = exists && exists->kind == JSON_TRUE;
-        if (exists && !view->if_exists)
-            complain(r, "if_exists", "the wrong type");
+        view->if_exists = read_true(r, item, "if_exists");
         if (plan->view_count > 1 && path_compare(view[-1].path, view->path) >= 0)
             complain(r, "view", "not in order");
     }
@@ -213,8 +219,8 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
     plan->broker = read_bits(r, root, "broker", plan_broker_names, PLAN_BROKER_PARTS);
     plan->net = NEW_ARRAY(r->arena, struct plan_net, list->count);
     for (const struct json *item = list->first; item && !r->failed; item = item->next) {
-        ONLY(r, item, "effect", "verbs", "protocols", "place", "first", "last", "name", "port_first", "port_last",
-             "rule");
+        ONLY(r, item, "effect", "verbs", "protocols", "place", "first", "last", "name", "private", "port_first",
+             "port_last", "rule");
         struct plan_net *net = &plan->net[plan->net_count++];
         unsigned effect = one_of(r, item, "effect", effects, 3);
         *net = (struct plan_net){effect > 0,
@@ -225,12 +231,18 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
         net->box.place = (enum net_place)one_of(r, item, "place", plan_place_names, PLAN_PLACES);
         if (net->box.verbs & ~(unsigned)VERB_NET)
             complain(r, "verbs", "not verbs of the network");
-        if (net->box.place == NET_ADDRESS) {
+        net->box.last = ~(net_address)0;
+        if (net_box_has_addresses(&net->box)) {
             net->box.first = read_address(r, item, "first");
             net->box.last = read_address(r, item, "last");
         } else if (net->box.place != NET_HOST_LOOPBACK) {
             net->box.name = member(r, item, "name", JSON_STRING)->text;
         }
+        net->box.private = read_true(r, item, "private");
+        if (net->box.private && !net_box_has_name(&net->box))
+            complain(r, "private", "about what is no name");
+        if (!net->deny && net->box.place == NET_REACHED)
+            complain(r, "place", "only denied so");
         net->box.port_last = 65535;
         if (net->box.place != NET_UNIX) {
             net->box.port_first = (uint16_t)number_below(r, item, "port_first", 65536);

@@ -11,7 +11,7 @@ const char *const plan_from_names[PLAN_FROM_COUNT] = {"inherit", "host", "tmpfs"
                                                       "image",   "proc", "dev",   "secret"};
 const char *const plan_base_names[PLAN_BASE_COUNT] = {"absolute", "policy", "cwd", "home"};
 const char *const plan_user_names[PLAN_USER_COUNT] = {"nobody", "root", "self", "number"};
-const char *const plan_place_names[PLAN_PLACES] = {"address", "host-loopback", "name", "wildcard", "unix"};
+const char *const plan_place_names[PLAN_PLACES] = {"address", "host-loopback", "name", "wildcard", "unix", "reached"};
 
 const struct plan_word plan_verb_names[PLAN_VERBS] = {
     {VERB_READ, "read"}, {VERB_MODIFY, "modify"},   {VERB_CREATE, "create"}, {VERB_DELETE, "delete"},
@@ -47,6 +47,12 @@ static void write_filter(struct json_writer *w, struct arena *arena, const struc
     json_string(w, text_str(&hex));
 }
 
+static void write_true(struct json_writer *w, const char *key)
+{
+    json_key(w, key);
+    json_bool(w, true);
+}
+
 static void write_address(struct json_writer *w, const char *key, net_address address)
 {
     char hex[33];
@@ -66,11 +72,13 @@ static void write_net(struct json_writer *w, const struct plan_net *net)
             json_string(w, str_from(plan_protocol_names[i].name));
     json_close(w, ']');
     json_member(w, "place", str_from(plan_place_names[net->box.place]));
-    if (net->box.place == NET_ADDRESS) {
+    if (net_box_has_addresses(&net->box)) {
         write_address(w, "first", net->box.first);
         write_address(w, "last", net->box.last);
     } else if (net->box.place != NET_HOST_LOOPBACK) {
         json_member(w, "name", net->box.name);
+        if (net->box.private)
+            write_true(w, "private");
     }
     if (net->box.place != NET_UNIX) {
         json_member_number(w, "port_first", net->box.port_first);
@@ -119,10 +127,8 @@ static void write_view(struct json_writer *w, const struct plan *plan)
             json_member_number(w, "size", view->size);
         if (view->from == PLAN_SECRET)
             json_member(w, "secret", view->secret);
-        if (view->if_exists) {
-            json_key(w, "if_exists");
-            json_bool(w, true);
-        }
+        if (view->if_exists)
+            write_true(w, "if_exists");
         write_rule(w, view->rule);
         json_close(w, '}');
     }

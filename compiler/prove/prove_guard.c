@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/prove/z3.h"
+#include "compiler/sets/net_range.h"
 
 struct question {
     struct z3 z3;
@@ -73,6 +74,35 @@ static Z3_ast protocol_within(const struct question *q, unsigned protocols)
     return formula;
 }
 
+static net_address loopback_meant(net_address address)
+{
+    return address == 0 ? 1 : address == (net_address)0xFFFF << 32 ? (net_address)0xFFFF7F000001 : address;
+}
+
+// The same of the address that is meant: "any" is the first of the loopback.
+static Z3_ast loopback_within(const struct question *q, net_address first, net_address last)
+{
+    static const net_address any[] = {0, (net_address)0xFFFF << 32};
+    Z3_ast formula = address_within(q, first, last);
+    for (int i = 0; i < 2; i++) {
+        bool in = loopback_meant(any[i]) >= first && loopback_meant(any[i]) <= last;
+        formula = q->z3.mk_ite(q->context, address_within(q, any[i], any[i]),
+                               in ? q->z3.mk_true(q->context) : falsehood(q), formula);
+    }
+    return formula;
+}
+
+static Z3_ast private_address(const struct question *q)
+{
+    Z3_ast formula = falsehood(q);
+    net_address first, end = 0;
+    for (bool more = true; more && net_find(end, ~(net_address)0, true, &first);) {
+        more = net_find(first, ~(net_address)0, false, &end);
+        formula = either(q, formula, address_within(q, first, more ? end - 1 : ~(net_address)0));
+    }
+    return formula;
+}
+
 struct asked { // which operations: a verb at one kind of place, of one name
     unsigned verb;
     enum net_place place;
@@ -84,21 +114,28 @@ static Z3_ast set_formula(const struct question *q, const struct net_set *set, c
     Z3_ast formula = falsehood(q), port = q->words[NET_WORD_PORT];
     for (size_t i = 0; i < set->count; i++) {
         const struct net_box *box = &set->boxes[i];
-        bool of_name = box->place == NET_NAME || box->place == NET_WILDCARD;
-        if (!(box->verbs & asked->verb) || (asked->place == NET_NAME ? !of_name : box->place != asked->place))
+        bool of_name = net_box_has_name(box), reached = box->place == NET_REACHED;
+        if (!(box->verbs & asked->verb) ||
+            (asked->place == NET_NAME ? !of_name && !reached : box->place != asked->place && !reached))
             continue;
         struct net_point point = {.verb = asked->verb,
                                   .protocol = box->protocols & -box->protocols,
                                   .place = NET_NAME,
                                   .name = asked->name,
-                                  .port = box->port_first};
+                                  .port = box->port_first,
+                                  .anywhere = true};
         if (of_name && !net_set_contains(&(struct net_set){(struct net_box *)box, 1}, &point))
             continue;
         Z3_ast in = both(q, protocol_within(q, box->protocols),
                          both(q, q->z3.mk_bvule(q->context, value(q, box->port_first), port),
                               q->z3.mk_bvule(q->context, port, value(q, box->port_last))));
-        formula =
-            either(q, formula, box->place == NET_ADDRESS ? both(q, in, address_within(q, box->first, box->last)) : in);
+        if (net_box_has_addresses(box))
+            in = both(q, in,
+                      asked->place == NET_HOST_LOOPBACK ? loopback_within(q, box->first, box->last)
+                                                        : address_within(q, box->first, box->last));
+        else if (of_name && !box->private)
+            in = both(q, in, no(q, private_address(q)));
+        formula = either(q, formula, in);
     }
     return formula;
 }
@@ -161,8 +198,7 @@ static Z3_ast policy_formula(const struct question *q, bool listen)
                pinned = q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], bit), bit);
         by_name = either(q, by_name, both(q, pinned, allowed(q, VERB_CONNECT, NET_NAME, q->graphs->groups[g].name)));
     }
-    Z3_ast outside = either(q, allowed(q, VERB_CONNECT, NET_ADDRESS, none),
-                            both(q, no(q, denied(q, VERB_CONNECT, NET_ADDRESS)), by_name));
+    Z3_ast outside = either(q, allowed(q, VERB_CONNECT, NET_ADDRESS, none), by_name);
     return either(q, to_proxy,
                   q->z3.mk_ite(q->context, is_loopback(q), allowed(q, VERB_CONNECT, NET_HOST_LOOPBACK, none), outside));
 }
@@ -178,7 +214,7 @@ static bool policy_says(const struct question *q, bool listen, const uint32_t *w
     struct net_point point = {.verb = listen ? VERB_LISTEN : VERB_CONNECT,
                               .protocol = protocol == NET_TCP ? PROTOCOL_TCP : PROTOCOL_UDP,
                               .place = loopback ? NET_HOST_LOOPBACK : NET_ADDRESS,
-                              .address = address,
+                              .address = loopback ? loopback_meant(address) : address,
                               .port = (uint16_t)port};
     if ((protocol != NET_TCP && protocol != NET_UDP) || port > 65535)
         return false;
@@ -188,6 +224,7 @@ static bool policy_says(const struct question *q, bool listen, const uint32_t *w
         operation.net = point;
         operation.net.verb = VERB_BIND;
         operation.net.place = here ? NET_ADDRESS : NET_HOST_LOOPBACK;
+        operation.net.address = here ? address : point.address;
         binds |= policy_net_allows(q->policy, &operation.net);
         for (size_t i = 0; i < q->policy->net_rule_count; i++)
             refused |= q->policy->net_rules[i]->effect == EFFECT_DENY &&
@@ -200,11 +237,8 @@ static bool policy_says(const struct question *q, bool listen, const uint32_t *w
     if (policy_net_allows(q->policy, &point) ||
         (has_proxy && words[NET_WORD_NAMES] & 1 && protocol == NET_TCP && port == proxy.port))
         return true;
-    operation = (struct operation_point){.domain = DOMAIN_NET, .verb = VERB_CONNECT, .net = point};
-    for (size_t i = 0; i < q->policy->net_rule_count; i++)
-        if (loopback || (q->policy->net_rules[i]->effect == EFFECT_DENY &&
-                         rule_matches(q->policy, q->policy->net_rules[i], &operation)))
-            return false;
+    if (loopback)
+        return false;
     point.place = NET_NAME;
     for (size_t g = 0; g < q->graphs->group_count && !has_proxy; g++) {
         point.name = q->graphs->groups[g].name;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/sets/net_range.h"
 #include "compiler/sets/path_set.h"
 
 const struct prefix net_loopback_v4 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127}, 96 + 8};
@@ -34,12 +35,33 @@ net_address net_prefix_last(const struct prefix *prefix)
     return net_prefix_first(prefix) | host;
 }
 
+static const struct prefix *const loopbacks[] = {&net_loopback_v6, &net_loopback_v4}; // ascending
+
+bool net_is_loopback(net_address address)
+{
+    for (int i = 0; i < 2; i++)
+        if (address >= net_prefix_first(loopbacks[i]) && address <= net_prefix_last(loopbacks[i]))
+            return true;
+    return false;
+}
+
 bool net_box_is_loopback(const struct net_box *box)
 {
-    net_address six = net_prefix_first(&net_loopback_v6);
-    return box->place == NET_ADDRESS &&
-           ((box->first >= net_prefix_first(&net_loopback_v4) && box->last <= net_prefix_last(&net_loopback_v4)) ||
-            (box->first == six && box->last == six));
+    for (int i = 0; i < 2; i++)
+        if (box->place == NET_ADDRESS && box->first >= net_prefix_first(loopbacks[i]) &&
+            box->last <= net_prefix_last(loopbacks[i]))
+            return true;
+    return false;
+}
+
+bool net_box_has_name(const struct net_box *box)
+{
+    return box->place == NET_NAME || box->place == NET_WILDCARD;
+}
+
+bool net_box_has_addresses(const struct net_box *box)
+{
+    return box->place == NET_ADDRESS || box->place == NET_REACHED;
 }
 
 static bool name_matches(struct str name, const struct net_box *box)
@@ -59,10 +81,14 @@ static bool box_contains(const struct net_box *box, const struct net_point *poin
         return box->place == NET_UNIX && point->place == NET_UNIX && path_covers(box->name, point->name);
     if (point->port < box->port_first || point->port > box->port_last)
         return false;
+    bool there = point->address >= box->first && point->address <= box->last;
     switch (box->place) {
-    case NET_ADDRESS: return point->place == NET_ADDRESS && point->address >= box->first && point->address <= box->last;
+    case NET_ADDRESS: return point->place == NET_ADDRESS && there;
     case NET_HOST_LOOPBACK: return point->place == NET_HOST_LOOPBACK;
-    default: return point->place == NET_NAME && name_matches(point->name, box);
+    case NET_REACHED: return there && !point->anywhere;
+    default:
+        return point->place == NET_NAME && name_matches(point->name, box) &&
+               (point->anywhere || (there && (box->private || !net_is_private(point->address))));
     }
 }
 
@@ -71,6 +97,23 @@ bool net_set_contains(const struct net_set *set, const struct net_point *point)
     for (size_t i = 0; i < set->count; i++)
         if (box_contains(&set->boxes[i], point))
             return true;
+    return false;
+}
+
+bool net_somewhere(struct net_point *point, const struct net_box *(*box)(void *, size_t), size_t count,
+                   bool (*allows)(void *, const struct net_point *), void *context)
+{
+    point->anywhere = false;
+    for (size_t i = 0; i <= count; i++) {
+        const struct net_box *border = i ? box(context, i - 1) : NULL;
+        net_address starts[2] = {0, border ? border->last + 1 : 0};
+        starts[0] = border ? border->first : 0;
+        for (int k = 0; k < 4 && (!border || border->place == NET_REACHED); k++) {
+            if (net_find(starts[k / 2], ~(net_address)0, k % 2, &point->address) && allows(context, point))
+                return true;
+        }
+    }
+    net_find(0, ~(net_address)0, false, &point->address);
     return false;
 }
 
@@ -124,31 +167,60 @@ static bool each_verb(struct cells *cells, struct net_point *point)
     return true;
 }
 
-static bool each_address(struct cells *cells, struct net_point *point)
+// The next address after `at`, up to `last`, where a box starts or has just ended.
+static bool next_border(const struct cells *cells, net_address at, net_address last, net_address *next)
 {
-    point->address = cells->box->first;
-    for (;;) {
+    bool found = false;
+    for (size_t s = 0; s < cells->set_count; s++)
+        for (size_t i = 0; i < cells->sets[s]->count; i++) {
+            const struct net_box *box = &cells->sets[s]->boxes[i];
+            if (box->place == NET_UNIX || box->place == NET_HOST_LOOPBACK)
+                continue;
+            net_address borders[2] = {box->first, box->last + 1};
+            for (int b = 0; b < 2; b++)
+                if (borders[b] > at && borders[b] <= last && (!found || borders[b] < *next)) {
+                    *next = borders[b];
+                    found = true;
+                }
+        }
+    return found;
+}
+
+static bool each_address(struct cells *cells, struct net_point *point, net_address first, net_address last)
+{
+    for (bool more = first <= last; more; more = next_border(cells, first, last, &first)) {
+        point->address = first;
         if (!each_verb(cells, point))
             return false;
-        bool found = false;
-        net_address next = 0;
-        for (size_t s = 0; s < cells->set_count; s++)
-            for (size_t i = 0; i < cells->sets[s]->count; i++) {
-                const struct net_box *box = &cells->sets[s]->boxes[i];
-                if (box->place != NET_ADDRESS)
-                    continue;
-                net_address borders[2] = {box->first, box->last + 1};
-                for (int b = 0; b < 2; b++)
-                    if (borders[b] > point->address && borders[b] <= cells->box->last &&
-                        (!found || borders[b] < next)) {
-                        next = borders[b];
-                        found = true;
-                    }
-            }
-        if (!found)
-            return true;
-        point->address = next;
     }
+    return true;
+}
+
+static bool each_host_loopback(struct cells *cells, struct net_point *point, net_address first, net_address last)
+{
+    point->place = NET_HOST_LOOPBACK;
+    for (int i = 0; i < 2; i++) {
+        net_address from = net_prefix_first(loopbacks[i]), to = net_prefix_last(loopbacks[i]);
+        if (!each_address(cells, point, from > first ? from : first, to < last ? to : last))
+            return false;
+    }
+    return true;
+}
+
+// Where a name leads to: a public and a private address of each cell.
+static bool each_lead(struct cells *cells, struct net_point *point)
+{
+    const struct net_box *box = cells->box;
+    bool private = box->place == NET_REACHED || box->private;
+    net_address next = 0;
+    bool more = true;
+    for (net_address first = box->first; more; first = next) {
+        more = next_border(cells, first, box->last, &next);
+        for (int p = 0; p <= private; p++)
+            if (net_find(first, more ? next - 1 : box->last, p, &point->address) && !each_verb(cells, point))
+                return false;
+    }
+    return true;
 }
 
 // A name beneath the wildcard that no rule mentions and that lies beneath no deeper one.
@@ -162,7 +234,7 @@ static struct str unmentioned(struct arena *arena, const struct cells *cells, st
         for (size_t s = 0; s < cells->set_count; s++)
             for (size_t i = 0; i < cells->sets[s]->count && !mentioned; i++) {
                 const struct net_box *other = &cells->sets[s]->boxes[i];
-                if (other->place == NET_NAME || other->place == NET_WILDCARD)
+                if (net_box_has_name(other))
                     mentioned = str_equal(other->name, name) || name_matches(other->name, &beneath);
             }
         if (!mentioned)
@@ -170,34 +242,47 @@ static struct str unmentioned(struct arena *arena, const struct cells *cells, st
     }
 }
 
-static bool each_name(struct arena *arena, struct cells *cells, struct net_point *point)
+// The names that rules mention, and one under each of their wildcards: of those that the box has, if it has a name.
+static bool each_mentioned(struct arena *arena, struct cells *cells, struct net_point *point)
 {
     const struct net_box *box = cells->box;
-    if (box->place != NET_WILDCARD) {
-        point->name = box->name;
-        return each_verb(cells, point);
-    }
-    // A name under the wildcard that no rule mentions, then each that one does, then one under each deeper wildcard.
-    point->name = unmentioned(arena, cells, box->name);
-    if (!each_verb(cells, point))
-        return false;
     for (size_t s = 0; s < cells->set_count; s++)
         for (size_t i = 0; i < cells->sets[s]->count; i++) {
             const struct net_box *other = &cells->sets[s]->boxes[i];
-            if (other->place != NET_NAME && other->place != NET_WILDCARD)
+            if (!net_box_has_name(other))
                 continue;
             struct str names[2] = {other->name, {0}};
             if (other->place == NET_WILDCARD)
                 names[1] = unmentioned(arena, cells, other->name);
             for (int n = 0; n < 2 && names[n].text; n++) {
-                if (!name_matches(names[n], box))
+                if (box->place == NET_WILDCARD && !name_matches(names[n], box))
                     continue;
                 point->name = names[n];
-                if (!each_verb(cells, point))
+                if (!each_lead(cells, point))
                     return false;
             }
         }
     return true;
+}
+
+static bool each_name(struct arena *arena, struct cells *cells, struct net_point *point)
+{
+    const struct net_box *box = cells->box;
+    point->place = NET_NAME;
+    point->name = box->place == NET_WILDCARD ? unmentioned(arena, cells, box->name) : box->name;
+    if (!each_lead(cells, point))
+        return false;
+    return box->place != NET_WILDCARD || each_mentioned(arena, cells, point);
+}
+
+static bool each_reached(struct arena *arena, struct cells *cells, struct net_point *point)
+{
+    const struct net_box *box = cells->box;
+    point->place = NET_ADDRESS;
+    if (!each_address(cells, point, box->first, box->last) || !each_host_loopback(cells, point, box->first, box->last))
+        return false;
+    point->place = NET_NAME;
+    return each_mentioned(arena, cells, point);
 }
 
 static bool each_path(struct cells *cells, struct net_point *point)
@@ -228,11 +313,12 @@ bool net_set_each(struct arena *arena, const struct net_set *set, const struct n
     cells.sets = sets;
     for (size_t i = 0; i < set->count; i++) {
         cells.box = &set->boxes[i];
-        struct net_point point = {.place = cells.box->place == NET_WILDCARD ? NET_NAME : cells.box->place};
+        struct net_point point = {.place = cells.box->place};
         bool more;
         switch (cells.box->place) {
-        case NET_ADDRESS: more = each_address(&cells, &point); break;
-        case NET_HOST_LOOPBACK: more = each_verb(&cells, &point); break;
+        case NET_ADDRESS: more = each_address(&cells, &point, cells.box->first, cells.box->last); break;
+        case NET_REACHED: more = each_reached(arena, &cells, &point); break;
+        case NET_HOST_LOOPBACK: more = each_host_loopback(&cells, &point, 0, ~(net_address)0); break;
         case NET_UNIX: more = each_path(&cells, &point); break;
         default: more = each_name(arena, &cells, &point);
         }
@@ -256,9 +342,10 @@ struct selection {
     size_t left_out_count, left_out_capacity;
 };
 
-// Where the cell that starts at `point` ends: before the next border of any box.
-static void cell_end(const struct selection *selection, const struct net_point *point, struct net_box *box)
+// The cell that `point` stands for: between the borders of all boxes.
+static void find_cell(const struct selection *selection, const struct net_point *point, struct net_box *box)
 {
+    box->first = 0;
     box->last = ~(net_address)0;
     box->port_last = 65535;
     for (size_t s = 0; s < selection->set_count; s++)
@@ -268,13 +355,42 @@ static void cell_end(const struct selection *selection, const struct net_point *
             for (int b = 0; b < 2; b++)
                 if (ports[b] > point->port && ports[b] - 1 < box->port_last)
                     box->port_last = (uint16_t)(ports[b] - 1);
-            if (other->place != NET_ADDRESS)
+            if (other->place == NET_UNIX || other->place == NET_HOST_LOOPBACK)
                 continue;
-            if (other->first > point->address && other->first - 1 < box->last)
-                box->last = other->first - 1;
-            if (other->last >= point->address && other->last < box->last)
-                box->last = other->last;
+            net_address borders[2] = {other->first, other->last + 1};
+            for (int b = 0; b < 2; b++) {
+                if (borders[b] <= point->address && borders[b] > box->first)
+                    box->first = borders[b];
+                if (borders[b] > point->address && borders[b] - 1 < box->last)
+                    box->last = borders[b] - 1;
+            }
         }
+}
+
+// Are there any operations like the box's between these addresses?
+static bool holds_any(const struct net_box *like, net_address first, net_address last)
+{
+    net_address found;
+    switch (like->place) {
+    case NET_ADDRESS: return true;
+    case NET_HOST_LOOPBACK:
+        for (int i = 0; i < 2; i++)
+            if (net_prefix_first(loopbacks[i]) <= last && net_prefix_last(loopbacks[i]) >= first)
+                return true;
+        return false;
+    case NET_NAME:
+    case NET_WILDCARD: return net_find(first, last, like->private, &found);
+    default: return false;
+    }
+}
+
+// Where nothing like it lies outside of it, an interval of addresses is all of them.
+static void widen(struct net_box *box)
+{
+    if (box->first && !holds_any(box, 0, box->first - 1))
+        box->first = 0;
+    if (box->last != ~(net_address)0 && !holds_any(box, box->last + 1, ~(net_address)0))
+        box->last = ~(net_address)0;
 }
 
 // The wildcard that a point stands for; NULL when it stands for itself.
@@ -313,12 +429,9 @@ static bool collect(const struct net_point *point, void *context)
                           .protocols = point->protocol,
                           .place = point->place,
                           .name = point->name,
+                          .private = point->place == NET_NAME && net_is_private(point->address),
                           .port_first = point->port};
-    if (point->place == NET_ADDRESS)
-        box.first = point->address;
-    cell_end(selection, point, &box);
-    if (point->place != NET_ADDRESS)
-        box.last = 0;
+    find_cell(selection, point, &box);
     const struct net_box *wildcard = wildcard_of(selection, point);
     if (wildcard) {
         box.place = NET_WILDCARD;
@@ -342,13 +455,13 @@ static int compare_numbers(unsigned __int128 a, unsigned __int128 b)
 }
 
 // In each order, boxes that may become one stand side by side: they differ in the last of these only.
-enum merge { MERGE_PORTS, MERGE_ADDRESSES, MERGE_PROTOCOLS, MERGE_VERBS, MERGES };
+enum merge { MERGE_PORTS, MERGE_ADDRESSES, MERGE_PRIVATE, MERGE_PROTOCOLS, MERGE_VERBS, MERGES };
 
 static int compare_parts(const void *a, const void *b, void *merge)
 {
     const struct net_box *x = &((const struct net_part *)a)->box, *y = &((const struct net_part *)b)->box;
     const enum merge how = *(const enum merge *)merge;
-    int keys[7] = {
+    int keys[8] = {
         compare_numbers(x->place, y->place),
         str_compare(x->name, y->name),
         compare_numbers(x->verbs, y->verbs),
@@ -356,10 +469,14 @@ static int compare_parts(const void *a, const void *b, void *merge)
         compare_numbers(x->first, y->first),
         compare_numbers(x->last, y->last),
         compare_numbers((uint32_t)x->port_first << 16 | x->port_last, (uint32_t)y->port_first << 16 | y->port_last),
+        compare_numbers(x->private, y->private),
     };
-    static const int orders[MERGES][7] = {
-        {0, 1, 2, 3, 4, 5, 6}, {0, 1, 2, 3, 6, 4, 5}, {0, 1, 2, 4, 5, 6, 3}, {0, 1, 3, 4, 5, 6, 2}};
-    for (int i = 0; i < 7; i++)
+    static const int orders[MERGES][8] = {{0, 1, 7, 2, 3, 4, 5, 6},
+                                          {0, 1, 7, 2, 3, 6, 4, 5},
+                                          {0, 1, 2, 3, 4, 5, 6, 7},
+                                          {0, 1, 7, 2, 4, 5, 6, 3},
+                                          {0, 1, 7, 3, 4, 5, 6, 2}};
+    for (int i = 0; i < 8; i++)
         if (keys[orders[how][i]])
             return keys[orders[how][i]];
     return 0;
@@ -367,7 +484,8 @@ static int compare_parts(const void *a, const void *b, void *merge)
 
 static bool merge_into(struct net_box *box, const struct net_box *next, enum merge how)
 {
-    bool same_place = box->place == next->place && str_equal(box->name, next->name),
+    bool same_place = box->place == next->place && str_equal(box->name, next->name) &&
+                      (box->private == next->private || how == MERGE_PRIVATE),
          same_verbs = box->verbs == next->verbs;
     bool same_protocols = box->protocols == next->protocols,
          same_addresses = box->first == next->first && box->last == next->last;
@@ -379,10 +497,16 @@ static bool merge_into(struct net_box *box, const struct net_box *next, enum mer
         box->port_last = next->port_last > box->port_last ? next->port_last : box->port_last;
         return true;
     case MERGE_ADDRESSES:
-        if (!same_place || !same_verbs || !same_protocols || !same_ports || box->place != NET_ADDRESS ||
-            (box->last != ~(net_address)0 && next->first > box->last + 1))
+        if (!same_place || !same_verbs || !same_protocols || !same_ports ||
+            (box->last != ~(net_address)0 && next->first > box->last + 1 &&
+             holds_any(box, box->last + 1, next->first - 1)))
             return false;
         box->last = next->last > box->last ? next->last : box->last;
+        return true;
+    case MERGE_PRIVATE: // private ones too is what `private` says
+        if (!same_place || !same_verbs || !same_protocols || !same_addresses || !same_ports)
+            return false;
+        box->private |= next->private;
         return true;
     case MERGE_PROTOCOLS:
         if (!same_place || !same_verbs || !same_addresses || !same_ports)
@@ -408,6 +532,8 @@ struct net_part *net_set_select(struct arena *arena, const struct net_set *set, 
         .arena = arena, .sets = sets, .set_count = other_count + 1, .wanted = wanted, .context = context};
     net_set_each(arena, set, others, other_count, collect, &selection);
     for (enum merge how = MERGE_PORTS; how < MERGES; how++) {
+        for (size_t i = 0; how == MERGE_PRIVATE && i < selection.count; i++)
+            widen(&selection.parts[i].box);
         qsort_r(selection.parts, selection.count, sizeof *selection.parts, compare_parts, &how);
         size_t used = 0;
         for (size_t i = 0; i < selection.count; i++)
@@ -425,6 +551,7 @@ struct net_part *net_set_select(struct arena *arena, const struct net_set *set, 
             const struct net_box *out = &selection.left_out[k];
             if (!(out->verbs & part->box.verbs) || !(out->protocols & part->box.protocols) ||
                 out->port_first > part->box.port_last || out->port_last < part->box.port_first ||
+                out->first > part->box.last || out->last < part->box.first || (out->private && !part->box.private) ||
                 !name_matches(out->name, &part->box))
                 continue;
             struct str name = out->place == NET_WILDCARD ? str_format(arena, "*.%.*s", STR_ARGS(out->name)) : out->name;

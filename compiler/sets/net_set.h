@@ -6,15 +6,19 @@
 
 #include "lang/ast.h"
 
-enum net_place { NET_ADDRESS, NET_HOST_LOOPBACK, NET_NAME, NET_WILDCARD, NET_UNIX };
+// NET_REACHED is of boxes only: all that a program reaches at these addresses, whatever way. Those are the addresses
+// themselves, the host's loopback where they hold its own, and what any name leads to there.
+enum net_place { NET_ADDRESS, NET_HOST_LOOPBACK, NET_NAME, NET_WILDCARD, NET_UNIX, NET_REACHED };
 
 typedef unsigned __int128 net_address; // IPv6, IPv4 at ::ffff:0:0/96
 
 struct net_box {
     unsigned verbs, protocols;
     enum net_place place;
-    net_address first, last; // NET_ADDRESS
-    struct str name;         // NET_NAME: canonical; NET_WILDCARD: what follows "*."; NET_UNIX: the path
+    net_address first,
+        last;        // NET_ADDRESS, NET_REACHED; NET_NAME, NET_WILDCARD: where it leads, all there are in a rule
+    struct str name; // NET_NAME: canonical; NET_WILDCARD: what follows "*."; NET_UNIX: the path
+    bool private;    // NET_NAME, NET_WILDCARD: also where it leads to a private address (net_range.h)
     uint16_t port_first, port_last;
 };
 
@@ -25,13 +29,19 @@ struct net_set {
 
 struct net_point {           // one operation
     unsigned verb, protocol; // one bit each
-    enum net_place place;    // not NET_WILDCARD
-    net_address address;
+    enum net_place place;    // not NET_WILDCARD, not NET_REACHED
+    net_address address;     // NET_HOST_LOOPBACK: which of it; NET_NAME: where it leads
     struct str name;
     uint16_t port;
+    bool anywhere; // NET_NAME: wherever it leads. It is allowed where it is at some address
 };
 
 bool net_set_contains(const struct net_set *, const struct net_point *);
+
+// Is a name that may lead anywhere reached somewhere? Asks `allows` of the point at an address of each cell that
+// `box(context, 0 .. count - 1)` cut out, until it says so. *point is then that one; else one at some public address.
+bool net_somewhere(struct net_point *point, const struct net_box *(*box)(void *, size_t), size_t count,
+                   bool (*allows)(void *, const struct net_point *), void *context);
 
 // Calls `visit` with a point of each cell of `set` that the borders of `others` cut out, until it returns false;
 // returns false then.
@@ -41,7 +51,8 @@ bool net_set_each(struct arena *, const struct net_set *set, const struct net_se
 // The part of `set` that `wanted` takes, which must answer alike within each such cell; in as few parts as merging
 // neighbours gives.
 struct net_part {
-    struct net_box box;  // of addresses: any interval, not always a prefix
+    struct net_box
+        box; // of addresses: any interval, not always a prefix; of a name or NET_HOST_LOOPBACK: where it leads
     struct str *excepts; // of a wildcard: names beneath it that are not meant
     size_t except_count;
     struct net_part *next;
@@ -59,5 +70,8 @@ void net_part_print(struct text *, const struct net_part *,
 struct str net_canonical_name(struct arena *, struct str); // lower case, no last dot
 net_address net_prefix_first(const struct prefix *);
 net_address net_prefix_last(const struct prefix *);
-bool net_box_is_loopback(const struct net_box *);            // all of it is the sandbox's own loopback
+bool net_box_is_loopback(const struct net_box *); // all of it is the sandbox's own loopback
+bool net_is_loopback(net_address);
+bool net_box_has_addresses(const struct net_box *);          // NET_ADDRESS, NET_REACHED
+bool net_box_has_name(const struct net_box *);               // NET_NAME, NET_WILDCARD
 extern const struct prefix net_loopback_v4, net_loopback_v6; // what `loopback` means inside: 127.0.0.0/8 and ::1

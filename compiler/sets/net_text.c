@@ -43,6 +43,21 @@ void net_point_print(struct text *text, const struct net_point *point)
     }
     if (point->place != NET_UNIX)
         text_addf(text, ":%u", point->port);
+    if (point->place == NET_NAME && !point->anywhere) {
+        text_addf(text, " at ");
+        net_address_print(text, point->address);
+    }
+}
+
+static void print_prefix(struct text *text, net_address first, net_address last)
+{
+    net_address_print(text, first);
+    int bits = 0;
+    for (net_address host = first ^ last; host; host >>= 1)
+        bits++;
+    bool v4 = first >> 32 == 0xFFFF;
+    if (bits)
+        text_addf(text, "/%d", v4 ? 32 - bits : 128 - bits);
 }
 
 static void print_box(struct text *text, const struct net_box *box, const char *name)
@@ -51,21 +66,15 @@ static void print_box(struct text *text, const struct net_box *box, const char *
     print_protocols(text, box->protocols);
     text_addf(text, " ");
     switch (box->place) {
-    case NET_ADDRESS: {
-        if (name) {
+    case NET_ADDRESS:
+    case NET_REACHED:
+        if (box->place == NET_REACHED && box->first == 0 && box->last == ~(net_address)0)
+            text_addf(text, "any");
+        else if (name)
             text_addf(text, "%s", name);
-            break;
-        }
-        net_address_print(text, box->first);
-        net_address host = box->first ^ box->last;
-        int bits = 0;
-        for (; host; host >>= 1)
-            bits++;
-        bool v4 = box->first >> 32 == 0xFFFF;
-        if (bits)
-            text_addf(text, "/%d", v4 ? 32 - bits : 128 - bits);
+        else
+            print_prefix(text, box->first, box->last);
         break;
-    }
     case NET_HOST_LOOPBACK: text_addf(text, "host-loopback"); break;
     case NET_WILDCARD: text_addf(text, "\"*.%.*s\"", STR_ARGS(box->name)); break;
     default: text_addf(text, "\"%.*s\"", STR_ARGS(box->name));
@@ -75,6 +84,8 @@ static void print_box(struct text *text, const struct net_box *box, const char *
         if (box->port_last != box->port_first)
             text_addf(text, "..%u", box->port_last);
     }
+    if (box->private)
+        text_addf(text, " private");
 }
 
 void net_box_print(struct text *text, const struct net_box *box)
@@ -113,6 +124,15 @@ void net_part_print(struct text *text, const struct net_part *part, const char *
         if (box.last >= part->box.last)
             break;
         at = box.last + 1;
+    }
+    bool leads = part->box.place == NET_NAME || part->box.place == NET_WILDCARD || part->box.place == NET_HOST_LOOPBACK;
+    for (net_address at = part->box.first, end; leads && !(at == 0 && part->box.last == ~(net_address)0);
+         at = end + 1) {
+        end = prefix_end(at, part->box.last);
+        text_addf(text, at == part->box.first ? " at " : ", ");
+        print_prefix(text, at, end);
+        if (end == part->box.last)
+            break;
     }
     for (size_t i = 0; i < part->except_count; i++)
         text_addf(text, "%s\"%.*s\"", i ? ", " : " except ", STR_ARGS(part->excepts[i]));

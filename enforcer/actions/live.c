@@ -97,7 +97,7 @@ static void add_net(struct live *live, struct group *group, const struct rule *r
         set.boxes[i] = rule->net.boxes[i];
         if (set.boxes[i].port_first == 0)
             set.boxes[i].port_first = 1; // port 0 asks the kernel for any
-        if (set.boxes[i].place == NET_ADDRESS && set.boxes[i].first == 0)
+        if (net_box_has_addresses(&set.boxes[i]) && set.boxes[i].first == 0)
             set.boxes[i].first = 1;
     }
     net_set_each(live->arena, &set, borders, policy_net_sets(live->policy, borders), visit_net, &visit);

@@ -100,11 +100,15 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
     if (!may)
         event_denied(broker->settings.events, EVENT_DESTINATION, str_format(arena, "resolve \"%.*s\"", STR_ARGS(name)),
                      NO_RULE);
-    if (may && question.ask == NAMES_PIN &&
-        names_pin(broker->names, name, address, question.seconds, clock_now()) != PIN_KEPT) {
+    enum pin_result pin = may && question.ask == NAMES_PIN
+                              ? names_pin(broker->names, name, address, question.seconds, clock_now())
+                              : PIN_KEPT;
+    if (pin != PIN_KEPT) {
         struct text text = {.arena = arena};
         text_addf(&text, "resolve \"%.*s\" to ", STR_ARGS(name));
         net_address_print(&text, address);
+        if (pin == PIN_PRIVATE)
+            text_addf(&text, ", a private address");
         event_denied(broker->settings.events, EVENT_DESTINATION, text_str(&text), NO_RULE);
         may = false;
     }

@@ -77,9 +77,7 @@ struct decision destination_decide(const struct plan *plan, struct names *names,
     struct net_point point = {
         .verb = verb, .protocol = protocol, .place = NET_HOST_LOOPBACK, .address = to->number, .port = to->port};
     struct decision decision = {.way = WAY_REFUSED, .rule = NO_RULE};
-    bool loopback =
-        (to->number >= net_prefix_first(&net_loopback_v4) && to->number <= net_prefix_last(&net_loopback_v4)) ||
-        to->number == 1;
+    bool loopback = net_is_loopback(to->number);
     // What is at a port of 127.0.0.1 is the host's where a rule says so, or the rule would have no effect.
     if (loopback && network_allows(plan, &point, &decision.rule)) {
         decision.way = WAY_HOST;
@@ -94,6 +92,7 @@ struct decision destination_decide(const struct plan *plan, struct names *names,
     }
     if (stands_in)
         decision.rule = NO_RULE;
+    point.anywhere = stands_in; // only the proxy knows where it leads
     if (loopback) {
         decision.rule = decision.rule == NO_RULE ? host_rule : decision.rule;
         if (names && verb == VERB_CONNECT && names_are_asked_at(names, to->number, to->port))
@@ -104,8 +103,8 @@ struct decision destination_decide(const struct plan *plan, struct names *names,
         decision.way = WAY_INSIDE; // the host's resolver itself is none of the sandbox's
         return decision;
     }
-    if (decision.rule != NO_RULE || !names || verb != VERB_CONNECT)
-        return decision; // an address that a rule denies is denied under every name
+    if (!names || verb != VERB_CONNECT)
+        return decision;
     point.place = NET_NAME;
     size_t at = 0;
     for (struct str name; (name = names_of(names, to->number, clock_now(), &at)).length;) {
@@ -129,7 +128,8 @@ struct str destination_print(struct arena *arena, unsigned verb, unsigned protoc
                               .place = name.length ? NET_NAME : NET_ADDRESS,
                               .address = to->number,
                               .name = name,
-                              .port = to->port};
+                              .port = to->port,
+                              .anywhere = name.length != 0};
     if (to->address.ss_family == AF_UNIX) {
         point.place = NET_UNIX;
         point.protocol = PROTOCOL_UNIX;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compiler/network/net_rules.h"
+#include "compiler/sets/net_range.h"
 
 enum { PINS_MOST = 4096, NAME_LONGEST = 253 };
 
@@ -30,7 +31,7 @@ struct names {
 bool plan_has_names(const struct plan *plan)
 {
     for (size_t i = 0; i < plan->net_count; i++)
-        if (!plan->net[i].deny && (plan->net[i].box.place == NET_NAME || plan->net[i].box.place == NET_WILDCARD))
+        if (!plan->net[i].deny && net_box_has_name(&plan->net[i].box))
             return true;
     return false;
 }
@@ -58,28 +59,18 @@ void names_free(struct names *names)
     free(names);
 }
 
-// Does a rule allow the name on some port, where (with an address) none denies that address? Asked at the borders of
-// all ports that rules name.
-static bool allowed_somewhere(const struct plan *plan, struct str name, const net_address *address)
+// Does a rule allow it on some port? Asked at the borders of all ports that rules name.
+static bool allowed_somewhere(const struct plan *plan, struct net_point point)
 {
     uint32_t rule;
+    point.verb = VERB_CONNECT;
     for (size_t i = 0; i < plan->net_count; i++) {
         const struct net_box *box = &plan->net[i].box;
-        for (unsigned protocol = PROTOCOL_TCP; protocol <= PROTOCOL_UDP; protocol <<= 1)
-            for (int end = 0; end < 4; end++) {
-                int32_t port = end < 2    ? (end ? box->port_last : box->port_first)
-                               : end == 2 ? box->port_first - 1
-                                          : box->port_last + 1;
-                struct net_point point = {.verb = VERB_CONNECT,
-                                          .protocol = protocol,
-                                          .place = NET_NAME,
-                                          .name = name,
-                                          .port = (uint16_t)port};
-                if (port < 0 || port > 65535 || !network_allows(plan, &point, &rule))
-                    continue;
-                point.place = NET_ADDRESS;
-                point.address = address ? *address : 0;
-                if (!address || network_allows(plan, &point, &rule) || rule == NO_RULE)
+        const int32_t ports[4] = {box->port_first, box->port_last, box->port_first - 1, box->port_last + 1};
+        for (point.protocol = PROTOCOL_TCP; point.protocol <= PROTOCOL_UDP; point.protocol <<= 1)
+            for (int k = 0; k < 4; k++) {
+                point.port = (uint16_t)ports[k];
+                if (ports[k] >= 0 && ports[k] <= 65535 && network_allows(plan, &point, &rule))
                     return true;
             }
     }
@@ -88,7 +79,7 @@ static bool allowed_somewhere(const struct plan *plan, struct str name, const ne
 
 bool names_allows(const struct plan *plan, struct str name)
 {
-    return allowed_somewhere(plan, name, NULL);
+    return allowed_somewhere(plan, (struct net_point){.place = NET_NAME, .name = name, .anywhere = true});
 }
 
 static struct pin *pin_for(struct names *names, struct str name, net_address address, uint64_t now)
@@ -116,18 +107,13 @@ static struct pin *pin_for(struct names *names, struct str name, net_address add
 
 enum pin_result names_pin(struct names *names, struct str name, net_address address, uint32_t seconds, uint64_t now)
 {
-    // An address rule may allow what is private; one that denies it holds under every name. Ports are asked about when
-    // it is connected to.
-    bool allowed_by_address = false;
-    for (size_t i = 0; i < names->plan->net_count; i++) {
-        const struct plan_net *entry = &names->plan->net[i];
-        if (entry->box.place == NET_ADDRESS && address >= entry->box.first && address <= entry->box.last &&
-            !entry->deny)
-            allowed_by_address = true;
-    }
-    if (name.length > NAME_LONGEST || !allowed_somewhere(names->plan, name, &address) ||
-        (address_is_private(address) && !allowed_by_address))
-        return PIN_REFUSED;
+    // By its own rules, or by those on addresses, which then say what may be done there.
+    const struct plan *plan = names->plan;
+    struct net_point led = {.place = NET_NAME, .name = name, .address = address},
+                     itself = {.place = NET_ADDRESS, .address = address};
+    if (name.length > NAME_LONGEST ||
+        !(allowed_somewhere(plan, led) || (names_allows(plan, name) && allowed_somewhere(plan, itself))))
+        return names_allows(plan, name) && net_is_private(address) ? PIN_PRIVATE : PIN_REFUSED;
     struct pin *pin = pin_for(names, name, address, now);
     if (!pin)
         return PIN_REFUSED;
@@ -207,32 +193,4 @@ struct str names_of(const struct names *names, net_address address, uint64_t now
         }
     }
     return (struct str){0};
-}
-
-bool address_is_private(net_address address)
-{
-    static const struct {
-        uint32_t first;
-        int length;
-    } four[] = {
-        {0x00000000, 8},  {0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8}, {0xA9FE0000, 16}, {0xAC100000, 12},
-        {0xC0000000, 24}, {0xC0A80000, 16}, {0xC6120000, 15}, {0xE0000000, 4}, {0xF0000000, 4},
-    };
-    uint32_t number = (uint32_t)address;
-    uint64_t high = (uint64_t)(address >> 64);
-    bool embeds = address >> 32 == 0xFFFF ||
-                  (high == 0x0064FF9B00000000u && (uint64_t)address >> 32 == 0); // mapped, or NAT64's prefix
-    if (high >> 48 == 0x2002) { // 6to4: the address lies behind the prefix
-        number = (uint32_t)(high >> 16);
-        embeds = true;
-    }
-    for (size_t i = 0; embeds && i < sizeof four / sizeof *four; i++)
-        if (number >> (32 - four[i].length) == four[i].first >> (32 - four[i].length))
-            return true;
-    if (embeds)
-        return false;
-    return high >> 57 == 0x7E || high >> 54 == 0x3FA || high >> 54 == 0x3FB ||
-           high >> 56 == 0xFF ||                            // fc00::/7, fe80::/10, fec0::/10, ff00::/8
-           high >> 16 == 0x0064FF9B0001u ||                 // 64:ff9b:1::/48, local NAT64
-           address >> 32 == 0 || high >> 32 == 0x20010000u; // ::/96 with :: and ::1; Teredo
 }

@@ -22,7 +22,7 @@ bool names_are_asked_at(const struct names *, net_address, uint16_t port);
 // Does any rule allow the name, whatever the port? Canonical.
 bool names_allows(const struct plan *, struct str name);
 
-enum pin_result { PIN_REFUSED, PIN_KEPT };
+enum pin_result { PIN_REFUSED, PIN_PRIVATE, PIN_KEPT }; // PIN_PRIVATE: refused, for no rule says `private`
 // Keeps a pin for that long, if the name may have that address. `now`: monotonic nanoseconds.
 enum pin_result names_pin(struct names *, struct str name, net_address, uint32_t seconds, uint64_t now);
 
@@ -39,7 +39,3 @@ struct str names_of(const struct names *, net_address, uint64_t now, size_t *at)
 // looks them up. Of 198.18.0.0/15, which is no host's (RFC 2544). 0 when there are no more.
 net_address names_stand_in(struct names *, struct str name);
 bool names_is_stand_in(const struct names *, net_address);
-
-// True if an address lies in a private, loopback, link-local or otherwise local range (RFC 6890), also where it is
-// embedded (RFC 6052, 3056).
-bool address_is_private(net_address);

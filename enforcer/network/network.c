@@ -67,7 +67,7 @@ static bool ports_of(const struct plan *plan, unsigned verb, unsigned protocol, 
             for (size_t i = 0; i < plan->net_count; i++) {
                 const struct net_box *box = &plan->net[i].box;
                 net_address borders[2] = {box->first, box->last + 1};
-                for (int b = 0; b < 2 && box->place == NET_ADDRESS; b++)
+                for (int b = 0; b < 2 && net_box_has_addresses(box); b++)
                     if (borders[b] >= net_prefix_first(&net_loopback_v4) &&
                         borders[b] <= net_prefix_last(&net_loopback_v4)) {
                         point.address = borders[b];
@@ -142,8 +142,7 @@ static int claim_proxy(const struct plan *plan, struct network *network, struct 
 {
     for (size_t i = 0; i < plan->net_count; i++) {
         const struct net_box *box = &plan->net[i].box;
-        if (!plan->net[i].deny && (box->place == NET_NAME || box->place == NET_WILDCARD) && box->verbs & VERB_CONNECT &&
-            box->protocols == PROTOCOL_UDP)
+        if (!plan->net[i].deny && net_box_has_name(box) && box->verbs & VERB_CONNECT && box->protocols == PROTOCOL_UDP)
             return fail_with_advice(failure, plan->net[i].rule, 0,
                                     "allow tcp, or addresses, which are reached without the proxy",
                                     "datagrams to a name can't go through a proxy");

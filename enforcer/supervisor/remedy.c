@@ -2,6 +2,7 @@
 #include "enforcer/supervisor/remedy.h"
 
 #include <linux/capability.h>
+#include <string.h>
 
 // The rule that would allow each kind of operation, in its block; of a name that may not be resolved, to connect to it.
 static const struct form {
@@ -86,8 +87,13 @@ struct remedy remedy_of(struct arena *arena, const struct plan *plan, struct str
         if (!str_starts(operation, starts))
             continue;
         struct str what = {operation.text + starts.length, operation.length - starts.length};
-        bool quoted = what.length && what.text[what.length - 1] == '"';
-        if (str_equal(starts, STR("resolve ")) && !quoted)
+        struct str private = STR(", a private address"); // what follows "name" to ADDRESS (broker_names.c)
+        bool quoted = what.length && what.text[what.length - 1] == '"', resolves = str_equal(starts, STR("resolve "));
+        if (resolves && what.length > private.length &&
+            str_equal((struct str){what.text + what.length - private.length, private.length}, private))
+            return (struct remedy){.rule = str_format(arena, "net { allow connect %.*s private; }",
+                                                      (int)(1 + strcspn(what.text + 1, "\"") + 1), what.text)};
+        if (resolves && !quoted)
             break; // an address: names are what rules have
         if (form->folder) {
             while (what.length && what.text[what.length - 1] != '/')

@@ -29,14 +29,27 @@ static const char *const targets[] = {"10.0.0.0/8",
                                       "198.51.100.4",
                                       "host-loopback",
                                       "[::ffff:10.0.0.0]/104",
-                                      "\"a.test\""};
+                                      "\"a.test\"",
+                                      "any",
+                                      "127.0.0.1",
+                                      "[::1]",
+                                      "\"a.test\" private",
+                                      "\"*.a.test\" private"};
 static const char *const ports[] = {"", ":443", ":80", ":8000..8999", ":1024..65535", ":53", ":0..1023", ":8080"};
 static const char *const names[] = {"a.test", "x.a.test", "b.a.test", "y.b.a.test", "c.test", "d.test"};
 
-static void random_target(struct text *text)
+// What only an `allow` can say stands last.
+enum { ONLY_ALLOWED = 2, TARGETS = sizeof targets / sizeof *targets };
+
+static void random_target(struct text *text, bool deny)
 {
-    text_addf(text, "%s%s", targets[random_below(sizeof targets / sizeof *targets)],
-              ports[random_below(sizeof ports / sizeof *ports)]);
+    const char *target;
+    size_t at;
+    do
+        target = targets[at = random_below(TARGETS)];
+    while (deny ? at >= TARGETS - ONLY_ALLOWED : strcmp(target, "any") == 0);
+    size_t name = strcspn(target, " "); // the port stands before `private`
+    text_addf(text, "%.*s%s%s", (int)name, target, ports[random_below(sizeof ports / sizeof *ports)], target + name);
 }
 
 static struct str random_policy(struct arena *arena)
@@ -49,10 +62,10 @@ static struct str random_policy(struct arena *arena)
         static const char *const verbs[] = {"connect", "connect", "connect", "listen", "bind", "bind, listen"};
         static const char *const protocols[] = {"", " tcp", " udp"};
         text_addf(&text, "%s %s%s ", deny ? "deny" : "allow", verbs[random_below(6)], protocols[random_below(3)]);
-        random_target(&text);
+        random_target(&text, deny);
         if (deny && random_below(2)) {
             text_addf(&text, " except ");
-            random_target(&text);
+            random_target(&text, true);
         }
         text_addf(&text, "; ");
     }
@@ -66,10 +79,11 @@ static bool decided(const struct plan *plan, bool listen, unsigned protocol, net
 {
     uint32_t rule;
     bool loopback = address <= 1 || address == (net_address)0xFFFF << 32 || address >> 24 == 0xFFFF7F;
+    net_address meant = address == 0 ? 1 : address == (net_address)0xFFFF << 32 ? address | 0x7F000001 : address;
     struct net_point point = {.verb = listen ? VERB_LISTEN : VERB_CONNECT,
                               .protocol = protocol,
                               .place = loopback ? NET_HOST_LOOPBACK : NET_ADDRESS,
-                              .address = address,
+                              .address = loopback ? meant : address,
                               .port = port};
     if (listen) {
         bool may_listen = network_allows(plan, &point, &rule), denied = false;
@@ -77,6 +91,7 @@ static bool decided(const struct plan *plan, bool listen, unsigned protocol, net
             uint32_t by;
             point.verb = VERB_BIND;
             point.place = here ? NET_ADDRESS : NET_HOST_LOOPBACK;
+            point.address = here ? address : meant;
             if (network_allows(plan, &point, &by))
                 return may_listen;
             denied |= by != NO_RULE;
@@ -85,7 +100,7 @@ static bool decided(const struct plan *plan, bool listen, unsigned protocol, net
     }
     if (network_allows(plan, &point, &rule))
         return true;
-    if (loopback || rule != NO_RULE)
+    if (loopback)
         return false;
     point.place = NET_NAME;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -130,6 +130,15 @@ for my $user (users()) {
     # The host's resolv.conf leads to the stub too.
     my $shown = sandbox($user, 'net { allow connect tcp "web.test":7001; } fs { allow read "/etc/resolv.conf"; allow read "/etc/hosts"; }', uses => 'python');
     is in_sandbox($user, $shown, 'python3', '-c', $prelude . 't("1", lambda: echo("web.test"))')->{out}, "1 echoed\n", "$name: with the host's resolv.conf in the view";
+    # A private address, where the name's rule says so; nobody else gets there.
+    my $corp = sandbox($user, 'net { allow connect tcp "corp.test":7001 private; allow connect tcp "half.test":7001; }', uses => 'python');
+    my $private = in_sandbox($user, $corp, 'python3', '-c', $prelude . 't("1", lambda: echo("corp.test")); t("2", lambda: look("half.test")); t("3", lambda: socket.create_connection(("10.9.9.9", 7002)))');
+    is $private->{out}, "1 echoed\n2 192.0.2.1\n3 EACCES\n", "$name: a name leads to a private address where its rule says so";
+    like $private->{err}, qr/^sbxrun: denied resolve "half\.test" to 10\.9\.9\.9, a private address.*\n\s+`net \{ allow connect "half\.test" private; \}` would/m, "$name: of another it is said that it is private, and what to write";
+    # An address denied is denied in any way that a program gets there.
+    my $nothing = sandbox($user, 'net { allow connect tcp "web.test":7001, host-loopback:7001; allow connect tcp 192.0.2.2:7001; deny connect 0.0.0.0/0, [::]/0; }', uses => 'python');
+    is in_sandbox($user, $nothing, 'python3', '-c', $prelude . 't("1", lambda: look("web.test")); [t(a, lambda: socket.create_connection((a, 7001))) for a in ("127.0.0.1", "0.0.0.0", "192.0.2.1", "192.0.2.2")]')->{out},
+        "1 AGAIN\n127.0.0.1 EACCES\n0.0.0.0 EACCES\n192.0.2.1 EACCES\n192.0.2.2 EACCES\n", "$name: what addresses deny, they deny by name and at the host's loopback";
     is in_sandbox($user, $shown, 'cat', '/etc/resolv.conf')->{out}, slurp('/etc/resolv.conf'), "$name: which is the host's";
     my $hosts = sandbox($user, 'net { allow connect tcp "in-hosts.test":7001; } fs { allow read "/etc/hosts"; }', uses => 'python');
     asked();

@@ -76,6 +76,7 @@ zone = { # lower-case name: {type: records}
     "stray.test": {1: [a("stray.test", "192.0.2.1"), a("unasked.test", "198.51.100.1")]},
     "rebind.test": {1: [a("rebind.test", "10.9.9.9"), a("rebind.test", "127.0.0.1"), a("rebind.test", "169.254.169.254"), a("rebind.test", "0.0.0.0")],
                     28: [aaaa("rebind.test", "::1"), aaaa("rebind.test", "::ffff:10.9.9.9"), aaaa("rebind.test", "64:ff9b::a09:909"), aaaa("rebind.test", "fe80::1")]},
+    "corp.test": {1: [a("corp.test", "10.9.9.9")]},
     "denied-address.test": {1: [a("denied-address.test", "198.51.100.1")]},
     "half.test": {1: [a("half.test", "10.9.9.9"), a("half.test", "192.0.2.1")]},
     "large.test": {1: [a("large.test", address) for address in many]},
@@ -214,7 +215,7 @@ def proxies(listener, talk, wants_user):
 
 full = [] # connections that fill the queue of a server that never accepts: the next one waits
 if "echo" in kinds:
-    serve(echo_all, [tcp("192.0.2.1", 7001), tcp("192.0.2.2", 7001), tcp("192.0.2.3", 7001), tcp("198.51.100.1", 7001), tcp("127.0.0.1", 7001), tcp("2001:db8::1", 7001, family=socket.AF_INET6)])
+    serve(echo_all, [tcp("192.0.2.1", 7001), tcp("192.0.2.2", 7001), tcp("192.0.2.3", 7001), tcp("198.51.100.1", 7001), tcp("10.9.9.9", 7001), tcp("127.0.0.1", 7001), tcp("2001:db8::1", 7001, family=socket.AF_INET6)])
     serve(echo_datagrams, udp("192.0.2.1", 7002)); serve(echo_datagrams, udp("192.0.2.2", 7002)); serve(echo_datagrams, udp("198.51.100.1", 7002))
     serve(echo_datagrams, udp("127.0.0.1", 7002)); serve(echo_datagrams, udp("2001:db8::1", 7002, socket.AF_INET6))
 if "never" in kinds:

@@ -1,0 +1,10 @@
+// Which addresses are private: of a network, a host or a link of their own, not of the internet (RFC 6890). A name may
+// lead to those only where a rule says so, or an answer of DNS could lead anywhere (DNS rebinding).
+#pragma once
+
+#include "compiler/sets/net_set.h"
+
+bool net_is_private(net_address);
+
+// The first address from `first` to `last` that is private, or is not. False when there is none.
+bool net_find(net_address first, net_address last, bool private, net_address *found);
