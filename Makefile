@@ -29,45 +29,55 @@ Q        := $(if $(V),,@)
 CPPFLAGS := -D_GNU_SOURCE -DSBX_VERSION='"$(VERSION)"' -I. -I$(BUILD)
 CFLAGS   := -std=gnu17 -g $(OPTIMIZE) -fPIC -fvisibility=hidden $(HARDEN) $(WARNINGS)
 
-HELPER_CFLAGS := -std=gnu17 -g -O2 -fPIC -fvisibility=hidden -fstack-protector-strong -D_FORTIFY_SOURCE=2 $(WARNINGS) -static-pie -Wl,-z,relro,-z,now
+HELPER_CFLAGS := -std=gnu17 -g -O2 -fPIC -fvisibility=hidden -fstack-protector-strong -D_FORTIFY_SOURCE=2 $(WARNINGS) \
+                 -static-pie -Wl,-z,relro,-z,now
 
-LANG_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lang/*.c)) $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o
-COMPILER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addprefix compiler/,$(addsuffix /*.c,sets meaning code plan network lint front learn diff report))))
-PROVE_OBJECTS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/prove/*.c))
-IMPORT_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/import/*.c))
-LSP_OBJECTS      := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/lsp/*.c compiler/describe/*.c compiler/files/*.c compiler/emit/*.c))
-ACTION_OBJECTS   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/actions/*.c))
-ENFORCER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard enforcer/*/*.c))
+# What the C files of some folders are compiled to.
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
+
+LANG_OBJECTS     := $(call objects,lang) $(BUILD)/sbx.tab.o $(BUILD)/sbx.lex.o
+COMPILER_OBJECTS := $(call objects,$(addprefix compiler/,sets meaning code plan network lint front learn diff report))
+PROVE_OBJECTS    := $(call objects,compiler/prove)
+IMPORT_OBJECTS   := $(call objects,compiler/import)
+LSP_OBJECTS      := $(call objects,$(addprefix compiler/,lsp describe files emit))
+ACTION_OBJECTS   := $(call objects,compiler/actions)
+ENFORCER_OBJECTS := $(call objects,enforcer/*)
 ENFORCER_LIBRARIES := -l:libcap.a -l:libmd.a -l:libbpf.a -l:libelf.a -l:libz.a -l:libresolv.a
-LIBSBX_OBJECTS   := $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(patsubst %.c,$(BUILD)/%.o,$(wildcard libsbx/*.c))
+LIBSBX_OBJECTS   := $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(call objects,libsbx)
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
-TEST_PROGRAMS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/meaning/*.c tests/codegen/*.c tests/live/*.c)) $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/race $(BUILD)/tests/net/control $(BUILD)/tests/net/guard $(BUILD)/tests/faults/inject $(BUILD)/tests/faults/confined
-# Tests that measure time, and those with sandboxes, run one after the other; of the latter the faults, and the long ones that build whole projects,
-# go beside what has none.
+TEST_PROGRAMS    := $(basename $(call objects,tests/meaning tests/codegen tests/live)) \
+                    $(addprefix $(BUILD)/tests/,\
+                        attacks/attack net/race net/control net/guard faults/inject faults/confined)
+# Tests that measure time, and those with sandboxes, run one after the other; of the latter the faults, and the long
+# ones that build whole projects, go beside what has none.
 LONG_TESTS       := tests/net/toolchains.t tests/live/examples.t
 TIMED_TESTS      := tests/lang/bad-input.t tests/lang/growth.t tests/lang/lsp.t tests/lang/neovim.t
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp names policy plan profile question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net naive)
 
-BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libbz2-dev liblzma-dev libzstd-dev libldns-dev libssl-dev libbpf-dev libelf-dev zlib1g-dev
+BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libbz2-dev liblzma-dev \
+                  libzstd-dev libldns-dev libssl-dev libbpf-dev libelf-dev zlib1g-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
-TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor secilc ldnsutils \
-                  pkg-config python3-yaml
-TOOLCHAINS     := python3-venv python3-pytest python3-wheel python3-requests nodejs npm golang-go rustc cargo default-jdk-headless maven libmaven-compiler-plugin-java \
-                  libmaven-resources-plugin-java libsurefire-java libmaven-jar-plugin-java junit4 g++ clang cmake ninja-build
+TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor \
+                  secilc ldnsutils pkg-config python3-yaml
+TOOLCHAINS     := python3-venv python3-pytest python3-wheel python3-requests nodejs npm golang-go rustc cargo \
+                  default-jdk-headless maven libmaven-compiler-plugin-java libmaven-resources-plugin-java \
+                  libsurefire-java libmaven-jar-plugin-java junit4 g++ clang cmake ninja-build
 BENCH_PACKAGES := bubblewrap crun procps passt slirp4netns curl socat ripgrep
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
 ## all: the programs and libsbx, in build/; installs what it needs, on Debian
-all: $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames $(BUILD)/libsbx.so.0
+all: $(addprefix $(BUILD)/,sbxc sbxrun sbximage sbxnames libsbx.so.0 compile_commands.json)
 	@:
 
 # Where something to build with is missing, it is installed before anything else.
-PRESENT := $(shell command -v gcc >/dev/null && command -v flex >/dev/null && command -v bison >/dev/null && \
-                   test -e /usr/include/stdlib.h && test -e /usr/include/sys/capability.h && test -e /usr/include/sha2.h && test -e /usr/include/z3.h && test -e /usr/include/archive.h && test -e /usr/include/bzlib.h && test -e /usr/include/lzma.h && test -e /usr/include/zstd.h && test -e /usr/include/ldns/ldns.h && test -e /usr/include/bpf/bpf.h && test -e /usr/include/zlib.h && test -e /usr/include/libelf.h && echo yes)
-ifneq ($(PRESENT),yes)
+BUILD_HEADERS := stdlib.h sys/capability.h sha2.h z3.h archive.h bzlib.h lzma.h zstd.h ldns/ldns.h bpf/bpf.h zlib.h \
+                 libelf.h
+PRESENT       := $(shell command -v gcc && command -v flex && command -v bison) \
+                 $(wildcard $(addprefix /usr/include/,$(BUILD_HEADERS)))
+ifneq ($(words $(PRESENT)),$(words gcc flex bison $(BUILD_HEADERS)))
 $(GENERATED): | build-deps
 endif
 build-deps:
@@ -100,7 +110,7 @@ $(BUILD)/sbxrun: $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o $(BUILD)/libsbx.
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
 
-# What unpacks images: a program of its own, for the library that reads them. Static, so that it needs no file of the host.
+# What unpacks images: a program of its own, for the library that reads them. Static: it needs no file of the host.
 $(BUILD)/sbximage: image/sbximage.c
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -154,7 +164,8 @@ $(BUILD)/compiler/actions/explain.o: $(BUILD)/pages.inc
 HELPERS := $(sort $(wildcard enforcer/helpers/*.sbx))
 $(BUILD)/helpers.inc: tools/helpers.awk $(HELPERS) $(BUILD)/sbxc
 	@echo "  SBXC  $@"
-	$(Q)for policy in $(HELPERS); do $(BUILD)/sbxc --emit=plan $$policy > $(BUILD)/helper.plan && awk -v name=$$(basename $$policy .sbx) -f $< $(BUILD)/helper.plan || exit 1; done > $@
+	$(Q)for policy in $(HELPERS); do $(BUILD)/sbxc --emit=plan $$policy > $(BUILD)/helper.plan && \
+	    awk -v name=$$(basename $$policy .sbx) -f $< $(BUILD)/helper.plan || exit 1; done > $@
 $(BUILD)/enforcer/helpers/helper.o: $(BUILD)/helpers.inc
 
 $(BUILD)/summaries.inc: lang/data/summaries.awk lang/data/syscalls.tsv lang/data/summaries.tsv
@@ -164,19 +175,32 @@ $(BUILD)/summaries.inc: lang/data/summaries.awk lang/data/syscalls.tsv lang/data
 $(BUILD)/compiler/describe/describe.o: $(BUILD)/summaries.inc
 
 # Where each shell looks for the completions of a program.
-COMPLETIONS := $(BUILD)/completions/bash/sbxc $(BUILD)/completions/bash/sbxrun $(BUILD)/completions/zsh/_sbxc $(BUILD)/completions/zsh/_sbxrun \
-               $(BUILD)/completions/fish/sbxc.fish $(BUILD)/completions/fish/sbxrun.fish
+COMPLETIONS := $(addprefix $(BUILD)/completions/,\
+                   bash/sbxc bash/sbxrun zsh/_sbxc zsh/_sbxrun fish/sbxc.fish fish/sbxrun.fish)
 $(BUILD)/completions/%: tools/completions.awk compiler/options.def enforcer/options.def
 	@mkdir -p $(@D)
 	$(Q)program=$$(basename $@ .fish); program=$${program#_}; table=compiler; [ $$program = sbxc ] || table=enforcer; \
 	    awk -v shell=$(notdir $(patsubst %/,%,$(dir $@))) -v program=$$program -f $< $$table/options.def > $@
 
+# How each file is compiled, for editors that ask: clangd looks into build/. Made anew when files come or go.
+ROOMS   := lang compiler compiler/* enforcer enforcer/* libsbx names image tests/*
+SOURCES := $(wildcard $(addsuffix /*.c,$(ROOMS)))
+$(BUILD)/compile_commands.json: export COMPILE := $(CC) $(CPPFLAGS) $(CFLAGS)
+$(BUILD)/compile_commands.json: tools/compile_commands.awk Makefile $(sort $(dir $(SOURCES)))
+	@mkdir -p $(@D)
+	@echo "  AWK   $@"
+	$(Q)printf '%s\n' $(SOURCES) | awk -v folder='$(CURDIR)' -f $< > $@
+
 # For editors: Vim's colours, TextMate's for those that take them, and a folder that is a VS Code extension.
-VSCODE  := $(addprefix $(BUILD)/editors/vscode/,package.json extension.js language-configuration.json sbx.tmLanguage.json)
-EDITORS := $(BUILD)/editors/vim/syntax/sbx.vim $(BUILD)/editors/vim/ftdetect/sbx.vim $(BUILD)/editors/sbx.tmLanguage.json $(VSCODE)
+VSCODE  := $(addprefix $(BUILD)/editors/vscode/,\
+               package.json extension.js language-configuration.json sbx.tmLanguage.json)
+EDITORS := $(addprefix $(BUILD)/editors/,vim/syntax/sbx.vim vim/ftdetect/sbx.vim sbx.tmLanguage.json) $(VSCODE)
+$(BUILD)/editors/vim/ftdetect/sbx.vim:
+	@mkdir -p $(@D)
+	@echo 'autocmd BufRead,BufNewFile *.sbx setfiletype sbx' > $@
 $(BUILD)/editors/%: tools/editors.awk grammar/sbx.l
 	@mkdir -p $(@D)
-	$(Q)case $@ in *ftdetect*) echo 'autocmd BufRead,BufNewFile *.sbx setfiletype sbx' ;; *.json) awk -v form=textmate -f $^ ;; *) awk -v form=vim -f $^ ;; esac > $@
+	$(Q)awk -v form=$(if $(filter %.json,$@),textmate,vim) -f $^ > $@
 $(BUILD)/editors/vscode/sbx.tmLanguage.json: $(BUILD)/editors/sbx.tmLanguage.json
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
@@ -184,15 +208,15 @@ $(BUILD)/editors/vscode/%: tools/vscode/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-# ---- demo, tests, bench ------------------------------------------------------------------------------------------------------
+# ---- demo, tests, bench ------------------------------------------------------------------------------------------
 
 ## demo: a real program under a policy, and what it was refused
 demo: | demo-deps
 	@$(MAKE) --no-print-directory all >/dev/null
 	@tools/demo.sh $(BUILD)/sbxc $(BUILD)/sbxrun
 
-$(BUILD)/tests/codegen/filters $(BUILD)/tests/codegen/import: LIBRARIES := -lseccomp
-$(BUILD)/tests/codegen/filters $(BUILD)/tests/codegen/prove $(BUILD)/tests/codegen/guard $(BUILD)/tests/codegen/import: $(PROVE_OBJECTS)
+$(addprefix $(BUILD)/tests/codegen/,filters import): LIBRARIES := -lseccomp
+$(addprefix $(BUILD)/tests/codegen/,filters prove guard import): $(PROVE_OBJECTS)
 $(BUILD)/tests/codegen/import: $(IMPORT_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 	@echo "  LINK  $@"
@@ -230,21 +254,27 @@ test: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
 	@tools/deps.sh systemd || echo "without systemd: its groups are not imported by the tests" >&2
 	@tools/deps.sh --optional $(TOOLCHAINS)
-	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles: those tests are skipped" >&2
-	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || echo "without the SARIF validator: its tests are skipped" >&2
-	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) $(LONG_TESTS) tests/faults tests/meaning tests/codegen tests/fuzz $(filter-out $(TIMED_TESTS),$(wildcard tests/lang/*.t))
-	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) $(TIMED_TESTS) $(filter-out $(LONG_TESTS),$(wildcard tests/live/*.t tests/net/*.t)) tests/attacks
+	@tools/profiles.sh $(abspath $(BUILD))/profiles || \
+	    echo "without Debian's container profiles: those tests are skipped" >&2
+	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || \
+	    echo "without the SARIF validator: its tests are skipped" >&2
+	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) $(LONG_TESTS) \
+	    tests/faults tests/meaning tests/codegen tests/fuzz $(filter-out $(TIMED_TESTS),$(wildcard tests/lang/*.t))
+	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) $(TIMED_TESTS) \
+	    $(filter-out $(LONG_TESTS),$(wildcard tests/live/*.t tests/net/*.t)) tests/attacks
 
 test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
 ## fuzz: each fuzzer for SECONDS=60
 fuzz: | test-deps
 	@$(MAKE) --no-print-directory SANITIZE=1 $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%) >/dev/null
-	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
+	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do \
+	    $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
 
 ## test-vm: live tests and attacks under the kernel of KERNEL=bookworm (trixie, sid, bookworm-backports), in QEMU
 test-vm: | vm-deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/live/probe $(BUILD)/tests/live/under $(BUILD)/tests/live/stranger $(BUILD)/tests/attacks/attack $(BUILD)/tests/net/guard $(BUILD)/tests/net/race $(BUILD)/tests/net/control $(BUILD)/tests/faults/inject >/dev/null
+	@$(MAKE) --no-print-directory all $(addprefix $(BUILD)/tests/,\
+	    live/probe live/under live/stranger attacks/attack net/guard net/race net/control faults/inject) >/dev/null
 	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
 
 # What each try of tests/attacks came to, here and in the virtual machines that were run: the page of it.
@@ -260,7 +290,8 @@ bench: | bench-deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS) >/dev/null
 	@tools/deps.sh --optional $(TOOLCHAINS)
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without Debian's container profiles" >&2
-	@tools/npm.sh $(abspath $(BUILD))/npm-bench @anthropic-ai/sandbox-runtime@0.0.78 || echo "without sandbox-runtime: it is not measured" >&2
+	@tools/npm.sh $(abspath $(BUILD))/npm-bench @anthropic-ai/sandbox-runtime@0.0.78 || \
+	    echo "without sandbox-runtime: it is not measured" >&2
 	@tests/bench/run.sh $(abspath $(BUILD))
 
 $(BUILD)/tests/bench/net: tests/bench/net.c
@@ -271,39 +302,46 @@ $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -static-pie -o $@ $<
-$(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(IMPORT_OBJECTS)
+$(BUILD)/tests/bench/filters: $(BUILD)/tests/bench/filters.o $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) \
+    $(IMPORT_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lseccomp
 
+AT  := $(DESTDIR)$(PREFIX)
+PUT := install -D -m 644
+
 ## install: into PREFIX=/usr/local, beneath DESTDIR
 install: all $(COMPLETIONS) $(EDITORS)
-	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libsbx.a $(BUILD)/libsbx.so.0
-	ln -sf libsbx.so.0 $(DESTDIR)$(PREFIX)/lib/libsbx.so
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include libsbx/sbx.h
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libsbx/sbx.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/sbx.pc
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/sbxc.1 docs/man/sbxrun.1
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/sbx.5
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(BUILD)/completions/bash/sbxc $(BUILD)/completions/bash/sbxrun
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(BUILD)/completions/zsh/_sbxc $(BUILD)/completions/zsh/_sbxrun
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(BUILD)/completions/fish/sbxc.fish $(BUILD)/completions/fish/sbxrun.fish
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx/stdlib-policies $(LIBRARY)
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sbx README.md LICENSE docs/*.md
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sbx/diagnostics $(PAGES)
-	install -D -m 644 $(BUILD)/editors/vim/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim
-	install -D -m 644 $(BUILD)/editors/vim/ftdetect/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx $(BUILD)/editors/sbx.tmLanguage.json
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/sbx/vscode $(VSCODE)
+	install -D -t $(AT)/bin $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
+	$(PUT) -t $(AT)/lib $(BUILD)/libsbx.a $(BUILD)/libsbx.so.0
+	ln -sf libsbx.so.0 $(AT)/lib/libsbx.so
+	$(PUT) -t $(AT)/include libsbx/sbx.h
+	$(PUT) libsbx/sbx.pc.in $(AT)/lib/pkgconfig/sbx.pc
+	sed -i 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $(AT)/lib/pkgconfig/sbx.pc
+	$(PUT) -t $(AT)/share/man/man1 docs/man/sbxc.1 docs/man/sbxrun.1
+	$(PUT) -t $(AT)/share/man/man5 docs/man/sbx.5
+	$(PUT) -t $(AT)/share/bash-completion/completions $(filter %/bash/sbxc %/bash/sbxrun,$(COMPLETIONS))
+	$(PUT) -t $(AT)/share/zsh/site-functions $(filter %/_sbxc %/_sbxrun,$(COMPLETIONS))
+	$(PUT) -t $(AT)/share/fish/vendor_completions.d $(filter %.fish,$(COMPLETIONS))
+	$(PUT) -t $(AT)/share/sbx/stdlib-policies $(LIBRARY)
+	$(PUT) -t $(AT)/share/doc/sbx README.md CONTRIBUTING.md LICENSE
+	$(PUT) -t $(AT)/share/doc/sbx/docs docs/*.md
+	$(PUT) -t $(AT)/share/doc/sbx/docs/diagnostics $(PAGES)
+	$(PUT) $(BUILD)/editors/vim/syntax/sbx.vim $(AT)/share/vim/vimfiles/syntax/sbx.vim
+	$(PUT) $(BUILD)/editors/vim/ftdetect/sbx.vim $(AT)/share/vim/vimfiles/ftdetect/sbx.vim
+	$(PUT) -t $(AT)/share/sbx $(BUILD)/editors/sbx.tmLanguage.json
+	$(PUT) -t $(AT)/share/sbx/vscode $(VSCODE)
 
 ## uninstall: takes it away again
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/share/vim/vimfiles/syntax/sbx.vim $(DESTDIR)$(PREFIX)/share/vim/vimfiles/ftdetect/sbx.vim
-	rm -f $(DESTDIR)$(PREFIX)/lib/libsbx.a $(DESTDIR)$(PREFIX)/lib/libsbx.so.0 $(DESTDIR)$(PREFIX)/lib/libsbx.so $(DESTDIR)$(PREFIX)/include/sbx.h $(DESTDIR)$(PREFIX)/lib/pkgconfig/sbx.pc
-	rm -f $(DESTDIR)$(PREFIX)/bin/sbxc $(DESTDIR)$(PREFIX)/bin/sbxrun $(DESTDIR)$(PREFIX)/bin/sbximage $(DESTDIR)$(PREFIX)/bin/sbxnames
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sbxc.1 $(DESTDIR)$(PREFIX)/share/man/man1/sbxrun.1 $(DESTDIR)$(PREFIX)/share/man/man5/sbx.5
-	cd $(DESTDIR)$(PREFIX)/share 2>/dev/null && rm -f bash-completion/completions/sbxc bash-completion/completions/sbxrun \
-	    zsh/site-functions/_sbxc zsh/site-functions/_sbxrun fish/vendor_completions.d/sbxc.fish fish/vendor_completions.d/sbxrun.fish || true
-	rm -rf $(DESTDIR)$(PREFIX)/share/sbx $(DESTDIR)$(PREFIX)/share/doc/sbx
+	rm -f $(addprefix $(AT)/bin/,sbxc sbxrun sbximage sbxnames)
+	rm -f $(addprefix $(AT)/lib/,libsbx.a libsbx.so.0 libsbx.so pkgconfig/sbx.pc) $(AT)/include/sbx.h
+	rm -f $(addprefix $(AT)/share/man/,man1/sbxc.1 man1/sbxrun.1 man5/sbx.5)
+	rm -f $(addprefix $(AT)/share/bash-completion/completions/,sbxc sbxrun)
+	rm -f $(addprefix $(AT)/share/zsh/site-functions/,_sbxc _sbxrun)
+	rm -f $(addprefix $(AT)/share/fish/vendor_completions.d/,sbxc.fish sbxrun.fish)
+	rm -f $(addprefix $(AT)/share/vim/vimfiles/,syntax/sbx.vim ftdetect/sbx.vim)
+	rm -rf $(AT)/share/sbx $(AT)/share/doc/sbx
 
 ## help: these lines
 help:
@@ -313,7 +351,8 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help demo matrix test test-vm test-programs fuzz bench install uninstall clean deps build-deps demo-deps test-deps vm-deps bench-deps
+.PHONY: all help demo matrix test test-vm test-programs fuzz bench install uninstall clean \
+        deps build-deps demo-deps test-deps vm-deps bench-deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -type f -print 2>/dev/null)
