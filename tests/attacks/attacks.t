@@ -25,15 +25,20 @@ my $secret = "host-secret-$$";
 my $host = folder();
 spew("$host/outside-file", "$secret\n");
 chmod 0644, "$host/outside-file";
-my ($tcp, $tcp6);
-$tcp = IO::Socket::INET->new(Listen => 50, LocalAddr => '127.0.0.1', Proto => 'tcp') or die "a server: $!";
+require IO::Socket::IP;
+my %ipv6 = (LocalHost => '::1', Proto => 'tcp', Listen => 50);
+my $has_ipv6 = IO::Socket::IP->new(%ipv6);
+my ($tcp, $tcp6, $udp);
+until ($udp && ($tcp6 || !$has_ipv6)) { # one port of which nobody else has the others
+    $tcp = IO::Socket::INET->new(Listen => 50, LocalAddr => '127.0.0.1', Proto => 'tcp') or die "a server: $!";
+    $udp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $tcp->sockport, Proto => 'udp');
+    $tcp6 = IO::Socket::IP->new(%ipv6, LocalPort => $tcp->sockport);
+}
 my $port = $tcp->sockport;
-eval { require IO::Socket::IP; $tcp6 = IO::Socket::IP->new(Listen => 50, LocalHost => '::1', LocalPort => $port, Proto => 'tcp') };
-my $udp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Proto => 'udp');
 my $name = "sbx-attacks-$$";
 my $abstract = IO::Socket::UNIX->new(Type => SOCK_STREAM(), Local => "\0$name", Listen => 5);
 my $datagram = IO::Socket::UNIX->new(Type => SOCK_DGRAM(), Local => "\0$name-datagram");
-my $key = 0x5b580000 + ($$ & 0xFFFF);
+my $key = 0x5b000000 + $$; # a pid has at most 22 bits
 my $segment = shmget($key, 4096, 01600 | 0666);
 spew("/dev/shm/$name", 'x') if -d '/dev/shm';
 chmod 0666, "/dev/shm/$name";
@@ -142,13 +147,13 @@ for my $user (users()) {
     $special->('Processes and resources', 'a flood of output', $run->{status} == 137 && length $run->{out} <= 1 << 20, 'killed at its limit');
     {
         my $pid = fork // die $!;
-        if (!$pid) { if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } chdir $dir; exec $sbxrun, 'p.sbx', '--', 'sleep', '77.7' or POSIX::_exit(99) }
-        my $alive = sub { grep { (eval { slurp("/proc/$_/cmdline") } // '') =~ /^sleep\0(?:77\.7)/ } map { m{/(\d+)/} } glob '/proc/[0-9]*/stat' };
-        for (1 .. 100) { last if $alive->(); sleep 0.05 }
+        if (!$pid) { if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } chdir $dir; exec $sbxrun, 'p.sbx', '--', 'sleep', '77' or POSIX::_exit(99) }
+        my $alive = sub { scalar own_processes(qr/^sleep\x0077\0/) };
+        my $ran = soon($alive);
         kill 'KILL', $pid;
         waitpid $pid, 0;
-        for (1 .. 100) { last if !$alive->(); sleep 0.05 }
-        $special->('Processes and resources', 'killing the supervisor from outside', !$alive->(), 'the sandbox dies with it');
+        my $died = soon(sub { !$alive->() });
+        $special->('Processes and resources', 'killing the supervisor from outside', $ran && $died, 'the sandbox dies with it');
     }
     if ($> == 0 && $who eq 'root') {
         $run = run({ cwd => $dir, seconds => 20 }, 'unshare', '-m', 'sh', '-c', "echo planted > $dir/null; mount --bind $dir/null /dev/null; exec 0<&- 0</dev/zero; exec $sbxrun p.sbx -- /attack open /dev/null");

@@ -146,7 +146,7 @@ echo "An allowed system call, nanoseconds: $outside outside, $inside inside; the
 
 as "$work/sbxrun" "$work/start.sbx" -- sleep 3 &
 sleep 1
-pid=$(pgrep -n -x sbxrun)
+pid=$(pgrep -o -f "^$work/sbxrun ")
 echo
 echo "The supervisor's private memory while the command runs: $(awk '/^Private_/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup") KiB   (to reach: 2048)"
 wait

@@ -9,7 +9,8 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Time::HiRes qw(time);
 
-our @EXPORT = qw($root $build $sbxc $sbxrun patience run slurp spew folder user users);
+our @EXPORT = qw($root $build $sbxc $sbxrun patience soon run slurp spew folder user users
+    syscall_number);
 
 our $root = abs_path(dirname(__FILE__) . '/../..');
 our $build = $ENV{SBX_BUILD} || "$root/build";
@@ -32,14 +33,40 @@ sub folder { my $dir = tempdir('sbx-test-XXXXXX', TMPDIR => 1, CLEANUP => 1); ch
 # A bound in seconds, wider where everything is slow: a machine that is emulated (SBX_SLOW: how many times slower).
 sub patience { my ($seconds) = @_; $seconds * ($ENV{SBX_SLOW} // 1) }
 
-# run([options], program, arguments): { status, signal, out, err, seconds }. Options: in, seconds (20), cwd, uid, env, setup (code run in
-# the child), memory (bytes of address space), within (a program and arguments that the command is given to).
+# Waits until the code says yes, for 20 seconds or those given: true if it did.
+sub soon {
+    my ($code, $seconds) = @_;
+    for (my $end = time + patience($seconds // 20);; select undef, undef, undef, 0.02) {
+        return 1 if $code->();
+        return 0 if time > $end;
+    }
+}
+
+# A system call's number for perl's syscall(); undef where the tables know none.
+sub syscall_number {
+    my ($name) = @_;
+    my ($x86_64, $aarch64) = slurp("$root/lang/data/syscalls.tsv") =~ /^\Q$name\E\t(\d*)\t(\d*)/m;
+    return { x86_64 => $x86_64, aarch64 => $aarch64 }->{ (POSIX::uname())[4] };
+}
+
+# Seconds of processor time that the processes took that this one has waited for (getrusage(2), RUSAGE_CHILDREN).
+sub spent {
+    my $number = syscall_number('getrusage') // return (times)[2] + (times)[3];
+    my $usage = "\0" x 144;
+    syscall($number, -1, $usage) == 0 or die "getrusage: $!";
+    my ($user, $user_us, $system, $system_us) = unpack 'q4', $usage;
+    return $user + $system + ($user_us + $system_us) / 1e6;
+}
+
+# run([options], program, arguments): { status, signal, out, err, seconds, cpu }. Options: in, seconds (20), cwd, uid, env,
+# setup (code run in the child), memory (bytes of address space), within (a program and arguments that the command is given
+# to). cpu is the processor time of it and of what it waited for, which nobody else's work adds to.
 sub run {
     my %o = ref $_[0] eq 'HASH' ? %{ shift() } : ();
     my @command = @_;
     my ($out, $err) = map { File::Temp->new } 1 .. 2;
     my $in = $o{in} // '/dev/null';
-    my $start = time;
+    my ($start, $before) = (time, spent());
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         eval {
@@ -67,14 +94,21 @@ sub run {
     waitpid $pid, 0;
     my $status = $?;
     alarm 0;
-    return { status => $late ? 'late' : $status >> 8, signal => $status & 127, seconds => time - $start, out => slurp("$out"), err => slurp("$err") };
+    my ($seconds, $cpu) = (time - $start, spent() - $before);
+    return {
+        status => $late ? 'late' : $status >> 8, signal => $status & 127, out => slurp("$out"), err => slurp("$err"),
+        seconds => $seconds, cpu => $cpu,
+    };
 }
 
 # The ordinary user: who runs the tests, or, for root, one made for them.
 sub user {
     return ($>, $)+0) if $>;
     my $name = 'sbx-test';
-    if (!getpwnam $name) { system('useradd', '--system', '--no-create-home', '--shell', '/bin/sh', $name) == 0 or die "cannot make the user $name" }
+    if (!getpwnam $name) { # two tests may begin at once
+        my $made = system('useradd', '--system', '--no-create-home', '--shell', '/bin/sh', $name);
+        $made == 0 || soon(sub { getpwnam $name }, 5) or die "cannot make the user $name";
+    }
     my (undef, undef, $uid, $gid) = getpwnam $name;
     return ($uid, $gid);
 }

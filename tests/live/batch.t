@@ -34,7 +34,8 @@ for my $user (users()) {
     $run = $batch->([['sh', '-c', 'cat; echo read'], ['missing'], ['sh', '-c', 'kill -9 $$']]);
     is $run->{out}, "read\n", "$name: none reads what is another's";
     is_deeply [map { $run->{ended}{$_}{status} } 1 .. 3], [0, 127, 137], "$name: as sbxrun ends otherwise";
-    $run = $batch->([['sh', '-c', 'sleep ' . patience(0.5) . '; echo slow'], map { ['echo', $_] } 1 .. 3], '--jobs', 4);
+    my $last = 'i=0; until [ -e /w/1 -a -e /w/2 -a -e /w/3 -o $i -gt 900 ]; do i=$((i+1)); sleep 0.05; done; echo slow';
+    $run = $batch->([['sh', '-c', $last], map { ['sh', '-c', "echo $_; : > /w/$_"] } 1 .. 3], '--jobs', 4);
     like $run->{out}, qr/slow\n$/, "$name: several at a time" or diag $run->{out};
     $run = $batch->([['perl', '-e', 'print getpriority(0, 0); exit 1']]);
     like $run->{err}, qr/^sbxrun: denied syscall getpriority .*p\.sbx:/m, "$name: what one was denied is told, with its rule" or diag $run->{err};
@@ -50,19 +51,17 @@ for my $user (users()) {
         is run({ %$user, cwd => $dir }, $sbxrun, @$wrong)->{status}, 125, "$name: @$wrong is refused";
     }
     # It is killed: its runs die with it.
-    spew("$dir/in", "sleep\0" . "66.6\0\0");
+    spew("$dir/in", "sleep\0" . "66\0\0");
     my $pid = fork // die;
     if (!$pid) {
         if (defined $user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) }
         chdir $dir; open STDIN, '<', "$dir/in"; exec $sbxrun, '--batch', 'p.sbx' or POSIX::_exit(99);
     }
-    my $alive = sub { grep { (eval { slurp("/proc/$_/cmdline") } // '') =~ /^sleep\0(?:66\.6)/ } map { m{/(\d+)/} } glob '/proc/[0-9]*/stat' };
-    for (1 .. 100 * patience(1)) { last if $alive->(); select undef, undef, undef, 0.05 }
-    ok scalar $alive->(), "$name: a command runs";
+    my $alive = sub { scalar own_processes(qr/^sleep\0/) };
+    ok soon($alive), "$name: a command runs";
     kill KILL => $pid;
     waitpid $pid, 0;
-    for (1 .. 100 * patience(1)) { last if !$alive->(); select undef, undef, undef, 0.05 }
-    ok !$alive->(), "$name: and dies with --batch";
+    ok soon(sub { !$alive->() }), "$name: and dies with --batch";
     in_sandbox($user, $dir, 'true'); # removes what was left by the kill
     is left_since($before), '', "$name: nothing is left";
 }

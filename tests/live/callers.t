@@ -11,8 +11,7 @@ use POSIX ();
 use Time::HiRes qw(sleep time);
 use Test::More;
 
-my $mark = 200000 + $$;
-sub sleepers { grep { (eval { slurp($_) } // '') =~ /^sleep\0\Q$mark\E\0/ } glob '/proc/[0-9]*/cmdline' }
+sub sleepers { scalar own_processes(qr/^sleep\x00600\0/) }
 
 for my $user (users()) {
     my $name = $user->{name};
@@ -43,7 +42,7 @@ for my $user (users()) {
         my $file = "$dir/w/$signal";
         my $pid = fork // die;
         if (!$pid) { open STDERR, '>', '/dev/null'; $run = run({ %$user, cwd => $dir }, 'sh', '-c', "echo \$\$ > w/pid; exec $sbxrun p.sbx -- sh -c 'trap \"echo came > /w/$signal; exit 9\" $signal; echo up > /w/up; while :; do sleep 0.02; done'"); POSIX::_exit($run->{status}) }
-        for (1 .. 300) { last if -s "$dir/w/up"; sleep 0.02 }
+        soon(sub { -s "$dir/w/up" });
         kill $signal, slurp("$dir/w/pid") + 0;
         waitpid $pid, 0;
         is $? >> 8, 9, "$name: SIG$signal comes to the command";
@@ -83,34 +82,31 @@ for my $user (users()) {
         if (defined $user->{uid}) { $) = "$user->{gid} $user->{gid}"; POSIX::setgid($user->{gid}); POSIX::setuid($user->{uid}) }
         chdir $short;
         open STDERR, '>', '/dev/null';
-        exec $sbxrun, 'p.sbx', '--', 'sleep', $mark or POSIX::_exit(99);
+        exec $sbxrun, 'p.sbx', '--', 'sleep', '600' or POSIX::_exit(99);
     }
-    for (1 .. 200) { last if sleepers(); sleep 0.01 }
+    soon(\&sleepers);
     kill STOP => $pid;
-    my $gone = 0;
-    for (1 .. patience(200)) { last if $gone = !sleepers(); sleep 0.02 }
-    ok $gone, "$name: SIGSTOP of sbxrun does not make its sandbox live longer";
+    ok soon(sub { !sleepers() }), "$name: SIGSTOP of sbxrun does not make its sandbox live longer";
     kill CONT => $pid;
     waitpid $pid, 0;
     is $? >> 8, 124, "$name: and it then says how that ended";
 
     # What is secret is in none of its processes' environment.
+    my $value = "value-$$";
     my $secret = sandbox($user, 'fs { allow read, write "/w" from "./w"; deny write "/w/x/later"; } secrets { S from env "SBX_TEST_SECRET" at "/secret"; }');
-    for my $way ([[], ''], [['--batch'], "printf 'sh\\0-c\\0echo up > /w/up; sleep 3\\0\\0' |"]) {
+    for my $way ([[], ''], [['--batch'], "printf 'sh\\0-c\\0echo up > /w/up; sleep 30\\0\\0' |"]) {
         my ($args, $before) = @$way;
         unlink "$secret/w/up";
         $pid = fork // die;
         if (!$pid) {
-            $run = run({ %$user, cwd => $secret, env => { SBX_TEST_SECRET => "value-$mark", SBX_PROXY_CREDENTIALS => "user:value-$mark" } }, 'bash', '-c',
-                "{ $before exec $sbxrun @$args p.sbx" . (@$args ? '' : " -- sh -c 'echo up > /w/up; sleep 3'") . '; } & echo $! > w/pid; exec env -i sh -c "sleep 4"');
+            $run = run({ %$user, cwd => $secret, env => { SBX_TEST_SECRET => "$value", SBX_PROXY_CREDENTIALS => "user:$value" } }, 'bash', '-c',
+                "$before exec $sbxrun @$args p.sbx" . (@$args ? '' : " -- sh -c 'echo up > /w/up; sleep 30'"));
             POSIX::_exit(0);
         }
-        for (1 .. 300) { last if -s "$secret/w/up" && -s "$secret/w/pid"; sleep 0.02 }
-        my @all = (slurp("$secret/w/pid") + 0);
-        for (my $i = 0; $i < @all; $i++) { push @all, map { split ' ', eval { slurp($_) } // '' } glob "/proc/$all[$i]/task/*/children" }
-        my @ours = grep { (readlink "/proc/$_/exe" // '') =~ /sbxrun/ } @all;
+        soon(sub { -s "$secret/w/up" });
+        my @ours = grep { (readlink "/proc/$_/exe" // '') =~ /sbxrun/ } own_processes();
         cmp_ok scalar @ours, '>=', ($> || @$args ? 1 : 3), "$name: sbxrun's processes are found: @ours";
-        my @tell = grep { (eval { slurp("/proc/$_/environ") } // '') =~ /value-$mark/ } @ours;
+        my @tell = grep { (eval { slurp("/proc/$_/environ") } // '') =~ /$value/ } @ours;
         is "@tell", '', "$name: @$args none shows the secret in its environment";
         kill KILL => @ours;
         waitpid $pid, 0;

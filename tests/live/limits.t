@@ -26,7 +26,7 @@ for my $user (users()) {
     my $use = sub { my ($run, $limit) = @_; (grep { $_->{limit} eq $limit } @{ $run->{report}{limits} })[0] };
     my $run = $try->('lifetime 300ms;', ['sh', '-c', 'trap "" TERM INT HUP; sleep 100']);
     is $run->{status}, 124, "$name: lifetime";
-    cmp_ok $run->{seconds}, '<', patience(3), "$name: is kept";
+    cmp_ok $run->{seconds}, '<', patience(10), "$name: is kept";
     is $run->{report}{ended}{how}, 'lifetime limit', "$name: and reported";
     like $run->{err}, qr/lifetime ran out \(p\.sbx:6:/, "$name: with its rule";
 
@@ -126,7 +126,7 @@ def burn(seconds):
     # A fork bomb: held, and the lifetime ends it.
     $run = $try->('pids 30; lifetime 1s;', "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass");
     is $run->{status}, 124, "$name: a fork bomb";
-    cmp_ok $run->{seconds}, '<', patience(6), "$name: ends in time";
+    cmp_ok $run->{seconds}, '<', patience(15), "$name: ends in time";
 
     # Memory and cpu: by control groups, which an ordinary user may or may not make.
     $run = $try->('memory 64MiB;', 'print("small")');
@@ -148,8 +148,9 @@ def burn(seconds):
             cmp_ok $run->{report}{peak_memory_bytes}, '>', 60 << 20, "$name: the peak is reported";
         }
         like $run->{err}, qr/killed for its memory, at a peak of 6\d MiB \(p\.sbx:6:/, "$name: says so, with the rule";
-        $run = $try->('cpu 0.25; lifetime 20s;', "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass");
-        cmp_ok $run->{report}{cpu_us} / 1e6, '<', 0.4 * $run->{seconds}, "$name: a quarter of a core";
+        $run = $try->('cpu 0.1; lifetime 20s;',
+            "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass");
+        cmp_ok $run->{report}{cpu_us} / 1e6, '<', 0.2 * $run->{seconds}, "$name: a tenth of a core";
         cmp_ok $use->($run, 'cpu')->{reached}, '>', 0, "$name: the report says that it had to wait";
         $run = $try->('memory 64MiB; swap 0B; lifetime 10s;', "a = bytearray(200000000)");
         is "$run->{report}{ended}{how}", 'memory limit', "$name: nor by swap";
@@ -189,14 +190,10 @@ def burn(seconds):
         my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } limits { memory 64MiB; }');
         my $pid = fork // die;
         if (!$pid) { chdir $dir; exec $sbxrun, 'p.sbx', '--', 'sh', '-c', 'echo up > /w/up; sleep 30' }
-        for (1 .. 200) { last if -s "$dir/w/up"; select undef, undef, undef, 0.02 }
+        soon(sub { -s "$dir/w/up" });
         kill KILL => $pid; waitpid $pid, 0;
         isnt left_since($before, 0), '', "$name: SIGKILL leaves a group";
-        for (1 .. 20) { # its processes take a moment to die
-            in_sandbox($user, $dir, 'true');
-            last if left_since($before, 0) eq '';
-            select undef, undef, undef, 0.2;
-        }
+        soon(sub { in_sandbox($user, $dir, 'true'); left_since($before, 0) eq '' }); # its processes take a moment to die
         is left_since($before), '', "$name: a later run removes it";
     }
 }

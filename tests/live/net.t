@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
+use IO::Socket::INET;
 use Test::More;
 
 my $client = <<'P';
@@ -31,16 +32,15 @@ for my $user (users()) {
     my $name = $user->{name};
     # A server of the host's on its loopback and on an abstract socket, which must not be reached.
     my $server = sandbox($user, '', uses => 'python');
-    my $port = 20000 + $$ % 20000;
+    my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die "a server: $!";
+    my $port = $s->sockport;
     my $pid = fork // die;
     if (!$pid) {
-        require IO::Socket::INET;
-        my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 5, ReuseAddr => 1) or exit 1;
         $SIG{ALRM} = sub { exit }; alarm 30;
         while (my $c = $s->accept) { print $c 'host'; close $c }
         exit;
     }
-    select undef, undef, undef, 0.2;
+    close $s;
 
     my $dir = sandbox($user, '', uses => 'python');
     my $out = python($user, $dir, "t('tcp', lambda: connect('127.0.0.1', $port)); t('udp', lambda: connect('127.0.0.1', 53, kind=socket.SOCK_DGRAM)); t('v6', lambda: connect('::1', 80, socket.AF_INET6)); "

@@ -11,7 +11,6 @@ use Test::More;
 use Time::HiRes qw(time);
 
 sub tree { my ($dir) = @_; scalar `cd $dir && find . -printf '%p %y %m %s %l\n' | sort` }
-sub soon { my ($what, $seconds) = @_; for (my $end = time + ($seconds // 5); time < $end; select undef, undef, undef, 0.02) { return 1 if $what->() } return 0 }
 
 for my $user (users()) {
     my $name = $user->{name};

@@ -10,9 +10,9 @@ use POSIX ();
 use Time::HiRes qw(sleep time);
 use Test::More;
 
-# Processes on the host that run `sleep` for that many seconds: a number that nobody else uses marks ours.
-sub sleepers { my ($mark) = @_; grep { (eval { slurp($_) } // '') =~ /^sleep\0\Q$mark\E\0/ } glob '/proc/[0-9]*/cmdline' }
-sub none_soon { my ($mark) = @_; for (1 .. 100) { return 1 unless sleepers($mark); sleep 0.02 } 0 }
+# What is left of ours and runs `sleep` for that many seconds.
+sub sleepers { my ($mark) = @_; scalar own_processes(qr/^sleep\0\Q$mark\E\0/) }
+sub none_soon { my ($mark) = @_; soon(sub { !sleepers($mark) }) }
 
 sub start {
     my ($user, $dir, %o) = @_;
@@ -26,9 +26,9 @@ sub start {
     return $pid;
 }
 sub wait_for { my ($pid) = @_; local $SIG{ALRM} = sub { kill KILL => $pid }; alarm 15; waitpid $pid, 0; alarm 0; return $? }
-sub appears { my ($file) = @_; for (1 .. 250) { return 1 if -s $file; sleep 0.02 } 0 }
+sub appears { my ($file) = @_; soon(sub { -s $file }) }
 
-my $mark = 100000 + $$;
+my $mark = 100000; # of one case
 for my $user (users()) {
     my $name = $user->{name};
     my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } limits { lifetime ' . patience(30) . 's; }');
@@ -104,8 +104,7 @@ for my $user (users()) {
     is left_since($before), '', "$name: nothing stays behind";
 
     # IPC of the host is out of reach.
-    my $key = 0x5b0 + $$ % 1000;
-    require IPC::SysV; my $id = shmget($key, 4096, 01000 | 0666);
+    my $id = shmget(0, 4096, 01000 | 0666); # IPC_PRIVATE, IPC_CREAT
     like in_sandbox($user, $dir, 'cat', '/proc/sysvipc/shm')->{err}, qr/No such file/, "$name: no view of the host's shared memory";
     shmctl($id, 0, 0) if defined $id;
 

@@ -76,7 +76,7 @@ for my $user (users()) {
             chdir $dir;
             exec $sbxrun, 'p.sbx', '--', 'sh', '-c', 'read line < /run/secrets/token; line=; echo ready > /w/ready; exec sleep 20' or POSIX::_exit(99);
         }
-        for (1 .. 200) { last if -e "$dir/w/ready"; select undef, undef, undef, 0.05 }
+        soon(sub { -e "$dir/w/ready" });
         my @processes = descendants($pid);
         cmp_ok scalar @processes, '>=', 3, "$name: sbxrun, init and the command run";
         select undef, undef, undef, 0.2;

@@ -255,7 +255,7 @@ for my $user (users()) {
             print STDERR $served->{err} if $served->{status};
             POSIX::_exit($served->{status});
         }
-        for (1 .. 200) { last if -s "$dir/w/ready"; select undef, undef, undef, 0.05 }
+        soon(sub { -s "$dir/w/ready" });
         require IO::Socket::INET;
         my @got = map { my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => 18080, Timeout => 3); $c ? scalar <$c> : "none: $@" } 1 .. 3;
         is "@got", join(' ', ('inside 127.0.0.1') x 3), "$name: a published server that binds $bind";
@@ -282,8 +282,8 @@ for my $user (users()) {
         $dir = sandbox($user, "$rule fs { allow read, write \"/w\" from \"./w\"; }", uses => 'python');
         my $pid = fork // die;
         if (!$pid) { POSIX::_exit(in_sandbox($user, $dir, 'python3', '-c', 'import time; open("/w/ready", "w"); time.sleep(' . patience(1) . ')')->{status}) }
-        for (1 .. 400) { last if -e "$dir/w/ready"; select undef, undef, undef, 0.05 }
-        my @own = grep { (readlink("$_/cwd") // '') eq $dir && (readlink("$_/exe") // '') =~ m{/sbxrun$} } glob '/proc/[0-9]*';
+        soon(sub { -e "$dir/w/ready" });
+        my @own = grep { (readlink("$_/exe") // '') =~ m{/sbxrun$} } map { "/proc/$_" } own_processes();
         my %open = map { (readlink($_) // '') =~ /^anon_inode:\[?(timerfd|bpf)/ ? ($1 => 1) : () } map { glob "$_/fd/*" } @own;
         waitpid $pid, 0;
         is $?, 0, "$name: a run with" . ($rule ? '' : 'out') . ' outward rules';

@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
+use Live;
 use Net;
 use Test::More;
 
@@ -15,8 +16,7 @@ my $guard = "$build/tests/net/guard";
 my $probe = run($guard, '/dev/null');
 plan skip_all => "this host lets nobody: $probe->{out}" if $probe->{status} == 77;
 servers();
-my $groups = sub { my @all = split /\n/, `find /sys/fs/cgroup -name 'sbx-*' 2>/dev/null`; return scalar @all };
-my $before = $groups->();
+my $before = leftovers();
 
 spew("$dir/g.sbx", <<'SBX');
 sbx 1;
@@ -96,17 +96,18 @@ like $report, qr/"guard":"eBPF"/, 'the report says so';
 my ($sent, $received) = $report =~ /"operation":"connect tcp \\"web\.test\\":7001"[^}]*"sent_bytes":(\d+),"received_bytes":(\d+)/;
 ok $sent && $sent > 1000 && $sent < 3000, 'and how much was sent to a name: ' . ($sent // 'nothing');
 ok $received && $received > 100 && $received < 3000, 'and received: ' . ($received // 'nothing');
-is $groups->(), $before, 'no group is left';
+is left_since($before), '', 'no group is left';
 
 # What a killed sbxrun leaves, the next one removes.
 my $pid = fork // die $!;
 exec $sbxrun, "$dir/r.sbx", '--', 'sleep', '60' or die $! if !$pid;
-for (1 .. patience(50)) { last if $groups->() > $before; select undef, undef, undef, 0.1 }
+soon(sub { own_processes(qr/^sleep\0/) });
 kill KILL => $pid;
 waitpid $pid, 0;
-select undef, undef, undef, 0.5;
+soon(sub { !own_processes(qr/^sleep\0/) });
+isnt left_since($before, 0), '', 'a kill leaves one';
 run($sbxrun, "$dir/r.sbx", '--', 'true');
-is $groups->(), $before, 'nor after a kill';
+is left_since($before), '', 'until the next run';
 
 # A host that lets nobody have one.
 my $unable = run('setpriv', '--bounding-set', '-bpf,-sys_admin,-net_admin', '--inh-caps', '-bpf,-sys_admin,-net_admin', $sbxrun, "$dir/r.sbx", '--', 'true');
