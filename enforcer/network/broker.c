@@ -116,6 +116,7 @@ void broker_free(struct broker *broker)
         return;
     stub_end(broker);
     unix_end(broker);
+    published_end(&broker->published);
     broker_wait_end(broker);
     close_scoped(&broker->timer.fd);
     close_scoped(&broker->root);

@@ -7,7 +7,7 @@
 #include "enforcer/network/broker.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/network/destination.h"
-#include "enforcer/network/twin.h"
+#include "enforcer/network/sockets.h"
 
 struct brokered;
 enum {
@@ -63,6 +63,7 @@ struct broker {
     struct late late[16];
     unsigned late_next;
     struct bound *bound; // unix sockets
+    struct published *published;
     struct told told;
     pid_t sleepers[SLEEPERS_MOST]; // processes that wait in the place of others; 0: none
     unsigned proxy_failures;
@@ -80,8 +81,8 @@ void broker_denied(struct broker *, unsigned verb, unsigned protocol, const stru
                    const struct decision *);
 void broker_allowed(struct broker *, unsigned verb, unsigned protocol, const struct destination *,
                     const struct decision *);
-void broker_refuse(struct brokered *, int error);
-int broker_twin(struct brokered *, int *twin); // of the caller's socket; 0, or an errno
+void broker_refuse(struct brokered *, int error); // or answers it, where that is 0
+int broker_twin(struct brokered *, int *twin);    // of the caller's socket; 0, or an errno
 int broker_place(struct brokered *, int twin); // where the caller has its socket, which is held no more; 0, or an errno
 int broker_to_host(struct brokered *); // puts a twin in its place, not connected, and holds that; 0, or an errno
 int broker_connect(int fd, const struct sockaddr *, socklen_t); // for sockets that the caller has too; 0, or an errno

@@ -8,6 +8,11 @@
 #include "enforcer/network/broker_calls.h"
 #include "enforcer/host/scoped.h"
 
+static enum socket_state state_of(const struct brokered *call)
+{
+    return socket_state(call->broker->published, call->held, &call->kind);
+}
+
 // ---- connect ------------------------------------------------------------------------------------------------------
 
 // Connects `fd` without ever waiting. 0, or an errno: EINPROGRESS when it goes on by itself.
@@ -86,8 +91,9 @@ static void connect_through(struct brokered *call, const struct destination *to,
     const struct proxy_place *proxy = &call->broker->settings.network->proxy;
     struct destination at;
     struct socket_kind kind = call->kind;
-    if (call->kind.type != SOCK_STREAM || !call->kind.inside) {
-        broker_refuse(call, call->kind.inside ? EHOSTUNREACH : EISCONN);
+    enum socket_state state = state_of(call);
+    if (state != SOCKET_OWN && state != SOCKET_LOOSE) {
+        broker_refuse(call, call->kind.type == SOCK_STREAM && state != SOCKET_PUBLISHED ? EISCONN : EHOSTUNREACH);
         return;
     }
     destination_of(&at, (const struct sockaddr *)&proxy->address, proxy->length);
@@ -127,24 +133,31 @@ void broker_call_connect(struct brokered *call)
         unix_connect(call, &to);
         return;
     }
-    if (to.address.ss_family ==
-        AF_UNSPEC) { // forgets whom it was connected to; a twin would then be connected to anybody
-        broker_refuse(call, call->kind.inside ? broker_connect(call->held, (struct sockaddr *)&to.address, to.length)
-                                              : EACCES);
+    bool forgets = to.address.ss_family == AF_UNSPEC; // whom it is connected to
+    enum socket_state state = state_of(call);
+    struct socket_cell cell = socket_cell(state, forgets ? SOCKET_FORGET : SOCKET_CONNECT);
+    if (cell.made != SOCKET_RULES) {
+        error = cell.made == SOCKET_REFUSED ? cell.error
+                                            : broker_connect(call->held, (struct sockaddr *)&to.address, to.length);
+        broker_refuse(call, error);
         return;
     }
     struct decision decision =
         destination_decide(call->broker->settings.plan, call->broker->names, VERB_CONNECT, protocol, &to);
-    if (decision.way == WAY_REFUSED)
+    if (decision.way == WAY_HOST && state == SOCKET_OWN_BUSY) {
+        broker_refuse(call, cell.error);
+        return;
+    }
+    if (decision.way == WAY_REFUSED && cell.error == EACCES)
         broker_denied(call->broker, VERB_CONNECT, protocol, &to, &decision);
     if (decision.way == WAY_HOST)
         broker_allowed(call->broker, VERB_CONNECT, protocol, &to, &decision);
-    if (decision.way == WAY_REFUSED || !protocol)
-        broker_refuse(call, EACCES);
+    if (decision.way == WAY_REFUSED)
+        broker_refuse(call, cell.error);
     else if (decision.way == WAY_INSIDE && call->kind.inside)
         connect_inside(call, &to);
-    else if (decision.way == WAY_INSIDE)
-        broker_refuse(call, ENETUNREACH); // a twin is in the host's network
+    else if (decision.way == WAY_INSIDE) // a twin is in the host's network
+        broker_refuse(call, cell.error == EACCES ? ENETUNREACH : cell.error);
     else if (decision.name.length && call->broker->settings.network->proxy.length)
         connect_through(call, &to, decision.name);
     else
@@ -207,23 +220,34 @@ static bool connects(const struct plan *plan, unsigned protocol)
     return protocol == PROTOCOL_UDP && plan_has_names(plan);
 }
 
-// A server that a rule publishes on the host's loopback lives there from its bind on.
+// A server that a rule publishes on the host's loopback lives there from its bind on. A loose socket is there already.
 static int publish(struct brokered *call, struct destination *to)
 {
+    struct sockaddr_storage bound = {0};
+    struct destination own;
     closing_fd int twin = -1;
-    int error = broker_twin(call, &twin), one = 1, only = 0;
-    socklen_t size = sizeof only;
+    int one = 1, only = 0;
+    socklen_t size = sizeof bound;
+    if (call->kind.inside && getsockname(call->held, (struct sockaddr *)&bound, &size) == 0 &&
+        destination_of(&own, (struct sockaddr *)&bound, size) == 0 && own.port)
+        return EINVAL; // it is bound
+    int error = call->kind.inside ? broker_twin(call, &twin) : 0, fd = call->kind.inside ? twin : call->held;
     if (error)
         return error;
+    size = sizeof only;
     if (to->any) { // a socket of both families is reached as 127.0.0.1, which is what most people type
         getsockopt(call->held, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size);
         bool both = to->address.ss_family == AF_INET6 && !only;
         destination_set(
             to, both || to->address.ss_family == AF_INET ? ((net_address)0xFFFF << 32 | INADDR_LOOPBACK) : 1, to->port);
     }
-    setsockopt(twin, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); // of an earlier run's connections nothing is left
-    if (bind(twin, (struct sockaddr *)&to->address, to->length) != 0)
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); // of an earlier run's connections nothing is left
+    if (bind(fd, (struct sockaddr *)&to->address, to->length) != 0)
         return errno;
+    if (!published_add(&call->broker->published, fd, to))
+        return ENOBUFS;
+    if (!call->kind.inside)
+        return 0;
     if (call->kind.blocking)
         fcntl(twin, F_SETFL, fcntl(twin, F_GETFL) & ~O_NONBLOCK);
     return broker_place(call, twin);
@@ -240,16 +264,20 @@ void broker_call_bind(struct brokered *call)
         unix_bind(call, &to);
         return;
     }
-    if (error || to.address.ss_family == AF_UNSPEC || !call->kind.inside) {
-        broker_refuse(call, error ? error : EINVAL);
+    struct socket_cell cell = socket_cell(state_of(call), SOCKET_BIND);
+    if (error || to.address.ss_family == AF_UNSPEC || cell.made != SOCKET_RULES) { // what is bound is never free
+        broker_refuse(call, error ? error : to.address.ss_family == AF_UNSPEC ? EAFNOSUPPORT : cell.error);
         return;
     }
     struct decision decision = destination_decide(plan, NULL, VERB_BIND, protocol, &to);
     struct decision listening = destination_decide(plan, NULL, VERB_LISTEN, protocol, &to);
+    bool refused = false;
     if (decision.way == WAY_REFUSED && decision.rule != NO_RULE) // a deny holds, whatever else is allowed
-        error = EACCES;
+        refused = true;
     else if (to.port && listening.way == WAY_HOST && listening.rule != NO_RULE)
         error = publish(call, &to);
+    else if (!call->kind.inside)
+        refused = true;
     else if (to.port == 0 && to.any && connects(plan, protocol))
         error = bind(call->held, (struct sockaddr *)&to.address, to.length) == 0 ? 0 : errno;
     else if (to.port == 0)
@@ -257,38 +285,54 @@ void broker_call_bind(struct brokered *call)
     else if (decision.way == WAY_INSIDE)
         error = bind(call->held, (struct sockaddr *)&to.address, to.length) == 0 ? 0 : errno;
     else
-        error = EACCES;
-    if (error == EACCES)
+        refused = true;
+    if (refused || (to.port == 0 && error == EACCES))
         broker_denied(call->broker, VERB_BIND, protocol, &to, &decision);
-    notified_answer(&call->notified, error, 0);
+    broker_refuse(call, refused ? cell.error : error);
+}
+
+// Where it is bound, in its own network; it is bound then. 0, or an errno.
+static int bound_inside(struct brokered *call, struct destination *to)
+{
+    struct sockaddr_storage address = {0};
+    for (int turn = 0;; turn++) {
+        socklen_t length = sizeof address;
+        if (getsockname(call->held, (struct sockaddr *)&address, &length) != 0)
+            return errno;
+        int error = -destination_of(to, (struct sockaddr *)&address, length);
+        if (error || to->port || turn)
+            return error;
+        if ((error = bind_any_port(call, PROTOCOL_TCP, to)))
+            return error;
+    }
 }
 
 void broker_call_listen(struct brokered *call)
 {
-    struct sockaddr_storage address = {0};
     struct destination to;
-    unsigned protocol = socket_protocol(&call->kind);
-    socklen_t length = sizeof address;
-    int error = getsockname(call->held, (struct sockaddr *)&address, &length) == 0 ? 0 : errno;
-    if (!error && address.ss_family == AF_UNIX) {
+    enum socket_state state = state_of(call);
+    struct socket_cell cell = socket_cell(state, SOCKET_LISTEN);
+    if (state == SOCKET_BY_PATH) {
         unix_listen(call);
         return;
     }
-    if (!error)
-        error = -destination_of(&to, (struct sockaddr *)&address, length);
-    if (!error && to.port == 0 && call->kind.inside) // it was not bound: now it is
-        error = bind_any_port(call, protocol, &to);
-    length = sizeof address;
-    if (!error && getsockname(call->held, (struct sockaddr *)&address, &length) == 0)
-        error = -destination_of(&to, (struct sockaddr *)&address, length);
-    if (!error) {
-        struct decision decision = destination_decide(call->broker->settings.plan, NULL, VERB_LISTEN, protocol, &to);
-        bool fits = decision.way == (call->kind.inside ? WAY_INSIDE : WAY_HOST);
-        if (!fits)
-            broker_denied(call->broker, VERB_LISTEN, protocol, &to, &decision);
-        else if (!call->kind.inside)
-            broker_allowed(call->broker, VERB_LISTEN, protocol, &to, &decision);
-        error = !fits ? EACCES : listen(call->held, (int)call->notified.arguments[1]) == 0 ? 0 : errno;
+    if (cell.made != SOCKET_RULES) { // no socket is listened on without a rule
+        broker_refuse(call, cell.error);
+        return;
     }
-    notified_answer(&call->notified, error, 0);
+    int error = call->kind.inside                                        ? bound_inside(call, &to)
+                : published_at(call->broker->published, call->held, &to) ? 0
+                                                                         : cell.error;
+    if (error) {
+        broker_refuse(call, error);
+        return;
+    }
+    struct decision decision = destination_decide(call->broker->settings.plan, NULL, VERB_LISTEN, PROTOCOL_TCP, &to);
+    bool fits = decision.way == (call->kind.inside ? WAY_INSIDE : WAY_HOST);
+    if (!fits)
+        broker_denied(call->broker, VERB_LISTEN, PROTOCOL_TCP, &to, &decision);
+    else if (!call->kind.inside)
+        broker_allowed(call->broker, VERB_LISTEN, PROTOCOL_TCP, &to, &decision);
+    error = !fits ? cell.error : listen(call->held, (int)call->notified.arguments[1]) == 0 ? 0 : errno;
+    broker_refuse(call, error);
 }

@@ -1,0 +1,63 @@
+#!/usr/bin/perl
+# docs/sockets.md from the table of what becomes of a call on a socket:   tools/sockets.pl enforcer/network/sockets.def > docs/sockets.md
+use strict;
+use warnings;
+
+my @calls = ('connect', 'connect to `AF_UNSPEC`', 'bind', 'listen');
+
+# The rows of the table: { state, what, cells => [ [RULES|KERNEL|REFUSED, errno] ... ], then }
+sub rows {
+    my ($path) = @_;
+    open my $file, '<', $path or die "$path: $!";
+    local $/;
+    my $text = <$file>;
+    $text =~ s{^//.*\n}{}mg;
+    my @rows;
+    while ($text =~ /\bSOCKET\((\w+),\s*((?:"[^"]*"\s*)+),((?:\s*(?:KERNEL|(?:RULES|REFUSED)\(\w+\)),){4})\s*((?:"[^"]*"\s*)+)\)/g) {
+        my ($state, $what, $cells, $then) = ($1, $2, $3, $4);
+        for ($what, $then) { $_ = join '', /"([^"]*)"/g }
+        push @rows, { state => $state, what => $what, cells => [ map { [ $_->[0], $_->[1] ] } map { /(\w+)(?:\((\w+)\))?/; [ $1, $2 // '' ] } $cells =~ /(\w+(?:\(\w+\))?)/g ], then => $then };
+    }
+    my $count = () = $text =~ /\bSOCKET\(/g;
+    die "$path: " . @rows . " of $count rows can be read\n" if @rows != $count;
+    return @rows;
+}
+
+sub name { my ($state) = @_; return lc $state =~ tr/_/ /r }
+
+sub cell {
+    my ($made, $error) = @{ $_[0] };
+    return $made eq 'RULES' ? "by the rules, else `$error`" : $made eq 'KERNEL' ? 'as Linux does' : "`$error`";
+}
+
+sub page {
+    my @rows = rows(@_);
+    my $page = <<'P';
+# What becomes of a call on a socket
+
+Where a rule allows more than the loopback, sbxrun makes these calls ([language.md](language.md)). What it does depends
+on what the socket is at that moment, and on nothing else. This is the table that it goes by,
+`enforcer/network/sockets.def`; `tools/sockets.pl` makes the page of it.
+
+P
+    $page .= '| a socket is | ' . join(' | ', @calls) . " | then |\n" . '| --- ' x (@calls + 2) . "|\n";
+    for my $row (@rows) {
+        $page .= '| **' . name($row->{state}) . "**: $row->{what} | " . join(' | ', map { cell($_) } @{ $row->{cells} }) . " | $row->{then} |\n";
+    }
+    $page .= <<'P';
+
+- *By the rules*: the address is read once, and the rules are asked about it; where they say no the error is the one in
+  the table. What they allow in the network that the socket leads to is then done as Linux does it, with its errors.
+- *As Linux does*: it can lead nowhere, whatever the arguments are.
+- A copy of a descriptor (`dup`, `fork`, `SCM_RIGHTS`) is the same socket. Only where a socket of the host's takes the
+  place of one of the sandbox's, it does so in the process that made the call: its other descriptors of the socket
+  follow, those of other processes do not.
+- `shutdown`, `accept`, reading, writing to where a socket is connected, and options are the command's own calls. None
+  of them leads a socket anywhere; options that would are denied.
+- Sending to an address is for udp what connecting is. Sockets of tcp have no use for one.
+P
+    return $page;
+}
+
+print page(@ARGV) unless caller;
+1;
