@@ -24,8 +24,8 @@ unsigned policy_broker(const struct policy *policy)
             if (net_box_is_loopback(box))
                 continue;
             parts |= BROKER_CONNECTIONS;
-            if (box->verbs & VERB_CONNECT && box->protocols & (box->place == NET_UNIX ? PROTOCOL_UNIX : PROTOCOL_UDP))
-                parts |= BROKER_MESSAGES;
+            if (box->protocols & (box->place == NET_UNIX ? PROTOCOL_UNIX : PROTOCOL_UDP))
+                parts |= BROKER_MESSAGES; // also for a verb that is not connect: what was bound can send
         }
     }
     return parts;

@@ -11,7 +11,7 @@
 
 enum broker_part {
     BROKER_CONNECTIONS = 1, // connect, bind, listen
-    BROKER_MESSAGES = 2,    // sendto with an address, sendmsg, sendmmsg: when udp or unix is allowed outward
+    BROKER_MESSAGES = 2, // sendto with an address, sendmsg, sendmmsg: when udp or unix is allowed outward, by any verb
 };
 
 unsigned policy_broker(const struct policy *); // the parts that a policy needs; 0: none

@@ -167,8 +167,7 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
         if (!net_box_is_loopback(&entry->box) && !plan->broker)
             return refuse(entry, "connections out of the sandbox under a plan without a broker",
                           "let sbxc make the plan", failure);
-        bool sends = entry->box.verbs & VERB_CONNECT &&
-                     entry->box.protocols & (entry->box.place == NET_UNIX ? PROTOCOL_UNIX : PROTOCOL_UDP);
+        bool sends = entry->box.protocols & (entry->box.place == NET_UNIX ? PROTOCOL_UNIX : PROTOCOL_UDP);
         if (!net_box_is_loopback(&entry->box) && sends && !(plan->broker & BROKER_MESSAGES))
             return refuse(entry, "datagrams out of the sandbox under a plan whose broker does not send them",
                           "let sbxc make the plan", failure);

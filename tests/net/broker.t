@@ -8,6 +8,7 @@ use Sbx;
 use Live;
 use Net;
 use JSON::PP;
+use IO::Socket::UNIX;
 use Test::More;
 
 own_network();
@@ -63,7 +64,7 @@ my @tcp = (
     ['AF_UNSPEC of a connection', 'done', 'lambda: unspec()'],
     ['listening on a connection', 'EINVAL', 'lambda: tcp().listen()'],
     ['fast open', 'EACCES', 'lambda: fastopen()'],
-    ['SO_BINDTODEVICE', 'EACCES', 'lambda: socket.socket().setsockopt(socket.SOL_SOCKET, 25, b"lo\\0")'],
+    ['SO_BINDTODEVICE', 'ENOPROTOOPT', 'lambda: socket.socket().setsockopt(socket.SOL_SOCKET, 25, b"lo\\0")'],
     ['bind to any port', 'ok', 'lambda: socket.socket().bind(("0.0.0.0", 0))'],
     ['connect from a bound socket', 'echoed', 'lambda: bound()'],
     ['bind to a port', 'EACCES', 'lambda: socket.socket().bind(("0.0.0.0", 9000))'],
@@ -73,7 +74,7 @@ my @tcp = (
     ['the stub is not there', 'ECONNREFUSED', 'lambda: tcp(LO, 53)'],
     ['shutdown and end of file', 'b""', 'lambda: half()'],
     ['netlink', 'EPERM', 'lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)'], ['unix', 'EACCES', 'lambda: socket.socket(socket.AF_UNIX)'],
-    ['raw', 'EACCES', 'lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)'],
+    ['raw', 'ESOCKTNOSUPPORT', 'lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)'],
 );
 my $tcp = <<'P';
 def echo_much():
@@ -266,6 +267,13 @@ for my $user (users()) {
 
     $dir = sandbox($user, 'net { allow listen tcp host-loopback:18080; deny bind tcp host-loopback:18080; } fs { allow read "/w" from "./w"; }', uses => 'python');
     check($user, $dir, '', [['a denied bind', 'EACCES', 'lambda: socket.socket().bind((LO, 18080))']]);
+
+    # What may be bound may not send anywhere: no rule allows to connect.
+    $dir = sandbox($user, 'net { allow bind, listen udp host-loopback:18081; allow bind unix "/w/own"; } fs { allow read, write "/w" from "./w"; }', uses => 'python');
+    my $listens = IO::Socket::UNIX->new(Type => SOCK_DGRAM(), Local => "$dir/w/datagrams") or die $!;
+    chmod 0777, "$dir/w/datagrams";
+    check($user, $dir, "S = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); S.bind((LO, 18081))\n",
+        [['a bound datagram socket', 'EACCES', 'lambda: S.sendto(b"x", (LO, 7002))'], ['a datagram to a unix socket', 'EACCES', 'lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"x", "/w/datagrams")']]);
 
     # --events
     $dir = sandbox($user, 'net { allow connect tcp 192.0.2.1:7001; deny connect tcp 192.0.2.2; }', uses => 'python');
