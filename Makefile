@@ -237,6 +237,9 @@ $(BUILD)/tests/attacks/attack: $(wildcard tests/attacks/*.c) tests/attacks/attac
 	@echo "  CC    $@"
 	$(Q)$(CC) -D_GNU_SOURCE -I. -O1 -Wall -Wextra -static -pthread -o $@ $(filter %.c,$^)
 # A broker gone wrong, on the enforcer's own guard.
+$(BUILD)/tests/live/space: $(BUILD)/tests/live/space.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lcap
 $(BUILD)/tests/net/guard: $(BUILD)/tests/net/guard.o $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(ENFORCER_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
@@ -274,7 +277,7 @@ fuzz: | test-deps
 ## test-vm: live tests and attacks under the kernel of KERNEL=bookworm (trixie, sid, bookworm-backports), in QEMU
 test-vm: | vm-deps
 	@$(MAKE) --no-print-directory all $(addprefix $(BUILD)/tests/,\
-	    live/probe live/under live/stranger attacks/attack net/guard net/race net/control faults/inject) >/dev/null
+	    live/probe live/space live/under live/stranger attacks/attack net/guard net/race net/control faults/inject) >/dev/null
 	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
 
 # What each try of tests/attacks came to, here and in the virtual machines that were run: the page of it.

@@ -438,7 +438,9 @@ static void write_head(struct import *import, struct text *out)
               import->options->no_proof ? "Means" : "Proved to mean");
     text_addf(out, "# - a number that Linux 6.18 has no call for gets ENOSYS; the profile's default is %s\n",
               profile->answer == SECCOMP_ALLOW ? "to allow it" : answer_name(import, profile->answer).text);
-    text_addf(out, "# - sockets and connections need net rules besides; a profile can't tell addresses apart\n");
+    text_addf(out,
+              "# - sockets and connections need net rules besides; a profile can't tell addresses apart\n"
+              "# - what no policy can allow (leases, keys by number, core dumps, options that lead out) is refused\n");
     if (import->narrow)
         text_addf(
             out, "# - of an argument as much is compared as the kernel looks at, where the profile compares 64 bits\n");
@@ -491,15 +493,30 @@ static void write_policy(struct import *import, struct text *out)
 
 // ---- proof --------------------------------------------------------------------------------------------------------
 
-// What no profile says and every policy does: no socket but for what net rules allow.
-static void add_derived(struct import *import, const struct policy *policy, enum arch arch)
+enum { OF_THE_PROFILE = 1 }; // a leaf
+
+static uint32_t derived_first(uint32_t derived, uint32_t answer)
 {
-    for (size_t call = 0; call < syscall_count(); call++)
-        for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
-            if (entry->rule->derived && entry->match->architectures >> arch & 1)
-                import->calls[arch][call] =
-                    graph_select(import->graph, test_graph(import->graph, entry->match->tests[arch]),
-                                 graph_leaf(import->graph, entry->rule->action), import->calls[arch][call]);
+    return derived == 0 || derived == OF_THE_PROFILE ? answer : derived;
+}
+
+// What no profile says and every policy does (compiler/meaning/derive.c), where it is what decides among its denies.
+static void add_derived(struct import *import, struct policy *policy, enum arch arch)
+{
+    struct graph *graph = import->graph;
+    for (size_t call = 0; call < syscall_count(); call++) {
+        if (syscall_row(call)->number[arch] < 0)
+            continue;
+        size_t count;
+        const struct call_rule **list = call_rules_in_order(policy, arch, call, NULL, &count);
+        graph_node first = graph_leaf(graph, 0);
+        while (count-- > 0) // from the last to the first, which decides
+            if (list[count]->rule->effect == EFFECT_DENY)
+                first = graph_select(
+                    graph, test_graph(graph, list[count]->match->tests[arch]),
+                    graph_leaf(graph, list[count]->rule->derived ? list[count]->rule->action : OF_THE_PROFILE), first);
+        import->calls[arch][call] = graph_apply(graph, derived_first, first, import->calls[arch][call]);
+    }
 }
 
 static bool prove(struct import *import, struct policy *policy, enum arch arch)

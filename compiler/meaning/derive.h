@@ -1,11 +1,13 @@
-// Rules on system calls that follow from the rules on the network.
+// Rules on system calls that follow from the rules on the network, and those that hold in every policy.
 //
 // The sandbox's network namespace has nothing in it but, when asked for, its own loopback. Which protocols and verbs a
 // policy allows at all is decided by seccomp: a protocol that no rule allows has no sockets, a verb that no rule allows
-// has no call.
+// has no call. What no rule on the network can be about (other families and types of sockets, other protocols, options
+// that lead elsewhere) is in no list of what may be, and so nowhere.
 #pragma once
 
 #include "compiler/meaning/policy.h"
 
-typedef void derive_add(void *context, const struct operation *, const char *because, struct module *);
+typedef void derive_add(void *context, const struct operation *, const char *error, const char *because,
+                        struct module *);
 void derive_rules(struct policy *, derive_add *, void *context);

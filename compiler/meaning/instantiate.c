@@ -291,13 +291,14 @@ static void index_net(struct policy *policy)
     }
 }
 
-static void add_derived(void *context, const struct operation *operation, const char *because, struct module *module)
+static void add_derived(void *context, const struct operation *operation, const char *error, const char *because,
+                        struct module *module)
 {
     struct builder *b = context;
     b->module = module;
     struct rule made = {
         .effect = EFFECT_DENY, .span = b->policy->decl->name.span, .because = str_from(because), .derived = true};
-    made.action = SECCOMP_ERRNO | (uint32_t)errno_find(STR("EACCES"));
+    made.action = SECCOMP_ERRNO | (uint32_t)errno_find(str_from(error));
     if (!builder_resolve(b, operation, ARCH_ALL_MASK, &made)) {
         if (!graph_is_exhausted(b->policy->graph))
             abort(); // the rules in derive.c are ours

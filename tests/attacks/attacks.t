@@ -83,15 +83,17 @@ for my $user (users()) {
     spew("$dir/w/locked", '');
     spew("$dir/w/deep/hidden/x", '');
     my $socket = IO::Socket::UNIX->new(Type => SOCK_STREAM(), Local => "$dir/shown/socket", Listen => 5);
-    chmod 0777, "$dir/shown/socket", "$dir/small";
+    my $datagrams = IO::Socket::UNIX->new(Type => SOCK_DGRAM(), Local => "$dir/shown/datagrams");
+    chmod 0777, "$dir/shown/socket", "$dir/shown/datagrams", "$dir/small";
+    owned($user, spew("$dir/shown/file", ''));
     system('chown', '-R', "$user->{uid}:$user->{gid}", map { "$dir/$_" } 'w', 'plain', 'small', 'attack') if defined $user->{uid} && $> == 0;
     chmod 04755, "$dir/suid" if $> == 0;
     my $sleeper = fork // die $!;
     if (!$sleeper) { if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } exec 'sleep', '600' or POSIX::_exit(99) }
 
     my %common = (text => $secret, port => $port, pid => $sleeper, key => $key, name => $name, pty => $pty // '/dev/pts/9999');
-    my %inside = (%common, w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid', socket => '/shown/socket');
-    my %outside = (%common, w => "$dir/plain", small => "$dir/small", out => "$host/outside-file", suid => "$dir/suid", socket => "$dir/shown/socket");
+    my %inside = (%common, w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid', socket => '/shown/socket', datagrams => '/shown/datagrams', read => '/shown/file');
+    my %outside = (%common, w => "$dir/plain", small => "$dir/small", out => "$host/outside-file", suid => "$dir/suid", socket => "$dir/shown/socket", datagrams => "$dir/shown/datagrams", read => "$dir/shown/file");
     my $words = sub { my ($text, $values) = @_; map { my $word = $_; $word =~ s/\{(\w+)\}/$values->{$1} \/\/ die "no $1"/ge; $word } split ' ', $text };
     my $folders = sub { opendir my $etc, '/etc'; opendir my $root, '/'; require Fcntl; for ($etc, $root) { my $fd = fileno $_; POSIX::dup2($fd, $fd + 20) } }; # left open for whoever is executed
     my $plain = sub { # outside

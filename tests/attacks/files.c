@@ -271,6 +271,12 @@ static int host_terminals(char **arguments) // of somebody else: all that the ho
     return result_of(open(arguments[0], O_RDWR | O_NOCTTY | O_NONBLOCK));
 }
 
+static int lease(char **arguments) // whoever writes to the file waits for its holder
+{
+    int fd = open(arguments[0], O_RDONLY);
+    return fd < 0 ? errno : result_of(fcntl(fd, F_SETLEASE, F_RDLCK));
+}
+
 const struct attack_row file_attacks[] = {
     {"reach", reach},
     {"planted-link", planted_link},
@@ -285,5 +291,6 @@ const struct attack_row file_attacks[] = {
     {"execute", execute},
     {"fill", fill},
     {"host-terminal", host_terminals},
+    {"lease", lease},
     {NULL, NULL},
 };

@@ -73,7 +73,7 @@ static int unix_socket(char **arguments) // an abstract name after `@`, or a pat
     return error;
 }
 
-static int pair_to(char **arguments) // one of a pair of datagram sockets sends elsewhere
+static int pair_that_sends(int type, char **arguments)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int ends[2];
@@ -81,11 +81,21 @@ static int pair_to(char **arguments) // one of a pair of datagram sockets sends 
     memcpy(address.sun_path, arguments[0], length < sizeof address.sun_path ? length : 0);
     if (arguments[0][0] == '@')
         address.sun_path[0] = '\0';
-    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0)
+    if (socketpair(AF_UNIX, type, 0, ends) != 0)
         return errno;
     int error =
         result_of(connect(ends[0], (void *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)));
     return error == EPROTOTYPE ? 0 : error;
+}
+
+static int pair_to(char **arguments) // one of a pair of datagram sockets sends elsewhere
+{
+    return pair_that_sends(SOCK_DGRAM, arguments);
+}
+
+static int raw_pair_to(char **arguments) // which the kernel makes datagram sockets (net/unix/af_unix.c)
+{
+    return pair_that_sends(SOCK_RAW, arguments);
 }
 
 static int serve(char **arguments) // listens where the host could reach it
@@ -100,5 +110,6 @@ static int serve(char **arguments) // listens where the host could reach it
 }
 
 const struct attack_row network_attacks[] = {
-    {"tcp", tcp}, {"udp", udp}, {"unix", unix_socket}, {"pair", pair_to}, {"serve", serve}, {NULL, NULL},
+    {"tcp", tcp},     {"udp", udp}, {"unix", unix_socket}, {"pair", pair_to}, {"raw-pair", raw_pair_to},
+    {"serve", serve}, {NULL, NULL},
 };

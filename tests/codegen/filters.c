@@ -4,14 +4,22 @@
 #include "tests/codegen/oracle.h"
 #include "tests/tap.h"
 
-static uint64_t interesting[4096];
-static size_t interesting_count;
+static struct {
+    uint64_t values[4096];
+    size_t count;
+} interesting[SYSCALL_ARGUMENTS];
 
-static void note(uint64_t value)
+static void note(unsigned argument, uint64_t value)
 {
     const uint64_t near[] = {value, value - 1, value + 1, value | 1ull << 32, value | 1ull << 63, value << 32};
-    for (size_t i = 0; i < sizeof near / sizeof *near && interesting_count < 4096; i++)
-        interesting[interesting_count++] = near[i];
+    for (size_t i = 0; i < sizeof near / sizeof *near && interesting[argument].count < 4096; i++)
+        interesting[argument].values[interesting[argument].count++] = near[i];
+}
+
+static uint64_t some_value(unsigned argument)
+{
+    return random_below(4) ? interesting[argument].values[random_below((unsigned)interesting[argument].count)]
+                           : random_bits();
 }
 
 static void note_test(const struct test *test)
@@ -21,9 +29,9 @@ static void note_test(const struct test *test)
     note_test(test->left);
     note_test(test->right);
     for (size_t i = 0; i < test->interval_count; i++) {
-        note(test->intervals[i].first);
-        note(test->intervals[i].last);
-        note(~test->mask | test->intervals[i].first);
+        note(test->argument, test->intervals[i].first);
+        note(test->argument, test->intervals[i].last);
+        note(test->argument, ~test->mask | test->intervals[i].first);
     }
 }
 
@@ -31,9 +39,11 @@ static void note_test(const struct test *test)
 static bool note_call(const struct policy *policy, int call, enum arch arch)
 {
     bool conditional = false;
-    interesting_count = 0;
-    note(0);
-    note(0xFFFFFFFF);
+    for (unsigned argument = 0; argument < SYSCALL_ARGUMENTS; argument++) {
+        interesting[argument].count = 0;
+        note(argument, 0);
+        note(argument, 0xFFFFFFFF);
+    }
     for (const struct call_rule *entry = call < 0 ? NULL : policy->calls[call]; entry; entry = entry->next) {
         conditional |= entry->match->tests[arch] != NULL || entry->except;
         note_test(entry->match->tests[arch]);
@@ -80,7 +90,7 @@ static void compare_all(struct policy *policy, const struct bpf_program *program
         for (int i = 0; i < (conditional ? rounds : 5); i++) {
             uint64_t arguments[6];
             for (int k = 0; k < 6; k++)
-                arguments[k] = random_below(4) ? interesting[random_below((unsigned)interesting_count)] : random_bits();
+                arguments[k] = some_value((unsigned)k);
             compare(policy, program, arch, arch_audit[arch], number, arguments, tally);
         }
     }
@@ -183,8 +193,7 @@ static void compare_with_libseccomp(void)
                 uint64_t arguments[6];
                 uint32_t words[SECCOMP_WORDS];
                 for (int a = 0; a < 6; a++)
-                    arguments[a] =
-                        random_below(4) ? interesting[random_below((unsigned)interesting_count)] : random_bits();
+                    arguments[a] = some_value((unsigned)a);
                 words_of(words, arch_audit[ARCH_X86_64], number, arguments);
                 bool same = cbpf_run(&mine, words, NULL) == cbpf_run(&other, words, NULL);
                 if (!same && differ++ < 3)
@@ -264,7 +273,7 @@ static void check_that_mistakes_show(void)
             continue;
         if (cbpf_check(&program, &why, &where)) {
             struct tally tally = {.quiet = true};
-            compare_all(policy, &program, ARCH_X86_64, 200, &tally);
+            compare_all(policy, &program, ARCH_X86_64, 400, &tally);
             changed++;
             if (!tally.wrong)
                 printf("# not noticed: instruction %zu\n", i);

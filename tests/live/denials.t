@@ -39,14 +39,14 @@ call("socket", 2, 1, 0)
 call("getppid")
 P
     is $run->{status}, 0, "$name: runs" or diag $run->{err};
-    is $run->{out}, "ptrace -1 1\n" x 3 . "unshare -1 1\ngetpriority -1 18\nchmod -1 1\nsocket -1 1\nsocket -1 13\ngetppid 0 0\n" =~ s/getppid 0/getppid @{[ $run->{out} =~ m{getppid (\d+)} ]}/r,
+    is $run->{out}, "ptrace -1 1\n" x 3 . "unshare -1 1\ngetpriority -1 18\nchmod -1 1\nsocket -1 97\nsocket -1 13\ngetppid 0 0\n" =~ s/getppid 0/getppid @{[ $run->{out} =~ m{getppid (\d+)} ]}/r,
         "$name: each has the answer that the policy gives";
     is $calls->{'syscall ptrace'}{count}, 3, "$name: counted";
     ok !exists $calls->{'syscall ptrace'}{rule}, "$name: no rule denied that";
     like $calls->{'syscall getpriority'}{rule}, qr/p\.sbx:\d+:\d+: deny getpriority/, "$name: a rule did that";
     is $calls->{'syscall chmod where mode == 0x9ff'}{count}, 1, "$name: with the argument that decided" or diag explain $calls;
     is $calls->{'syscall socket where family == AF_PACKET'}{count}, 1, "$name: by its name";
-    like $calls->{'syscall socket where family == AF_INET'}{rule}, qr/no net rule allows tcp/, "$name: a call that belongs to a net rule says so";
+    like $calls->{'syscall socket where family == AF_INET and type == 1'}{rule}, qr/no net rule allows tcp/, "$name: a call that belongs to a net rule says so";
     is scalar(keys %$calls), 6, "$name: and nothing else" or diag join "\n", keys %$calls;
     is $run->{err}, '', "$name: nothing is said where all went well and nobody looks";
     my @lines = map { decode_json($_) } split /\n/, slurp("$dir/w/e.json");

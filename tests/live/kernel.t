@@ -16,7 +16,7 @@ my @tries = (
     ['mount', 'EPERM'], ['umount', 'EPERM'], ['fsopen', 'EPERM'], ['open_tree', 'EPERM'], ['move_mount', 'EPERM'], ['pivot_root', 'EPERM'], ['chroot', 'EPERM'],
     ['ptrace', 'EPERM'], ['bpf', 'EPERM'], ['io_uring', 'EPERM'], ['userfaultfd', 'EPERM'], ['keyctl', 'EPERM'], ['perf', 'EPERM'],
     ['tiocsti', 'EPERM'], ['tiocsti-high', 'EPERM'], ['chmod-suid /w/f', 'EPERM'], ['chmod /w/f', 'ok'], ['open-suid /w/new', 'EPERM'], ['mknod-device /w/dev', 'EPERM'], ['mknod-fifo /w/fifo', 'ok'],
-    ['packet-socket', 'EPERM'], ['netlink-socket', 'EPERM'], ['vsock-socket', 'EPERM'], ['raw-socket', 'EACCES'], ['mptcp-socket', 'EACCES'], ['tcp-socket', 'EACCES'], ['udp-socket', 'EACCES'], ['unix-socket', 'EACCES'],
+    ['packet-socket', 'EAFNOSUPPORT'], ['netlink-socket', 'EACCES'], ['vsock-socket', 'EAFNOSUPPORT'], ['raw-socket', 'ESOCKTNOSUPPORT'], ['mptcp-socket', 'EACCES'], ['tcp-socket', 'EACCES'], ['udp-socket', 'EACCES'], ['unix-socket', 'EACCES'],
     ['socketpair', 'ok'], ['kill-init', landlock(6) ? 'EPERM' : 'ok'], ['setuid', 'EPERM'],
 );
 push @tries, ['x32', 'KILL'], ['int80', 'KILL'] if (POSIX::uname())[4] eq 'x86_64';
