@@ -55,13 +55,13 @@ LONG_TESTS       := tests/net/toolchains.t tests/live/examples.t
 TIMED_TESTS      := tests/lang/bad-input.t tests/lang/growth.t tests/lang/lsp.t tests/lang/neovim.t
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp names policy plan profile question)
 
-BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net naive)
+BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net naive pty)
 
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libbz2-dev liblzma-dev \
                   libzstd-dev libldns-dev libssl-dev libbpf-dev libelf-dev zlib1g-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor \
-                  secilc ldnsutils pkg-config python3-yaml
+                  secilc ldnsutils pkg-config python3-yaml tmux vim-tiny less procps
 TOOLCHAINS     := python3-venv python3-pytest python3-wheel python3-requests nodejs npm golang-go rustc cargo \
                   default-jdk-headless maven libmaven-compiler-plugin-java libmaven-resources-plugin-java \
                   libsurefire-java libmaven-jar-plugin-java junit4 g++ clang cmake ninja-build

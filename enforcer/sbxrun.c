@@ -28,7 +28,7 @@ enum { STATUS_LIFETIME = 124, STATUS_NOT_SET_UP = 125, STATUS_NOT_EXECUTED = 126
 
 static const struct driver {
     const char *name;
-    struct native *(*begin)(struct arena *, bool early, bool changes);
+    struct native *(*begin)(struct arena *, bool early, bool changes, enum terminal_wish);
     void (*run)(struct native *, const struct run *, struct outcome *, struct failure *);
     void (*end)(struct native *);
 } drivers[] = {
@@ -41,6 +41,7 @@ struct options {
     const char *policy, *report, *changes, *events, *layers, *learn, *beside;
     bool strict, explain_files, dry_run, live, doctor, tighten, batch, no_cache;
     unsigned jobs;
+    enum terminal_wish terminal;
     char **command; // NULL: the policy's own
 };
 
@@ -308,7 +309,7 @@ static int examine(struct compilation *compilation, struct arena *shared, struct
         fprintf(stderr, "sbxrun: cannot write a policy to /tmp, to try it: %s\n", strerror(errno));
         return STATUS_NOT_SET_UP;
     }
-    struct native *begun = options->driver->begin(compilation->arena, shared, false);
+    struct native *begun = options->driver->begin(compilation->arena, shared, false, TERMINAL_NEVER);
     struct policy *policy = NULL;
     struct plan *plan = load_plan(compilation, options, options->report, &policy);
     if (!given)
@@ -354,8 +355,8 @@ static int run_of_batch(void *context, char **argv)
     options.report = NULL;
     *plan = *batch->plan;
     plan->arena = arena;
-    struct native *begun = options.driver->begin(
-        arena, false, false); // nothing is left to do meanwhile, and the other processors have runs of their own
+    // Nothing is left to do meanwhile, and the other processors have runs of their own.
+    struct native *begun = options.driver->begin(arena, false, false, TERMINAL_NEVER);
     int status = run_plan(plan, batch->policy, NULL, NULL, &options, begun, started);
     options.driver->end(begun);
     return status;
@@ -441,6 +442,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_BESIDE: options->beside = optarg; break;
         case OPTION_NO_CACHE: options->no_cache = true; break;
         case OPTION_BATCH: options->batch = true; break;
+        case OPTION_TTY: options->terminal = TERMINAL_ALWAYS; break;
+        case OPTION_NO_TTY: options->terminal = TERMINAL_NEVER; break;
         case OPTION_JOBS: {
             char *end;
             unsigned long jobs = strtoul(optarg, &end, 10);
@@ -475,6 +478,9 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     options->policy = argv[optind];
     if (options->beside && !plan_file_is(options->policy))
         return "--beside belongs to a plan";
+    if (options->terminal != TERMINAL_WHERE_THERE_IS_ONE &&
+        (options->batch || options->live || options->layers || options->dry_run || options->doctor || learns))
+        return "--tty and --no-tty belong to a run";
     if (options->jobs && !options->batch)
         return "--jobs belongs to --batch";
     if (options->batch && (options->live || options->layers || options->dry_run || options->doctor || learns ||
@@ -536,7 +542,9 @@ int main(int argc, char **argv)
         compilation_free(compilation);
         return answered;
     }
-    struct native *begun = options.dry_run ? NULL : options.driver->begin(compilation->arena, shared, options.changes);
+    struct native *begun = options.dry_run ? NULL
+                                           : options.driver->begin(compilation->arena, shared, options.changes,
+                                                                   options.live ? TERMINAL_NEVER : options.terminal);
     struct policy *policy = NULL;
     struct plan_cache cache = {.folder = -1};
     struct cached cached = {.options = &options, .cache = &cache};

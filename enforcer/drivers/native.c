@@ -27,6 +27,7 @@
 #include "enforcer/inside/start.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/secrets.h"
+#include "enforcer/supervisor/relay.h"
 #include "enforcer/supervisor/supervise.h"
 
 struct native { // what one run holds on this side; it lies where the inside sees it too
@@ -43,8 +44,9 @@ struct native { // what one run holds on this side; it lies where the inside see
     struct samples samples;
     struct cpu_time cpu_time;
     int changes; // the end at which changes_write receives; -1
-    pid_t pid;   // of init; 0: not started
-    int init;    // its pidfd
+    struct relay relay;
+    pid_t pid; // of init; 0: not started
+    int init;  // its pidfd
 };
 
 // The command gets the three standard descriptors and no others; a folder among them would be a way out of the view.
@@ -109,7 +111,22 @@ static int start(struct native *native, struct failure *failure)
     return sandbox_start(&native->sandbox, native->lifeline, &native->pid, &native->init, failure);
 }
 
-struct native *native_begin(struct arena *arena, bool early, bool changes)
+// What the command's terminal begins with is known before the sandbox begins.
+static int wish_terminal(struct native *native, enum terminal_wish wish, struct failure *failure)
+{
+    struct relay *relay = &native->relay;
+    struct terminal *terminal = &native->sandbox.terminal;
+    if (relay_begin(relay, wish, terminal->stands_for, failure))
+        return -1;
+    terminal->wanted = relay->wanted;
+    terminal->has_modes = relay->is_terminal;
+    terminal->modes = relay->modes;
+    terminal->size = relay->size;
+    terminal->handover = relay->theirs;
+    return 0;
+}
+
+struct native *native_begin(struct arena *arena, bool early, bool changes, enum terminal_wish wish)
 {
     struct native *native = NEW(arena, struct native);
     *native = (struct native){.cgroup = CGROUP_NONE,
@@ -120,13 +137,15 @@ struct native *native_begin(struct arena *arena, bool early, bool changes)
                               .init = -1,
                               .samples = SAMPLES_NONE,
                               .cpu_time = CPU_TIME_NONE,
+                              .relay = RELAY_NONE,
                               .sandbox = {.output = {-1, -1}, .changes = -1, .board.listener = -1}};
     struct failure *failure = &native->begin_failure;
     block_signals(native);
     native->sandbox.view = &native->view;
     native->sandbox.identity = &native->identity;
     if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 &&
-        make_pipes(native, changes, failure) == 0 && early && !native->identity.as_root && start(native, failure) == 0)
+        make_pipes(native, changes, failure) == 0 && wish_terminal(native, wish, failure) == 0 && early &&
+        !native->identity.as_root && start(native, failure) == 0)
         place_elsewhere(native, native->pid);
     return native;
 }
@@ -171,6 +190,8 @@ static int get_ready(struct native *native, const struct run *run, const struct 
         return -1;
     if (!native->pid && start(native, failure))
         return -1;
+    close_scoped(&native->relay.theirs);
+    native->relay.theirs = -1;
     for (int i = 0; i < 2; i++) {
         close_scoped(&sandbox->output[i]);
         if (!sandbox->has_output) {
@@ -370,6 +391,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .memory_is_file = native->cgroup.events_is_file,
             .output_left = &native->output_left,
             .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
+            .terminal = native->relay.wanted ? &native->relay : NULL,
             .signals = &native->signals,
             .pass_on = sandbox_signal,
             .begin = add_sources,
@@ -385,6 +407,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     } else if (native->sandbox.board.failed) {
         *failure = native->sandbox.board.failure; // what init said tells more than that it was not there
     }
+    relay_end(&native->relay);
     kill_and_reap(native, &usage);
     if (calls)
         calls_free(calls);
@@ -404,6 +427,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
 
 void native_end(struct native *native)
 {
+    relay_end(&native->relay);
     kill_and_reap(native, NULL);
     placeholders_remove(&native->placeholders);
     secrets_wipe(&native->secrets);

@@ -7,6 +7,7 @@
 
 #include "enforcer/drivers/claim.h"
 #include "enforcer/inside/probe.h"
+#include "enforcer/supervisor/relay.h"
 #include "enforcer/supervisor/supervise.h"
 #include "enforcer/view/view.h"
 
@@ -48,7 +49,8 @@ struct native;
 
 // Begins, in an arena that stays as long as the run and that both sides see (arena_new_shared). `early`: its namespaces
 // are made from here on, on another processor. `changes`: the run will have somewhere to write them.
-struct native *native_begin(struct arena *, bool early, bool changes);
+// The caller's terminal is looked at; it is used while the command runs.
+struct native *native_begin(struct arena *, bool early, bool changes, enum terminal_wish);
 
 // Runs the command to its end; the run lies in that arena. Always fills *outcome; on ENDED_NOT_SET_UP the failure too.
 void native_run(struct native *, const struct run *, struct outcome *, struct failure *);

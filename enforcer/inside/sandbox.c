@@ -142,10 +142,10 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
         fail(&board->failure, NO_RULE, errno, "cannot give the command a session of its own");
         refuse(sandbox);
     }
-    if (leave_keyring(sandbox->plan, &board->failure))
+    if (terminal_control(&sandbox->terminal, &board->failure) || leave_keyring(sandbox->plan, &board->failure))
         refuse(sandbox);
     for (int i = 0; i < 2; i++)
-        if (sandbox->has_output && dup2(sandbox->output[i], i + 1) < 0) {
+        if (sandbox->has_output && !sandbox->terminal.stands_for[i + 1] && dup2(sandbox->output[i], i + 1) < 0) {
             fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
             refuse(sandbox);
         }
@@ -324,7 +324,7 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
         return fail(failure, NO_RULE, errno, "cannot name the sandbox");
     umask(0);
     if (loopback_apply(sandbox->loopback, failure) || (sandbox->opens_view && view_open(sandbox->view, -1, failure)) ||
-        view_enter(sandbox->view, failure))
+        view_enter(sandbox->view, failure) || terminal_make(&sandbox->terminal, sandbox->plan, failure))
         return -1;
     if (sandbox->plan->broker && hand_over_root(sandbox, failure))
         return -1;

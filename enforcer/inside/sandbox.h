@@ -12,6 +12,7 @@
 #include "enforcer/host/identity.h"
 #include "enforcer/inside/loopback.h"
 #include "enforcer/inside/probe.h"
+#include "enforcer/inside/terminal.h"
 #include "enforcer/limits/limits.h"
 #include "enforcer/view/view.h"
 
@@ -43,12 +44,13 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     const struct identity *identity;
     struct sock_fprog filter, asking; // the second has a listener; of length 0: there is to be none
     struct board board;
-    int lifeline;     // a socket of packets: a byte comes when the supervisor has done its part, end of file when it is
-                      // gone; what the supervisor needs goes the other way (calls.h)
-    bool opens_view;  // the inside opens the host's files, as an ordinary user's
-    int output[2];    // write ends that may become standard output and standard error
-    bool has_output;  // they do
-    int changes;      // a socket that the folders of overlays are sent over (changes.h); -1
+    int lifeline;    // a socket of packets: a byte comes when the supervisor has done its part, end of file when it is
+                     // gone; what the supervisor needs goes the other way (calls.h)
+    bool opens_view; // the inside opens the host's files, as an ordinary user's
+    int output[2];   // write ends that may become standard output and standard error
+    bool has_output; // they do
+    struct terminal terminal; // of the command's own
+    int changes;              // a socket that the folders of overlays are sent over (changes.h); -1
     const int *given; // descriptors that the command has as 0, 1, …: it is the first process itself then, and nothing
                       // else is in the sandbox; NULL: the three standard ones, beneath a first process that reaps
     int given_count;

@@ -6,14 +6,19 @@
 
 #define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-void stream_end(struct supervisor *s, struct stream *stream)
+void stream_pause(struct supervisor *s, struct stream *stream)
 {
-    if (stream->from.fd < 0)
-        return;
     if (stream->waits_from)
         epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->from.fd, NULL);
     if (stream->waits_to)
         epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->to.fd, NULL);
+}
+
+void stream_end(struct supervisor *s, struct stream *stream)
+{
+    if (stream->from.fd < 0)
+        return;
+    stream_pause(s, stream);
     close(stream->from.fd);
     stream->from.fd = -1;
     if (stream->is_output && s->streams_open)
@@ -26,35 +31,38 @@ void stream_end(struct supervisor *s, struct stream *stream)
 static void turn(struct supervisor *s, struct stream *stream, bool reading)
 {
     struct watch *next = reading && stream->waits_from ? &stream->from : &stream->to;
-    if (stream->waits_from)
-        epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->from.fd, NULL);
-    epoll_ctl(s->loop, EPOLL_CTL_DEL, stream->to.fd, NULL);
+    stream_pause(s, stream);
     if (supervisor_add(s, next, next == &stream->from ? EPOLLIN : EPOLLOUT))
         stream_end(s, stream);
 }
 
-static void send_on(struct supervisor *s, struct stream *stream)
+void stream_resume(struct supervisor *s, struct stream *stream)
+{
+    if (stream->from.fd >= 0)
+        turn(s, stream, stream->sent == stream->used);
+}
+
+// Writes once. False when it was not all.
+static bool send_on(struct supervisor *s, struct stream *stream)
 {
     ssize_t n = write(stream->to.fd, stream->data + stream->sent, stream->used - stream->sent);
     if (n < 0 && errno != EAGAIN && errno != EINTR) { // nobody reads: the command learns it from its own pipe
         stream_end(s, stream);
-        return;
+        return false;
     }
     stream->sent += n > 0 ? (size_t)n : 0;
-    if (stream->sent == stream->used && stream->waits_to)
-        turn(s, stream, true);
+    return stream->sent == stream->used;
 }
 
-static void readable(struct supervisor *s, struct watch *source, uint32_t events)
+// Reads once. False when there is nothing to send on.
+static bool read_on(struct supervisor *s, struct stream *stream)
 {
-    (void)events;
-    struct stream *stream = CONTAINER(source, struct stream, from);
-    ssize_t n = read(source->fd, stream->data, sizeof stream->data);
+    ssize_t n = read(stream->from.fd, stream->data, sizeof stream->data);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+        return false;
     if (n <= 0) {
         stream_end(s, stream);
-        return;
+        return false;
     }
     stream->used = !stream->left || (size_t)n < *stream->left ? (size_t)n : *stream->left;
     stream->sent = 0;
@@ -62,23 +70,38 @@ static void readable(struct supervisor *s, struct watch *source, uint32_t events
         *stream->left -= stream->used;
     if (stream->used < (size_t)n)
         supervisor_kill(s, ENDED_OUTPUT);
-    if (stream->used == 0)
-        return;
-    if (stream->passes)
+    if (stream->used && stream->passes)
         stream->passes(stream, stream->used);
-    if (stream->waits_to)
-        turn(s, stream, false);
-    else
-        while (stream->from.fd >= 0 && stream->sent < stream->used)
-            send_on(s, stream);
+    return stream->used;
+}
+
+static void readable(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    enum { IN_A_ROW = 16 }; // then others have their turn
+    (void)events;
+    struct stream *stream = CONTAINER(source, struct stream, from);
+    for (int i = 0; i < IN_A_ROW && read_on(s, stream); i++) {
+        if (!stream->waits_to) {
+            while (stream->from.fd >= 0 && !send_on(s, stream))
+                ;
+        } else if (!stream->never_blocks || !send_on(s, stream)) {
+            if (stream->from.fd >= 0)
+                turn(s, stream, false);
+            return;
+        }
+        if (!stream->never_blocks)
+            return;
+    }
 }
 
 static void writable(struct supervisor *s, struct watch *source, uint32_t events)
 {
     struct stream *stream = CONTAINER(source, struct stream, to);
-    if (stream->sent < stream->used)
-        send_on(s, stream);
-    else if (!stream->waits_from)
+    if (stream->sent < stream->used && !send_on(s, stream))
+        return;
+    if (stream->waits_from)
+        turn(s, stream, true);
+    else
         readable(s, &stream->from, events);
 }
 

@@ -7,6 +7,7 @@ struct stream {
     struct watch from, to;                               // `from` is closed at its end; -1: there is nothing to do
     uint64_t *left;                                      // how much more may come, and the run is ended; NULL: no limit
     bool is_output;                                      // of the command's: the loop goes on until its end
+    bool never_blocks;                                   // neither descriptor does
     void (*passes)(struct stream *, size_t length);      // what is in `data`, before it goes on; NULL: nobody looks
     void (*ended)(struct supervisor *, struct stream *); // `from` has no more; NULL: nobody asks
     void *context;                                       // of both
@@ -18,3 +19,6 @@ struct stream {
 // Begins one that is filled in down to `context`. 0, or -1 and errno.
 int stream_add(struct supervisor *, struct stream *);
 void stream_end(struct supervisor *, struct stream *);
+
+void stream_pause(struct supervisor *, struct stream *); // until stream_resume it waits for nothing
+void stream_resume(struct supervisor *, struct stream *);

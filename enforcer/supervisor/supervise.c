@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "enforcer/host/scoped.h"
-#include "enforcer/supervisor/stream.h"
+#include "enforcer/supervisor/relay.h"
 
 static void init_ended(struct supervisor *s, struct watch *source, uint32_t events)
 {
@@ -23,15 +23,27 @@ static void init_ended(struct supervisor *s, struct watch *source, uint32_t even
 static void signal_came(struct supervisor *s, struct watch *source, uint32_t events)
 {
     (void)events;
+    struct relay *terminal = source->context; // NULL: the command has none of its own
     struct signalfd_siginfo info;
     while (read(source->fd, &info, sizeof info) == sizeof info) {
-        bool terminal = info.ssi_code == SI_KERNEL; // typed, or a hang-up: meant for all in the foreground
-        if (info.ssi_signo != SIGTSTP) {
-            s->pass_on(s->init, (int)info.ssi_signo, terminal);
+        int number = (int)info.ssi_signo;
+        bool typed = info.ssi_code == SI_KERNEL; // or a hang-up: meant for all in the foreground
+        if (terminal && number == SIGWINCH) {    // the command's own tells it
+            relay_resize(terminal);
+            continue;
+        }
+        if (terminal && number == SIGCONT)
+            relay_take(s, terminal);
+        if (number != SIGTSTP) {
+            s->pass_on(s->init, number, typed);
             continue;
         }
         s->pass_on(s->init, SIGTSTP, true);
+        if (terminal)
+            relay_give_back(s, terminal);
         raise(SIGSTOP);
+        if (terminal)
+            relay_take(s, terminal);
         s->pass_on(s->init, SIGCONT, true);
     }
 }
@@ -83,7 +95,7 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
     closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
     closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
     struct supervisor s = {.pass_on = watched->pass_on, .loop = loop, .init = watched->init, .reason = ENDED_EXITED};
-    struct watch init = {watched->init, init_ended, NULL}, signal = {signals, signal_came, NULL},
+    struct watch init = {watched->init, init_ended, NULL}, signal = {signals, signal_came, watched->terminal},
                  lifetime = {-1, lifetime_over, NULL},
                  memory = {watched->memory_events, watched->memory_is_file ? memory_changed : memory_ran_out, NULL};
     if (loop < 0 || signals < 0 || supervisor_add(&s, &init, EPOLLIN) || supervisor_add(&s, &signal, EPOLLIN))
@@ -106,6 +118,9 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
             .from.fd = watched->streams[i], .to.fd = outputs[i], .left = watched->output_left, .is_output = true};
     if (stream_add(&s, &streams[0]) || stream_add(&s, &streams[1]))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
+    if (watched->terminal &&
+        relay_add(&s, watched->terminal, watched->bounds->has_output ? watched->output_left : NULL))
+        return fail(failure, NO_RULE, errno, "cannot watch the command's terminal");
     if (watched->begin(&s, watched->context))
         return fail(failure, NO_RULE, errno, "cannot watch over the sandbox's calls and what it uses");
     while (!s.over || s.streams_open) {

@@ -127,6 +127,12 @@ static int add_mount(int folder, const char *name, int tree, uint32_t rule, stru
                                                            : 0;
 }
 
+int terminals_mount(uint32_t rule, struct failure *failure)
+{
+    static const struct mount_option own[] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
+    return file_system("devpts", own, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, rule, failure);
+}
+
 int dev_fill(int folder, bool shared_memory, uint32_t rule, struct failure *failure)
 {
     enum { SHARED_MEMORY = 64 * 1024 * 1024 };
@@ -136,9 +142,7 @@ int dev_fill(int folder, bool shared_memory, uint32_t rule, struct failure *fail
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         if (symlinkat(links[i].text, folder, links[i].name) != 0)
             return fail(failure, rule, errno, "cannot make /dev/%s", links[i].name);
-    static const struct mount_option own_terminals[] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
-    closing_fd int terminals =
-        file_system("devpts", own_terminals, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, rule, failure);
+    closing_fd int terminals = terminals_mount(rule, failure);
     if (terminals < 0 || add_mount(folder, "pts", terminals, rule, failure))
         return -1;
     closing_fd int memory =

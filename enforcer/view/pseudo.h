@@ -12,6 +12,8 @@ int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t 
 
 int proc_mount(uint64_t attributes, uint32_t rule, struct failure *);
 
+int terminals_mount(uint32_t rule, struct failure *); // devpts: terminals of its own
+
 // Fills a tmpfs that is attached at `folder` (O_PATH) with devices of the host, each verified by its number, terminals
 // of its own and shared memory, which is read-only unless `shared_memory`.
 int dev_fill(int folder, bool shared_memory, uint32_t rule, struct failure *);

@@ -42,6 +42,17 @@ echo "  sbxrun's plan is in the cache, but where --no-cache has it compiled: tha
 echo "  sbxrun / a bare C launcher that does the same kernel work: $(ratio "$(field sbxrun 2)" "$(field launcher 2)")   (to reach: 1.30)"
 echo "  sbxrun / bwrap with the same view:                         $(ratio "$(field sbxrun 2)" "$(field bwrap 2)")   (to reach: 0.75)"
 
+# What a command writes to its terminal, which is relayed to the caller's. In pairs: the machine is shared.
+cp "$build/tests/bench/pty" "$work/"
+flood='head -c 30000000 /dev/zero | tr "\\0" x'
+for _ in 1 2 3 4 5 6 7 8 9; do
+    echo "$(as "$work/pty" "$work/sbxrun" "$work/start.sbx" -- sh -c "$flood") $(as "$work/pty" sh -c "$flood")"
+done | awk '{ print $1 / $2, $1 / 1e6, $2 / 1e6 }' | sort -n |
+    awk '{ r[NR] = $1; a[NR] = $2; b[NR] = $3 }
+         END { m = int((NR + 1) / 2)
+               printf "A terminal: relayed / bare %.2f (median of %d pairs; %.0f and %.0f MB/s there)   (to reach: 0.50)\n",
+                      r[m], NR, a[m], b[m] }'
+
 # Many short runs, as many at a time as there are processors.
 runs=${RUNS:-600}
 processors=$(nproc)

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# A terminal: the command has it as its standard input and output, but not as its controlling terminal; what is typed reaches it.
+# A terminal of the command's own: what people do at one, typed by tmux; and the caller's, which is what it was after every end.
 use strict;
 use warnings;
 use FindBin;
@@ -7,34 +7,193 @@ use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
 use Test::More;
+use Time::HiRes qw(time sleep);
 
-plan skip_all => 'script(1) is not installed' unless grep { -x "$_/script" } split /:/, $ENV{PATH};
+sub has { my ($program) = @_; return scalar grep { -x "$_/$program" } split /:/, $ENV{PATH} }
+plan skip_all => 'tmux is not installed' unless has('tmux');
 
-sub typed { # runs a command on a new terminal, with keys typed into it, each after a pause
-    my ($user, $dir, $command, @keys) = @_;
-    my $keys = join ' ', map { "sleep 0.4; printf '$_';" } @keys;
-    # script(1) runs the command by $SHELL. The trap is for a shell that would itself end at control-C, as dash does and bash doesn't.
-    return run({ %$user, cwd => $dir, seconds => 15, env => { SHELL => '/bin/sh' } },
-               'sh', '-c', "{ $keys sleep 0.3; } | script -qec \"trap : INT; $command\" /dev/null");
+my $server = "sbx-test-$$";
+sub tmux { my $run = run({ seconds => 10 }, 'tmux', '-L', $server, '-f', '/dev/null', @_); return $run->{out} }
+END { local $?; tmux('kill-server') }
+
+# What the screen shows, without the blank rest of lines and of the screen.
+sub screen { my $text = tmux('capture-pane', '-p', '-t', 'it'); $text =~ s/[ \t]+$//mg; $text =~ s/\n+\z/\n/; return $text }
+
+# Types keys (as tmux names them, or text) and waits until the screen shows what is expected.
+sub types { my (@keys) = @_; tmux('send-keys', '-t', 'it', @keys) }
+sub shows {
+    my ($what, $name, $seconds) = @_;
+    my ($text, $end) = ('', time + patience($seconds // 6));
+    while (($text = screen()) !~ $what && time < $end) { sleep 0.05 }
+    like $text, $what, $name;
+    return $text =~ $what;
+}
+
+# A shell of the user's own in a terminal of 80 by 24, in the folder.
+sub begins {
+    my ($user, $dir) = @_;
+    my @as = defined $user->{uid} && $> == 0
+        ? ('setpriv', "--reuid=$user->{uid}", "--regid=$user->{gid}", '--clear-groups') : ();
+    tmux('kill-session', '-t', 'it');
+    tmux('new-session', '-d', '-s', 'it', '-x', 80, '-y', 24, join ' ', "cd $dir;", 'exec', @as, 'env', "PS1='outside> '",
+         'PATH=' . dirname_of($sbxrun) . ":$ENV{PATH}", 'ENV=', 'sh');
+    shows(qr/^outside>/m, "$user->{name}: a shell in a terminal");
+}
+sub dirname_of { my ($path) = @_; $path =~ s{/[^/]+$}{}; return $path }
+
+# The modes of the caller's terminal, as stty knows them.
+sub modes {
+    types('clear; stty -g | tr -d "\n" > modes; echo " noted"', 'Enter');
+    shows(qr/^ noted/m, 'its modes are read');
+    return slurp("$_[0]/modes");
 }
 
 for my $user (users()) {
     my $name = $user->{name};
-    my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } limits { lifetime 10s; }');
-    my $run = typed($user, $dir, "stty rows 33 cols 77; $sbxrun p.sbx -- sh -c 'test -t 0 && test -t 1 && test -t 2 && stty size'");
-    like $run->{out}, qr/^33 77\r$/m, "$name: a terminal, with its size";
-    $run = typed($user, $dir, "$sbxrun p.sbx -- sh -c 'read line; echo got \\\$line'", 'hello\\n');
-    like $run->{out}, qr/^got hello\r$/m, "$name: what is typed is read";
-    $run = typed($user, $dir, "$sbxrun p.sbx -- sh -c 'trap \\\"echo interrupted; exit 5\\\" INT; sleep 5 & wait'; echo status \\\$?", '\\003');
-    like $run->{out}, qr/interrupted\r\nstatus 5\r/, "$name: control-C";
-    cmp_ok $run->{seconds}, '<', patience(4), "$name: at once";
-    $run = typed($user, $dir, "$sbxrun p.sbx -- sleep 8; echo status \\\$?", '\\003');
-    like $run->{out}, qr/status 130\r/, "$name: control-C of a program that does not mind it";
-    $run = typed($user, $dir, "$sbxrun p.sbx -- /probe tiocsti");
-    like $run->{out}, qr/^EPERM\r$/m, "$name: nothing can be typed into it from inside";
-    $run = typed($user, $dir, "$sbxrun p.sbx -- sh -c ': < /dev/tty' ");
-    like $run->{out}, qr/No such device or address/, "$name: it is not the controlling terminal";
-    $run = typed($user, $dir, "$sbxrun p.sbx -- sh -c 'echo reopened > /dev/stdout' ");
-    like $run->{out}, qr/^reopened\r$/m, "$name: it can be opened again by its descriptor" if defined $user->{uid}; # for root it belongs to another than the sandbox
+    my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; allow read, write "/tmp" from tmpfs size 4MiB; } '
+        . 'process { cwd "/w"; env TERM = "xterm-256color"; env PS1 = "inside> "; } limits { lifetime 120s; }', uses => 'shell');
+    owned($user, $dir);
+    begins($user, $dir);
+    my $before = modes($dir);
+
+    # Where am I.
+    types('clear; sbxrun p.sbx -- bash --norc', 'Enter');
+    shows(qr/^inside>/m, "$name: bash") or diag screen();
+    types('tty; stty size; test -t 0 && test -t 2 && echo all of it; : < /dev/tty && echo controls', 'Enter');
+    shows(qr{^/dev/pts/0\n24 80\nall of it\ncontrols$}m, "$name: a terminal of its own, that controls it, with the caller's size");
+
+    # Job control.
+    types('clear; sleep 100', 'Enter'); sleep 0.4; types('C-z');
+    shows(qr/Stopped/, "$name: control-Z stops a job");
+    types('bg; fg', 'Enter'); sleep 0.4; types('C-c');
+    types('echo status $?', 'Enter');
+    shows(qr/^status 130$/m, "$name: control-C ends it, and not the shell");
+    types('sleep 100', 'Enter'); sleep 0.4; types('C-\\');
+    shows(qr/Quit/, "$name: so does control-backslash");
+
+    # A resize.
+    types(q{clear; trap 'echo now $(stty size)' WINCH; echo waiting}, 'Enter');
+    shows(qr/^waiting$/m, "$name: waits");
+    tmux('resize-window', '-t', 'it', '-x', 100, '-y', 30);
+    types('', 'Enter');
+    shows(qr/now 30 100$/m, "$name: a resize is told");
+    tmux('resize-window', '-t', 'it', '-x', 80, '-y', 24);
+    shows(qr/now 24 80$/m, "$name: and back");
+    types('trap - WINCH; clear', 'Enter');
+
+    # Programs with a screen.
+    SKIP: {
+        skip 'python3 is not installed', 1 unless has('python3');
+        types('python3 -q', 'Enter');
+        shows(qr/^>>>/m, "$name: python");
+        types('6*7', 'Enter'); shows(qr/^42$/m, "$name: its REPL"); types('C-d');
+    }
+    types('clear; seq 100 | less', 'Enter'); shows(qr/^23$/m, "$name: less"); types('G');
+    shows(qr/^100$/m, "$name: to its end"); types('q');
+    types('clear; top -d 1', 'Enter'); shows(qr/PID.*COMMAND/, "$name: top"); types('q');
+    SKIP: {
+        skip 'vim is not installed', 2 unless has('vim');
+        types('clear; vim -u NONE -N /w/note', 'Enter'); sleep 0.5; types('i', 'written inside', 'Escape', ':wq', 'Enter');
+        shows(qr/^inside>/m, "$name: vim"); sleep 0.3;
+        is slurp("$dir/w/note"), "written inside\n", "$name: writes";
+    }
+    types('clear; TERM=screen tmux -L in -f /dev/null new-session "echo within; sleep 2"', 'Enter');
+    shows(qr/within|no rule|error|not permitted/, "$name: tmux inside of it");
+    sleep 2.5;
+    types('clear; exit 7', 'Enter');
+    shows(qr/^outside>/m, "$name: the end of it");
+    types('echo status $?', 'Enter'); shows(qr/^status 7$/m, "$name: with its status");
+    is modes($dir), $before, "$name: the terminal has its modes again";
+
+    # Typed ahead: while it is set up.
+    types('clear; sbxrun p.sbx -- sh -c "read line; echo got \\$line"; echo over', 'Enter', 'ahead', 'Enter');
+    shows(qr/^got ahead\nover$/m, "$name: what is typed ahead is read");
+
+    # Every end.
+    my $ends = sub {
+        my ($how, $command, $kill) = @_;
+        types("clear; sbxrun p.sbx -- sh -c '$command'", 'Enter');
+        shows(qr/^begun$/m, "$name: $how: begun") or diag screen();
+        $kill->() if $kill;
+        sleep 0.3;
+        types('', 'Enter'); # where it was killed, the prompt may stand on the screen that is left
+        shows(qr/^ *outside>/m, "$name: $how: over");
+        is modes($dir), $before, "$name: $how: the terminal has its modes again";
+    };
+    my $sbxruns = sub { # of this test's own terminal
+        my ($pane) = tmux('list-panes', '-t', 'it', '-F', '#{pane_pid}') =~ /(\d+)/;
+        return grep { -e "/proc/$_" && (eval { readlink("/proc/$_/exe") } // '') =~ /sbxrun$/ } split ' ', `ps -o pid= --ppid $pane`;
+    };
+    $ends->('a signal of its own', 'stty raw -echo; echo begun; sleep 0.3; kill -9 $$');
+    $ends->('kill', 'stty raw; echo begun; exec sleep 100', sub { kill TERM => $sbxruns->() });
+    $ends->('kill -9', 'printf "\033[?1049h\033[?25lbegun"; exec sleep 100', sub { kill KILL => $sbxruns->() });
+
+    # Another screen that was left on, and its mouse.
+    types(q{clear; sbxrun p.sbx -- sh -c 'printf "\033[?1049h\033[?1000;1006h\033[?25lthere"; exec sleep 100'}, 'Enter');
+    shows(qr/^there$/m, "$name: another screen");
+    is tmux('display-message', '-p', '-t', 'it', '#{alternate_on} #{mouse_any_flag} #{cursor_flag}'), "1 1 0\n", "$name: with its modes";
+    kill TERM => $sbxruns->();
+    shows(qr/^outside>/m, "$name: is left");
+    is tmux('display-message', '-p', '-t', 'it', '#{alternate_on} #{mouse_any_flag} #{cursor_flag}'), "0 0 1\n", "$name: and so are they";
+    unlike screen(), qr/^there$/m, "$name: the first one is seen again";
+
+    # Stopped from elsewhere, and continued.
+    types('clear; sbxrun p.sbx -- sh -c "stty -echo; echo begun; read a; echo got \\$a"', 'Enter');
+    shows(qr/^begun$/m, "$name: begun");
+    my ($sbxrun_process) = $sbxruns->();
+    kill TSTP => $sbxrun_process;
+    shows(qr/Stopped|Suspended|\[1\]/, "$name: stopped from another terminal");
+    is modes($dir), $before, "$name: stopped: the terminal has its modes again";
+    types('clear; fg', 'Enter'); sleep 0.5;
+    types('more', 'Enter');
+    shows(qr/^got more$/m, "$name: goes on");
+
+    # In the background it leaves what is typed to the shell.
+    types('clear; sbxrun p.sbx -- sh -c "sleep 1; echo from behind" &', 'Enter'); sleep 0.3;
+    types('echo typed', 'Enter');
+    shows(qr/^typed$/m, "$name: in the background what is typed is the shell's");
+    shows(qr/from behind/, "$name: and its output is seen");
+    types('wait', 'Enter');
+
+    # What comes out is text, whatever its bytes.
+    types(q{clear; sbxrun p.sbx -- sh -c 'head -c 300000 /dev/zero | tr "\0" x | wc -c; printf "\377\376\n"; echo end'}, 'Enter');
+    shows(qr/^300000\n.*\nend$/m, "$name: bytes that are no characters");
+
+    # A size of nothing, a terminal that goes away.
+    types('clear; sbxrun p.sbx -- sh -c "trap \"echo hung > /w/hung; exit\" HUP; echo begun; while :; do sleep 0.1; done"', 'Enter');
+    shows(qr/^begun$/m, "$name: begun");
+    my @left = $sbxruns->();
+    tmux('kill-session', '-t', 'it');
+    # Its parent has ended too, and who takes it over may be slow to look.
+    my $runs = sub { grep { -e "/proc/$_/stat" && slurp("/proc/$_/stat") !~ /\) [ZX]/ } @left };
+    for (1 .. 50) { last unless $runs->(); sleep 0.1 }
+    is scalar($runs->()), 0, "$name: it ends with its terminal";
+    is -e "$dir/w/hung" ? 1 : 0, 1, "$name: and the command is told";
+}
+
+# With a pseudo terminal around it, but no tmux: what is counted.
+for my $user (users()) {
+    my $name = $user->{name};
+    my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } limits { output 1KiB; lifetime 20s; }', uses => 'shell');
+    my $terminal = sub { run({ %$user, cwd => $dir, seconds => 30, env => { SHELL => '/bin/sh' } }, 'script', '-qec', join(' ', @_), '/dev/null') };
+    SKIP: {
+        skip 'script(1) is not installed', 6 unless has('script');
+        my $run = $terminal->("$sbxrun p.sbx -- sh -c 'exec 5<&0; head -c 200000 /dev/zero | tr \"\\0\" x >&5'; echo status \$?");
+        cmp_ok length($run->{out}), '<', 2000, "$name: its output is limited, whatever descriptor it goes to";
+        like $run->{out}, qr/killed for its output.*\n.*status 137/s, "$name: and it is told";
+        $run = $terminal->("$sbxrun p.sbx -- /probe tiocsti");
+        like $run->{out}, qr/EPERM\r$/m, "$name: nothing can be typed into it from inside";
+        $run = $terminal->("$sbxrun p.sbx -- sh -c 'echo reopened > /dev/stdout'");
+        like $run->{out}, qr/reopened\r$/m, "$name: it can be opened again by its descriptor";
+        $run = $terminal->("$sbxrun --no-tty p.sbx -- sh -c ': < /dev/tty'");
+        like $run->{out}, qr/No such device or address/, "$name: --no-tty: the caller's is not the command's";
+        $run = $terminal->("$sbxrun p.sbx -- sh -c 'test -t 0 && test ! -t 1 && echo as it is' | cat");
+        like $run->{out}, qr/as it is\r?$/m, "$name: what is no terminal stays what it is";
+    }
+    my $run = run({ %$user, cwd => $dir }, $sbxrun, '--tty', 'p.sbx', '--', 'sh', '-c', 'tty; stty size; cat; echo end');
+    is $run->{out}, "/dev/pts/0\r\n24 80\r\nend\r\n", "$name: --tty gives one where there is none, and the end of what is read is one";
+    spew("$dir/lines", "one\ntwo\n");
+    $run = run({ %$user, cwd => $dir, in => "$dir/lines" }, $sbxrun, '--tty', 'p.sbx', '--', 'sh', '-c', 'stty -echo; echo ready; cat');
+    like $run->{out}, qr/one\r\ntwo\r\n$/, "$name: --tty reads from a file";
 }
 done_testing;

@@ -1,0 +1,338 @@
+// The relay.
+#include "enforcer/supervisor/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "enforcer/host/handover.h"
+#include "enforcer/host/scoped.h"
+
+// ---- what is left switched on -------------------------------------------------------------------------------------
+
+// Private modes (DEC's, and xterm's: ctlseqs), of those that a person would miss or be troubled by.
+static const struct {
+    unsigned mode;
+    bool usual; // on, when nobody has asked for anything
+} modes[] = {
+    {1, false},                               // cursor keys send other codes
+    {7, true},                                // lines are wrapped
+    {25, true},                               // the cursor is seen
+    {47, false},                              // another screen, in three ways
+    {1047, false}, {1049, false}, {9, false}, // the mouse is reported, and how
+    {1000, false}, {1001, false}, {1002, false}, {1003, false}, {1005, false},
+    {1006, false}, {1015, false}, {1016, false}, {1004, false}, // so is the focus
+    {2004, false},                                              // what is pasted comes in brackets
+    {2026, false},                                              // nothing is drawn
+    {66, false},                                                // the keypad sends other codes; also ESC = and ESC >
+};
+
+enum { MODES = sizeof modes / sizeof *modes, KEYPAD = 66 };
+
+static void set_mode(struct screen *screen, unsigned mode, bool on)
+{
+    for (unsigned i = 0; i < MODES; i++)
+        if (modes[i].mode == mode)
+            screen->on = on == modes[i].usual ? screen->on & ~(1u << i) : screen->on | 1u << i;
+}
+
+enum { GROUND, ESCAPED, CONTROL }; // of a control sequence (ECMA-48)
+
+static void read_control(struct relay *relay, unsigned char c)
+{
+    struct screen *screen = relay->screen;
+    struct control *control = &relay->control;
+    if (c >= '0' && c <= '9') {
+        control->number = control->number < 100000 ? control->number * 10 + (c - '0') : control->number;
+        return;
+    }
+    if (c >= '<' && c <= '?') {
+        control->kind = (char)c;
+        return;
+    }
+    if (control->count < CONTROL_NUMBERS)
+        control->numbers[control->count++] = control->number;
+    control->number = 0;
+    if (c < '@') // what it is, the last letter says
+        return;
+    unsigned first = control->numbers[0] ? control->numbers[0] : 1;
+    if (control->kind == '?' && (c == 'h' || c == 'l'))
+        for (unsigned i = 0; i < control->count; i++)
+            set_mode(screen, control->numbers[i], c == 'h');
+    else if (control->kind == '>' && c == 'u')
+        screen->keyboards++;
+    else if (control->kind == '<' && c == 'u')
+        screen->keyboards -= first < screen->keyboards ? first : screen->keyboards;
+    control->state = GROUND;
+}
+
+// Follows what comes out only as far as what has to be undone at the end.
+static void look(struct stream *stream, size_t length)
+{
+    struct relay *relay = stream->context;
+    for (const char *at = stream->data, *end = at + length; at < end; at++) {
+        if (relay->control.state == GROUND) {
+            if (!(at = memchr(at, '\033', (size_t)(end - at))))
+                return;
+            relay->control.state = ESCAPED;
+        } else if (relay->control.state == ESCAPED) {
+            if (*at == '=' || *at == '>')
+                set_mode(relay->screen, KEYPAD, *at == '=');
+            relay->control = (struct control){.state = *at == '[' ? CONTROL : *at == '\033' ? ESCAPED : GROUND};
+        } else if (*at == '\033') {
+            relay->control.state = ESCAPED;
+        } else {
+            read_control(relay, (unsigned char)*at);
+        }
+    }
+}
+
+static void undo(int output, struct screen *screen)
+{
+    char text[512];
+    size_t length = 0;
+    if (!screen->on && !screen->keyboards)
+        return;
+    if (screen->keyboards)
+        length += (size_t)snprintf(text, sizeof text, "\033[<%uu", screen->keyboards);
+    for (unsigned i = 0; i < MODES; i++)
+        if (screen->on >> i & 1)
+            length += (size_t)(modes[i].mode == KEYPAD ? snprintf(text + length, sizeof text - length, "\033>")
+                                                       : snprintf(text + length, sizeof text - length, "\033[?%u%c",
+                                                                  modes[i].mode, modes[i].usual ? 'h' : 'l'));
+    length += (size_t)snprintf(text + length, sizeof text - length, "\033[m");
+    *screen = (struct screen){0};
+    if (write(output, text, length) < 0) // it can be gone
+        return;
+}
+
+// ---- the caller's terminal ----------------------------------------------------------------------------------------
+
+static struct termios raw_of(const struct termios *own)
+{
+    struct termios raw = *own;
+    cfmakeraw(&raw);
+    return raw;
+}
+
+static bool in_foreground(const struct relay *relay)
+{
+    return tcgetpgrp(relay->input) == getpgrp();
+}
+
+// Not by somebody who has taken it over since: only what sbxrun itself has set is set back.
+static void restore(int input, int output, const struct termios *own, struct screen *screen)
+{
+    struct termios now, raw = own ? raw_of(own) : (struct termios){0};
+    undo(output, screen);
+    if (own && tcgetattr(input, &now) == 0 && now.c_lflag == raw.c_lflag && now.c_iflag == raw.c_iflag &&
+        now.c_oflag == raw.c_oflag)
+        tcsetattr(input, TCSANOW, own);
+}
+
+// A process that restores the terminal when sbxrun can't. It is in a session of its own, so that what is sent to
+// sbxrun's group does not meet it.
+static void start_keeper(struct relay *relay)
+{
+    int ends[2];
+    if (relay->keeper >= 0 || pipe2(ends, O_CLOEXEC) != 0)
+        return;
+    long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL); // ends without a signal to sbxrun
+    if (pid == 0) {
+        sigset_t all;
+        char said;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        setsid();
+        prctl(PR_SET_NAME, "sbxrun-terminal");
+        int kept[] = {dup2(ends[0], 0), dup2(relay->input, 1), dup2(relay->output, 2)};
+        if (kept[2] == 2 && close_range(3, ~0U, 0) == 0 && read(0, &said, 1) == 0)
+            restore(1, 2, &relay->modes, relay->screen);
+        _exit(0);
+    }
+    close(ends[0]);
+    if (pid < 0)
+        close(ends[1]);
+    else
+        relay->keeper = ends[1];
+}
+
+void relay_take(struct supervisor *s, struct relay *relay)
+{
+    struct termios now;
+    if (relay->master < 0 || relay->taken || (relay->is_terminal && !in_foreground(relay)))
+        return;
+    if (relay->is_terminal && tcgetattr(relay->input, &now) == 0) {
+        relay->modes = now;
+        struct termios raw = raw_of(&now);
+        start_keeper(relay);
+        tcsetattr(relay->input, TCSANOW, &raw);
+        relay_resize(relay);
+    }
+    relay->taken = true;
+    stream_resume(s, &relay->in);
+}
+
+void relay_give_back(struct supervisor *s, struct relay *relay)
+{
+    if (!relay->taken)
+        return;
+    stream_pause(s, &relay->in);
+    if (relay->is_terminal)
+        tcsetattr(relay->input, TCSANOW, &relay->modes);
+    relay->taken = false;
+}
+
+void relay_resize(struct relay *relay)
+{
+    struct winsize size;
+    if (relay->master >= 0 && relay->is_terminal && ioctl(relay->input, TIOCGWINSZ, &size) == 0)
+        ioctl(relay->master, TIOCSWINSZ, &size);
+}
+
+// ---- beginning ----------------------------------------------------------------------------------------------------
+
+// A descriptor of our own for the terminal that `fd` is: not blocking, which is nobody else's affair then. Where it
+// can't be opened again (it belongs to another user, as after su), the caller's, which a stopped terminal blocks.
+static int open_again(int fd, int flags)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int own = open(path, flags | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    return own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+int relay_begin(struct relay *relay, enum terminal_wish wish, bool stands_for[3], struct failure *failure)
+{
+    struct stat first, other;
+    bool is_terminal = isatty(STDIN_FILENO);
+    if (wish == TERMINAL_NEVER || (wish == TERMINAL_WHERE_THERE_IS_ONE && !is_terminal))
+        return 0;
+    // What is a file or a pipe stays one.
+    for (int fd = 0; fd < 3; fd++)
+        stands_for[fd] = wish == TERMINAL_ALWAYS || (fstat(STDIN_FILENO, &first) == 0 && fstat(fd, &other) == 0 &&
+                                                     isatty(fd) && first.st_rdev == other.st_rdev);
+    int sides[2];
+    relay->screen = mmap(NULL, sizeof *relay->screen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (relay->screen == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sides) != 0)
+        return fail(failure, NO_RULE, errno, "cannot make a terminal for the command");
+    relay->handover.fd = sides[0];
+    relay->theirs = sides[1];
+    relay->is_terminal = is_terminal;
+    bool writes_elsewhere = !is_terminal || wish == TERMINAL_ALWAYS;
+    relay->input = is_terminal ? open_again(STDIN_FILENO, O_RDONLY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    relay->output = !writes_elsewhere       ? open_again(STDIN_FILENO, O_WRONLY)
+                    : isatty(STDOUT_FILENO) ? open_again(STDOUT_FILENO, O_WRONLY)
+                                            : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    relay->size = (struct winsize){.ws_row = 24, .ws_col = 80};
+    if (is_terminal)
+        ioctl(STDIN_FILENO, TIOCGWINSZ, &relay->size);
+    if (relay->input < 0 || relay->output < 0 || (is_terminal && tcgetattr(STDIN_FILENO, &relay->modes) != 0))
+        return fail(failure, NO_RULE, errno, "cannot use the terminal");
+    relay->wanted = true;
+    return 0;
+}
+
+// The caller's terminal is gone, or takes nothing any more: so is the command's, and the kernel says so to its session.
+static void hang_up(struct supervisor *s, struct relay *relay)
+{
+    if (relay->master < 0)
+        return;
+    close(take_fd(relay->master));
+    stream_end(s, &relay->in);
+    stream_end(s, &relay->out);
+}
+
+// What is typed has an end. Of a terminal it is that the person is gone; of anything else, what ^D says on one.
+static void input_ended(struct supervisor *s, struct stream *stream)
+{
+    struct relay *relay = stream->context;
+    struct termios theirs;
+    if (relay->is_terminal)
+        hang_up(s, relay);
+    else if (relay->master >= 0 && tcgetattr(relay->master, &theirs) == 0 &&
+             write(relay->master, &theirs.c_cc[VEOF], 1) < 0)
+        return; // nobody reads
+}
+
+static void output_ended(struct supervisor *s, struct stream *stream)
+{
+    hang_up(s, stream->context);
+}
+
+// The command's end does not; the caller's may, where it could not be opened again.
+static bool never_blocks(int fd)
+{
+    return fcntl(fd, F_GETFL) & O_NONBLOCK;
+}
+
+static int begin_streams(struct supervisor *s, struct relay *relay)
+{
+    fcntl(relay->master, F_SETFL, O_RDWR | O_NONBLOCK);
+    relay->out = (struct stream){.from.fd = fcntl(relay->master, F_DUPFD_CLOEXEC, 3),
+                                 .to.fd = relay->output,
+                                 .left = relay->out.left,
+                                 .is_output = true,
+                                 .never_blocks = never_blocks(relay->output),
+                                 .passes = isatty(relay->output) ? look : NULL,
+                                 .ended = output_ended,
+                                 .context = relay};
+    relay->in = (struct stream){.from.fd = fcntl(relay->input, F_DUPFD_CLOEXEC, 3),
+                                .to.fd = relay->master,
+                                .ended = input_ended,
+                                .context = relay};
+    if (relay->out.from.fd < 0 || relay->in.from.fd < 0 || stream_add(s, &relay->out) || stream_add(s, &relay->in))
+        return -1;
+    stream_pause(s, &relay->in);
+    relay_take(s, relay);
+    return 0;
+}
+
+static void came(struct supervisor *s, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct relay *relay = watch->context;
+    uint64_t what;
+    int fds[HANDOVER_MOST], count = handover_receive(watch->fd, &what, fds);
+    epoll_ctl(s->loop, EPOLL_CTL_DEL, watch->fd, NULL);
+    s->streams_open -= s->streams_open > 0; // from here on the output itself is one
+    if (count == 1 && what == HANDED_TERMINAL) {
+        relay->master = take_fd(fds[0]);
+        if (begin_streams(s, relay) != 0)
+            hang_up(s, relay);
+    }
+    for (int i = 0; i < count; i++)
+        close_scoped(&fds[i]);
+}
+
+int relay_add(struct supervisor *s, struct relay *relay, uint64_t *left)
+{
+    relay->out.left = left;
+    relay->handover.ready = came;
+    relay->handover.context = relay;
+    s->streams_open++; // a sandbox that has ended may have left something to be read there
+    return supervisor_add(s, &relay->handover, EPOLLIN);
+}
+
+void relay_end(struct relay *relay)
+{
+    if (relay->taken)
+        restore(relay->input, relay->output, relay->is_terminal ? &relay->modes : NULL, relay->screen);
+    if (relay->keeper >= 0 && write(relay->keeper, "", 1) < 0)
+        errno = 0; // it is gone, and needs not be told
+    const int *mine[] = {&relay->keeper,     &relay->handover.fd, &relay->theirs, &relay->master,
+                         &relay->in.from.fd, &relay->out.from.fd, &relay->input,  &relay->output};
+    for (size_t i = 0; i < sizeof mine / sizeof *mine; i++)
+        close_scoped(mine[i]);
+    if (relay->screen)
+        munmap(relay->screen, sizeof *relay->screen);
+    *relay = RELAY_NONE;
+}
