@@ -229,6 +229,9 @@ static void judge(const struct native *native, enum ended reason, struct outcome
     } else if (board->exec_error) {
         outcome->ended = ENDED_NOT_EXECUTED;
         outcome->value = board->exec_error;
+    } else if (reason == ENDED_SIGNALED) {
+        outcome->value = SIGKILL;
+        fail(failure, NO_RULE, 0, "the process that keeps the places of denied paths was killed");
     } else if (reason != ENDED_EXITED) {
         return;
     } else if (board->lifetime_over) {
@@ -336,9 +339,18 @@ static int enter_guard(struct net_guard *guard, struct failure *failure)
 struct run_sources { // of the supervisor's loop, besides its own
     struct samples *samples;
     struct cpu_time *cpu_time;
+    struct watch keeper; // of placeholders; fd -1: there are none
     struct calls *calls; // NULL: there are none
     int lifeline;
 };
+
+// Without it nobody else knows that the placeholders are needed.
+static void keeper_ended(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, watch->fd, NULL);
+    supervisor_kill(supervisor, ENDED_SIGNALED);
+}
 
 // Last of all the sandbox is told to start: what fails from then on has the command ended, not refused. (Where it can't
 // be told it is dead already, which the loop sees.)
@@ -348,6 +360,8 @@ static int add_sources(struct supervisor *supervisor, void *context)
     if (sources->samples->timer.fd >= 0 && supervisor_add(supervisor, &sources->samples->timer, EPOLLIN) != 0)
         return -1;
     if (sources->cpu_time->timer.fd >= 0 && supervisor_add(supervisor, &sources->cpu_time->timer, EPOLLIN) != 0)
+        return -1;
+    if (sources->keeper.fd >= 0 && supervisor_add(supervisor, &sources->keeper, EPOLLIN) != 0)
         return -1;
     if (sources->calls && calls_add(supervisor, sources->calls) != 0)
         return -1;
@@ -395,7 +409,11 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .signals = &native->signals,
             .pass_on = sandbox_signal,
             .begin = add_sources,
-            .context = &(struct run_sources){&native->samples, &native->cpu_time, calls, native->lifeline[1]},
+            .context = &(struct run_sources){&native->samples,
+                                             &native->cpu_time,
+                                             {native->placeholders.ended, keeper_ended, NULL},
+                                             calls,
+                                             native->lifeline[1]},
         };
         if (cpu_time_begin(&native->cpu_time, bounds->cpu_time, &native->cgroup, native->pid) != 0)
             fail(failure, NO_RULE, errno, "cannot limit the processor time");
@@ -429,7 +447,7 @@ void native_end(struct native *native)
 {
     relay_end(&native->relay);
     kill_and_reap(native, NULL);
-    placeholders_remove(&native->placeholders);
+    placeholders_remove(&native->placeholders, stderr);
     secrets_wipe(&native->secrets);
     cgroup_remove(&native->cgroup);
     identity_release(&native->identity);

@@ -7,13 +7,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "enforcer/host/clock.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/view_source.h"
@@ -22,47 +23,110 @@ enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 
 static const char said[] =
     "A sandbox may not write here: sbxrun keeps the place, and removes this file when it ends. Folders: ";
-enum { SAID = sizeof said - 1, GUARD_SIZE = SAID + 3 }; // two digits and a newline
+enum { SAID = sizeof said - 1, PLACEHOLDER_SIZE = SAID + 3 }; // two digits and a newline
 
-struct placeholder {
-    int parent, file; // the folder that it lies in, O_PATH; itself, locked
-    const char *name; // in that folder
-    int base;         // the folder on the host that the place's content is from, O_PATH
-    const char *path; // from there
-    unsigned folders; // how many of the folders above it go with it, when they are empty
+struct kept_place {
+    size_t place;     // of the view
+    const char *path; // from the folder on the host that the place's content is from
+    int base;         // that folder, O_PATH, in the process that is to remove it; -1
+    unsigned missing; // how many folders above it did not exist when that was looked at
+    int need;         // the keeper's socket by whose name others see that it is needed; -1
+    bool made;        // it may have been
+    int error;        // why it could not be removed
 };
 
-struct kept { // by the keeper
-    struct placeholder *list;
-    size_t count;
-};
+// ---- names that tell other runs -----------------------------------------------------------------------------------
+
+enum { NAME_MOST = 100 };
+
+static const char lock_name[] = "sbx-places";
+
+// A socket of that abstract name, which nobody else has then; -1 and errno (EADDRINUSE).
+static int take_name(const char *name, int type)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(name);
+    memcpy(address.sun_path + 1, name, length);
+    closing_fd int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    if (fd < 0 ||
+        bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length)) != 0 ||
+        (type == SOCK_STREAM && listen(fd, 1) != 0))
+        return -1;
+    return take_fd(fd);
+}
+
+// Placeholders and their folders are made and removed by one run of a user at a time: whoever has the name. -1 and
+// errno.
+static int lock_places(void)
+{
+    enum { TRIES = 10000, PAUSE = 500 }; // five seconds
+    char name[NAME_MOST];
+    snprintf(name, sizeof name, "%s-%u", lock_name, (unsigned)geteuid());
+    int lock = take_name(name, SOCK_STREAM);
+    for (int i = 0; lock < 0 && errno == EADDRINUSE && i < TRIES; i++) {
+        usleep(PAUSE);
+        lock = take_name(name, SOCK_STREAM);
+    }
+    return lock;
+}
+
+// What the names of all who need a placeholder begin with.
+static void need_prefix(const struct stat *placeholder, char name[NAME_MOST])
+{
+    snprintf(name, NAME_MOST, "%s-%llx-%llx-", lock_name, (unsigned long long)placeholder->st_dev,
+             (unsigned long long)placeholder->st_ino);
+}
+
+static int need(const struct stat *placeholder)
+{
+    char name[NAME_MOST];
+    need_prefix(placeholder, name);
+    size_t used = strlen(name);
+    snprintf(name + used, sizeof name - used, "%d-%llx", (int)getpid(), (unsigned long long)clock_now());
+    return take_name(name, SOCK_DGRAM);
+}
+
+// Whether somebody needs a placeholder; also where that can't be told (proc_net(5), unix).
+static bool is_needed(const struct stat *placeholder)
+{
+    char name[NAME_MOST], *line = NULL;
+    size_t capacity = 0;
+    bool found = false;
+    FILE *list = fopen("/proc/net/unix", "re");
+    if (!list)
+        return true;
+    need_prefix(placeholder, name);
+    while (!found && getline(&line, &capacity, list) > 0) {
+        const char *at = strchr(line, '@');
+        found = at && strncmp(at + 1, name, strlen(name)) == 0;
+    }
+    free(line);
+    fclose(list);
+    return found;
+}
 
 // ---- the file -----------------------------------------------------------------------------------------------------
 
-// Whether an open file is a placeholder; *folders as it says.
-static bool is_placeholder(int file, unsigned *folders)
+// Whether an open file is a placeholder; *folders as it says. `begun`: or one whose writing was cut short.
+static bool is_placeholder(int file, bool begun, unsigned *folders)
 {
-    char text[GUARD_SIZE + 1];
+    char text[PLACEHOLDER_SIZE + 1];
     struct stat status;
-    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != GUARD_SIZE ||
-        pread(file, text, sizeof text, 0) != GUARD_SIZE || memcmp(text, said, SAID) != 0)
+    ssize_t length = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= PLACEHOLDER_SIZE
+                         ? pread(file, text, sizeof text, 0)
+                         : -1;
+    if (length < 0 || memcmp(text, said, (size_t)length < SAID ? (size_t)length : SAID) != 0)
         return false;
-    *folders = (unsigned)(text[SAID] - '0') * 10 + (unsigned)(text[SAID + 1] - '0');
-    return true;
-}
-
-static bool is_linked(int file)
-{
-    struct stat status;
-    return fstat(file, &status) == 0 && status.st_nlink > 0;
+    *folders = length == PLACEHOLDER_SIZE ? (unsigned)(text[SAID] - '0') * 10 + (unsigned)(text[SAID + 1] - '0') : 0;
+    return length == PLACEHOLDER_SIZE || (begun && (status.st_mode & 07777) == 0444);
 }
 
 static int write_placeholder(int file, unsigned folders)
 {
-    char text[GUARD_SIZE + 1];
+    char text[PLACEHOLDER_SIZE + 1];
     snprintf(text, sizeof text, "%s%02u\n", said, folders);
-    // Whoever else may come to need it must be able to read what it is, and lock it.
-    return fchmod(file, 0444) == 0 && write(file, text, GUARD_SIZE) == GUARD_SIZE ? 0 : -1;
+    // Whoever else may come to need it must be able to read what it is.
+    return fchmod(file, 0444) == 0 && write(file, text, PLACEHOLDER_SIZE) == PLACEHOLDER_SIZE ? 0 : -1;
 }
 
 // ---- making -------------------------------------------------------------------------------------------------------
@@ -90,73 +154,43 @@ static int open_parent(int base, const char *path, const char **name, unsigned *
     return take_fd(folder);
 }
 
-static void remove_folders(int base, const char *path, unsigned count)
+static bool is_linked(int file)
 {
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%s", path);
-    for (char *slash; count > 0 && (slash = strrchr(folder, '/')); count--) {
-        *slash = '\0';
-        char *above =
-            strrchr(folder, '/'); // opened without following links: what lies there may be somebody else's by now
-        const char *name = above ? above + 1 : folder;
-        closing_fd int parent = sys_openat2(base, above ? (*above = '\0', folder) : ".", O_PATH | O_DIRECTORY, INSIDE);
-        int gone = parent < 0 ? -1 : unlinkat(parent, name, AT_REMOVEDIR);
-        if (above)
-            *above = '/';
-        if (gone != 0)
-            return; // something else is in it by now: it stays
-    }
+    struct stat status;
+    return fstat(file, &status) == 0 && status.st_nlink > 0;
 }
 
-// A new placeholder, locked: whole from the moment it has its name, where the file system can do that. -1 and errno.
-static int new_placeholder(const struct placeholder *placeholder)
+// A new placeholder: whole from the moment it has its name, where the file system can do that. -1 and errno.
+static int new_placeholder(int parent, const char *name, unsigned folders)
 {
     char link[64];
-    closing_fd int whole = openat(placeholder->parent, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0444);
+    closing_fd int whole = openat(parent, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0444);
     snprintf(link, sizeof link, "/proc/self/fd/%d", whole);
-    if (whole >= 0 && write_placeholder(whole, placeholder->folders) == 0 && flock(whole, LOCK_SH | LOCK_NB) == 0 &&
-        (linkat(AT_FDCWD, link, placeholder->parent, placeholder->name, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST))
+    if (whole >= 0 && write_placeholder(whole, folders) == 0 &&
+        (linkat(AT_FDCWD, link, parent, name, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST))
         return errno == EEXIST && !is_linked(whole) ? -1 : take_fd(whole);
-    closing_fd int file =
-        openat(placeholder->parent, placeholder->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
-    if (file < 0 || (write_placeholder(file, placeholder->folders) == 0 && flock(file, LOCK_SH | LOCK_NB) == 0))
+    closing_fd int file = openat(parent, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+    if (file < 0 || write_placeholder(file, folders) == 0)
         return take_fd(file);
     int error = errno;
-    unlinkat(placeholder->parent, placeholder->name, 0);
+    unlinkat(parent, name, 0);
     return errno = error, -1;
 }
 
 // A placeholder in a folder: made, or joined where one stands already. 0; 1 when something else is there; -1 and errno.
-static int take_place(struct placeholder *placeholder)
+static int take_place(struct kept_place *kept, int parent, const char *name, unsigned folders)
 {
-    closing_fd int made = new_placeholder(placeholder);
-    closing_fd int file = made < 0 && errno == EEXIST ? openat(placeholder->parent, placeholder->name,
-                                                               O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
-                                                      : -1;
+    closing_fd int made = new_placeholder(parent, name, folders);
+    closing_fd int file =
+        made < 0 && errno == EEXIST ? openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) : -1;
+    struct stat status;
     if (made < 0 && file < 0)
         return -1;
-    if (made < 0 && !is_placeholder(file, &placeholder->folders))
+    if (made < 0 && !is_placeholder(file, false, &folders))
         return 1;
-    if (made < 0 && flock(file, LOCK_SH | LOCK_NB) != 0)
+    if (fstat(made < 0 ? file : made, &status) != 0 || (kept->need = need(&status)) < 0)
         return -1;
-    placeholder->file = made >= 0 ? take_fd(made) : take_fd(file);
     return 0;
-}
-
-// Placeholders and their folders are made and removed by one run at a time: whoever has the lock on the folder that all
-// is in. -1 and errno.
-static int lock_base(int base)
-{
-    enum { TRIES = 500, PAUSE = 10 * 1000 }; // five seconds
-    closing_fd int folder = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (int i = 0; folder >= 0; i++) {
-        if (flock(folder, LOCK_EX | LOCK_NB) == 0)
-            return take_fd(folder);
-        if (errno != EWOULDBLOCK || i == TRIES)
-            break;
-        usleep(PAUSE);
-    }
-    return -1;
 }
 
 // A place that is kept apart from a folder of the host: where its content starts, O_PATH, and the path from there. -1
@@ -182,56 +216,192 @@ static bool needs_placeholder(int base, const char *path)
         return errno == ENOENT;
     closing_fd int file = sys_openat2(base, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, INSIDE);
     unsigned folders;
-    return file >= 0 && is_placeholder(file, &folders);
+    return file >= 0 && is_placeholder(file, false, &folders);
 }
 
-// True when the place is held; false when it needs none or may have none, or with the failure.
-static bool hold_place(struct kept *kept, const struct view *view, size_t i, struct failure *failure)
+static unsigned missing_folders(int base, const char *path)
 {
-    uint32_t rule = view->plan->view[i].rule;
-    struct placeholder placeholder = {-1, -1, NULL, -1, NULL, 0};
-    closing_fd int base = open_base(view, i, &placeholder.path);
-    if (base < 0 || !needs_placeholder(base, placeholder.path))
+    char folder[4096];
+    unsigned count = 0;
+    snprintf(folder, sizeof folder, "%s", path);
+    for (char *slash; (slash = strrchr(folder, '/')); count++) {
+        *slash = '\0';
+        closing_fd int there = sys_openat2(base, folder, O_PATH | O_DIRECTORY, INSIDE);
+        if (there >= 0 || errno != ENOENT)
+            break;
+    }
+    return count;
+}
+
+static void remove_place(struct kept_place *, bool begun);
+
+// True when the place is held; false when it needs none or may have none, or with the failure.
+static bool hold_place(struct kept_place *kept, const struct view *view, struct failure *failure)
+{
+    uint32_t rule = view->plan->view[kept->place].rule;
+    const char *name, *shown = view->places[kept->place].path;
+    kept->base = open_base(view, kept->place, &kept->path);
+    if (kept->base < 0 || !needs_placeholder(kept->base, kept->path))
         return false;
-    closing_fd int lock = lock_base(base);
+    closing_fd int lock = lock_places();
     if (lock < 0) {
-        fail(failure, rule, errno, "cannot lock the folder in which the place of %s is to be kept",
-             view->places[i].path);
+        fail(failure, rule, errno,
+             "another run of this user is making placeholders, and does not come to an end; so "
+             "the place of %s can't be kept",
+             shown);
         return false;
     }
-    closing_fd int parent = open_parent(base, placeholder.path, &placeholder.name, &placeholder.folders);
-    placeholder.parent = parent;
-    int taken = parent < 0 ? -1 : take_place(&placeholder);
-    if (taken != 0) {
-        int error = errno;
-        remove_folders(base, placeholder.path, placeholder.folders);
-        if (taken < 0 && error != EACCES && error != EPERM && error != EROFS)
-            fail(failure, rule, error, "cannot keep the place of %s, which does not exist on the host",
-                 view->places[i].path);
-        return false;
-    }
-    placeholder.parent = take_fd(parent);
-    placeholder.base = take_fd(base);
-    kept->list[kept->count++] = placeholder;
-    return true;
+    unsigned made = 0;
+    kept->made = true;
+    closing_fd int parent = open_parent(kept->base, kept->path, &name, &made);
+    int taken = parent < 0 ? -1 : take_place(kept, parent, name, made);
+    if (taken == 0)
+        return true;
+    int error = errno;
+    if (taken < 0 && error != EACCES && error != EPERM && error != EROFS)
+        fail(failure, rule, error, "cannot keep the place of %s, which does not exist on the host", shown);
+    kept->missing = made;
+    remove_place(kept, false);
+    kept->made = false;
+    return false;
 }
 
 // ---- removing -----------------------------------------------------------------------------------------------------
 
-static void remove_placeholder(const struct placeholder *placeholder)
+// The command may have taken from folders what it takes to remove something from them. They are the caller's, who gives
+// it back for the moment.
+enum { MENDED_MOST = 128 };
+
+struct mended {
+    struct {
+        int folder;
+        mode_t mode;
+    } list[MENDED_MOST];
+    size_t count;
+};
+
+static bool set_mode(int folder, mode_t mode)
 {
-    struct stat mine, there;
-    unsigned folders;
-    closing_fd int lock = lock_base(placeholder->base);
-    if (flock(placeholder->file, LOCK_EX | LOCK_NB) != 0)
-        return; // another run needs it: the last one removes it
-    if (fstat(placeholder->file, &mine) != 0 ||
-        fstatat(placeholder->parent, placeholder->name, &there, AT_SYMLINK_NOFOLLOW) != 0 ||
-        mine.st_ino != there.st_ino || mine.st_dev != there.st_dev || !is_placeholder(placeholder->file, &folders))
-        return; // no longer what we made
-    if (unlinkat(placeholder->parent, placeholder->name, 0) == 0 ||
-        unlinkat(placeholder->parent, placeholder->name, 0) == 0)
-        remove_folders(placeholder->base, placeholder->path, folders);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", folder);
+    return chmod(path, mode) == 0;
+}
+
+// True when it could be given more than it had.
+static bool mend(struct mended *mended, int folder)
+{
+    struct stat status;
+    int error = errno;
+    closing_fd int own = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+    if (own < 0 || mended->count == MENDED_MOST || fstat(own, &status) != 0 || (status.st_mode & S_IRWXU) == S_IRWXU ||
+        !set_mode(own, (status.st_mode & 07777) | S_IRWXU)) {
+        errno = error;
+        return false;
+    }
+    mended->list[mended->count].mode = status.st_mode & 07777;
+    mended->list[mended->count++].folder = take_fd(own);
+    return true;
+}
+
+static void restore(struct mended *mended)
+{
+    while (mended->count-- > 0) {
+        set_mode(mended->list[mended->count].folder, mended->list[mended->count].mode);
+        close(mended->list[mended->count].folder);
+    }
+}
+
+// The folder that the last name of a path lies in, O_PATH. -1 and errno.
+static int enter_parent(int base, const char *path, const char **name, struct mended *mended)
+{
+    closing_fd int folder = openat(base, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 && errno == EACCES && mend(mended, base))
+        folder = openat(base, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (const char *slash; folder >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
+        char part[256];
+        snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+        int next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
+        if (next < 0 && errno == EACCES && mend(mended, folder))
+            next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
+        int error = errno;
+        close(folder);
+        errno = error;
+        folder = next;
+    }
+    *name = path;
+    return take_fd(folder);
+}
+
+static int remove_name(int parent, const char *name, int flags, struct mended *mended)
+{
+    if (unlinkat(parent, name, flags) == 0)
+        return 0;
+    return (errno == EACCES || errno == EPERM) && mend(mended, parent) ? unlinkat(parent, name, flags) : -1;
+}
+
+// Opens what stands at a place for reading. -1 and errno.
+static int open_there(int parent, const char *name, struct mended *mended)
+{
+    int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, file = openat(parent, name, flags);
+    if (file >= 0 || errno != EACCES)
+        return file;
+    if (mend(mended, parent) && (file = openat(parent, name, flags)) >= 0)
+        return file;
+    closing_fd int there = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status; // a placeholder itself may have been made unreadable
+    return there >= 0 && fstat(there, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= PLACEHOLDER_SIZE &&
+                   mend(mended, there)
+               ? openat(parent, name, flags)
+               : -1;
+}
+
+// Folders that were made for a placeholder, the deepest first, as long as nothing else is in them.
+static void remove_folders(int base, const char *path, unsigned count, struct mended *mended)
+{
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s", path);
+    for (char *slash; count > 0 && (slash = strrchr(folder, '/')); count--) {
+        *slash = '\0';
+        const char *name; // reached without following links: what lies there may be somebody else's by now
+        closing_fd int parent = enter_parent(base, folder, &name, mended);
+        if ((parent < 0 || remove_name(parent, name, AT_REMOVEDIR, mended) != 0) && errno != ENOENT)
+            return; // who made them may have been killed before he came to the deepest
+    }
+}
+
+// Removes a placeholder that nobody needs, with its folders, whoever made it; while the places are locked.
+static void remove_place(struct kept_place *kept, bool begun)
+{
+    struct mended mended = {.count = 0};
+    const char *name;
+    unsigned folders = 0;
+    struct stat status;
+    closing_fd int parent = enter_parent(kept->base, kept->path, &name, &mended);
+    closing_fd int file = parent < 0 ? -1 : open_there(parent, name, &mended);
+    bool gone = file < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP);
+    kept->error = file < 0 && !gone ? errno : 0;
+    if (file >= 0 && is_placeholder(file, begun, &folders) && fstat(file, &status) == 0 && !is_needed(&status)) {
+        gone = remove_name(parent, name, 0, &mended) == 0;
+        kept->error = gone ? 0 : errno;
+    }
+    if (gone)
+        remove_folders(kept->base, kept->path, folders > kept->missing ? folders : kept->missing, &mended);
+    restore(&mended);
+}
+
+// Each that is in the list, whether or not it came to be made.
+static void remove_all(struct kept_place *list, size_t count, bool begun)
+{
+    closing_fd int lock = lock_places();
+    int error = errno;
+    for (size_t i = count; i-- > 0;) {
+        close_scoped(&list[i].need);
+        list[i].need = -1;
+        if (lock >= 0)
+            remove_place(&list[i], begun);
+        else
+            list[i].error = error;
+    }
 }
 
 // ---- the keeper ---------------------------------------------------------------------------------------------------
@@ -270,52 +440,65 @@ static int wait_for_end(int socket)
     }
 }
 
-static _Noreturn void keep(int socket, const struct view *view, bool *held, struct placeholder *list)
+static _Noreturn void keep(struct placeholders *placeholders, int socket, bool *held)
 {
-    struct kept kept = {list, 0};
+    const struct view *view = placeholders->view;
     struct failure failure = {0};
+    struct kept_place *next = placeholders->list, *end = next + placeholders->count;
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     setsid();
+    umask(0022);
     dup2(socket, 0); // nothing of the run's may stay open here: pipes would never end
     close_range(1, ~0U, 0);
     for (size_t i = 0; i < view->plan->view_count && !failure.what[0]; i++) {
+        struct kept_place *kept = next < end && next->place == i ? next++ : NULL;
         int above = view->places[i].above;
         bool beneath = above >= 0 && held[above]; // there is nothing
-        held[i] = beneath || (is_apart(view, i) && hold_place(&kept, view, i, &failure));
+        held[i] = beneath || (kept && hold_place(kept, view, &failure));
     }
     if (transfer(0, &failure, sizeof failure, true) && transfer(0, held, view->plan->view_count * sizeof *held, true)) {
         struct pollfd dead = {wait_for_end(0), POLLIN, 0};
         while (dead.fd >= 0 && poll(&dead, 1, -1) < 0 && errno == EINTR)
             ;
     }
-    for (size_t i = kept.count; i-- > 0;)
-        remove_placeholder(&kept.list[i]);
+    remove_all(placeholders->list, placeholders->count, false);
     _exit(0);
+}
+
+// The places that need one, as it looks now.
+static void list_places(struct placeholders *placeholders, const struct view *view)
+{
+    const struct plan *plan = view->plan;
+    placeholders->view = view;
+    placeholders->list = NEW_ARRAY(plan->arena, struct kept_place, plan->view_count);
+    for (size_t i = 0; i < plan->view_count; i++) {
+        struct kept_place kept = {.base = -1, .place = i, .need = -1};
+        if (!is_apart(view, i))
+            continue;
+        closing_fd int base = open_base(view, i, &kept.path);
+        if (base < 0 || !needs_placeholder(base, kept.path))
+            continue;
+        kept.missing = missing_folders(base, kept.path);
+        placeholders->list[placeholders->count++] = kept;
+    }
 }
 
 int placeholders_make(struct placeholders *placeholders, struct view *view, struct failure *failure)
 {
     const struct plan *plan = view->plan;
-    bool needed = false;
-    for (size_t i = 0; i < plan->view_count && !needed; i++)
-        if (is_apart(view, i)) {
-            const char *path;
-            closing_fd int base = open_base(view, i, &path);
-            needed = base >= 0 && needs_placeholder(base, path);
-        }
-    if (!needed)
+    list_places(placeholders, view);
+    if (!placeholders->count)
         return 0;
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return fail(failure, NO_RULE, errno, "cannot make a socket");
     bool *held = NEW_ARRAY(plan->arena, bool, plan->view_count);
-    struct placeholder *list = NEW_ARRAY(plan->arena, struct placeholder, plan->view_count);
     pid_t keeper = fork();
     if (keeper == 0) {
         close(ends[1]);
-        keep(ends[0], view, held, list);
+        keep(placeholders, ends[0], held);
     }
     int error = errno;
     close(ends[0]);
@@ -323,8 +506,12 @@ int placeholders_make(struct placeholders *placeholders, struct view *view, stru
         close(ends[1]);
         return fail(failure, NO_RULE, error, "cannot start the process that keeps the places of denied paths");
     }
-    *placeholders = (struct placeholders){keeper, ends[1]};
+    placeholders->keeper = keeper;
+    placeholders->socket = ends[1];
+    placeholders->ended = (int)syscall(SYS_pidfd_open, keeper, 0);
     struct failure theirs;
+    if (placeholders->ended < 0)
+        return fail(failure, NO_RULE, errno, "cannot watch the process that keeps the places of denied paths");
     if (!transfer(ends[1], &theirs, sizeof theirs, false) ||
         !transfer(ends[1], held, plan->view_count * sizeof *held, false))
         return fail(failure, NO_RULE, 0, "the process that keeps the places of denied paths has died");
@@ -357,11 +544,36 @@ int placeholders_keep(const struct placeholders *placeholders, int sandbox, stru
                : fail(failure, NO_RULE, errno, "cannot reach what keeps the places of denied paths");
 }
 
-void placeholders_remove(struct placeholders *placeholders)
+// What the keeper would have removed, had it not been killed.
+static void remove_instead(struct placeholders *placeholders)
 {
+    for (size_t i = 0; i < placeholders->count; i++) {
+        struct kept_place *kept = &placeholders->list[i];
+        kept->base = open_base(placeholders->view, kept->place, &kept->path);
+        kept->need = -1;
+    }
+    remove_all(placeholders->list, placeholders->count, true);
+}
+
+void placeholders_remove(struct placeholders *placeholders, FILE *out)
+{
+    int status = 0;
     close_scoped(&placeholders->socket);
-    placeholders->socket = -1;
-    while (placeholders->keeper > 0 && waitpid(placeholders->keeper, NULL, 0) < 0 && errno == EINTR)
+    close_scoped(&placeholders->ended);
+    placeholders->socket = placeholders->ended = -1;
+    if (placeholders->keeper <= 0)
+        return;
+    while (waitpid(placeholders->keeper, &status, 0) < 0 && errno == EINTR)
         ;
     placeholders->keeper = 0;
+    if (!WIFEXITED(status))
+        remove_instead(placeholders);
+    for (size_t i = 0; i < placeholders->count; i++) {
+        const struct kept_place *kept = &placeholders->list[i];
+        const struct view *view = placeholders->view;
+        if (kept->made && kept->error)
+            fprintf(out, "sbxrun: %s/%s on the host kept the place of %s and can't be removed: %s\n",
+                    view->places[view->places[kept->place].content].host, kept->path, view->places[kept->place].path,
+                    strerror(kept->error));
+    }
 }

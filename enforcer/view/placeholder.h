@@ -2,21 +2,30 @@
 // can make it.
 //
 // A placeholder is a small file that says what it is, with the folders that had to be made above it. It goes when the
-// last sandbox that needs it has ended, also when sbxrun was killed: a process of its own waits for that. Where even
-// that was killed, the next run finds the placeholder by what is in it, and removes it in its turn. Several runs share
-// one: each holds a shared lock on it (flock(2)).
+// last sandbox that needs it has ended, whatever was done to the modes of the folders around it. Two processes can
+// remove it: the keeper, which waits for sbxrun and the sandbox to end, and sbxrun, should the keeper be killed; the
+// sandbox then is killed too. Where both were, the next run finds the placeholder by what is in it, and removes it in
+// its turn.
+//
+// Several runs may share one. Who needs it, and who makes or removes one at the moment, is told by names of abstract
+// sockets: they go with the process that has them, and no sandbox is in the network where they are.
 #pragma once
 
 #include <sys/types.h>
 
 #include "enforcer/view/view.h"
 
+struct kept_place;
+
 struct placeholders {
-    pid_t keeper; // makes and removes them; 0: there are none
-    int socket;   // to it: it removes them when this has ended
+    pid_t keeper;            // makes and removes them; 0: there are none
+    int socket, ended;       // to it: it removes them when this has ended; a pidfd
+    struct kept_place *list; // where both see it
+    size_t count;
+    const struct view *view;
 };
 
-#define PLACEHOLDERS_NONE ((struct placeholders){.socket = -1})
+#define PLACEHOLDERS_NONE ((struct placeholders){.socket = -1, .ended = -1})
 
 // Has placeholders made for the places of a view that are kept apart from a host folder and don't exist there, and
 // marks them (place->held). A process of its own does both, so that nothing is left when this one dies in between.
@@ -26,4 +35,5 @@ int placeholders_make(struct placeholders *, struct view *, struct failure *);
 // Says which process the sandbox dies with (a pidfd): they stay until it is dead. Returns 0, or -1 and the failure.
 int placeholders_keep(const struct placeholders *, int sandbox, struct failure *);
 
-void placeholders_remove(struct placeholders *); // lets go, and waits until they are gone
+// Lets go, and waits until they are gone. What can't be removed is told there.
+void placeholders_remove(struct placeholders *, FILE *);
