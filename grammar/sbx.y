@@ -118,7 +118,7 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
 %token ALLOW "allow" AND "and" ANY "any" AS "as" AT "at" BECAUSE "because" BIND "bind" CAPABILITIES "capabilities" CAPABILITY "capability"
 %token COMMAND "command" CONNECT "connect" CREATE "create" CWD "cwd" DEFAULT "default" DEGRADE "degrade" DELETE "delete" DENY "deny"
 %token DEV "dev" ELSE "else" ENV "env" EXCEPT "except" EXEC "exec" EXISTS "exists" EXPECT "expect" FALSE "false" FILE_ "file"
-%token FROM "from" FS "fs" GROUP "group" HOME "home" HOST_LOOPBACK "host-loopback" IF "if" IMAGE "image" IMPORT "import" IN "in"
+%token FOR "for" FROM "from" FS "fs" GROUP "group" HOME "home" HOST_LOOPBACK "host-loopback" IF "if" IMAGE "image" IMPORT "import" IN "in"
 %token KEEP "keep" KILL "kill" LET "let" LIMITS "limits" LISTEN "listen" LOOPBACK "loopback" MODIFY "modify" NET "net" NEVER "never"
 %token NONE "none" NOT "not" ON "on" OR "or" OVERLAY "overlay" POLICY "policy" PRIVATE "private" PROC "proc" PROCESS "process" PROXY "proxy" READ "read"
 %token REQUIRE "require" SBX "sbx" SECRET "secret" SECRETS "secrets" SIZE "size" SUMMARY "summary" SYSCALL "syscall"
@@ -139,7 +139,7 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
 %type <call> call
 %type <calls> calls
 %type <content> content origin
-%type <mask> fs_verb fs_verbs net_verb net_verbs protocol protocols some_protocols if_exists
+%type <mask> parts some_parts part fs_verb fs_verbs net_verb net_verbs protocol protocols some_protocols if_exists
 %type <operation> operation fs_operation net_operation call_operation call_except
 %type <rule> fs_rules fs_rule net_rules net_rule call_rules call_rule tests_rules test
 %type <setting> setting limits limit
@@ -225,7 +225,7 @@ unread: error | unread unread_block | unread unread_block error ;
 
 item:
     USE dotted arguments ';'        { POLICY_OF(uses, MAKE(use_decl, .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @3))); }
-  | WITHIN dotted arguments ';'     { POLICY_OF(uses, MAKE(use_decl, .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @3), .within = true)); }
+  | WITHIN dotted arguments parts ';' { POLICY_OF(uses, MAKE(use_decl, .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @4), .within = $4)); }
   | SUMMARY STRING ';'              { POLICY_OF(settings, MAKE(setting, .kind = SETTING_SUMMARY, .span = @$, .values = string_expr(parse, $2, @2))); }
   | COMMAND exprs ';'               { POLICY_OF(settings, MAKE(setting, .kind = SETTING_COMMAND, .span = @$, .values = RING_LIST($2))); }
   | FS '{' fs_rules close           { POLICY_JOIN(rules, $3); }
@@ -236,6 +236,13 @@ item:
   | SECRETS '{' secret_list close   { POLICY_JOIN(secrets, $3); }
   | TESTS '{' tests_rules close     { POLICY_JOIN(rules, $3); }
   | requirement                     { POLICY_OF(requires, $1); }
+  ;
+
+parts: %empty { $$ = WITHIN_ALL; } | FOR some_parts { $$ = $2; } ;
+some_parts: part | some_parts ',' part { $$ = $1 | $3; } ;
+part:
+    FS { $$ = WITHIN_FILES; } | NET { $$ = WITHIN_NET; } | SYSCALLS { $$ = WITHIN_CALLS; } | LIMITS { $$ = WITHIN_LIMITS; }
+  | PROCESS { $$ = WITHIN_CAPABILITIES; }
   ;
 
 arguments:
@@ -527,7 +534,7 @@ word:
   ;
 keyword:
     AS | AT | BIND | CAPABILITIES | CAPABILITY | COMMAND | CONNECT | CREATE | CWD | DEFAULT | DELETE | DEV | ENV | EXEC
-  | EXISTS | EXPECT | FILE_ | FS | GROUP | HOME | IMAGE | IMPORT | KEEP | LET | LIMITS | LISTEN | MODIFY | NET
+  | EXISTS | EXPECT | FILE_ | FOR | FS | GROUP | HOME | IMAGE | IMPORT | KEEP | LET | LIMITS | LISTEN | MODIFY | NET
   | OVERLAY | POLICY | PRIVATE | PROC | PROCESS | PROXY | READ | REQUIRE | SBX | SECRET | SECRETS | SIZE | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
   | TMPFS | UDP | UNIX | USER | VIA | WITHIN | WRITE
   ;

@@ -221,11 +221,20 @@ struct argument {     // of a `use`
     struct argument *next;
 };
 
+enum within { // the parts of a ceiling that are meant; bits, those of rules 1 << enum domain
+    WITHIN_FILES = 1 << DOMAIN_FILES,
+    WITHIN_NET = 1 << DOMAIN_NET,
+    WITHIN_CALLS = 1 << DOMAIN_CALLS,
+    WITHIN_CAPABILITIES = 1 << DOMAIN_CAPABILITIES,
+    WITHIN_LIMITS = 1 << 4,
+    WITHIN_ALL = (1 << 5) - 1,
+};
+
 struct use_decl {           // also `within`
     struct name_list *path; // a.b.c
     struct argument *arguments;
     struct span span;
-    bool within;
+    unsigned within;            // its parts; 0 of a `use`
     struct policy_decl *target; // set by check.c
     struct use_decl *next;
 };

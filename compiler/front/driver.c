@@ -99,7 +99,7 @@ struct policy *compilation_policy(struct compilation *compilation, struct module
         module && !compilation->diagnostics.errors ? driver_select(compilation, module, options) : NULL;
     struct expr **values = decl ? driver_values(compilation, decl, options, problem) : NULL;
     struct policy *policy = !values  ? NULL
-                            : beside ? policy_build_beside(beside, decl, values)
+                            : beside ? policy_build_beside(beside, decl, values, WITHIN_ALL)
                                      : policy_build(compilation, decl, values);
     return policy && policy_is_decided(policy, ARCH_ALL_MASK) && policy_check(policy, true) ? policy : NULL;
 }

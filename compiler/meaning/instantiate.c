@@ -56,6 +56,9 @@ static bool resolve_rule(struct builder *b, const struct rule_decl *decl, struct
 {
     if (!builder_resolve(b, &decl->operation, decl->architectures, made))
         return false;
+    // What can't be opened can't be written or executed either.
+    if (made->domain == DOMAIN_FILES && made->effect == EFFECT_DENY && made->verbs & VERB_READ)
+        made->verbs = VERB_FILES;
     if (decl->except) {
         struct rule spared = {.effect = decl->effect};
         if (!builder_resolve(b, decl->except, decl->architectures, &spared))
@@ -220,7 +223,7 @@ static void add_instance_items(struct builder *b)
     policy->requires[policy->require_count++] = require;
     count = 0;
     for (const struct use_decl *use = decl->uses; use; use = use->next)
-        count += use->within;
+        count += use->within != 0;
     policy->withins = arena_grow(b->arena, policy->withins, policy->within_count * sizeof *policy->withins,
                                  (policy->within_count + count) * sizeof *policy->withins);
     for (const struct use_decl *use = decl->uses; use; use = use->next) {
@@ -229,7 +232,7 @@ static void add_instance_items(struct builder *b)
         struct expr **values = argument_values(b, use);
         if (use->within) {
             default_values(use->target, values);
-            struct policy *ceiling = policy_build_beside(policy, use->target, values);
+            struct policy *ceiling = policy_build_beside(policy, use->target, values, use->within);
             if (!ceiling)
                 continue;
             policy->withins[policy->within_count++] = (struct obligation){use, b->instance->chain, ceiling};
@@ -317,7 +320,7 @@ static void add_derived(void *context, const struct operation *operation, const 
 
 // A ceiling shares the graph of the policy beneath it, so that their verdicts can be compared.
 static struct policy *build_in(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values,
-                               struct graph *graph)
+                               struct graph *graph, unsigned parts)
 {
     struct arena *arena = compilation->arena;
     struct policy *policy = NEW(arena, struct policy);
@@ -355,7 +358,8 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
         add_instance_items(&b);
     }
     b.instance = NULL;
-    derive_rules(policy, add_derived, &b);
+    if (parts & WITHIN_NET)
+        derive_rules(policy, add_derived, &b);
     check_contents(&b);
     index_calls(&b);
     index_net(policy);
@@ -364,10 +368,11 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
 
 struct policy *policy_build(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
 {
-    return build_in(compilation, decl, values, graph_new(compilation->arena));
+    return build_in(compilation, decl, values, graph_new(compilation->arena), WITHIN_ALL);
 }
 
-struct policy *policy_build_beside(struct policy *policy, struct policy_decl *decl, struct expr *const *values)
+struct policy *policy_build_beside(struct policy *policy, struct policy_decl *decl, struct expr *const *values,
+                                   unsigned parts)
 {
-    return build_in(policy->compilation, decl, values, policy->graph);
+    return build_in(policy->compilation, decl, values, policy->graph, parts);
 }

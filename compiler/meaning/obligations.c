@@ -65,7 +65,7 @@ static bool check_within(struct policy *policy, const struct obligation *within)
     struct str name = ceiling->decl->name.text;
     struct operation_point point;
     bool good = true;
-    int found = operation_exceeds(policy, ceiling, &point);
+    int found = operation_exceeds(policy, ceiling, within->use->within, &point);
     if (found < 0)
         return undecided(policy, within->use->span);
     if (found) {
@@ -75,7 +75,7 @@ static bool check_within(struct policy *policy, const struct obligation *within)
         label_decider(policy, d, &point);
         good = false;
     }
-    for (int i = 0; i < LIMIT_COUNT; i++) {
+    for (int i = 0; i < LIMIT_COUNT && within->use->within & WITHIN_LIMITS; i++) {
         const struct setting_value *mine = &policy->limits[i], *theirs = &ceiling->limits[i];
         if (!theirs->set || (mine->set && mine->number <= theirs->number))
             continue;

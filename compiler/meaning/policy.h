@@ -132,7 +132,8 @@ struct policy {
 // compilation's diagnostics; NULL while there is an error in the compilation, also one of another policy or of a value.
 struct policy *policy_build(struct compilation *, struct policy_decl *, struct expr *const *values);
 // The same, in the graph of another policy of the compilation, so that the two can be compared.
-struct policy *policy_build_beside(struct policy *, struct policy_decl *, struct expr *const *values);
+// Only those parts of it count (enum within); what its net rules say of system calls is one of the network's.
+struct policy *policy_build_beside(struct policy *, struct policy_decl *, struct expr *const *values, unsigned parts);
 
 struct operation_point { // one operation
     enum domain domain;

@@ -193,14 +193,14 @@ int operation_find(struct policy *policy, const struct rule *set, bool allowed, 
     return 0;
 }
 
-int operation_exceeds(struct policy *policy, struct policy *ceiling, struct operation_point *point)
+int operation_exceeds(struct policy *policy, struct policy *ceiling, unsigned parts, struct operation_point *point)
 {
     struct path_witness witness;
-    if (!path_set_subset(policy_paths(policy), policy_paths(ceiling), &witness)) {
+    if (parts & WITHIN_FILES && !path_set_subset(policy_paths(policy), policy_paths(ceiling), &witness)) {
         file_point(&witness, point);
         return 1;
     }
-    for (size_t i = 0; i < policy->rule_count; i++) {
+    for (size_t i = 0; i < policy->rule_count && parts & WITHIN_NET; i++) {
         const struct rule *rule = &policy->rules[i];
         struct net_search search = {.inner = policy, .outer = ceiling};
         if (rule->domain == DOMAIN_NET && rule->effect == EFFECT_ALLOW &&
@@ -210,12 +210,12 @@ int operation_exceeds(struct policy *policy, struct policy *ceiling, struct oper
         }
     }
     uint64_t more = policy_capabilities(policy) & ~policy_capabilities(ceiling);
-    if (more) {
+    if (more && parts & WITHIN_CAPABILITIES) {
         *point = (struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = (unsigned)__builtin_ctzll(more)};
         return 1;
     }
     struct graph *graph = policy->graph;
-    for (int arch = 0; arch < ARCH_COUNT; arch++)
+    for (int arch = 0; arch < ARCH_COUNT && parts & WITHIN_CALLS; arch++)
         for (size_t call = 0; call < syscall_count(); call++) {
             if (syscall_row(call)->number[arch] < 0)
                 continue;

@@ -9,8 +9,9 @@ int operation_find(struct policy *, const struct rule *set, bool allowed, struct
 
 const struct path_set *rule_paths(struct arena *, const struct rule *); // of files, its exceptions taken out
 
-// Looks for an operation that a policy allows and its ceiling, which shares its graph, does not. As above.
-int operation_exceeds(struct policy *, struct policy *ceiling, struct operation_point *point);
+// Looks for an operation that a policy allows and its ceiling, which shares its graph, does not, in parts of it (enum
+// within). As above.
+int operation_exceeds(struct policy *, struct policy *ceiling, unsigned parts, struct operation_point *point);
 
 // The operation in the language's own words.
 struct str operation_text(struct policy *, const struct operation_point *);

@@ -19,7 +19,12 @@ static struct policy *read_back(struct compilation **compilation, const struct p
             sprintf(text + strlen(text), "deny%.*s; ", (int)(d->text.text + d->text.length - rule), rule);
             lines++;
         }
-    return policy_load_text(compilation, strcat(text, "} }"), true);
+    struct policy *policy = policy_load_text(compilation, strcat(text, "} }"), true);
+    // A line's verbs are all that differs there: what a deny of reading hides besides is in other lines.
+    const struct rule_decl *decl = policy ? policy->decl->rules : NULL;
+    for (size_t i = 0; decl && i < policy->rule_count && !policy->rules[i].derived; i++, decl = decl->next)
+        policy->rules[i].verbs = decl->operation.verbs;
+    return policy;
 }
 
 static bool holds(const struct policy *policy, const struct operation_point *point)
@@ -61,7 +66,7 @@ static unsigned compare(enum domain domain, const char *block, const char *befor
     struct policy *old = policy_load_text(&compilation, before, true), *new = NULL;
     struct module *module = old ? module_from_text(compilation, after) : NULL;
     if (module && !compilation->diagnostics.errors)
-        new = policy_build_beside(old, module->policies, NULL);
+        new = policy_build_beside(old, module->policies, NULL, WITHIN_ALL);
     unsigned wrong = 0;
     if (new) {
         const struct policy_diff *diff = policy_diff(old, new);

@@ -75,7 +75,8 @@ static inline bool naive_file(const struct file_rule *rules, int count, const ch
             covers |= lies_in(path, rules[i].paths[k]);
         for (int k = 0; k < rules[i].except_count; k++)
             spared |= lies_in(path, rules[i].excepts[k]);
-        if (!covers || spared || !(rules[i].verbs & verb))
+        bool hides = rules[i].deny && rules[i].verbs & VERB_READ; // what can't be opened can't be written or executed
+        if (!covers || spared || !(hides || rules[i].verbs & verb))
             continue;
         if (rules[i].deny)
             return false;
