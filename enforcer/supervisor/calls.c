@@ -8,16 +8,30 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "compiler/code/cbpf.h"
 #include "compiler/sets/path_set.h"
 #include "compiler/meaning/search.h"
 #include "enforcer/host/handover.h"
+#include "enforcer/host/clock.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/outside.h"
 #include "enforcer/supervisor/named.h"
 #include "enforcer/host/scoped.h"
+
+// Under a limit of processors what the supervisor does is bounded, too: by a share of that limit, and no more than a
+// fiftieth of a second of it at once. While that is used up, calls wait in the kernel.
+enum { SHARE = 8, AT_ONCE = 20000000 }; // an eighth; nanoseconds
+
+struct budget {
+    uint64_t rate; // thousandths of a processor that the limit is; 0: there is none
+    uint64_t at;   // when `left` was that
+    int64_t left;  // nanoseconds of processor time
+    int64_t used;  // ever
+    struct watch again;
+};
 
 struct calls {
     const struct call_settings *settings;
@@ -26,6 +40,7 @@ struct calls {
     struct watch listener, handover; // the first is the source's
     struct policy *policy;           // made anew, to explain
     bool recompiled;                 // or tried to be
+    struct budget budget;
 };
 
 // ---- filters ------------------------------------------------------------------------------------------------------
@@ -176,16 +191,10 @@ static void note_file(struct calls *calls, const struct notified *call, const st
     arena_free(arena);
 }
 
-static void call_came(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+static void answer_one(struct calls *calls)
 {
-    struct calls *calls = watch->context;
     struct notified call;
     uint32_t words[SECCOMP_WORDS];
-    if (!(events &
-          EPOLLIN)) { // no process has the filter any more; asked for a call now, older kernels would wait for one
-        supervisor->prompt = NULL;
-        return;
-    }
     if (notified_next(&calls->source, &call) <= 0)
         return;
     cbpf_words(words, call.architecture, (uint32_t)call.number, call.arguments);
@@ -209,6 +218,55 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
     notified_release(&call);
 }
 
+// ---- what it may cost ---------------------------------------------------------------------------------------------
+
+static int64_t processor_time(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+// Takes what was used from the budget. Where more was used than there is, no call is taken until there is some again.
+static void spend(struct supervisor *supervisor, struct budget *budget)
+{
+    int64_t used = processor_time();
+    uint64_t now = clock_now(), past = now - budget->at < 1000000000u * 1000u ? now - budget->at : 1000000000u * 1000u;
+    budget->left += (int64_t)(past * budget->rate / 1000 / SHARE);
+    budget->left = (budget->left < AT_ONCE ? budget->left : AT_ONCE) - (used - budget->used);
+    budget->used = used;
+    budget->at = now;
+    if (budget->left >= 0)
+        return;
+    uint64_t wait = (uint64_t)-budget->left * 1000 * SHARE / budget->rate + 1000000;
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(wait / 1000000000u), .tv_nsec = (long)(wait % 1000000000u)}};
+    if (timerfd_settime(budget->again.fd, 0, &when, NULL) == 0)
+        supervisor->prompt = NULL;
+}
+
+static void goes_on(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct calls *calls = watch->context;
+    uint64_t times;
+    if (read(watch->fd, &times, sizeof times) == sizeof times)
+        supervisor->prompt = &calls->listener;
+}
+
+static void call_came(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+{
+    struct calls *calls = watch->context;
+    if (!(events &
+          EPOLLIN)) { // no process has the filter any more; asked for a call now, older kernels would wait for one
+        supervisor->prompt = NULL;
+        return;
+    }
+    answer_one(calls);
+    if (calls->budget.rate)
+        spend(supervisor, &calls->budget);
+}
+
 // ---- the source ---------------------------------------------------------------------------------------------------
 
 static void handed_over(struct supervisor *supervisor, struct watch *watch, uint32_t events)
@@ -224,6 +282,7 @@ static void handed_over(struct supervisor *supervisor, struct watch *watch, uint
         ioctl(calls->source.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
               SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
         supervisor->prompt = &calls->listener;
+        calls->budget.used = processor_time();
     } else if (what == HANDED_ROOT && calls->maker.self) {
         calls->maker.take_root(calls->maker.self, fds, count);
     }
@@ -243,13 +302,26 @@ struct calls *calls_new(const struct call_settings *settings, const struct call_
                             .maker = *maker,
                             .source = {-1, NOTIFIED_NOBODY},
                             .listener = {-1, call_came, calls},
-                            .handover = {handover, handed_over, calls}};
+                            .handover = {handover, handed_over, calls},
+                            .budget = {.at = clock_now(), .left = AT_ONCE, .again = {-1, goes_on, calls}}};
+    const struct plan_limit *cpu = &settings->plan->limits[LIMIT_cpu];
+    if (cpu->set) {
+        calls->budget.rate = cpu->value;
+        calls->budget.again.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    }
+    if (cpu->set && calls->budget.again.fd < 0) {
+        fail(failure, NO_RULE, errno, "cannot bound what the command's calls cost");
+        free(calls);
+        return NULL;
+    }
     return calls;
 }
 
 int calls_add(struct supervisor *supervisor, struct calls *calls)
 {
     if (calls->maker.self && calls->maker.add(supervisor, calls->maker.self) != 0)
+        return -1;
+    if (calls->budget.rate && supervisor_add(supervisor, &calls->budget.again, EPOLLIN) != 0)
         return -1;
     return supervisor_add(supervisor, &calls->handover, EPOLLIN);
 }
@@ -261,5 +333,6 @@ void calls_free(struct calls *calls)
     if (calls->maker.self)
         calls->maker.free(calls->maker.self);
     notified_end(&calls->source);
+    close_scoped(&calls->budget.again.fd);
     free(calls);
 }

@@ -25,7 +25,7 @@ sub spent {
         chdir $dir;
         exec @{ $user->{within} // [] }, $sbxrun, $policy, '--', @command or POSIX::_exit(99);
     }
-    for (my $end = time + patience(20); time < $end && slurp($said) !~ /^ready$/m;) { sleep 0.05 }
+    for (my $end = time + patience(20); time < $end && slurp($said) !~ /^ready$/m;) { return { said => slurp($said) } if waitpid($pid, POSIX::WNOHANG()) == $pid; sleep 0.05 }
     sleep $seconds;
     my ($peak) = (eval { slurp("/proc/$pid/status") } // '') =~ /^VmHWM:\s+(\d+)/m;
     opendir my $files, "/proc/$pid/fd";
@@ -50,6 +50,15 @@ for _ in range(int(sys.argv[1])): threading.Thread(target=full, daemon=True).sta
 time.sleep(1); print("ready", flush=True); time.sleep(60)
 P
 
+my $refused = <<'P';
+import socket, sys, time
+s = socket.socket(type=socket.SOCK_DGRAM); data = bytes(1 << 20); print("ready", flush=True)
+while sys.argv[1] == "idle": time.sleep(1)
+while True:
+    try: s.sendmsg([data], [], 0, ("192.0.2.2", 7002))
+    except PermissionError: pass
+P
+
 for my $user (users()) {
     my $who = $user->{name};
     my $dir = sandbox($user, '    net { allow connect udp 192.0.2.1:7002; allow connect tcp 192.0.2.1:7001; }', uses => 'python');
@@ -61,5 +70,15 @@ for my $user (users()) {
     my ($none, $many) = @both;
     cmp_ok $many->{peak} - $none->{peak}, '<', 1024, "$who: 200 messages of 1 MiB that wait take no memory of sbxrun's ($none->{peak} KiB, $many->{peak} KiB)";
     cmp_ok $many->{files} - $none->{files}, '<=', 400, "$who: and two descriptors each ($none->{files}, $many->{files})";
+
+    # Calls that are refused, one after the other, for three seconds, under a tenth of a processor.
+    spew("$dir/w/refused.py", $refused);
+    spew("$dir/cpu.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy cpu/r =~ s/\}\s*$/    limits { cpu 0.1; }\n}\n/r);
+    my ($idle, $busy) = map { spent($user, $dir, 'cpu.sbx', 3, '/usr/bin/python3', '/w/refused.py', $_) } 'idle', 'busy';
+  SKIP: {
+        skip "$who: no control group for a limit of processors", 2 if $idle->{said} =~ /control group/;
+        like $busy->{said}, qr/^ready\n/, "$who: calls go on being refused" or diag $busy->{said};
+        cmp_ok $busy->{ticks} - $idle->{ticks}, '<=', 0.2 * 0.1 * 3 * POSIX::sysconf(POSIX::_SC_CLK_TCK()) + 2, "$who: they cost sbxrun less than a fifth of the limit ($idle->{ticks}, $busy->{ticks} ticks)";
+    }
 }
 done_testing;
