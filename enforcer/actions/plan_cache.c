@@ -15,14 +15,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
-#include <linux/keyctl.h>
 #include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "enforcer/host/cache_folder.h"
@@ -33,30 +30,13 @@ enum { NAME = 3, SEAL = 64, BLOCK = 64, LARGEST = 1024 * 1024 };
 
 // ---- the secret and the seal --------------------------------------------------------------------------------------
 
-// A key that only those can read who have the user's keyring in theirs, as all of the user's sessions do: not a
-// sandbox, which has a user namespace, and so another such keyring, of its own.
-static bool find_secret(uint8_t secret[32])
-{
-    static const char name[] = "sbx-plan-cache";
-    long key = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_USER_KEYRING, "user", name, 0);
-    if (key < 0 && errno == ENOKEY && getrandom(secret, 32, 0) == 32) {
-        key = syscall(SYS_add_key, "user", name, secret, (size_t)32, KEY_SPEC_USER_KEYRING);
-        enum { POSSESSOR_VIEW = 0x01000000, POSSESSOR_READ = 0x02000000, POSSESSOR_SEARCH = 0x08000000 }; // linux/key.h
-        if (key >= 0 &&
-            syscall(SYS_keyctl, KEYCTL_SETPERM, key, POSSESSOR_VIEW | POSSESSOR_READ | POSSESSOR_SEARCH) != 0)
-            return false;
-    }
-    return key >= 0 && syscall(SYS_keyctl, KEYCTL_READ, key, secret, (size_t)32) ==
-                           32; // read also what was made: another run may have been sooner
-}
-
 // Nothing of the secret stays in memory: root's sandboxes begin as copies of this process. False: there is none any
 // more.
 static bool seal(const struct plan_cache *cache, struct str body, char hex[SHA256_DIGEST_STRING_LENGTH])
 {
     uint8_t secret[BLOCK] = {0}, inner[BLOCK], outer[BLOCK], digest[SHA256_DIGEST_LENGTH];
     SHA2_CTX context;
-    if (!find_secret(secret))
+    if (!cache_secret(secret))
         return false;
     for (int i = 0; i < BLOCK; i++) {
         inner[i] = secret[i] ^ 0x36;
@@ -221,7 +201,7 @@ struct plan *plan_cache_find(struct plan_cache *cache, struct str *text)
 {
     struct plan *plan = cache->folder < 0 ? NULL : find(cache, text);
     uint8_t secret[BLOCK];
-    if (!plan && cache->folder >= 0 && !find_secret(secret))
+    if (!plan && cache->folder >= 0 && !cache_secret(secret))
         plan_cache_end(cache);
     explicit_bzero(secret, sizeof secret);
     return plan;

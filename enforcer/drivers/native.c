@@ -14,6 +14,7 @@
 #include "enforcer/network/broker.h"
 #include "enforcer/limits/cgroup.h"
 #include "enforcer/view/changes.h"
+#include "enforcer/view/hidden.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/view/placeholder.h"
 #include "enforcer/drivers/run.h"
@@ -183,7 +184,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     identity_choose(&native->identity, run->plan);
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
-        images_prepare(&native->view, &run->bases, failure) ||
+        images_prepare(&native->view, &run->bases, failure) || hidden_find(&native->view, failure) ||
         placeholders_make(&native->placeholders, &native->view, failure) ||
         secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
         cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))

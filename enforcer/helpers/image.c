@@ -38,7 +38,7 @@ static int open_cache(struct cache *cache, uint32_t rule, struct failure *failur
     const char *problem;
     if (helper_user(&cache->user, &cache->group, failure))
         return -1;
-    cache->fd = cache_folder_open("images", cache->path, &problem);
+    cache->fd = cache_folder_open("unpacked", cache->path, &problem);
     return cache->fd >= 0 ? 0
                           : fail(failure, rule, errno, "the cache of images%s%s: %s", *cache->path ? ", " : "",
                                  cache->path, problem);

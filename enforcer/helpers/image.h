@@ -1,9 +1,10 @@
 // Images: root file systems in archives (.tar, compressed or not), unpacked once into a cache that their content names,
 // and shown from there.
 //
-// The cache is $XDG_CACHE_HOME/sbx/images, ~/.cache/sbx/images, or root's /var/cache/sbx/images. A folder in it is
+// The cache is $XDG_CACHE_HOME/sbx/images, ~/.cache/sbx/unpacked, or root's /var/cache/sbx/unpacked. A folder in it is
 // named by the SHA-256 of the archive; it appears whole or not at all, and is never written again: what a policy lets
-// be written goes to an overlay. sbximage, the program beside this one, unpacks, confined to the folder.
+// be written goes to an overlay, and no view shows the cache (enforcer/view/hidden.h), so what lies there is believed.
+// sbximage, the program beside this one, unpacks, walled in with the folder (helper.h).
 #pragma once
 
 #include "enforcer/view/view.h"

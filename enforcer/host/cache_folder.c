@@ -6,8 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "enforcer/host/kernel.h"
+#include "enforcer/host/scoped.h"
+
+// Where caches are: the first that there is, and those of other environments. False: there is none of that number.
+static bool place(int which, char path[PATH_MAX])
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    bool own = cache && cache[0] == '/';
+    if (geteuid() == 0)
+        return which == 0 && snprintf(path, PATH_MAX, "/var/cache/sbx") > 0;
+    if (own && which-- == 0)
+        return snprintf(path, PATH_MAX, "%s/sbx", cache) < PATH_MAX;
+    return home && home[0] == '/' && which == 0 && snprintf(path, PATH_MAX, "%s/.cache/sbx", home) < PATH_MAX;
+}
 
 static int make_folders(char *path) // each above the last component and the last; -1 and errno
 {
@@ -25,6 +41,20 @@ static int make_folders(char *path) // each above the last component and the las
     }
 }
 
+// A link on the way could be exchanged for another, by a sandbox that may write where it lies: of root's, nobody's can.
+static bool passes_link(const char *path)
+{
+    char above[PATH_MAX];
+    struct stat status;
+    for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
+        const char *end = strchr(slash + 1, '/');
+        snprintf(above, sizeof above, "%.*s", end ? (int)(end - path) : (int)strlen(path), path);
+        if (lstat(above, &status) == 0 && S_ISLNK(status.st_mode) && (status.st_uid != 0 || geteuid() == 0))
+            return true;
+    }
+    return false;
+}
+
 static int refuse(int error, const char *why, const char **problem)
 {
     errno = error;
@@ -32,26 +62,90 @@ static int refuse(int error, const char *why, const char **problem)
     return -1;
 }
 
-int cache_folder_open(const char *kind, char path[PATH_MAX], const char **problem)
+// Opens what no link leads to but one that can't be exchanged. -1 and errno: ELOOP for one that can.
+static int open_there(const char *path, int how)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    *path = '\0';
-    if (geteuid() == 0)
-        snprintf(path, PATH_MAX, "/var/cache/sbx/%s", kind);
-    else if (cache && cache[0] == '/')
-        snprintf(path, PATH_MAX, "%s/sbx/%s", cache, kind);
-    else if (home && home[0] == '/')
-        snprintf(path, PATH_MAX, "%s/.cache/sbx/%s", home, kind);
-    else
-        return refuse(0, "there is no folder for it: neither XDG_CACHE_HOME nor HOME is set", problem);
+    int fd = sys_openat2(AT_FDCWD, path, (uint64_t)how, RESOLVE_NO_SYMLINKS);
+    return fd >= 0 || errno != ELOOP ? fd
+           : passes_link(path)       ? (errno = ELOOP, -1)
+                                     : open(path, how | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int open_folder(char *path, const char **problem)
+{
+    enum { HOW = O_RDONLY | O_DIRECTORY };
     struct stat status;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    closing_fd int fd = open_there(path, HOW);
     if (fd < 0 && errno == ENOENT && make_folders(path) == 0)
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = open_there(path, HOW);
+    if (fd < 0 && errno == ELOOP)
+        return refuse(0, "a symbolic link leads there, so nothing is taken from it: set XDG_CACHE_HOME to where it is",
+                      problem);
     if (fd < 0)
         return refuse(errno, "it cannot be opened", problem);
-    if (fstat(fd, &status) == 0 && status.st_uid == geteuid() && !(status.st_mode & 022))
+    if (fstat(fd, &status) != 0 || status.st_uid != geteuid() || status.st_mode & 022)
+        return refuse(0, "it can be written by others, so nothing is taken from it", problem);
+    return take_fd(fd);
+}
+
+int cache_folder_open(const char *kind, char path[PATH_MAX], const char **problem)
+{
+    char base[PATH_MAX];
+    *path = '\0';
+    if (!place(0, base))
+        return refuse(0, "there is no folder for it: neither XDG_CACHE_HOME nor HOME is set", problem);
+    if (snprintf(path, PATH_MAX, "%s/%s", base, kind) >= PATH_MAX)
+        return refuse(ENAMETOOLONG, "it cannot be opened", problem);
+    int fd = open_folder(path, problem);
+    struct stat above;
+    if (fd >= 0 && (stat(base, &above) != 0 || above.st_uid != geteuid() || above.st_mode & 022)) {
+        close(fd);
+        return refuse(0, "it can be written by others, so nothing is taken from it", problem);
+    }
+    return fd;
+}
+
+int cache_place_open(int which)
+{
+    char path[PATH_MAX];
+    const char *problem;
+    if (!place(which, path))
+        return -1;
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 || errno != ENOENT)
         return fd;
-    close(fd);
-    return refuse(0, "it can be written by others, so nothing is taken from it", problem);
+    closing_fd int made = open_folder(path, &problem);
+    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool make_secret(char path[PATH_MAX])
+{
+    uint8_t secret[32];
+    char link[64];
+    const char *problem;
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    closing_fd int folder = open_folder(path, &problem);
+    *slash = '/';
+    closing_fd int made = folder < 0 ? -1 : openat(folder, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", made);
+    bool whole = made >= 0 && getrandom(secret, sizeof secret, 0) == sizeof secret &&
+                 write(made, secret, sizeof secret) == sizeof secret &&
+                 (linkat(AT_FDCWD, link, folder, slash + 1, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST);
+    explicit_bzero(secret, sizeof secret);
+    return whole; // by another run, which was sooner
+}
+
+bool cache_secret(uint8_t secret[32])
+{
+    char path[PATH_MAX];
+    struct stat status;
+    if (!place(0, path) || strlen(path) + sizeof "/secret" > PATH_MAX)
+        return false;
+    strcat(path, "/secret");
+    closing_fd int fd = open_there(path, O_RDONLY);
+    if (fd < 0 && errno == ENOENT && make_secret(path))
+        fd = open_there(path, O_RDONLY);
+    return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+           !(status.st_mode & 077) && read(fd, secret, 32) == 32;
 }

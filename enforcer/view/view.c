@@ -12,6 +12,7 @@
 
 #include "compiler/sets/path_set.h"
 #include "enforcer/host/kernel.h"
+#include "enforcer/view/hidden.h"
 #include "enforcer/view/pseudo.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/secrets.h"
@@ -146,6 +147,8 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
         return missing(view, i, what, ELOOP, failure);
     if (is_mask(view, i))
         return 0;
+    if (content_kind(view, (int)i) == PLAN_HOST && hidden_note(view, i, place->source, failure))
+        return -1;
     bool mapped, overlay = is_overlay(view, i);
     identities = place->of_outside ? -1 : identities;
     if (overlay && !place->is_folder)
@@ -250,7 +253,7 @@ static int write_secret(int tree, const struct view *view, size_t index, struct 
 
 static int make_props(const struct view *view, int old_root, struct props *props, struct failure *failure)
 {
-    bool wanted = false;
+    bool wanted = view->hide_count > 0;
     uint64_t size = 65536;
     for (size_t i = 0; i < view->plan->view_count; i++)
         wanted |= (is_mask(view, i) || is_overlay(view, i)) && !view->places[i].skipped;
@@ -337,14 +340,31 @@ static bool is_mount(int fd)
     return statx(fd, "", AT_EMPTY_PATH, 0, &status) == 0 && status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-// Mounts each folder between a writable place and one in it onto itself. A mounted folder can't be renamed, so nobody
+// Mounts each folder above `path` onto itself that is longer than `top`. A mounted folder can't be renamed, so nobody
 // can move what is denied aside and make it anew.
+static int pin(const struct view *view, const char *path, size_t top, uint32_t rule, struct failure *failure)
+{
+    char above[4096];
+    for (const char *slash = strchr(path + top + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        snprintf(above, sizeof above, "%.*s", (int)(slash - path - 1), path + 1);
+        closing_fd int folder = sys_openat2(view->root, above, O_PATH | O_DIRECTORY, INSIDE);
+        if (folder >= 0 && is_mount(folder))
+            continue;
+        closing_fd int tree =
+            folder < 0 ? -1
+                       : sys_open_tree(folder, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (tree < 0 || sys_move_mount(tree, folder) != 0)
+            return fail(failure, rule, errno, "cannot pin /%s, which %s lies in", above, path);
+    }
+    return 0;
+}
+
+// The folders between a writable place and one in it.
 static int pin_parents(const struct view *view, size_t i, struct failure *failure)
 {
     const struct view_place *place = &view->places[i];
     if (place->above < 0 || !(view->plan->view[place->above].verbs & VERB_WRITE))
         return 0;
-    char path[4096];
     size_t top = view->places[place->above].path[1] ? strlen(view->places[place->above].path) : 0;
     if (own_ground(view, i)) { // they may not be there yet
         const char *name;
@@ -352,19 +372,7 @@ static int pin_parents(const struct view *view, size_t i, struct failure *failur
         if (parent < 0)
             return fail(failure, view->plan->view[i].rule, errno, "cannot make the folders above %s", place->path);
     }
-    for (const char *slash = strchr(place->path + top + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        snprintf(path, sizeof path, "%.*s", (int)(slash - place->path - 1), place->path + 1);
-        closing_fd int folder = sys_openat2(view->root, path, O_PATH | O_DIRECTORY, INSIDE);
-        if (folder >= 0 && is_mount(folder))
-            continue;
-        closing_fd int tree =
-            folder < 0 ? -1
-                       : sys_open_tree(folder, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        if (tree < 0 || sys_move_mount(tree, folder) != 0)
-            return fail(failure, view->plan->view[i].rule, errno, "cannot pin /%s, which %s lies in", path,
-                        place->path);
-    }
-    return 0;
+    return pin(view, place->path, top, view->plan->view[i].rule, failure);
 }
 
 // Content that is mounted already, with other rights here than above.
@@ -517,6 +525,39 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
     return 0;
 }
 
+// Lays a mask over what no sandbox sees, wherever the view as it stands shows it.
+static int attach_hidden(struct view *view, const struct props *props, struct failure *failure)
+{
+    for (size_t i = 0; i < view->hide_count; i++) {
+        const struct hide *hide = &view->hides[i];
+        const struct hidden *hidden = &view->hidden[hide->hidden];
+        const struct view_place *place = &view->places[hide->place];
+        uint32_t rule = view->plan->view[hide->place].rule;
+        char path[4096];
+        size_t top = place->path[1] ? strlen(place->path) : 0;
+        if (snprintf(path, sizeof path, "%.*s%.*s", (int)top, place->path, STR_ARGS(hide->beneath)) >= (int)sizeof path)
+            return fail(failure, rule, ENAMETOOLONG, "cannot hide the caches of sbxrun");
+        closing_fd int target = sys_openat2(view->root, path + 1, O_PATH, INSIDE);
+        struct stat status;
+        if (target < 0 && (errno == ENOENT || errno == ENOTDIR)) // something else lies over it
+            continue;
+        if (target < 0 || fstat(target, &status) != 0)
+            return fail(failure, rule, errno, "cannot hide the caches of sbxrun at %s", path);
+        if (status.st_dev != hidden->device || status.st_ino != hidden->inode)
+            continue;
+        bool mapped;
+        closing_fd int mask =
+            tree_clone(S_ISDIR(status.st_mode) ? props->folder : props->file,
+                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
+        if (pin(view, path, top, rule, failure))
+            return -1;
+        closing_fd int pinned = sys_openat2(view->root, path + 1, O_PATH, INSIDE);
+        if (mask < 0 || pinned < 0 || sys_move_mount(mask, pinned) != 0)
+            return fail(failure, rule, errno, "cannot hide the caches of sbxrun at %s", path);
+    }
+    return 0;
+}
+
 // What had to be writable until everything in it stood.
 static int seal(const struct view *view, bool own_root, struct failure *failure)
 {
@@ -583,7 +624,7 @@ int view_enter(struct view *view, struct failure *failure)
     for (size_t i = 0; i < view->plan->view_count; i++)
         if (attach(view, i, &props, failure))
             return -1;
-    if (seal(view, own_root, failure))
+    if (attach_hidden(view, &props, failure) || seal(view, own_root, failure))
         return -1;
     if (fchdir(view->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || chdir("/") != 0)
         return fail_with_advice(failure, NO_RULE, errno, "the root of the machine must not be an initial ramdisk",

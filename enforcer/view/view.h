@@ -32,12 +32,25 @@ struct view_place {          // one of plan->view
     int upper;        // of an overlay: where what differs lies, once the view is built
 };
 
+struct hidden { // a folder of the host that no sandbox sees
+    struct str path;
+    uint64_t device, inode;
+};
+
+struct hide { // where one lies in a place of the view
+    size_t place, hidden;
+    struct str beneath; // "/.cache/sbx"
+};
+
 struct secrets;
 
 struct view {
     const struct plan *plan;
     struct view_place *places;
     const struct secrets *secrets; // secrets.h; what PLAN_SECRET places hold
+    struct hidden *hidden;         // hidden.h
+    struct hide *hides;
+    size_t hidden_count, hide_count;
     int root;
 };
 

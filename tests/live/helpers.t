@@ -78,7 +78,7 @@ for my $user (users()) {
         waitpid $pid, 0;
         is $? & 127, 15, "$name: ended with what waits for it";
         is kill(0, $helper), 0, "$name: and it has ended too" or kill 'KILL', $helper;
-        is join(' ', glob "$dir/cache/sbx/images/new-*"), '', "$name: nothing of it stays";
+        is join(' ', glob "$dir/cache/sbx/unpacked/new-*"), '', "$name: nothing of it stays";
 
         # Not there, and no program.
         unlink "$dir/sbximage";

@@ -44,7 +44,7 @@ for my $user (users()) {
     my $policy = sub { my ($rule, $more) = @_; spew("$dir/p.sbx", "sbx 1;\nimport std.base;\npolicy p {\n    use std.base.inside;\n    fs { $rule }\n" . ($more // '') . "\n}\n") };
     my %o = (%$user, cwd => $dir, env => { XDG_CACHE_HOME => "$dir/cache" }, seconds => 60);
     my $as_root = !(defined $user->{uid} ? $user->{uid} : $>);
-    my $cache = $as_root ? '/var/cache/sbx/images' : "$dir/cache/sbx/images";
+    my $cache = $as_root ? '/var/cache/sbx/unpacked' : "$dir/cache/sbx/unpacked";
     my $run = sub { run(\%o, $sbxrun, '--changes', "$dir/out/changes", 'p.sbx', '--', @_) };
     my $folders = sub { join ' ', sort map { m{([^/]+)$} } grep { -d && ! -l } glob "$cache/*" };
 

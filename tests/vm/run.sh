@@ -10,7 +10,7 @@ shift 2
 cd "$(dirname "$0")/../.."
 root=$(pwd)
 [ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/denials.t tests/live/limits.t tests/live/cache.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/live.t \
-    tests/live/secrets.t tests/live/placeholders.t tests/live/overlay.t tests/live/image.t tests/live/helpers.t tests/attacks/attacks.t tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/swap.t tests/vm/audit.t tests/vm/manager.t
+    tests/live/secrets.t tests/live/placeholders.t tests/live/overlay.t tests/live/image.t tests/live/hidden.t tests/live/helpers.t tests/attacks/attacks.t tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/swap.t tests/vm/audit.t tests/vm/manager.t
 vm=$build/vm
 mkdir -p "$vm"
 exec 9> "$vm/lock" && flock 9 # one at a time

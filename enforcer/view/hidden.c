@@ -1,0 +1,182 @@
+// What no sandbox sees.
+#include "enforcer/view/hidden.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "compiler/sets/path_set.h"
+#include "enforcer/host/cache_folder.h"
+#include "enforcer/host/scoped.h"
+
+enum { HIDDEN_MOST = 64 };
+
+static int too_many(struct failure *failure)
+{
+    return fail(failure, NO_RULE, 0, "the caches of sbxrun are mounted in more than %d places", HIDDEN_MOST);
+}
+
+static int add(struct view *view, struct str path, const struct stat *status, struct failure *failure)
+{
+    if (view->hidden_count == HIDDEN_MOST)
+        return too_many(failure);
+    view->hidden[view->hidden_count++] =
+        (struct hidden){str_copy(view->plan->arena, path), status->st_dev, status->st_ino};
+    return 0;
+}
+
+// ---- mounts -------------------------------------------------------------------------------------------------------
+
+// A field of mountinfo, with its \\ooo undone.
+static struct str field(struct arena *arena, char **rest)
+{
+    char *at = *rest + strspn(*rest, " ");
+    size_t length = strcspn(at, " \n"), to = 0;
+    char *text = arena_alloc(arena, length + 1);
+    for (size_t i = 0; i < length; i++)
+        if (at[i] == '\\' && i + 3 < length && at[i + 1] >= '0' && at[i + 1] <= '3') {
+            text[to++] = (char)((at[i + 1] - '0') << 6 | (at[i + 2] - '0') << 3 | (at[i + 3] - '0'));
+            i += 3;
+        } else {
+            text[to++] = at[i];
+        }
+    text[to] = '\0';
+    *rest = at + length;
+    return (struct str){text, to};
+}
+
+struct mount {
+    struct str id, device, root, at;
+};
+
+static bool read_mount(struct arena *arena, char *line, struct mount *mount)
+{
+    mount->id = field(arena, &line);
+    field(arena, &line);
+    mount->device = field(arena, &line);
+    mount->root = field(arena, &line);
+    mount->at = field(arena, &line);
+    return mount->at.length > 0;
+}
+
+// `path` beneath `folder`: with its slash, or "" for the folder itself.
+static struct str beneath(struct str folder, struct str path)
+{
+    size_t length = folder.length == 1 ? 0 : folder.length;
+    return (struct str){path.text + length, path.length - length};
+}
+
+// Every place at which a mount of the host shows the folder `path`, which is open as `fd`, or a part of it, besides
+// that one (proc_pid_mountinfo(5)).
+static int add_mounts(struct view *view, int fd, struct str path, const struct stat *status, struct failure *failure)
+{
+    struct arena *arena = view->plan->arena;
+    struct statx extended;
+    struct mount mount, own = {0};
+    char *line = NULL;
+    size_t room = 0;
+    FILE *file =
+        statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &extended) == 0 ? fopen("/proc/self/mountinfo", "re") : NULL;
+    if (!file)
+        return fail(failure, NO_RULE, errno, "cannot tell where the caches of sbxrun are mounted");
+    char id[24];
+    snprintf(id, sizeof id, "%llu", (unsigned long long)extended.stx_mnt_id);
+    while (!own.at.length && getline(&line, &room, file) > 0)
+        if (read_mount(arena, line, &mount) && str_is(mount.id, id))
+            own = mount;
+    int result = 0;
+    if (!own.at.length || !path_covers(own.at, path)) {
+        result = fail(failure, NO_RULE, 0, "cannot tell where the caches of sbxrun are mounted");
+    } else {
+        struct str rest = beneath(own.at, path);
+        struct str in_device = str_format(arena, "%.*s%.*s", own.root.length == 1 ? 0 : (int)own.root.length,
+                                          own.root.text, STR_ARGS(rest));
+        rewind(file);
+        while (!result && getline(&line, &room, file) > 0) {
+            struct stat part; // of it, which is all that the mount shows
+            if (!read_mount(arena, line, &mount) || str_is(mount.id, id) || !str_equal(mount.device, own.device))
+                continue;
+            if (path_covers(in_device, mount.root) && stat(mount.at.text, &part) == 0) {
+                result = add(view, mount.at, &part, failure);
+                continue;
+            }
+            if (!path_covers(mount.root, in_device))
+                continue;
+            rest = beneath(mount.root, in_device);
+            result = add(view,
+                         str_format(arena, "%.*s%.*s", mount.at.length == 1 ? 0 : (int)mount.at.length, mount.at.text,
+                                    STR_ARGS(rest)),
+                         status, failure);
+        }
+    }
+    free(line);
+    fclose(file);
+    return result;
+}
+
+// ---- finding ------------------------------------------------------------------------------------------------------
+
+// True if a folder of the host is shown, and if one may be written: only then it matters how many ways lead there.
+static bool shows_host(const struct view *view, bool written)
+{
+    for (size_t i = 0; i < view->plan->view_count; i++) {
+        const struct view_place *place = &view->places[i];
+        if (place->content >= 0 && view->plan->view[place->content].from == PLAN_HOST &&
+            (!written || view->plan->view[i].verbs & VERB_WRITE))
+            return true;
+    }
+    return false;
+}
+
+int hidden_find(struct view *view, struct failure *failure)
+{
+    if (!shows_host(view, false))
+        return 0;
+    bool written = shows_host(view, true);
+    view->hidden = NEW_ARRAY(view->plan->arena, struct hidden, HIDDEN_MOST);
+    view->hides = NEW_ARRAY(view->plan->arena, struct hide, HIDDEN_MOST);
+    for (int which = 0; which < CACHE_PLACES; which++) {
+        closing_fd int fd = cache_place_open(which);
+        char link[32], path[PATH_MAX];
+        struct stat status;
+        if (fd < 0)
+            continue;
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, path, sizeof path);
+        if (n <= 0 || n == sizeof path || fstat(fd, &status) != 0)
+            return fail(failure, NO_RULE, errno, "cannot tell where the caches of sbxrun are");
+        struct str at = {path, (size_t)n};
+        if (add(view, at, &status, failure) || (written && add_mounts(view, fd, at, &status, failure)))
+            return -1;
+    }
+    return 0;
+}
+
+int hidden_note(struct view *view, size_t place, int source, struct failure *failure)
+{
+    char link[32], path[PATH_MAX];
+    if (!view->hidden_count)
+        return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", source);
+    ssize_t n = readlink(link, path, sizeof path);
+    if (n <= 0 || n == sizeof path)
+        return fail(failure, view->plan->view[place].rule, errno, "cannot tell where %s is on the host",
+                    view->places[place].path);
+    struct str at = {path, (size_t)n};
+    for (size_t i = 0; i < view->hidden_count; i++) {
+        const struct hidden *hidden = &view->hidden[i];
+        if (path_covers(hidden->path, at))
+            return fail_with_advice(failure, view->plan->view[place].rule, 0, "show another folder",
+                                    "%.*s lies in sbxrun's own cache, which no sandbox sees", STR_ARGS(at));
+        if (!path_covers(at, hidden->path))
+            continue;
+        if (view->hide_count == HIDDEN_MOST)
+            return too_many(failure);
+        view->hides[view->hide_count++] = (struct hide){place, i, beneath(at, hidden->path)};
+    }
+    return 0;
+}

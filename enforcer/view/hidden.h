@@ -1,0 +1,18 @@
+// What no sandbox sees, whatever its policy shows: sbxrun's caches, which later runs believe.
+//
+// They are hidden where a folder of the host that a view shows has them in it, by whatever mount: so what a sandbox may
+// write in a home does not reach them, nor may it make them, since they are there before it is. A folder that lies in
+// one of them is not shown at all.
+#pragma once
+
+#include <sys/stat.h>
+
+#include "enforcer/view/view.h"
+
+// Finds where they are on the host. Once a view is prepared, before it is opened: what allocates happens here. Returns
+// 0, or -1 and the failure.
+int hidden_find(struct view *, struct failure *);
+
+// Notes what is to be hidden in a place, a folder of the host that is open as `source`. Returns 0, or -1 and the
+// failure.
+int hidden_note(struct view *, size_t place, int source, struct failure *);
