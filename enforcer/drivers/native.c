@@ -41,6 +41,7 @@ struct native { // what one run holds on this side; it lies where the inside see
     struct failure begin_failure; // told when it is needed
     sigset_t signals;
     int lifeline[2], streams[2]; // streams: read ends of the command's output
+    int input;                   // the write end of its input, where standard input could be written; -1
     uint64_t output_left;        // how much of it there may still be
     struct samples samples;
     struct cpu_time cpu_time;
@@ -65,6 +66,14 @@ static int check_standard(struct failure *failure)
     return 0;
 }
 
+// Whoever has a file, a terminal or a socket open for writing as standard input can write there, past what counts the
+// output.
+static bool input_can_be_written(void)
+{
+    int flags = fcntl(STDIN_FILENO, F_GETFL);
+    return flags >= 0 && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 static int make_pipes(struct native *native, bool changes, struct failure *failure)
 {
     bool made = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, native->lifeline) == 0;
@@ -80,6 +89,10 @@ static int make_pipes(struct native *native, bool changes, struct failure *failu
             native->streams[i] = ends[0];
             native->sandbox.output[i] = ends[1];
         }
+    }
+    if (made && input_can_be_written() && (made = pipe2(sides, O_CLOEXEC) == 0)) {
+        native->sandbox.input = sides[0];
+        native->input = sides[1];
     }
     return made ? 0 : fail(failure, NO_RULE, errno, "cannot make a pipe");
 }
@@ -134,12 +147,13 @@ struct native *native_begin(struct arena *arena, bool early, bool changes, enum 
                               .placeholders = PLACEHOLDERS_NONE,
                               .lifeline = {-1, -1},
                               .streams = {-1, -1},
+                              .input = -1,
                               .changes = -1,
                               .init = -1,
                               .samples = SAMPLES_NONE,
                               .cpu_time = CPU_TIME_NONE,
                               .relay = RELAY_NONE,
-                              .sandbox = {.output = {-1, -1}, .changes = -1, .board.listener = -1}};
+                              .sandbox = {.output = {-1, -1}, .input = -1, .changes = -1, .board.listener = -1}};
     struct failure *failure = &native->begin_failure;
     block_signals(native);
     native->sandbox.view = &native->view;
@@ -199,6 +213,11 @@ static int get_ready(struct native *native, const struct run *run, const struct 
             close_scoped(&native->streams[i]);
             native->streams[i] = -1;
         }
+    }
+    close_scoped(&sandbox->input);
+    if (!sandbox->has_output || sandbox->terminal.stands_for[STDIN_FILENO]) {
+        close_scoped(&native->input);
+        native->input = -1;
     }
     return cgroup_add(&native->cgroup, native->pid, failure) ||
                    placeholders_keep(&native->placeholders, native->init, failure)
@@ -406,6 +425,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
             .memory_is_file = native->cgroup.events_is_file,
             .output_left = &native->output_left,
             .streams = {take_fd(native->streams[0]), take_fd(native->streams[1])},
+            .input = take_fd(native->input),
             .terminal = native->relay.wanted ? &native->relay : NULL,
             .signals = &native->signals,
             .pass_on = sandbox_signal,
@@ -456,6 +476,7 @@ void native_end(struct native *native)
         close_scoped(&native->lifeline[i]);
         close_scoped(&native->streams[i]);
     }
+    close_scoped(&native->input);
     close_scoped(&native->changes);
     close_scoped(&native->init);
     sigprocmask(SIG_SETMASK, &native->sandbox.caller_mask, NULL);

@@ -149,6 +149,11 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
             fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
             refuse(sandbox);
         }
+    if (sandbox->has_output && !sandbox->terminal.stands_for[STDIN_FILENO] && sandbox->input >= 0 &&
+        dup2(sandbox->input, STDIN_FILENO) < 0) {
+        fail(&board->failure, NO_RULE, errno, "cannot connect the command's input");
+        refuse(sandbox);
+    }
     if (enter_folder(sandbox->plan, &board->failure))
         refuse(sandbox);
     if (sandbox->probes)

@@ -48,6 +48,7 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
                      // gone; what the supervisor needs goes the other way (calls.h)
     bool opens_view; // the inside opens the host's files, as an ordinary user's
     int output[2];   // write ends that may become standard output and standard error
+    int input;       // with them, a read end that becomes standard input; -1
     bool has_output; // they do
     struct terminal terminal; // of the command's own
     int changes;              // a socket that the folders of overlays are sent over (changes.h); -1

@@ -89,7 +89,15 @@ static bool others_are_ready(struct supervisor *s)
     return waits[1].revents;
 }
 
-static int loop_until_over(const struct watched *watched, struct stream streams[2], enum ended *reason,
+// There is no more for the command to read, or it has closed its standard input.
+static void input_ended(struct supervisor *s, struct stream *stream)
+{
+    (void)s;
+    close_scoped(&stream->to.fd);
+    stream->to.fd = -1;
+}
+
+static int loop_until_over(const struct watched *watched, struct stream streams[3], enum ended *reason,
                            struct failure *failure)
 {
     closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
@@ -118,6 +126,10 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
             .from.fd = watched->streams[i], .to.fd = outputs[i], .left = watched->output_left, .is_output = true};
     if (stream_add(&s, &streams[0]) || stream_add(&s, &streams[1]))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
+    if (watched->input >= 0) // of its own, too: it is closed at its end, and may be an output's open file
+        streams[2].from.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (watched->input >= 0 && (streams[2].from.fd < 0 || stream_add(&s, &streams[2])))
+        return fail(failure, NO_RULE, errno, "cannot watch the sandbox's input");
     if (watched->terminal &&
         relay_add(&s, watched->terminal, watched->bounds->has_output ? watched->output_left : NULL))
         return fail(failure, NO_RULE, errno, "cannot watch the command's terminal");
@@ -140,9 +152,12 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
 
 int supervise(const struct watched *watched, enum ended *reason, struct failure *failure)
 {
-    struct stream streams[2] = {{.from.fd = watched->streams[0]}, {.from.fd = watched->streams[1]}};
+    struct stream streams[3] = {{.from.fd = watched->streams[0]},
+                                {.from.fd = watched->streams[1]},
+                                {.from.fd = -1, .to.fd = watched->input, .ended = input_ended}};
     int result = loop_until_over(watched, streams, reason, failure);
-    close_scoped(&streams[0].from.fd);
-    close_scoped(&streams[1].from.fd);
+    for (int i = 0; i < 3; i++)
+        close_scoped(&streams[i].from.fd);
+    close_scoped(&streams[2].to.fd);
     return result;
 }

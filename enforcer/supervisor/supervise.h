@@ -11,6 +11,7 @@ struct watched {
     bool memory_is_file;                              // memory.events of cgroup v2, else an eventfd
     uint64_t *output_left;                            // how much the command may still write
     int streams[2];                                   // read ends of the command's output, or -1; supervise closes them
+    int input;                                        // where the command reads what sbxrun does, likewise
     struct relay *terminal;                           // of the command's own; NULL: it has none
     const sigset_t *signals;                          // blocked; passed on to the command
     int (*pass_on)(int init, int signal, bool group); // a signal: to the command, or its group

@@ -14,7 +14,6 @@ use Time::HiRes qw(sleep time);
 
 my $kills = $ENV{SBX_KILLS} // ($ENV{CI} ? 500 : 100);
 sub tree { my ($dir) = @_; scalar `cd $dir && find . -printf '%p %y %m %s %l\n' | sort` }
-sub soon { my ($what, $seconds) = @_; for (my $end = time + patience($seconds // 5); time < $end; sleep 0.01) { return 1 if $what->() } return 0 }
 sub below { my @all = @_; for (my $i = 0; $i < @all; $i++) { push @all, map { split ' ', eval { slurp($_) } // '' } glob "/proc/$all[$i]/task/*/children" } @all }
 
 for my $user (users()) {

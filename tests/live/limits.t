@@ -108,6 +108,27 @@ def burn(seconds):
     my $slow = sandbox($user, 'limits { output 1MiB; lifetime 10s; }');
     $run = run({ %$user, cwd => $slow }, 'sh', '-c', "$sbxrun p.sbx -- head -c 120000 /usr/bin/perl | { sleep 0.5; wc -c; }");
     is $run->{out}, "120000\n", "$name: also for a slow reader, when the command has ended";
+    # Descriptor 0 is no way past it, whatever can be written there; what is to be read there still is.
+    my $past = 'cat; for fd in /dev/stdin /proc/self/fd/0; do timeout 0.3 sh -c "head -c 200000 /dev/zero > $fd" 2>/dev/null; { head -c 200000 /dev/zero >&0; } 2>/dev/null; done; exit 6';
+    my $small = sandbox($user, 'limits { output 1KiB; lifetime 10s; }');
+    my $given = sub { my ($how) = @_; run({ %$user, cwd => $small, seconds => 30 }, 'bash', '-c', $how =~ s/SBX/$sbxrun p.sbx -- sh -c '$past'/r) };
+    spew("$small/w/file", "in a file\n");
+    owned($user, "$small/w/file");
+    $run = $given->('SBX <> w/file');
+    is "$run->{status} $run->{out}", "6 in a file\n", "$name: a file as standard input, open for writing" or diag explain $run;
+    is slurp("$small/w/file"), "in a file\n", "$name: is not written";
+    $run = $given->('mkfifo w/fifo; { exec 9<> w/fifo; (sleep 0.3; echo in a fifo >&9; sleep 0.3) & timeout 5 cat <&9 > w/rest & exec 8<> w/fifo; SBX < <(echo in a pipe); }; wc -c < w/rest');
+    like $run->{out}, qr/^in a pipe\n\d\d?\n$/, "$name: a pipe";
+    $run = $given->('SBX <> /dev/null');
+    is "$run->{status} $run->{out}", '6 ', "$name: /dev/null, open for both";
+    socketpair(my $mine, my $theirs, 1, 1, 0) or die $!; # AF_UNIX, SOCK_STREAM
+    $mine->autoflush(1);
+    print {$mine} "in a socket\n";
+    shutdown $mine, 1;
+    $run = run({ %$user, cwd => $small, setup => sub { POSIX::dup2(fileno $theirs, 0) } }, $sbxrun, 'p.sbx', '--', 'sh', '-c', $past);
+    close $theirs;
+    is "$run->{status} $run->{out}", "6 in a socket\n", "$name: a socket";
+    is do { local $/; <$mine> } // '', '', "$name: gets nothing back";
     my @cost = map { # seconds of processor time for a short wait and a longer one: a supervisor that spins pays for the difference
         $run = run({ %$user, cwd => $slow }, 'bash', '-c', "{ time -p $sbxrun p.sbx -- sleep $_; } | true");
         $run->{err} =~ /^user ([\d.]+)\nsys ([\d.]+)/m ? $1 + $2 : 99;
