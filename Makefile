@@ -277,7 +277,8 @@ fuzz: | test-deps
 ## test-vm: live tests and attacks under the kernel of KERNEL=bookworm (trixie, sid, bookworm-backports), in QEMU
 test-vm: | vm-deps
 	@$(MAKE) --no-print-directory all $(addprefix $(BUILD)/tests/,\
-	    live/probe live/space live/under live/stranger attacks/attack net/guard net/race net/control faults/inject) >/dev/null
+	    live/probe live/space live/under live/stranger attacks/attack net/guard net/race net/control \
+	    faults/inject) >/dev/null
 	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
 
 # What each try of tests/attacks came to, here and in the virtual machines that were run: the page of it.

@@ -1,4 +1,4 @@
-// Diagnostics as JSON (docs/diagnostics.md has the form).
+// Diagnostics as JSON (docs/report.md has the form).
 #include "compiler/plan/json.h"
 #include "compiler/report/report.h"
 

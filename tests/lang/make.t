@@ -8,7 +8,11 @@ use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Test::More;
 
-sub make { my @more = @_; return run({ cwd => $root, seconds => 300, env => { MAKEFLAGS => '', SANITIZE => '' } }, 'make', "BUILD=$build", @more) }
+sub make {
+    my @more = @_;
+    my %plain = (MAKEFLAGS => '', SANITIZE => '');
+    return run({ cwd => $root, seconds => 300, env => \%plain }, 'make', "BUILD=$build", @more);
+}
 
 my $help = make('help');
 is $help->{status}, 0, 'make help';

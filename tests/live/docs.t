@@ -1,21 +1,24 @@
 #!/usr/bin/perl
-# Every block of code in README.md, CONTRIBUTING.md and docs/*.md, as a newcomer meets it: each page in an empty folder of its
-# own, from an installed copy, in the page's order, as the ordinary user and as root. (tests/lang/pages.t does docs/diagnostics.)
+# Every block of code in README.md, CONTRIBUTING.md and docs/*.md, as a newcomer meets it: each page in an empty folder
+# of its own, from an installed copy, in the page's order, as the ordinary user and as root. (tests/lang/pages.t does
+# docs/diagnostics.)
 #
 # The word behind a fence says what a block is, and one that says nothing fails:
-#   sbx file=F, python file=F, c file=F, …   a file to write; it is checked by its own language. `wrong` behind it: and refused
-#   console     `$ command` lines and what each prints; `# exit N` where its status is not 0. `…` stands for anything within a
-#               line, or, alone on one, for any lines
-#   sh          a script that ends with 0
-#   sh checkout `make` lines that are for a checkout of this repository: the targets are there (make -n)
-#   yaml, toml, json, lua   as sbx; and what a workflow runs is run, an editor's settings are tried
-#   text        a drawing or a piece of grammar: only those listed below
+#   sbx file=F          a file to write, which sbxc --check finds right; `sbx file=F wrong`: in which it finds an error
+#   python file=F, c file=F, yaml file=F, …   likewise, checked by its own language; what a workflow runs is run, an
+#                       editor's settings are tried
+#   console             `$ command` lines and what each prints; `# exit N` where its status is not 0. `…` stands for
+#                       anything within a line, or, alone on one, for any lines
+#   sh                  a script that ends with 0
+#   sh checkout         `make` lines that are for a checkout of this repository: the targets are there (make -n)
+#   text                a drawing or a piece of grammar: only those listed below
 use strict;
 use warnings;
 use utf8;
 use FindBin;
 use File::Basename qw(dirname basename);
 use File::Path qw(make_path);
+use JSON::PP;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
@@ -29,16 +32,17 @@ my %drawings = ('docs/architecture.md' => 2);
 my %given = (
     'docs/ci.md' => sub { # a repository with a branch that changes a policy
         my ($sh, $dir) = @_;
-        spew("$dir/job.text", "sbx 1;\nimport std.base;\n\npolicy job {\n    use std.base;\n    limits { pids 8; }\n}\n");
         $sh->(q{git init -q -b main && git config user.email a@b.example && git config user.name a && mkdir policies &&
-            mv job.text policies/job.sbx && git add . && git commit -q -m first && git update-ref refs/remotes/origin/main main &&
-            sed -i s/8/4/ policies/job.sbx && git commit -q -a -m second}, 0);
+            echo 'sbx 1; import std.base; policy job { use std.base; limits { pids 8; } }' > policies/job.sbx &&
+            git add . && git commit -q -m first && git update-ref refs/remotes/origin/main main &&
+            sed -i 's/pids 8/pids 4/' policies/job.sbx && git commit -q -a -m second}, 0);
         symlink $root, "$dir/sbx";
     },
 );
 
 my $installed = folder() . '/sbx';
-my @make = ('make', '-C', $root, "BUILD=$build", "PREFIX=$installed", map { ('-o', "$build/$_") } 'sbxc', 'sbxrun', 'sbximage', 'sbxnames', 'libsbx.so.0');
+my @built = map { ('-o', "$build/$_") } 'sbxc', 'sbxrun', 'sbximage', 'sbxnames', 'libsbx.so.0'; # as they are
+my @make = ('make', '-C', $root, @built, "BUILD=$build", "PREFIX=$installed");
 is run({ env => { MAKEFLAGS => '', SANITIZE => '' } }, @make, 'install')->{status}, 0, 'make install';
 
 sub text { my ($path) = @_; my $bytes = slurp($path); utf8::decode($bytes) or die "$path is not UTF-8"; return $bytes }
@@ -50,11 +54,16 @@ sub blocks {
     my (@blocks, $open, $line);
     for (split /\n/, text("$root/$page")) {
         $line++;
-        if (defined $open && $_ eq '```') { $open = undef }
-        elsif (defined $open)            { $blocks[-1]{content} .= "$_\n" }
-        elsif (/^\s*(?:```|~~~)(.*)/)     { push @blocks, { where => "$page:$line", tag => $1, content => '' }; $open = 1 }
+        if ($open && $_ eq '```') {
+            $open = 0;
+        } elsif ($open) {
+            $blocks[-1]{content} .= "$_\n";
+        } elsif (/^\s*(?:```|~~~)(.*)/) {
+            push @blocks, { where => "$page:$line", tag => $1, content => '' };
+            $open = 1;
+        }
     }
-    fail("$page: a block is not closed") if defined $open;
+    fail("$page: a block is not closed") if $open;
     return @blocks;
 }
 
@@ -96,43 +105,53 @@ my %check = (
 );
 
 # What besides is tried of a file, by its name.
+my $steps = <<'END'; # what a workflow runs
+import json, sys, yaml
+for job in yaml.safe_load(open(sys.argv[1]))["jobs"].values():
+    print("\n".join(json.dumps(step["run"]) for step in job["steps"] if "run" in step))
+END
+my $runner = <<"END"; # what is there when a step is run
+export PATH=\$(cat ../path 2>/dev/null):\$PATH GITHUB_PATH=../path GITHUB_BASE_REF=main
+export MAKEFLAGS='BUILD=$build @built'
+END
+my $server = <<'END'; # whether what an editor would start is a language server
+import subprocess, sys, tomllib
+server = tomllib.load(open(sys.argv[1], "rb"))["language-server"]["sbx"]
+body = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}'
+message = b"Content-Length: %d\r\n\r\n" % len(body) + body
+answer = subprocess.run([server["command"]] + server["args"], input=message, capture_output=True).stdout
+sys.exit(b"capabilities" not in answer)
+END
+my $editor = 'nvim --headless -i NONE -n';
+my $shown = '#vim.diagnostic.get(0) > 0'; # in Neovim: it shows a finding
 my @try = (
-    [qr{^\.github/workflows/} => sub { # each step that runs something, as the runner does
+    [qr{^\.github/workflows/} => sub {
         my ($sh, $name, $home, $user) = @_;
-        return if defined $user->{uid} && $user->{uid} != $>;
-        my $steps = $sh->("python3 -c 'import json, sys, yaml
-for job in yaml.safe_load(open(sys.argv[1]))[\"jobs\"].values():
-    for step in job[\"steps\"]:
-        if \"run\" in step: print(json.dumps(step[\"run\"]))' $name", 0);
-        require JSON::PP;
-        my @scripts = map { JSON::PP->new->allow_nonref->decode($_) } split /\n/, $steps->{out};
+        return if defined $user->{uid} && $user->{uid} != $>; # who may not reach a checkout of root's
+        spew("$home/steps.py", $steps);
+        my $json = JSON::PP->new->allow_nonref;
+        my @scripts = map { $json->decode($_) } split /\n/, $sh->("python3 ../steps.py $name", 0)->{out};
         cmp_ok @scripts, '>', 1, "$name has steps";
         for my $script (@scripts) {
-            spew("$home/step", "export PATH=\$(cat $home/path 2>/dev/null):\$PATH GITHUB_PATH=$home/path GITHUB_BASE_REF=main
-export MAKEFLAGS='BUILD=$build -o $build/sbxc -o $build/sbxrun'\n" . bytes($script));
-            $sh->("bash -e -o pipefail $home/step", 0);
+            spew("$home/step", $runner . bytes($script));
+            $sh->('bash -e -o pipefail ../step', 0);
         }
     }],
-    [qr{^init\.lua$} => sub { # an editor that opens a policy with it
+    [qr{^init\.lua$} => sub {
         my ($sh, $name) = @_;
-        my $old = $sh->(q{nvim --headless -u NONE -i NONE -n -c 'lua if vim.lsp.start then vim.cmd("qa!") else vim.cmd("cq!") end'})->{status};
+        my $old = $sh->("$editor -u NONE -c 'lua vim.cmd(vim.lsp.start and [[qa!]] or [[cq!]])'")->{status};
       SKIP: {
             skip 'this Neovim is older than the page asks for', 1 if $old;
-            $sh->("echo 'sbx 1; policy p { limits { memory 1Mb; } }' > p.sbx && nvim --headless -u $name -i NONE -n p.sbx " .
-                q{-c 'lua vim.wait(5000, function() return #vim.diagnostic.get(0) > 0 end) vim.cmd(#vim.diagnostic.get(0) > 0 and "qa!" or "cq!")'}, 0);
+            my $wait = "vim.wait(5000, function() return $shown end) vim.cmd($shown and [[qa!]] or [[cq!]])";
+            $sh->("echo 'sbx 1; policy p { limits { memory 1Mb; } }' > p.sbx; $editor -u $name p.sbx -c 'lua $wait'", 0);
         }
     }],
-    [qr{^languages\.toml$} => sub { # the command that it names starts
-        my ($sh, $name) = @_;
-        $sh->("python3 -c 'import subprocess, sys, tomllib
-server = tomllib.load(open(sys.argv[1], \"rb\"))[\"language-server\"][\"sbx\"]
-body = b\"{\\\"jsonrpc\\\":\\\"2.0\\\",\\\"id\\\":1,\\\"method\\\":\\\"initialize\\\",\\\"params\\\":{\\\"capabilities\\\":{}}}\"
-answer = subprocess.run([server[\"command\"]] + server[\"args\"], input=b\"Content-Length: %d\\r\\n\\r\\n\" % len(body) + body,
-                        capture_output=True).stdout
-sys.exit(b\"capabilities\" not in answer)' $name", 0);
+    [qr{^languages\.toml$} => sub {
+        my ($sh, $name, $home) = @_;
+        spew("$home/server.py", $server);
+        $sh->("python3 ../server.py $name", 0);
     }],
 );
-
 my %made; # make's targets, once: an ordinary user may not reach a checkout of root's
 sub as {
     my ($user, $page) = @_;
@@ -144,8 +163,9 @@ sub as {
     my $sh = sub {
         my ($script, $status) = @_;
         my $run = run({ %$user, cwd => $dir, seconds => 60 }, 'env', '-i', "HOME=$home", 'LANG=C.UTF-8', 'TERM=dumb',
-            "PATH=$installed/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "PKG_CONFIG_PATH=$installed/lib/pkgconfig",
-            "LD_LIBRARY_PATH=$installed/lib", 'sh', '-c', "exec 2>&1\n" . bytes($script));
+            "PATH=$installed/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "PKG_CONFIG_PATH=$installed/lib/pkgconfig", "LD_LIBRARY_PATH=$installed/lib",
+            'sh', '-c', "exec 2>&1\n" . bytes($script));
         utf8::decode($run->{out});
         is($run->{status}, $status, "$who: " . (split /\n/, $script)[0]) or diag $run->{out} if defined $status;
         return $run;
@@ -178,7 +198,7 @@ sub as {
                 like $run->{out}, pattern($_->{prints}), "$label: it prints what the page shows: $_->{command}";
             }
         } elsif ($check{$kind} && @words == 1 && defined $file) {
-            make_path(dirname("$dir/$file"), defined $user->{uid} ? { owner => $user->{uid}, group => $user->{gid} } : {});
+            make_path(dirname("$dir/$file"), $user->{uid} ? { owner => $user->{uid}, group => $user->{gid} } : {});
             spew("$dir/$file", bytes($block->{content}));
             owned($user, "$dir/$file");
             $sh->($check{$kind} =~ s/FILE/$file/r, $wrong ? 1 : 0);

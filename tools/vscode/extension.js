@@ -7,7 +7,8 @@ let client;
 exports.activate = () => {
     const settings = workspace.getConfiguration('sbx');
     const args = settings.get('roots').flatMap((folder) => ['-I', folder]);
-    client = new LanguageClient('sbx', 'sbx policies', { command: settings.get('command'), args: [...args, '--lsp'] }, { documentSelector: [{ language: 'sbx' }] });
+    const server = { command: settings.get('command'), args: [...args, '--lsp'] };
+    client = new LanguageClient('sbx', 'sbx policies', server, { documentSelector: [{ language: 'sbx' }] });
     return client.start();
 };
 

@@ -1,2 +1,3 @@
-exports.count = (text) => text.split(/\s+/).reduce((counts, word) => counts.set(word.toLowerCase(), (counts.get(word.toLowerCase()) || 0) + 1), new Map());
+const add = (counts, word) => counts.set(word, (counts.get(word) || 0) + 1);
+exports.count = (text) => text.toLowerCase().split(/\s+/).reduce(add, new Map());
 if (require.main === module) console.log(exports.count('one two two').get('two'));
