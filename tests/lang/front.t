@@ -48,7 +48,7 @@ is_deeply [grep { !defined $hops{$_} } @pages], [], 'every page is at most two h
 for (
     ['where a limit is kept',     'docs/architecture.md', qr{`enforcer/limits/limits\.c`}],
     ['what happens at `connect`', 'docs/architecture.md', qr{^## The way of a `connect`$}m],
-    ['add a limit, a driver',     'CONTRIBUTING.md',      qr{^\*\*A layer or a driver\.\*\*}m],
+    ['add a limit, a driver',     'CONTRIBUTING.md',      qr{^\*\*A driver\.\*\*}m],
     ['why a call was denied',     'docs/running.md',      qr{^## Why a call was denied$}m],
     )
 {
@@ -58,6 +58,12 @@ for (
     like $text{$page}, $answer, 'and it is there';
 }
 cmp_ok scalar(() = slurp("$root/README.md") =~ /^/mg), '<=', 140, 'README is for somebody with a minute';
+
+my $rooms = qr{(?:grammar|lang|compiler|enforcer|names|image|libsbx|tests|tools|examples|docs|stdlib-policies)};
+for my $page (@pages) {
+    my @named = $text{$page} =~ m{`($rooms/[\w./-]+)`}g;
+    is_deeply [grep { !-e "$root/$_" } @named], [], "what $page names is there" if @named;
+}
 
 my %said;
 for my $page (@pages) {
