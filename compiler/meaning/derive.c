@@ -103,8 +103,8 @@ static void derive_kinds(const struct derivation *d, const char *call)
 
 // ---- options of sockets -------------------------------------------------------------------------------------------
 
-// The options that may be set; those that choose a way out, which may be set where every socket stays in the sandbox's
-// own network; and those that may be asked for: all that the edition knows but SO_PEERPIDFD (77), a handle on a process
+// The options that may be set; those that choose a way out, which may be set where rules allow the loopback alone, and
+// every socket is the sandbox's own; and those that may be asked for: all that the edition knows but SO_PEERPIDFD (77), a handle on a process
 // outside, and TCP_ZEROCOPY_RECEIVE (35), which maps memory. Some have no name in constants.tsv: SO_PASSPIDFD (76),
 // SO_PASSRIGHTS (83); UDP_CORK, UDP_SEGMENT, UDP_GRO.
 static const struct {
@@ -146,7 +146,7 @@ static void derive_options(const struct derivation *d)
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         const char *between = i ? " or " : "";
         text_addf(&set, "%slevel == %s and optname in { %s%s }", between, options[i].level, options[i].set,
-                  d->broker ? "" : options[i].ways_out);
+                  d->broker || !d->protocols ? "" : options[i].ways_out);
         text_addf(&asked, "%slevel == %s and optname in { ", between, options[i].level);
         for (int option = options[i].asked.first; option <= options[i].asked.last; option++)
             text_addf(&asked, "%d%s", option, option < options[i].asked.last ? "," : " }");
@@ -194,6 +194,9 @@ static const struct {
 
 // ---- what follows from verbs, and from sockets that are the host's -------------------------------------------------
 
+// MSG_FASTOPEN connects a socket that is not connected, also one that the command was given.
+static const char *const sends[] = {"sendto", "sendmsg", "sendmmsg"};
+
 static const struct {
     unsigned verb; // derived where no rule allows it and no broker asks what it is for; 0: where there is a broker
     const char *operation, *because;
@@ -201,9 +204,6 @@ static const struct {
     {VERB_CONNECT, "connect", "no net rule allows connect"},
     {VERB_BIND, "bind", "no net rule allows bind"},
     {VERB_LISTEN, "listen", "no net rule allows listen"},
-    {0, "sendto where flags & MSG_FASTOPEN == MSG_FASTOPEN", "it connects without connect"},
-    {0, "sendmsg where flags & MSG_FASTOPEN == MSG_FASTOPEN", "it connects without connect"},
-    {0, "sendmmsg where flags & MSG_FASTOPEN == MSG_FASTOPEN", "it connects without connect"},
     {0, "io_uring_setup", "its connections pass by the broker"},
 };
 
@@ -225,6 +225,8 @@ void derive_rules(struct policy *policy, derive_add *add, void *context)
     derive_options(&d);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         derive(&d, lists[i].error, lists[i].because, "%s where not (%s)", lists[i].call, lists[i].may);
+    for (size_t i = 0; i < sizeof sends / sizeof *sends; i++)
+        derive(&d, "EACCES", "it connects without connect", "%s where flags & MSG_FASTOPEN == MSG_FASTOPEN", sends[i]);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (calls[i].verb ? !d.broker && !(d.verbs & calls[i].verb) : d.broker)
             derive(&d, "EACCES", calls[i].because, "%s", calls[i].operation);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "enforcer/drivers/run.h"
 #include "enforcer/host/host.h"
 #include "enforcer/host/outside.h"
+#include "enforcer/host/standard.h"
 #include "enforcer/helpers/image.h"
 #include "enforcer/network/net_guard.h"
 #include "enforcer/supervisor/cpu_time.h"
@@ -50,21 +50,6 @@ struct native { // what one run holds on this side; it lies where the inside see
     pid_t pid; // of init; 0: not started
     int init;  // its pidfd
 };
-
-// The command gets the three standard descriptors and no others; a folder among them would be a way out of the view.
-static int check_standard(struct failure *failure)
-{
-    static const char *const names[] = {"input", "output", "error"};
-    for (int fd = 0; fd < 3; fd++) {
-        struct stat status;
-        if (fstat(fd, &status) != 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
-            return fail(failure, NO_RULE, errno, "cannot open /dev/null for standard %s, which is closed", names[fd]);
-        if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
-            return fail(failure, NO_RULE, 0,
-                        "standard %s is a folder of the host, which would be a way out of the sandbox", names[fd]);
-    }
-    return 0;
-}
 
 // Whoever has a file, a terminal or a socket open for writing as standard input can write there, past what counts the
 // output.
@@ -158,9 +143,8 @@ struct native *native_begin(struct arena *arena, bool early, bool changes, enum 
     block_signals(native);
     native->sandbox.view = &native->view;
     native->sandbox.identity = &native->identity;
-    if (check_standard(failure) == 0 && identity_prepare(&native->identity, failure) == 0 &&
-        make_pipes(native, changes, failure) == 0 && wish_terminal(native, wish, failure) == 0 && early &&
-        !native->identity.as_root && start(native, failure) == 0)
+    if (identity_prepare(&native->identity, failure) == 0 && make_pipes(native, changes, failure) == 0 &&
+        wish_terminal(native, wish, failure) == 0 && early && !native->identity.as_root && start(native, failure) == 0)
         place_elsewhere(native, native->pid);
     return native;
 }
@@ -196,6 +180,8 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     for (size_t i = 0; i < run->plan->view_count; i++)
         sandbox->disks[i] = (struct disk_use){DISK_UNKNOWN, DISK_UNKNOWN, DISK_UNKNOWN};
     identity_choose(&native->identity, run->plan);
+    if (standard_check(run->plan, &native->identity, sandbox->landlock, failure))
+        return -1;
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
         images_prepare(&native->view, &run->bases, failure) || hidden_find(&native->view, failure) ||

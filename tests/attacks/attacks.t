@@ -125,6 +125,13 @@ for my $user (users()) {
 
     # What a program can't see of itself.
     my $special = sub { my ($part, $what, $held, $reason) = @_; ok $held, "$who: $what: $reason"; note_result($user, $part, $what, $held ? 'held' : 'NOT HELD', $reason) };
+    for my $kind ([INET => 'udp'], [INET => 'tcp'], [UNIX => 'unix']) {
+        my ($class, $protocol) = @$kind;
+        my $refused = run({ %$user, cwd => $dir, setup => sub {
+            my $socket = $class eq 'UNIX' ? IO::Socket::UNIX->new(Type => SOCK_DGRAM()) : IO::Socket::INET->new(Proto => $protocol);
+            POSIX::dup2(fileno $socket, 0) } }, $sbxrun, 'p.sbx', '--', 'sh', '-c', 'echo ran');
+        $special->('Network', "a $protocol socket of the host, not connected, as standard input", $refused->{status} == 125 && $refused->{out} eq '' && $refused->{err} =~ /^sbxrun: standard input is a socket/, "exit $refused->{status}");
+    }
     my $start = time;
     spew("$dir/stay.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy stay/r =~ s/lifetime 60s/lifetime 1s/r);
     my $run = run({ %$user, cwd => $dir }, $sbxrun, 'stay.sbx', '--', '/attack', 'stay', '30');

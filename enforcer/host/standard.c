@@ -1,0 +1,161 @@
+// What may be a standard descriptor.
+#include "enforcer/host/standard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "compiler/sets/net_set.h"
+
+static const char *const names[] = {"input", "output", "error"};
+static const char by_pipe[] = "pass it through a pipe: `cat … | sbxrun …`, or `sbxrun … | cat`";
+
+// File systems whose files are bytes and nothing more (statfs(2), linux/magic.h, and those that have no header).
+// Others, like /proc, namespaces and queues of messages, are ways to the kernel.
+static const uint32_t holds_files[] = {
+    0xEF53,     // ext2, ext3, ext4
+    0x58465342, // xfs
+    0x9123683E, // btrfs
+    0xF2F52010, // f2fs
+    0xCA451A4E, // bcachefs
+    0x2FC12FC1, // zfs
+    0x3153464A, // jfs
+    0x52654973, // reiserfs
+    0x3434,     // nilfs2
+    0x01161970, // gfs2
+    0x7461636F, // ocfs2
+    0x24051905, // ubifs
+    0x72B6,     // jffs2
+    0x4D44,     // vfat
+    0x2011BAB0, // exfat
+    0x5346544E, // ntfs
+    0x7366746E, // ntfs3
+    0x482B,     // hfsplus
+    0x9660,     // iso9660
+    0x15013346, // udf
+    0x73717368, // squashfs
+    0xE0F5E1E2, // erofs
+    0x28CD3D45, // cramfs
+    0x7275,     // romfs
+    0x01021994, // tmpfs, memfd
+    0x858458F6, // ramfs
+    0x958458F6, // hugetlbfs
+    0x794C7630, // overlay
+    0x61756673, // aufs
+    0xF15F,     // ecryptfs
+    0x65735546, // fuse, virtiofs
+    0x01021997, // 9p
+    0x6969,     // nfs
+    0x517B,     // smb
+    0xFF534D42, // cifs
+    0xFE534D42, // smb2
+    0x00C36400, // ceph
+    0x5346414F, // afs
+    0x6B414653, // kafs
+    0x786F4256, // vboxsf
+    0xBACBACBC, // vmhgfs
+};
+
+enum { MEMORY_DEVICES = 1, TERMINALS_OF_PROCESS = 5, MAKES_TERMINALS = 2, PIPES = 0x50495045 };
+static const unsigned memory_devices[] = {3, 5, 7, 8, 9}; // null, zero, full, random, urandom (mem(4))
+
+static const char *why_no_file(int fd)
+{
+    struct statfs place;
+    for (size_t i = 0; fstatfs(fd, &place) == 0 && i < sizeof holds_files / sizeof *holds_files; i++)
+        if ((uint32_t)place.f_type == holds_files[i])
+            return NULL;
+    return "a file of the kernel's";
+}
+
+static const char *why_no_device(int fd, dev_t device)
+{
+    for (size_t i = 0; i < sizeof memory_devices / sizeof *memory_devices; i++)
+        if (device == makedev(MEMORY_DEVICES, memory_devices[i]))
+            return NULL;
+    struct termios terminal;
+    if (device != makedev(TERMINALS_OF_PROCESS, MAKES_TERMINALS) && (tcgetattr(fd, &terminal) == 0 || errno == EIO))
+        return NULL; // EIO: whose other end is gone
+    return "a device that is neither a terminal nor like /dev/null";
+}
+
+// Rules on the loopback alone leave connect to the command, which could have a socket of the host's go elsewhere.
+static bool connects_itself(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->net_count && !plan->broker; i++)
+        if (!plan->net[i].deny)
+            return true;
+    return false;
+}
+
+static const char *why_no_socket(const struct plan *plan, int fd)
+{
+    int family = -1, type = -1, protocol = -1, listens = -1;
+    socklen_t size = sizeof family;
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0)
+        return "a socket of which nothing is known";
+    bool tcp = (family == AF_INET || family == AF_INET6) && protocol == IPPROTO_TCP;
+    if (type != SOCK_STREAM || listens || (family != AF_UNIX && !tcp) ||
+        getpeername(fd, (struct sockaddr *)&peer, &length) != 0)
+        return "a socket that is no connected stream";
+    return tcp && connects_itself(plan)
+               ? "a connection of the host's network, and the policy lets the command connect by itself"
+               : NULL;
+}
+
+static const char *why_not(const struct plan *plan, int fd, const struct stat *status)
+{
+    switch (status->st_mode & S_IFMT) {
+    case S_IFREG: return why_no_file(fd);
+    case S_IFIFO: return NULL;
+    case S_IFCHR: return why_no_device(fd, status->st_rdev);
+    case S_IFSOCK: return why_no_socket(plan, fd);
+    case S_IFDIR: return "a folder of the host";
+    case S_IFBLK: return "a disk of the host";
+    default: return "neither a file, a pipe, a terminal nor a connection";
+    }
+}
+
+// What is open for reading has a name of its own beneath /proc/self/fd. A pipe there is the command's alone.
+static bool opens_for_writing(const struct identity *identity, int fd, const struct stat *status)
+{
+    struct statfs place;
+    bool named = S_ISREG(status->st_mode) ||
+                 (S_ISFIFO(status->st_mode) && fstatfs(fd, &place) == 0 && (uint32_t)place.f_type != PIPES);
+    return named && (status->st_uid == identity->outside_user || status->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+int standard_check(const struct plan *plan, const struct identity *identity, bool landlock, struct failure *failure)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        struct stat status;
+        int mode = fcntl(fd, F_GETFL);
+        if (mode < 0 || fstat(fd, &status) != 0)
+            return fail(failure, NO_RULE, errno, "cannot look at standard %s", names[fd]);
+        const char *why = mode & O_PATH ? "a place of the host" : why_not(plan, fd, &status);
+        if (why && fd == STDERR_FILENO && S_ISREG(status.st_mode)) { // nothing is written there, nor can that be told
+            close(fd);
+            open("/dev/null", O_WRONLY);
+        }
+        if (why)
+            return fail_with_advice(failure, NO_RULE, 0, by_pipe,
+                                    "standard %s is %s, which could be a way out of the sandbox", names[fd], why);
+        if (!landlock && (mode & O_ACCMODE) == O_RDONLY && opens_for_writing(identity, fd, &status))
+            return fail_with_advice(failure, NO_RULE, 0, by_pipe,
+                                    "standard %s is a file that the command could open again and write to: this host "
+                                    "has no Landlock",
+                                    names[fd]);
+    }
+    return 0;
+}
