@@ -54,6 +54,8 @@ P
   follow, those of other processes do not.
 - `shutdown`, `accept`, reading, writing to where a socket is connected, and options are the command's own calls. None
   of them leads a socket anywhere; options that would are denied.
+- What Linux remembers of a `shutdown` of a socket that is not connected, for when it will be, is not remembered where
+  a socket of the host's takes its place.
 - Sending to an address is for udp what connecting is. Sockets of tcp have no use for one.
 P
     return $page;

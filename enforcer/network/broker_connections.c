@@ -229,8 +229,12 @@ static int publish(struct brokered *call, struct destination *to)
     int one = 1, only = 0;
     socklen_t size = sizeof bound;
     if (call->kind.inside && getsockname(call->held, (struct sockaddr *)&bound, &size) == 0 &&
-        destination_of(&own, (struct sockaddr *)&bound, size) == 0 && own.port)
-        return EINVAL; // it is bound
+        destination_of(&own, (struct sockaddr *)&bound, size) == 0 && own.port) {
+        // It is bound, or was: the kernel goes on telling a port that it gave back. In its own network it may have any.
+        struct sockaddr_storage any = {.ss_family = (sa_family_t)call->kind.domain};
+        if (bind(call->held, (struct sockaddr *)&any, size) != 0)
+            return EINVAL;
+    }
     int error = call->kind.inside ? broker_twin(call, &twin) : 0, fd = call->kind.inside ? twin : call->held;
     if (error)
         return error;

@@ -193,8 +193,10 @@ static void attempt_ready(struct supervisor *supervisor, struct watch *watch, ui
     if (getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &attempt->error, &size) != 0)
         attempt->error = errno;
     attempt->done = true;
-    struct sockaddr_storage peer;
-    if (!attempt->error && getpeername(watch->fd, (struct sockaddr *)&peer, &(socklen_t){sizeof peer}) == 0)
+    struct sockaddr_storage peer, none = {.ss_family = AF_UNSPEC};
+    if (attempt->error) // as the kernel does where it waits itself: else the next one would be told ECONNABORTED
+        connect(watch->fd, (struct sockaddr *)&none, sizeof none);
+    else if (getpeername(watch->fd, (struct sockaddr *)&peer, &(socklen_t){sizeof peer}) == 0)
         connect(watch->fd, (struct sockaddr *)&peer,
                 sizeof peer); // that it is connected counts from here on: the next one is told EISCONN
     fcntl(watch->fd, F_SETFL, fcntl(watch->fd, F_GETFL) & ~O_NONBLOCK);
