@@ -247,6 +247,9 @@ static int run_plan(struct plan *plan, struct policy *policy, struct cached *cac
     events_print(stderr, run->events, status != 0 || isatty(STDERR_FILENO));
     if (stream && (ferror(stream) || fclose(stream) != 0))
         fprintf(stderr, "sbxrun: not all events could be written to %s\n", options->events);
+    if (outcome.changes_unlisted)
+        fprintf(stderr, "sbxrun: %llu of the changes could not be listed, as %s says\n",
+                (unsigned long long)outcome.changes_unlisted, options->changes);
     if (run->changes && (fclose(run->changes) != 0 || outcome.changes_unwritten))
         fprintf(stderr, "sbxrun: the changes could not be written to %s: %s\n", options->changes,
                 strerror(outcome.changes_unwritten ? outcome.changes_unwritten : errno));

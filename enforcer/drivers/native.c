@@ -441,7 +441,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     net_guard_free(settings.guard);
     close_scoped(&native->sandbox.changes);
     native->sandbox.changes = -1;
-    if (run->changes && !changes_write(run->changes, &native->view, native->changes))
+    if (run->changes && !changes_write(run->changes, &native->view, native->changes, &outcome->changes_unlisted))
         outcome->changes_unwritten = errno ? errno : EIO;
     measure(native, run, &usage, outcome);
     if (reason != ENDED_NOT_SET_UP)

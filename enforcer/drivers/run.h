@@ -43,6 +43,7 @@ struct outcome {
     const char *guard;            // where there is a broker: why no guard stands behind it; NULL: one did
     int untold;                   // the errno, where denied calls could not be told
     int changes_unwritten;        // the errno, where the changes could not be written
+    uint64_t changes_unlisted;    // of them, how many could not be listed
 };
 
 struct native;

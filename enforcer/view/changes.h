@@ -13,6 +13,6 @@
 // and the failure.
 int changes_send(const struct view *, int socket, struct failure *);
 
-// Receives them and writes what differs as JSON (docs/report.md). When no message waits there is none. False, and
-// errno, when it can't be written.
-bool changes_write(FILE *, const struct view *, int socket);
+// Receives them and writes what differs as JSON (docs/report.md). When no message waits there is none. *unlisted: how
+// much of it could not be listed. False, and errno, when it can't be written.
+bool changes_write(FILE *, const struct view *, int socket, uint64_t *unlisted);

@@ -7,6 +7,7 @@ use JSON::PP;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
+use POSIX ();
 use Test::More;
 
 sub tree { my ($dir) = @_; scalar `cd $dir && find repo -printf '%p %y %m %s %T@ %l\n' | sort; cat $dir/repo/a` }
@@ -63,6 +64,55 @@ for my $user (users()) {
     is tree($dir), $before, "$name: the host is as it was";
     is left_since($mounts), '', "$name: nothing is left";
     is run({ %$user, cwd => $dir }, $sbxc, '--test', '--live', 'p.sbx')->{status}, 0, "$name: its expectations hold in the sandbox";
+    # As many, as long and as deep as a command likes.
+    my %scripts = (
+        nothing => 'sleep 1',
+        deep => 'for (1 .. 1500) { mkdir "d" or die $!; chdir "d" or die $!; } open F, ">", "last" or die $!;',
+        long => 'for (1 .. 400) { mkdir "d" x 250 or die $!; chdir "d" x 250 or die $!; } open F, ">", "last" or die $!;',
+        deeper => 'for (1 .. 9000) { mkdir "d" or die $!; chdir "d" or die $!; } open F, ">", "last" or die $!;',
+        many => 'for (1 .. 60000) { open F, ">", ($_ * 7919) % 60001 . "-" x 60 or die $!; } mkdir "zz"; open F, ">", "zz/x";',
+        wide => 'for (1 .. 300) { mkdir "d" x 250 or die $!; chdir "d" x 250 or die $!; } for (1 .. 6000) { open F, ">", "x" x 240 . sprintf "%06d", $_ or die $!; }',
+        closed => 'mkdir "none"; open F, ">", "none/x"; mkdir "noexec"; open F, ">", "noexec/x"; chmod 0, "none"; chmod 0400, "noexec"; mkdir "open"; open F, ">", "open/x";',
+    );
+    my ($base, $text, $left);
+    for my $case (
+        ['nothing', 0, 0, sub { 1 }],
+        ['deep', 1501, 0, sub { $_[-1]{path} eq '/repo' . '/d' x 1500 . '/last' }], ['long', 401, 0, sub { length $_[-1]{path} == 5 + 400 * 251 + 5 }],
+        ['deeper', 8193, 1, sub { $_[-1]{what} eq 'unlisted' && $_[-1]{why} eq 'it lies too deep' && $_[-1]{path} eq '/repo' . '/d' x 8192 }],
+        ['many', 60002, 0, sub { my @paths = map { $_->{path} } @_; my %seen = map { $_ => 1 } @paths; "@paths" eq join(' ', sort @paths) && keys %seen == 60002 }],
+        ['wide', undef, undef, sub { @_ > 3000 && length $text < 280 << 20 && $left + @_ == 6300 }],
+        ['closed', 6, 0, sub { join(' ', map { $_->{path} } @_) eq '/repo/noexec /repo/noexec/x /repo/none /repo/none/x /repo/open /repo/open/x' }],
+    ) {
+        my ($what, $count, $unlisted, $holds) = @$case;
+        next if $what eq 'deeper' && $user->{name} ne (users())[0]{name}; # the kernel takes its time for that
+        my $many = sandbox($user, 'fs { allow read, write "/repo" from overlay "./w/repo" size 256MiB; allow read "/w" from "./w"; }');
+        mkdir "$many/w/repo";
+        owned($user, "$many/w/repo");
+        spew("$many/w/make.pl", "chdir '/repo'; $scripts{$what}");
+        my $pid = fork // die $!;
+        if (!$pid) {
+            if (defined $user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) }
+            chdir $many;
+            open STDERR, '>', "$many/w/err";
+            exec $sbxrun, '--changes', "$many/w/changes.json", 'p.sbx', '--', 'perl', '/w/make.pl' or POSIX::_exit(99);
+        }
+        my $peak = 0;
+        while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+            if (open my $status, '<', "/proc/$pid/status") { my ($kib) = join('', <$status>) =~ /^Name:\s+sbxrun\n.*^VmHWM:\s+(\d+)/ms; $peak = $kib if ($kib // 0) > $peak }
+            select undef, undef, undef, 0.002;
+        }
+        $text = slurp("$many/w/changes.json");
+        my @list; # without the time that reading JSON takes
+        push @list, { what => $1, path => $2, why => $3 } while @list < 100_000 && $text =~ /\{"what":"(\w+)","path":"([^"]*)","type":"\w+"(?:,"size":\d+)?(?:,"why":"([^"]*)")?\}/g;
+        ($left) = $text =~ /\],\n"unlisted":(\d+)\}\n\z/;
+        is scalar @list, $count, "$name: $what: all of it is listed" if defined $count;
+        is $left, $unlisted, "$name: $what: or said" if defined $unlisted;
+        like slurp("$many/w/err"), $left ? qr/^sbxrun: $left of the changes could not be listed, as \S+ says$/m : qr/^\z/, "$name: $what: also to who is there";
+        ok $holds->(@list), "$name: $what: as it should be" or diag length $text, ' ', substr($text, 0, 300), ' ... ', substr($text, -300);
+        $base //= $peak;
+        cmp_ok $peak, '<=', $base + 8 * 1024, "$name: $what: in the same memory ($peak KiB)";
+    }
+
     $run = in_sandbox($user, $dir, { args => ['--changes', '/nowhere/changes'] }, 'true');
     is $run->{status}, 125, "$name: a list that can't be written stops the run";
     like $run->{err}, qr/cannot write the changes to/, "$name: and says so";
