@@ -26,7 +26,7 @@ my %lines = (
     'docs/sockets.md' => qr/^\|/,      # a table that is made of the code's
 );
 
-my @files = split /\n/, `cd $root && git ls-files`;
+my @files = tracked();
 cmp_ok @files, '>', 500, 'files are tracked';
 my %used;
 for my $file (@files) {

@@ -9,7 +9,7 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Time::HiRes qw(time);
 
-our @EXPORT = qw($root $build $sbxc $sbxrun patience soon run slurp spew folder user users
+our @EXPORT = qw($root $build $sbxc $sbxrun patience soon run slurp spew tracked folder user users
     syscall_number);
 
 our $root = abs_path(dirname(__FILE__) . '/../..');
@@ -23,6 +23,15 @@ if ($> == 0) { # the ordinary user may not reach a checkout of root's
 
 sub slurp { my ($path) = @_; open my $f, '<', $path or die "$path: $!"; local $/; my $text = <$f>; $text // '' }
 sub spew { my ($path, $text) = @_; open my $f, '>', $path or die "$path: $!"; print {$f} $text; close $f or die "$path: $!"; $path }
+
+# What git tracks of this checkout, whoever it belongs to; or of it what some patterns say.
+sub tracked {
+    open my $list, '-|', 'git', '-C', $root, '-c', "safe.directory=$root", 'ls-files', '-z', '--', @_ or die "git: $!";
+    local $/;
+    my @files = split /\0/, <$list> // '';
+    close $list or die "git ls-files: not a checkout of the repository\n";
+    return @files;
+}
 
 # A shell that starts the tests in the background ignores some signals, which every program started here would inherit.
 $SIG{$_} = 'DEFAULT' for 'INT', 'QUIT', 'HUP', 'PIPE';
