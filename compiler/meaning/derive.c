@@ -104,9 +104,9 @@ static void derive_kinds(const struct derivation *d, const char *call)
 // ---- options of sockets -------------------------------------------------------------------------------------------
 
 // The options that may be set; those that choose a way out, which may be set where rules allow the loopback alone, and
-// every socket is the sandbox's own; and those that may be asked for: all that the edition knows but SO_PEERPIDFD (77), a handle on a process
-// outside, and TCP_ZEROCOPY_RECEIVE (35), which maps memory. Some have no name in constants.tsv: SO_PASSPIDFD (76),
-// SO_PASSRIGHTS (83); UDP_CORK, UDP_SEGMENT, UDP_GRO.
+// every socket is the sandbox's own; and those that may be asked for: all that the edition knows but SO_PEERPIDFD (77),
+// a handle on a process outside, and TCP_ZEROCOPY_RECEIVE (35), which maps memory. Some have no name in constants.tsv:
+// SO_PASSPIDFD (76), SO_PASSRIGHTS (83); UDP_CORK, UDP_SEGMENT, UDP_GRO.
 static const struct {
     const char *level, *set, *ways_out;
     struct {
