@@ -91,7 +91,15 @@ for my $user (users()) {
     my $sleeper = fork // die $!;
     if (!$sleeper) { if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } exec 'sleep', '600' or POSIX::_exit(99) }
 
-    my %common = (text => $secret, port => $port, pid => $sleeper, key => $key, name => $name, pty => $pty // '/dev/pts/9999');
+    my $low = 827; # of those that are root's
+    my %common = (text => $secret, port => $port, low => $low, pid => $sleeper, key => $key, name => $name, pty => $pty // '/dev/pts/9999');
+    # The same sandbox with rules on the network: a way out, for what is not to go beside it.
+    spew("$dir/net.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy net/r =~ s/(limits \{)/net {
+        allow connect udp, tcp host-loopback:$port;
+        allow bind, listen tcp host-loopback:$low;
+        allow connect unix "\/shown\/datagrams";
+    }
+    $1/r);
     my %inside = (%common, w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid', socket => '/shown/socket', datagrams => '/shown/datagrams', read => '/shown/file');
     my %outside = (%common, w => "$dir/plain", small => "$dir/small", out => "$host/outside-file", suid => "$dir/suid", socket => "$dir/shown/socket", datagrams => "$dir/shown/datagrams", read => "$dir/shown/file");
     my $words = sub { my ($text, $values) = @_; map { my $word = $_; $word =~ s/\{(\w+)\}/$values->{$1} \/\/ die "no $1"/ge; $word } split ' ', $text };
@@ -106,8 +114,8 @@ for my $user (users()) {
     my $reports = folder();
     chmod 0777, $reports;
     for my $row (@rows) {
-        my ($id, $part, $what, $arguments, $must, $control, $as) = @$row;
-        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, setup => $folders }, $sbxrun, '--report', "$reports/$id", "$dir/p.sbx", '--', '/attack', $words->($arguments, \%inside)));
+        my ($id, $part, $what, $arguments, $must, $control, $as, $under) = @$row;
+        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, setup => $folders }, $sbxrun, '--report', "$reports/$id", "$dir/" . ($under // 'p') . '.sbx', '--', '/attack', $words->($arguments, \%inside)));
         my $without = outcome($plain->($as, $words->($arguments, \%outside)));
         my $possible = $without =~ /^(?:$control)$/;
         my $held = $got =~ /^(?:$must)$/;

@@ -109,7 +109,82 @@ static int serve(char **arguments) // listens where the host could reach it
     return error ? error : result_of(listen(fd, 1));
 }
 
+// ---- where a rule lets it go somewhere -----------------------------------------------------------------------------
+
+// What stands beside a datagram: address or path, port, which. It is the first message of its socket.
+static int beside(char **arguments)
+{
+    static const struct {
+        const char *name;
+        int level, type, flags;
+        unsigned char data[16];
+        size_t size;
+    } kinds[] = {
+        {"source-route", IPPROTO_IP, IP_RETOPTS, 0, {131, 7, 4, 127, 0, 0, 2, 0}, 8}, // IPOPT_LSRR, by 127.0.0.2
+        {"interface", IPPROTO_IP, IP_PKTINFO, 0, {1}, sizeof(struct in_pktinfo)},
+        {"mark", SOL_SOCKET, SO_MARK, 0, {1}, 4},
+        {"root", SOL_SOCKET, SCM_CREDENTIALS, 0, {1}, 12}, // process 1, user and group 0
+        {"probe", 0, 0, 0x10, {0}, 0},                     // MSG_PROBE (linux/socket.h)
+        {"zerocopy", 0, 0, MSG_ZEROCOPY, {0}, 0},
+    };
+    struct sockaddr_storage address = {0};
+    socklen_t length;
+    struct sockaddr_un *path = (void *)&address;
+    int family = address_of(arguments[0], atoi(arguments[1]), &address, &length);
+    if (family < 0) {
+        family = address.ss_family = AF_UNIX;
+        length = sizeof *path;
+        memcpy(path->sun_path, arguments[0], strnlen(arguments[0], sizeof path->sun_path - 1));
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].name, arguments[2]) == 0) {
+            char control[64] __attribute__((aligned(8))) = {0};
+            struct cmsghdr *c = (void *)control;
+            struct iovec data = {"secret", 6};
+            struct msghdr message = {.msg_name = &address, .msg_namelen = length, .msg_iov = &data, .msg_iovlen = 1};
+            if (kinds[i].size) {
+                *c = (struct cmsghdr){
+                    .cmsg_len = CMSG_LEN(kinds[i].size), .cmsg_level = kinds[i].level, .cmsg_type = kinds[i].type};
+                memcpy(CMSG_DATA(c), kinds[i].data, kinds[i].size);
+                message.msg_control = control;
+                message.msg_controllen = CMSG_SPACE(kinds[i].size);
+            }
+            int fd = socket(family, SOCK_DGRAM, 0);
+            return fd < 0 || sendmsg(fd, &message, kinds[i].flags) < 0 ? errno : 0;
+        }
+    return EINVAL;
+}
+
+static int fast_open(char **arguments) // connects without connect
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    int family = address_of(arguments[0], atoi(arguments[1]), &address, &length), fd = socket(family, SOCK_STREAM, 0);
+    return fd < 0 || sendto(fd, "secret", 6, MSG_FASTOPEN, (void *)&address, length) < 0 ? errno : 0;
+}
+
+// A socket that was connected where it may, and is no more, listens: on every address, at a port of the kernel's
+// choice.
+static int listen_after(char **arguments)
+{
+    struct sockaddr_storage address;
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    socklen_t length;
+    int family = address_of(arguments[0], atoi(arguments[1]), &address, &length), fd = socket(family, SOCK_STREAM, 0);
+    if (fd < 0 || connect(fd, (void *)&address, length) != 0 || connect(fd, &none, sizeof none) != 0)
+        return EIO; // it does not come to that
+    return result_of(listen(fd, 1));
+}
+
 const struct attack_row network_attacks[] = {
-    {"tcp", tcp},     {"udp", udp}, {"unix", unix_socket}, {"pair", pair_to}, {"raw-pair", raw_pair_to},
-    {"serve", serve}, {NULL, NULL},
+    {"tcp", tcp},
+    {"udp", udp},
+    {"unix", unix_socket},
+    {"pair", pair_to},
+    {"raw-pair", raw_pair_to},
+    {"serve", serve},
+    {"beside", beside},
+    {"fast-open", fast_open},
+    {"listen-after", listen_after},
+    {NULL, NULL},
 };
