@@ -1,100 +1,14 @@
 // A policy as one page: facts first, then each domain, then what is shown, then the sources.
 #include "compiler/describe/policy_page.h"
 
-#include "compiler/sets/call_groups.h"
-#include "compiler/code/cbpf.h"
-#include "compiler/sets/condition_text.h"
+#include "compiler/describe/page_calls.h"
 #include "compiler/describe/describe.h"
 #include "compiler/lint/lint.h"
 #include "compiler/sets/quantity.h"
 
-struct writer {
-    struct page *page;
-    struct policy *policy;
-    const struct page_facts *facts;
-    const struct plan *plan;
-    struct arena *arena;
-};
-
 static const char *const no_headers[] = {"", "", NULL};
 
-// ---- cells --------------------------------------------------------------------------------------------------------
-
-static void fact(struct page *page, const char *name, enum page_style style, struct str text)
-{
-    page_row(page);
-    page_cell_text(page, PAGE_STRONG, str_from(name));
-    page_cell_text(page, style, text);
-    page_row_end(page);
-}
-
-// Where something is said, and why: the last two columns of most tables.
-static void reason_cells(struct writer *w, struct str because, struct str file, uint32_t line)
-{
-    page_cell_text(w->page, PAGE_PLAIN, because);
-    page_cell_text(w->page, PAGE_FAINT, file.length ? str_format(w->arena, "%.*s:%u", STR_ARGS(file), line) : STR(""));
-}
-
-static void plan_reason_cells(struct writer *w, uint32_t rule)
-{
-    static const struct plan_rule none;
-    const struct plan_rule *r = rule < w->plan->rule_count ? &w->plan->rules[rule] : &none;
-    reason_cells(w, r->because, r->file, r->line);
-}
-
-static void rule_reason_cells(struct writer *w, const struct rule *rule)
-{
-    const struct source *source = source_of(&w->policy->compilation->sources, rule->span);
-    reason_cells(w, rule->because, source ? source->name : STR(""),
-                 source ? source_position(source, rule->span.start).line : 0);
-}
-
-static struct str verbs_text(struct arena *arena, unsigned verbs)
-{
-    struct text text = {.arena = arena};
-    path_verbs_print(&text, verbs);
-    return verbs ? text_str(&text) : STR("nothing");
-}
-
-static struct str span_text(struct writer *w, struct span span) // on one line
-{
-    struct rule rule = {.span = span};
-    return rule_text(w->policy, &rule);
-}
-
-// ---- at a glance --------------------------------------------------------------------------------------------------
-
-static uint32_t is_allow(uint32_t verdict, uint32_t unused)
-{
-    (void)unused;
-    return verdict == SECCOMP_ALLOW;
-}
-
-// Where a call is allowed: a leaf 1, a leaf 0, or a condition.
-static graph_node allowed_where(struct policy *policy, enum arch arch, size_t call)
-{
-    return graph_apply(policy->graph, is_allow, policy_call(policy, arch, call), graph_leaf(policy->graph, 0));
-}
-
-static struct str calls_summary(struct writer *w)
-{
-    struct text text = {.arena = w->arena};
-    for (int arch = 0; arch < ARCH_COUNT; arch++) {
-        size_t all = 0, allowed = 0, conditional = 0;
-        for (size_t call = 0; call < syscall_count(); call++) {
-            if (syscall_row(call)->number[arch] < 0)
-                continue;
-            const struct graph_vertex *where =
-                graph_at(w->policy->graph, allowed_where(w->policy, (enum arch)arch, call));
-            all++;
-            conditional += where->run_count != 0;
-            allowed += where->run_count != 0 || where->value;
-        }
-        text_addf(&text, "%s%zu of %zu on %s, %zu of them by their arguments", arch ? "; " : "", allowed, all,
-                  arch_names[arch], conditional);
-    }
-    return text_str(&text);
-}
+// ---- at a glance ---------------------------------------------------------------------------------------------------
 
 static struct str places_with(struct writer *w, unsigned verbs)
 {
@@ -158,22 +72,22 @@ static void write_glance(struct writer *w)
             text_addf(&lacks, "%s%s", lacks.length ? ", " : "", feature_names[w->plan->requires[i].feature]);
     page_heading(page, 2, "At a glance");
     page_table(page, no_headers, 2);
-    fact(page, "May write to", PAGE_CODE, places_with(w, VERB_WRITE));
-    fact(page, "May execute", PAGE_CODE, places_with(w, VERB_EXEC));
-    fact(page, "May read", PAGE_CODE, places_with(w, VERB_READ));
-    fact(page, "Network", w->plan->net_count ? PAGE_CODE : PAGE_PLAIN, net_summary(w));
-    fact(page, "System calls", PAGE_PLAIN, calls_summary(w));
-    fact(page, "Capabilities", PAGE_CODE, capabilities_text(w));
-    fact(page, "Runs as", PAGE_PLAIN, user_text(w));
-    fact(page, "Limits", PAGE_PLAIN, limits_summary(w, true));
-    fact(page, "Without limit", PAGE_PLAIN, limits_summary(w, false));
-    fact(page, "May go without", PAGE_PLAIN, lacks.length ? text_str(&lacks) : may_lack);
+    page_fact(page, "May write to", PAGE_CODE, places_with(w, VERB_WRITE));
+    page_fact(page, "May execute", PAGE_CODE, places_with(w, VERB_EXEC));
+    page_fact(page, "May read", PAGE_CODE, places_with(w, VERB_READ));
+    page_fact(page, "Network", w->plan->net_count ? PAGE_CODE : PAGE_PLAIN, net_summary(w));
+    page_fact(page, "System calls", PAGE_PLAIN, page_calls_summary(w));
+    page_fact(page, "Capabilities", PAGE_CODE, capabilities_text(w));
+    page_fact(page, "Runs as", PAGE_PLAIN, user_text(w));
+    page_fact(page, "Limits", PAGE_PLAIN, limits_summary(w, true));
+    page_fact(page, "Without limit", PAGE_PLAIN, limits_summary(w, false));
+    page_fact(page, "May go without", PAGE_PLAIN, lacks.length ? text_str(&lacks) : may_lack);
     page_table_end(page);
     page_paragraph(
         page, "Whatever is not on this page is denied. A deny holds whatever else is allowed; rules have no order.");
 }
 
-// ---- files --------------------------------------------------------------------------------------------------------
+// ---- files ---------------------------------------------------------------------------------------------------------
 
 static struct str content_text(struct writer *w, const struct plan_view *place)
 {
@@ -221,15 +135,15 @@ static void write_files(struct writer *w)
         const struct plan_view *place = &w->plan->view[i];
         page_row(w->page);
         page_cell_text(w->page, PAGE_CODE, place->path);
-        page_cell_text(w->page, place->verbs ? PAGE_PLAIN : PAGE_STRONG, verbs_text(w->arena, place->verbs));
+        page_cell_text(w->page, place->verbs ? PAGE_PLAIN : PAGE_STRONG, page_verbs(w->arena, place->verbs));
         page_cell_text(w->page, PAGE_PLAIN, content_text(w, place));
-        plan_reason_cells(w, place->rule);
+        page_plan_reason(w, place->rule);
         page_row_end(w->page);
     }
     page_table_end(w->page);
 }
 
-// ---- network ------------------------------------------------------------------------------------------------------
+// ---- network -------------------------------------------------------------------------------------------------------
 
 static void write_network(struct writer *w)
 {
@@ -252,135 +166,13 @@ static void write_network(struct writer *w)
         page_row(w->page);
         page_cell_text(w->page, PAGE_STRONG, net->exception ? STR("but for") : net->deny ? STR("deny") : STR("allow"));
         page_cell_text(w->page, PAGE_CODE, text_str(&box));
-        plan_reason_cells(w, net->rule);
+        page_plan_reason(w, net->rule);
         page_row_end(w->page);
     }
     page_table_end(w->page);
 }
 
-// ---- system calls -------------------------------------------------------------------------------------------------
-
-static struct str condition_text_of(struct writer *w, enum arch arch, size_t call) // without text where it is denied
-{
-    if (syscall_row(call)->number[arch] < 0)
-        return (struct str){0};
-    graph_node node = allowed_where(w->policy, arch, call);
-    const struct graph_vertex *where = graph_at(w->policy->graph, node);
-    if (!where->run_count)
-        return where->value ? STR("") : (struct str){0};
-    struct text text = {.arena = w->arena};
-    condition_print(&text, w->policy->graph, node, syscall_row(call), arch);
-    return text_str(&text);
-}
-
-static struct call_line *call_lines_of(struct writer *w)
-{
-    struct call_lines lines = {.arena = w->arena};
-    for (size_t call = 0; call < syscall_count(); call++) {
-        struct str texts[ARCH_COUNT];
-        for (int arch = 0; arch < ARCH_COUNT; arch++)
-            texts[arch] = condition_text_of(w, (enum arch)arch, call);
-        call_lines_add(&lines, call, texts, true);
-    }
-    return lines.first;
-}
-
-// The reasons of the rules about a call, each once.
-static struct str call_reasons(struct writer *w, const struct call_line *line)
-{
-    struct text text = {.arena = w->arena};
-    struct map seen = {.arena = w->arena};
-    for (size_t call = 0; call < syscall_count(); call++)
-        for (const struct call_rule *entry = line->member[call] ? w->policy->calls[call] : NULL; entry;
-             entry = entry->next)
-            if (entry->rule->because.length && !entry->rule->derived && !map_put(&seen, entry->rule->because, w))
-                text_addf(&text, "%s%.*s", text.length ? "; " : "", STR_ARGS(entry->rule->because));
-    return text.length ? text_str(&text) : STR("");
-}
-
-static void write_call_line(struct writer *w, const struct call_line *line)
-{
-    struct text calls = {.arena = w->arena};
-    calls_print(&calls, w->policy->compilation, line->member, line->architectures, NULL, NULL);
-    page_row(w->page);
-    page_cell_text(w->page, PAGE_CODE, text_str(&calls));
-    page_cell(w->page);
-    if (line->condition.length)
-        page_run(w->page, PAGE_CODE, "%.*s", STR_ARGS(line->condition));
-    else
-        page_run(w->page, PAGE_PLAIN, "always");
-    if (line->architectures != ARCH_ALL_MASK)
-        page_run(w->page, PAGE_PLAIN, ", on %s", arch_names[line->arch]);
-    page_cell_end(w->page);
-    page_cell_text(w->page, PAGE_PLAIN, line->condition.length ? call_reasons(w, line) : STR(""));
-    page_row_end(w->page);
-}
-
-static void write_each_call(struct writer *w)
-{
-    static const char *const headers[] = {"Call", "What it does", NULL};
-    page_fold(w->page, "Each allowed call");
-    page_table(w->page, headers, 2);
-    for (size_t call = 0; call < syscall_count(); call++) {
-        bool allowed = false;
-        for (int arch = 0; arch < ARCH_COUNT; arch++)
-            allowed |= condition_text_of(w, (enum arch)arch, call).text != NULL;
-        if (!allowed)
-            continue;
-        page_row(w->page);
-        page_cell_text(w->page, PAGE_CODE, str_from(syscall_row(call)->name));
-        page_cell_text(w->page, PAGE_PLAIN, str_from(describe_call(call)));
-        page_row_end(w->page);
-    }
-    page_table_end(w->page);
-    page_fold_end(w->page);
-}
-
-static void write_denies(struct writer *w)
-{
-    static const char *const headers[] = {"Denied", "Why", "Rule", NULL};
-    bool any = false;
-    for (size_t i = 0; i < w->policy->rule_count; i++) {
-        const struct rule *rule = &w->policy->rules[i];
-        if (rule->domain != DOMAIN_CALLS || rule->effect != EFFECT_DENY || rule->derived)
-            continue;
-        if (!any)
-            page_table(w->page, headers, 3);
-        any = true;
-        page_row(w->page);
-        page_cell_text(w->page, PAGE_CODE, span_text(w, rule->span));
-        rule_reason_cells(w, rule);
-        page_row_end(w->page);
-    }
-    if (any)
-        page_table_end(w->page);
-}
-
-static void write_calls(struct writer *w)
-{
-    static const char *const headers[] = {"Calls", "Allowed", "Why", NULL};
-    uint32_t fallback = (uint32_t)w->policy->fallback.number;
-    const char *error = errno_name((int)(fallback & 0xFFFF));
-    page_heading(w->page, 2, "System calls");
-    page_paragraph(w->page,
-                   "A seccomp filter in the kernel decides each call by its number and arguments. A call that is not "
-                   "allowed %s%s; one that this edition does not know "
-                   "answers ENOSYS; one of a foreign architecture ends the process.",
-                   fallback == SECCOMP_KILL ? "ends the process" : "answers ", fallback == SECCOMP_KILL ? "" : error);
-    page_table(w->page, headers, 3);
-    const struct call_line *lines = call_lines_of(w);
-    for (const struct call_line *line = lines; line; line = line->next)
-        if (!line->condition.length)
-            write_call_line(w, line);
-    for (const struct call_line *line = lines; line; line = line->next)
-        if (line->condition.length)
-            write_call_line(w, line);
-    page_table_end(w->page);
-    write_denies(w);
-    write_each_call(w);
-}
-
-// ---- process, limits, secrets -------------------------------------------------------------------------------------
+// ---- process, limits, secrets --------------------------------------------------------------------------------------
 
 static void write_process(struct writer *w)
 {
@@ -393,21 +185,21 @@ static void write_process(struct writer *w)
             text_addf(&kept, "%s%.*s", kept.length ? ", " : "", STR_ARGS(plan->env[i].name));
     page_heading(w->page, 2, "Process");
     page_table(w->page, no_headers, 2);
-    fact(w->page, "Command", command.length ? PAGE_CODE : PAGE_PLAIN,
-         command.length ? text_str(&command) : STR("what the caller gives"));
-    fact(w->page, "Runs as", PAGE_PLAIN, user_text(w));
-    fact(w->page, "Capabilities", PAGE_CODE, capabilities_text(w));
+    page_fact(w->page, "Command", command.length ? PAGE_CODE : PAGE_PLAIN,
+              command.length ? text_str(&command) : STR("what the caller gives"));
+    page_fact(w->page, "Runs as", PAGE_PLAIN, user_text(w));
+    page_fact(w->page, "Capabilities", PAGE_CODE, capabilities_text(w));
     if (plan->proxy.set)
-        fact(w->page, "Reaches names through", PAGE_PLAIN,
-             str_format(w->arena, "a proxy: %s, %.*s, port %u", proxy_kind_names[plan->proxy.url.kind],
-                        STR_ARGS(plan->proxy.url.host), plan->proxy.url.port));
-    fact(w->page, "Starts in", PAGE_CODE, plan->cwd.length ? plan->cwd : STR("/"));
+        page_fact(w->page, "Reaches names through", PAGE_PLAIN,
+                  str_format(w->arena, "a proxy: %s, %.*s, port %u", proxy_kind_names[plan->proxy.url.kind],
+                             STR_ARGS(plan->proxy.url.host), plan->proxy.url.port));
+    page_fact(w->page, "Starts in", PAGE_CODE, plan->cwd.length ? plan->cwd : STR("/"));
     for (size_t i = 0; i < plan->env_count; i++)
         if (!plan->env[i].keep)
-            fact(w->page, "Environment", PAGE_CODE,
-                 str_format(w->arena, "%.*s=%.*s", STR_ARGS(plan->env[i].name), STR_ARGS(plan->env[i].value)));
-    fact(w->page, "Kept of the caller's environment", kept.length ? PAGE_CODE : PAGE_PLAIN,
-         kept.length ? text_str(&kept) : STR("nothing"));
+            page_fact(w->page, "Environment", PAGE_CODE,
+                      str_format(w->arena, "%.*s=%.*s", STR_ARGS(plan->env[i].name), STR_ARGS(plan->env[i].value)));
+    page_fact(w->page, "Kept of the caller's environment", kept.length ? PAGE_CODE : PAGE_PLAIN,
+              kept.length ? text_str(&kept) : STR("nothing"));
     page_table_end(w->page);
 }
 
@@ -427,7 +219,7 @@ static void write_limits(struct writer *w)
         page_row(w->page);
         page_cell_text(w->page, PAGE_CODE, str_from(limit_names[i]));
         page_cell_text(w->page, PAGE_CODE, limit_text(w->arena, (enum limit)i, limit->value));
-        reason_cells(w, str_from(describe_limit((enum limit)i)), rule->file, rule->line);
+        page_reason(w, str_from(describe_limit((enum limit)i)), rule->file, rule->line);
         page_row_end(w->page);
     }
     page_table_end(w->page);
@@ -471,20 +263,20 @@ static void write_requires(struct writer *w)
                                         : str_from(feature_names[require->feature]));
         page_cell_text(w->page, require->degrade ? PAGE_STRONG : PAGE_PLAIN,
                        require->degrade ? STR("it runs with less") : STR("it does not run"));
-        reason_cells(w, require->because, rule->file, rule->line);
+        page_reason(w, require->because, rule->file, rule->line);
         page_row_end(w->page);
     }
     page_table_end(w->page);
 }
 
-// ---- what is shown ------------------------------------------------------------------------------------------------
+// ---- what is shown -------------------------------------------------------------------------------------------------
 
 static void promise(struct writer *w, struct str what, const char *how, const struct rule *rule)
 {
     page_row(w->page);
     page_cell_text(w->page, PAGE_CODE, what);
     page_cell_text(w->page, PAGE_PLAIN, str_from(how));
-    rule_reason_cells(w, rule);
+    page_rule_reason(w, rule);
     page_row_end(w->page);
 }
 
@@ -497,17 +289,17 @@ static void write_promises(struct writer *w)
     page_table(w->page, headers, 4);
     for (size_t i = 0; i < w->policy->within_count; i++) {
         const struct rule site = {.span = w->policy->withins[i].use->span};
-        promise(w, span_text(w, site.span), "nothing is allowed that it does not allow; no limit is higher", &site);
+        promise(w, page_span(w, site.span), "nothing is allowed that it does not allow; no limit is higher", &site);
     }
     for (size_t i = 0; i < w->policy->rule_count; i++) {
         const struct rule *rule = &w->policy->rules[i];
         if (rule->effect == EFFECT_NEVER)
-            promise(w, span_text(w, rule->span), "nothing of it is allowed", rule);
+            promise(w, page_span(w, rule->span), "nothing of it is allowed", rule);
     }
     for (size_t i = 0; i < w->policy->rule_count; i++) {
         const struct rule *rule = &w->policy->rules[i];
         if (rule->effect == EFFECT_EXPECT_ALLOW || rule->effect == EFFECT_EXPECT_DENY)
-            promise(w, span_text(w, rule->span),
+            promise(w, page_span(w, rule->span),
                     rule->effect == EFFECT_EXPECT_ALLOW ? "all of it is allowed" : "all of it is denied", rule);
     }
     page_table_end(w->page);
@@ -552,7 +344,7 @@ static void write_warnings(struct writer *w)
     page_table_end(w->page);
 }
 
-// ---- sources ------------------------------------------------------------------------------------------------------
+// ---- sources -------------------------------------------------------------------------------------------------------
 
 static bool came_through(const struct rule *rule, const struct use_decl *use)
 {
@@ -568,15 +360,15 @@ static void write_inherited(struct writer *w, const struct use_decl *use)
     size_t count = 0;
     for (size_t i = 0; i < w->policy->rule_count; i++)
         count += came_through(&w->policy->rules[i], use);
-    page_fold(w->page, "%.*s: %zu rules", STR_ARGS(span_text(w, use->span)), count);
+    page_fold(w->page, "%.*s: %zu rules", STR_ARGS(page_span(w, use->span)), count);
     page_table(w->page, headers, 3);
     for (size_t i = 0; i < w->policy->rule_count; i++) {
         const struct rule *rule = &w->policy->rules[i];
         if (!came_through(rule, use))
             continue;
         page_row(w->page);
-        page_cell_text(w->page, PAGE_CODE, span_text(w, rule->span));
-        rule_reason_cells(w, rule);
+        page_cell_text(w->page, PAGE_CODE, page_span(w, rule->span));
+        page_rule_reason(w, rule);
         page_row_end(w->page);
     }
     page_table_end(w->page);
@@ -622,15 +414,15 @@ static void write_facts(struct writer *w)
     if (w->policy->summary.set)
         page_paragraph(page, "%.*s", STR_ARGS(w->policy->summary.text));
     page_table(page, no_headers, 2);
-    fact(page, "Policy", PAGE_CODE,
-         str_format(w->arena, "%.*s of %.*s", STR_ARGS(decl->name.text), STR_ARGS(decl->module->source->name)));
+    page_fact(page, "Policy", PAGE_CODE,
+              str_format(w->arena, "%.*s of %.*s", STR_ARGS(decl->name.text), STR_ARGS(decl->module->source->name)));
     for (const struct parameter *p = decl->parameters; p; p = p->next)
-        fact(page, "Parameter", PAGE_CODE,
-             span_text(w, p->value ? span_join(p->name.span, p->value->span) : p->name.span));
+        page_fact(page, "Parameter", PAGE_CODE,
+                  page_span(w, p->value ? span_join(p->name.span, p->value->span) : p->name.span));
     for (size_t i = 0; i < w->facts->value_count; i++)
-        fact(page, "Given", PAGE_CODE, str_from(w->facts->values[i]));
-    fact(page, "Plan", PAGE_CODE, w->facts->hash);
-    fact(page, "Made by", PAGE_PLAIN, STR("sbxc " SBX_VERSION ", edition 1"));
+        page_fact(page, "Given", PAGE_CODE, str_from(w->facts->values[i]));
+    page_fact(page, "Plan", PAGE_CODE, w->facts->hash);
+    page_fact(page, "Made by", PAGE_PLAIN, STR("sbxc " SBX_VERSION ", edition 1"));
     page_table_end(page);
 }
 
@@ -641,7 +433,7 @@ void policy_page(struct page *page, struct policy *policy, const struct page_fac
     write_glance(&w);
     write_files(&w);
     write_network(&w);
-    write_calls(&w);
+    page_calls(&w);
     write_process(&w);
     write_limits(&w);
     write_secrets(&w);
