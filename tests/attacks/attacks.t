@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Every try of rows.tsv, inside a sandbox and outside of it, as root and as an ordinary user; then what no single program can try. With SBX_MATRIX=FILE
+# Every try of rows.tsv, inside a sandbox and outside of it, as root and as an ordinary user; then what no single
+# program can try. With SBX_MATRIX=FILE
 # what came of each is appended there, a line each, for docs/attacks.md (make matrix).
 use strict;
 use warnings;
@@ -18,7 +19,11 @@ my $attack = "$build/tests/attacks/attack";
 my ($kernel) = (POSIX::uname())[2] =~ /^(\d+\.\d+)/;
 my @table;
 
-sub note_result { my ($user, $part, $what, $result, $reason) = @_; push @table, [ $kernel, $user->{name}, $part, $what, $result, $reason ]; return }
+sub note_result {
+    my ($user, $part, $what, $result, $reason) = @_;
+    push @table, [ $kernel, $user->{name}, $part, $what, $result, $reason ];
+    return;
+}
 
 # What the host has for the tries to find.
 my $secret = "host-secret-$$";
@@ -77,7 +82,8 @@ for my $user (users()) {
         allow read "/shown" from "./shown";
     }
     limits { pids 40; lifetime 60s; }');
-    mkdir "$dir/$_" for 'w/deep', 'w/deep/hidden', 'shown', 'small', 'plain', 'plain/locked', 'plain/deep', 'plain/deep/hidden', 'plain/later';
+    mkdir "$dir/$_" for 'w/deep', 'w/deep/hidden', 'shown', 'small', 'plain', 'plain/locked', 'plain/deep',
+        'plain/deep/hidden', 'plain/later';
     system('cp', $attack, "$dir/attack");
     system('cp', $attack, "$dir/suid");
     spew("$dir/w/locked", '');
@@ -86,13 +92,21 @@ for my $user (users()) {
     my $datagrams = IO::Socket::UNIX->new(Type => SOCK_DGRAM(), Local => "$dir/shown/datagrams");
     chmod 0777, "$dir/shown/socket", "$dir/shown/datagrams", "$dir/small";
     owned($user, spew("$dir/shown/file", ''));
-    system('chown', '-R', "$user->{uid}:$user->{gid}", map { "$dir/$_" } 'w', 'plain', 'small', 'attack') if defined $user->{uid} && $> == 0;
+    system('chown', '-R', "$user->{uid}:$user->{gid}", map { "$dir/$_" } 'w', 'plain', 'small', 'attack')
+        if defined $user->{uid} && $> == 0;
     chmod 04755, "$dir/suid" if $> == 0;
     my $sleeper = fork // die $!;
-    if (!$sleeper) { if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } exec 'sleep', '600' or POSIX::_exit(99) }
+    if (!$sleeper) {
+        if ($user->{uid} && $> == 0) {
+            ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
+            POSIX::setuid($user->{uid});
+        }
+        exec 'sleep', '600' or POSIX::_exit(99);
+    }
 
     my $low = 827; # of those that are root's
-    my %common = (text => $secret, port => $port, low => $low, pid => $sleeper, key => $key, name => $name, pty => $pty // '/dev/pts/9999');
+    my %common = (text => $secret, port => $port, low => $low, pid => $sleeper, key => $key, name => $name,
+        pty => $pty // '/dev/pts/9999');
     # The same sandbox with rules on the network: a way out, for what is not to go beside it.
     spew("$dir/net.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy net/r =~ s/(limits \{)/net {
         allow connect udp, tcp host-loopback:$port;
@@ -100,14 +114,26 @@ for my $user (users()) {
         allow connect unix "\/shown\/datagrams";
     }
     $1/r);
-    my %inside = (%common, w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid', socket => '/shown/socket', datagrams => '/shown/datagrams', read => '/shown/file');
-    my %outside = (%common, w => "$dir/plain", small => "$dir/small", out => "$host/outside-file", suid => "$dir/suid", socket => "$dir/shown/socket", datagrams => "$dir/shown/datagrams", read => "$dir/shown/file");
-    my $words = sub { my ($text, $values) = @_; map { my $word = $_; $word =~ s/\{(\w+)\}/$values->{$1} \/\/ die "no $1"/ge; $word } split ' ', $text };
-    my $folders = sub { opendir my $etc, '/etc'; opendir my $root, '/'; require Fcntl; for ($etc, $root) { my $fd = fileno $_; POSIX::dup2($fd, $fd + 20) } }; # left open for whoever is executed
+    my %inside = (%common, w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid',
+        socket => '/shown/socket', datagrams => '/shown/datagrams', read => '/shown/file');
+    my %outside = (%common, w => "$dir/plain", small => "$dir/small", out => "$host/outside-file", suid => "$dir/suid",
+        socket => "$dir/shown/socket", datagrams => "$dir/shown/datagrams", read => "$dir/shown/file");
+    my $words = sub {
+        my ($text, $values) = @_;
+        map { my $word = $_; $word =~ s/\{(\w+)\}/$values->{$1} \/\/ die "no $1"/ge; $word } split ' ', $text;
+    };
+    # left open for whoever is executed
+    my $folders = sub {
+        opendir my $etc, '/etc';
+        opendir my $root, '/';
+        require Fcntl;
+        for ($etc, $root) { my $fd = fileno $_; POSIX::dup2($fd, $fd + 20) }
+    };
     my $plain = sub { # outside
         my ($as, @arguments) = @_;
         my %as = $as eq 'root' && $> == 0 ? () : %$user;
-        return run({ %as, seconds => 30, cwd => $host, setup => $folders }, "$dir/attack", $as eq 'userns' ? '--userns' : (), @arguments);
+        return run({ %as, seconds => 30, cwd => $host, setup => $folders }, "$dir/attack",
+            $as eq 'userns' ? '--userns' : (), @arguments);
     };
 
     my ($to_tell, @untold) = 0;
@@ -115,7 +141,8 @@ for my $user (users()) {
     chmod 0777, $reports;
     for my $row (@rows) {
         my ($id, $part, $what, $arguments, $must, $control, $as, $under) = @$row;
-        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, setup => $folders }, $sbxrun, '--report', "$reports/$id", "$dir/" . ($under // 'p') . '.sbx', '--', '/attack', $words->($arguments, \%inside)));
+        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, setup => $folders }, $sbxrun, '--report',
+                "$reports/$id", "$dir/" . ($under // 'p') . '.sbx', '--', '/attack', $words->($arguments, \%inside)));
         my $without = outcome($plain->($as, $words->($arguments, \%outside)));
         my $possible = $without =~ /^(?:$control)$/;
         my $held = $got =~ /^(?:$must)$/;
@@ -124,60 +151,87 @@ for my $user (users()) {
             my $calls = decode_json(slurp("$reports/$id"))->{calls};
             my ($call) = $id =~ /^call-(\w+)/;
             $to_tell++;
-            push @untold, "$id ($got)" if ref $calls ne 'ARRAY' || !grep { $_->{operation} =~ ($call ? qr/^syscall $call\b/ : qr/^syscall /) } @$calls;
+            push @untold, "$id ($got)" if ref $calls ne 'ARRAY'
+                || !grep { $_->{operation} =~ ($call ? qr/^syscall $call\b/ : qr/^syscall /) } @$calls;
         }
-        note_result($user, $part, $what, !$held ? 'NOT HELD' : $possible ? 'held' : 'held, as outside', $possible ? $got : "$got; outside $without");
+        note_result($user, $part, $what, !$held ? 'NOT HELD' : $possible ? 'held' : 'held, as outside',
+            $possible ? $got : "$got; outside $without");
     }
 
     cmp_ok scalar @untold, '<=', 0.05 * $to_tell, "$who: of $to_tell tries that the filter denied, the report has " . ($to_tell - @untold) or diag "not: @untold";
 
     # What a program can't see of itself.
-    my $special = sub { my ($part, $what, $held, $reason) = @_; ok $held, "$who: $what: $reason"; note_result($user, $part, $what, $held ? 'held' : 'NOT HELD', $reason) };
+    my $special = sub {
+        my ($part, $what, $held, $reason) = @_;
+        ok $held, "$who: $what: $reason";
+        note_result($user, $part, $what, $held ? 'held' : 'NOT HELD', $reason);
+    };
     for my $kind ([INET => 'udp'], [INET => 'tcp'], [UNIX => 'unix']) {
         my ($class, $protocol) = @$kind;
         my $refused = run({ %$user, cwd => $dir, setup => sub {
-            my $socket = $class eq 'UNIX' ? IO::Socket::UNIX->new(Type => SOCK_DGRAM()) : IO::Socket::INET->new(Proto => $protocol);
+            my $socket = $class eq 'UNIX' ? IO::Socket::UNIX->new(Type => SOCK_DGRAM())
+                : IO::Socket::INET->new(Proto => $protocol);
             POSIX::dup2(fileno $socket, 0) } }, $sbxrun, 'p.sbx', '--', 'sh', '-c', 'echo ran');
-        $special->('Network', "a $protocol socket of the host, not connected, as standard input", $refused->{status} == 125 && $refused->{out} eq '' && $refused->{err} =~ /^sbxrun: standard input is a socket/, "exit $refused->{status}");
+        $special->('Network', "a $protocol socket of the host, not connected, as standard input",
+            $refused->{status} == 125 && $refused->{out} eq ''
+            && $refused->{err} =~ /^sbxrun: standard input is a socket/, "exit $refused->{status}");
     }
     my $start = time;
     spew("$dir/stay.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy stay/r =~ s/lifetime 60s/lifetime 1s/r);
     my $run = run({ %$user, cwd => $dir }, $sbxrun, 'stay.sbx', '--', '/attack', 'stay', '30');
-    $special->('Processes and resources', 'sleeping on, deaf to signals, past its lifetime', $run->{status} == 124 && time - $start < 10, "exit $run->{status}");
+    $special->('Processes and resources', 'sleeping on, deaf to signals, past its lifetime',
+        $run->{status} == 124 && time - $start < 10, "exit $run->{status}");
     run({ %$user, cwd => $dir }, $sbxrun, 'p.sbx', '--', '/attack', 'live-on', '/w/lived-on');
     $plain->('self', 'live-on', "$dir/plain/lived-on");
     sleep 1.5;
     ok -e "$dir/plain/lived-on", "$who: outside a daemon outlives its parent";
     $special->('Processes and resources', 'a daemon that outlives the command', !-e "$dir/w/lived-on", 'dead with it');
     $run = run({ %$user, cwd => $dir }, $sbxrun, 'p.sbx', '--', '/attack', 'kill-above');
-    $special->('Processes and resources', 'killing the supervisor or init', $run->{status} == 1 && outcome($run) =~ /^(?:EPERM|ESRCH)$/, outcome($run));
+    $special->('Processes and resources', 'killing the supervisor or init',
+        $run->{status} == 1 && outcome($run) =~ /^(?:EPERM|ESRCH)$/, outcome($run));
     spew("$dir/memory.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy memory/r =~ s/pids 40;/memory 64MiB;/r);
     $run = run({ %$user, cwd => $dir, seconds => 60 }, $sbxrun, 'memory.sbx', '--', '/attack', 'memory', '200');
     if ($run->{status} == 125) {
         like $run->{err}, qr/needs a control group/, "$who: a memory limit that can't be kept is refused";
-        note_result($user, 'Processes and resources', 'more memory than allowed', 'refused', 'no control group may be made here');
+        note_result($user, 'Processes and resources', 'more memory than allowed', 'refused',
+            'no control group may be made here');
     } else {
-        $special->('Processes and resources', 'more memory than allowed', $run->{status} == 137 || outcome($run) eq 'ENOMEM', outcome($run));
+        $special->('Processes and resources', 'more memory than allowed',
+            $run->{status} == 137 || outcome($run) eq 'ENOMEM', outcome($run));
     }
     my $flood = spew("$dir/flood.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy flood/r =~ s/pids 40;/output 1MiB;/r);
-    $run = run({ %$user, cwd => $dir }, $sbxrun, 'flood.sbx', '--', 'sh', '-c', 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done');
-    $special->('Processes and resources', 'a flood of output', $run->{status} == 137 && length $run->{out} <= 1 << 20, 'killed at its limit');
+    $run = run({ %$user, cwd => $dir }, $sbxrun, 'flood.sbx', '--', 'sh', '-c',
+        'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done');
+    $special->('Processes and resources', 'a flood of output', $run->{status} == 137 && length $run->{out} <= 1 << 20,
+        'killed at its limit');
     {
         my $pid = fork // die $!;
-        if (!$pid) { if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } chdir $dir; exec $sbxrun, 'p.sbx', '--', 'sleep', '77' or POSIX::_exit(99) }
+        if (!$pid) {
+            if ($user->{uid} && $> == 0) {
+                ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
+                POSIX::setuid($user->{uid});
+            }
+            chdir $dir;
+            exec $sbxrun, 'p.sbx', '--', 'sleep', '77' or POSIX::_exit(99);
+        }
         my $alive = sub { scalar own_processes(qr/^sleep\x0077\0/) };
         my $ran = soon($alive);
         kill 'KILL', $pid;
         waitpid $pid, 0;
         my $died = soon(sub { !$alive->() });
-        $special->('Processes and resources', 'killing the supervisor from outside', $ran && $died, 'the sandbox dies with it');
+        $special->('Processes and resources', 'killing the supervisor from outside', $ran && $died,
+            'the sandbox dies with it');
     }
     if ($> == 0 && $who eq 'root') {
-        $run = run({ cwd => $dir, seconds => 20 }, 'unshare', '-m', 'sh', '-c', "echo planted > $dir/null; mount --bind $dir/null /dev/null; exec 0<&- 0</dev/zero; exec $sbxrun p.sbx -- /attack open /dev/null");
-        $special->('Files', 'a file of somebody else in the place of /dev/null while the view is made', $run->{status} == 125 && $run->{err} =~ /is not the device/, 'refused: ' . (($run->{err} =~ /(is not the device[^,]*)/)[0] // $run->{err}));
+        $run = run({ cwd => $dir, seconds => 20 }, 'unshare', '-m', 'sh', '-c', "echo planted > $dir/null; "
+            . "mount --bind $dir/null /dev/null; exec 0<&- 0</dev/zero; exec $sbxrun p.sbx -- /attack open /dev/null");
+        $special->('Files', 'a file of somebody else in the place of /dev/null while the view is made',
+            $run->{status} == 125 && $run->{err} =~ /is not the device/,
+            'refused: ' . (($run->{err} =~ /(is not the device[^,]*)/)[0] // $run->{err}));
         run({ cwd => $dir }, $sbxrun, 'p.sbx', '--', 'sh', '-c', 'echo x > /w/whose; mkdir /w/whose-folder');
         my @owners = map { (stat "$dir/w/$_")[4] // -1 } 'whose', 'whose-folder';
-        $special->('Files', 'as root: a file that belongs to root in a folder of the host', !grep({ $_ <= 0 } @owners) || (stat "$dir/w")[4] == 0, "owner $owners[0]: nobody, or the folder's own through an idmapped mount");
+        $special->('Files', 'as root: a file that belongs to root in a folder of the host', !grep({ $_ <= 0 } @owners)
+            || (stat "$dir/w")[4] == 0, "owner $owners[0]: nobody, or the folder's own through an idmapped mount");
         my @modes = map { (stat "$dir/w/$_")[2] & 06000 } 'whose', 'whose-folder';
         $special->('Files', 'as root: and a setuid one', !grep({ $_ } @modes), 'no such bit');
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Templates for security modules: their own compilers take them, for any path and name; and what they say of a policy is what it says.
+# Templates for security modules: their own compilers take them, for any path and name; and what they say of a policy is
+# what it says.
 use strict;
 use warnings;
 use FindBin;
@@ -8,7 +9,10 @@ use Sbx;
 use Test::More;
 
 my $dir = folder();
-my ($parser, $secilc) = map { my $program = $_; (grep { -x } map { "$_/$program" } split(/:/, $ENV{PATH}), '/sbin', '/usr/sbin')[0] } 'apparmor_parser', 'secilc';
+my ($parser, $secilc) = map {
+    my $program = $_;
+    (grep { -x } map { "$_/$program" } split(/:/, $ENV{PATH}), '/sbin', '/usr/sbin')[0];
+} 'apparmor_parser', 'secilc';
 my $odd = <<'SBX';
 sbx 1;
 import std.base;
@@ -29,7 +33,8 @@ policy odd-name {
     process { capabilities CAP_CHOWN, CAP_CHECKPOINT_RESTORE; }
 }
 SBX
-my @files = (glob("$root/examples/*.sbx"), (grep { slurp($_) =~ /^policy/m } glob("$root/stdlib-policies/*.sbx")), spew("$dir/odd.sbx", $odd));
+my @files = (glob("$root/examples/*.sbx"), (grep { slurp($_) =~ /^policy/m } glob("$root/stdlib-policies/*.sbx")),
+    spew("$dir/odd.sbx", $odd));
 my %text;
 for my $file (@files) {
     my ($name) = $file =~ m{([^/]+)$};
@@ -45,16 +50,20 @@ for my $file (@files) {
     }
     SKIP: {
         skip 'secilc is not installed', 1 unless $secilc;
-        my $run = run({ cwd => $dir }, $secilc, '-o', "$dir/policy", '-f', "$dir/contexts", "$FindBin::Bin/base.cil", "$dir/$name.selinux-cil");
+        my $run = run({ cwd => $dir }, $secilc, '-o', "$dir/policy", '-f', "$dir/contexts", "$FindBin::Bin/base.cil",
+            "$dir/$name.selinux-cil");
         is $run->{status}, 0, "secilc takes $name" or diag $run->{err}, $run->{out};
     }
 }
 my $profile = $text{apparmor};
-for my $line ('profile sbx-odd-name flags=', '"/w/**" rwkl,', 'deny "/w/secret" rwkl,', 'deny "/usr/local/**" mx,', '"/all/**" rwklmix,', 'network inet stream,', 'network inet6 dgram,', 'capability chown,', 'capability checkpoint_restore,', '# wider here', '"/ünï/🎉" r,') {
+for my $line ('profile sbx-odd-name flags=', '"/w/**" rwkl,', 'deny "/w/secret" rwkl,', 'deny "/usr/local/**" mx,',
+    '"/all/**" rwklmix,', 'network inet stream,', 'network inet6 dgram,', 'capability chown,',
+    'capability checkpoint_restore,', '# wider here', '"/ünï/🎉" r,') {
     ok index($profile, $line) >= 0, "the profile says: $line";
 }
 unlike $profile, qr/deny "\/w\/\.git/, 'what a deny spares is not denied by accident';
-ok index($profile, q("/a b\\]c\\^e@\\"g\\\\h" r,)) >= 0, 'no path is a pattern' or diag grep { /a b/ } split /^/, $profile;
+ok index($profile, q("/a b\\]c\\^e@\\"g\\\\h" r,)) >= 0, 'no path is a pattern' or diag grep { /a b/ } split /^/,
+    $profile;
 my $module = $text{'selinux-cil'};
 like $module, qr/^\(block sbx_odd_name$/m, 'a name that CIL takes';
 like $module, qr/\(filecon "\/usr\(\/\.\*\)\?" any \(system_u object_r runs/, 'files of the host get their types';
@@ -64,6 +73,7 @@ SKIP: {
     skip 'secilc is not installed', 1 unless $secilc;
     (my $bad = $module) =~ s/getattr open read ioctl lock map\)/getattr fly/;
     spew("$dir/bad.cil", $bad);
-    isnt run({ cwd => $dir }, $secilc, '-o', "$dir/policy", '-f', "$dir/contexts", "$FindBin::Bin/base.cil", "$dir/bad.cil")->{status}, 0, 'secilc would notice';
+    isnt run({ cwd => $dir }, $secilc, '-o', "$dir/policy", '-f', "$dir/contexts", "$FindBin::Bin/base.cil",
+        "$dir/bad.cil")->{status}, 0, 'secilc would notice';
 }
 done_testing;

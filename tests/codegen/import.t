@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Seccomp profiles: those of Docker, Podman and systemd, and small ones, imported for several sets of capabilities; see import.c.
+# Seccomp profiles: those of Docker, Podman and systemd, and small ones, imported for several sets of capabilities; see
+# import.c.
 use strict;
 use warnings;
 use FindBin;
@@ -32,11 +33,14 @@ SKIP: {
     my (%calls, @groups) = ();
     my $collect; $collect = sub {
         my ($group) = @_;
-        for (run('systemd-analyze', 'syscall-filter', $group)->{out} =~ /^ +(@?[\w-]+)$/mg) { /^@/ ? $collect->($_) : $calls{$_}++ }
+        for (run('systemd-analyze', 'syscall-filter', $group)->{out} =~ /^ +(@?[\w-]+)$/mg) {
+            /^@/ ? $collect->($_) : $calls{$_}++;
+        }
     };
     $collect->('@system-service');
     cmp_ok keys %calls, '>', 200, 'systemd has groups';
-    my $file = spew(folder() . '/systemd.json', '{ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{ "names": [' . join(', ', map { qq("$_") } sort keys %calls) . '], "action": "SCMP_ACT_ALLOW" }] }');
+    my $file = spew(folder() . '/systemd.json', '{ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{ "names": ['
+        . join(', ', map { qq("$_") } sort keys %calls) . '], "action": "SCMP_ACT_ALLOW" }] }');
     check($file, 'none');
     my $text = run($sbxc, '--import=docker-seccomp', $file)->{out};
     like $text, qr/allow \@/, 'groups are recognised';
@@ -44,11 +48,13 @@ SKIP: {
 }
 
 # What is printed is the profile for what was chosen.
-my $profile = spew(folder() . '/p.json', '{ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [ { "names": ["chroot"], "action": "SCMP_ACT_ALLOW", "includes": { "caps": ["CAP_SYS_CHROOT"], "minKernel": "5.10" } } ] }');
+my $profile = spew(folder() . '/p.json', '{ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [ { "names": ["chroot"], '
+    . '"action": "SCMP_ACT_ALLOW", "includes": { "caps": ["CAP_SYS_CHROOT"], "minKernel": "5.10" } } ] }');
 my @import = ($sbxc, '--import=docker-seccomp');
 unlike run(@import, $profile)->{out}, qr/allow chroot/, 'a condition on a capability';
 like run(@import, '--capabilities', 'CAP_KILL,CAP_SYS_CHROOT', $profile)->{out}, qr/allow chroot/, 'which is given';
-unlike run(@import, '--capabilities', 'CAP_SYS_CHROOT', '--kernel', '5.4', $profile)->{out}, qr/allow chroot/, 'and one on the kernel';
+unlike run(@import, '--capabilities', 'CAP_SYS_CHROOT', '--kernel', '5.4', $profile)->{out}, qr/allow chroot/,
+    'and one on the kernel';
 is run(@import, '--capabilities', 'CAP_NONE', $profile)->{status}, 2, 'a capability that is none';
 is run(@import, '--kernel', 'six', $profile)->{status}, 2, 'a kernel that is none';
 my $out = folder() . '/out.sbx';
@@ -59,6 +65,8 @@ is run(@import, '/nonexistent')->{status}, 2, 'a profile that is not there';
 my $deep = spew(folder() . '/deep.json', '[' x 100000);
 my $run = run({ memory => 256 << 20 }, @import, $deep);
 like "$run->{status} $run->{err}", qr/^1 .*SBX0801/, 'a hundred thousand brackets';
-my $many = spew(folder() . '/many.json', '{ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [' . join(',', ('{ "names": ["lseek"], "action": "SCMP_ACT_ALLOW", "args": [{ "index": 1, "value": 7, "op": "SCMP_CMP_EQ" }] }') x 3000) . '] }');
+my $many = spew(folder() . '/many.json', '{ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": ['
+    . join(',', ('{ "names": ["lseek"], "action": "SCMP_ACT_ALLOW", "args": [{ "index": 1, "value": 7, '
+            . '"op": "SCMP_CMP_EQ" }] }') x 3000) . '] }');
 cmp_ok run({ seconds => 20 }, @import, $many)->{seconds}, '<', 10, 'three thousand rules on one call';
 done_testing;

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Every system call of the set-up fails once, with several errors, and sbxrun and init are killed at every one: the command never runs half confined, nothing is left, and
+# Every system call of the set-up fails once, with several errors, and sbxrun and init are killed at every one: the
+# command never runs half confined, nothing is left, and
 # a message names the step. SBX_FAULTS=all tries each call; without it every few of them.
 use strict;
 use warnings;
@@ -53,24 +54,36 @@ for my $user (users()) {
     is $counted->{out}, "confined\n", "$who: under the harness";
     my @calls = map { (split)[1] } split /\n/, slurp("$dir/w/count");
     unlink "$dir/w/count";
-    cmp_ok scalar @calls, '>=', 4, "$who: sbxrun, init, the command and what keeps places made " . join(', ', @calls) . ' calls';
+    cmp_ok scalar @calls, '>=', 4,
+        "$who: sbxrun, init, the command and what keeps places made " . join(', ', @calls) . ' calls';
 
     my (%bad, %seen, $tries);
     my $judge = sub {
         my ($how, $run, $keeper) = @_;
         $tries++;
-        my $label = "$how: exit $run->{status}, said '" . ($run->{err} =~ s/\n.*//sr) . "', printed '" . ($run->{out} =~ s/\n.*//sr) . "'";
+        my $label = "$how: exit $run->{status}, said '" . ($run->{err} =~ s/\n.*//sr) . "', printed '"
+            . ($run->{out} =~ s/\n.*//sr) . "'";
         $bad{half}{$label} = 1 if $run->{out} =~ /HOLE/;
         $bad{odd}{$label} = 1 if $run->{out} !~ /^(?:confined\n)?$|HOLE/;
-        $bad{silent}{$label} = 1 if $how =~ /^fail/ && $run->{out} eq '' && $run->{err} !~ /^sbxrun: |out of memory/ && $run->{status} !~ /^(?:3|134|139|159)$/;
+        $bad{silent}{$label} = 1 if $how =~ /^fail/ && $run->{out} eq '' && $run->{err} !~ /^sbxrun: |out of memory/
+            && $run->{status} !~ /^(?:3|134|139|159)$/;
         $bad{late}{$label} = 1 if $run->{status} eq 'late';
         $seen{ $run->{out} eq '' ? 'refused' : 'ran, confined' }++;
-        unlink "$dir/w/ok" if $run->{status} eq '137' && ($how =~ /^kill/ || $run->{err} =~ /had begun, confined, and was killed/); # the command was cut off at its work
+        # the command was cut off at its work
+        unlink "$dir/w/ok"
+            if $run->{status} eq '137' && ($how =~ /^kill/ || $run->{err} =~ /had begun, confined, and was killed/);
         for (my $wait = 2; tree($dir) ne $before; $wait -= 0.02) {
-            # On a busy machine the harness may see the two that are started first in another order: where a kill left the run whole, or sbxrun says so, it was the keeper.
-            $keeper ||= $how =~ /^kill/ && ($run->{status} eq '0' || $run->{err} =~ /keeps the places of denied paths has died/);
-            if ($wait < 1 && $keeper && tree($dir) ne $before) { run(\%o, @command) } # what removes it was hit itself: the next run does
-            if ($wait <= 0) { $bad{left}{"$label: " . join ' ', grep { index($before, $_) < 0 } split /\n/, tree($dir)} = 1; system "rm -rf $dir/w/later"; last }
+            #  # On a busy machine the harness may see the two that are started first in another order: where a kill
+            # left the run whole, or sbxrun says so, it was the keeper.
+            $keeper ||= $how =~ /^kill/
+                && ($run->{status} eq '0' || $run->{err} =~ /keeps the places of denied paths has died/);
+            # what removes it was hit itself: the next run does
+            if ($wait < 1 && $keeper && tree($dir) ne $before) { run(\%o, @command) }
+            if ($wait <= 0) {
+                $bad{left}{"$label: " . join ' ', grep { index($before, $_) < 0 } split /\n/, tree($dir)} = 1;
+                system "rm -rf $dir/w/later";
+                last;
+            }
             sleep 0.02;
         }
     };
@@ -78,11 +91,14 @@ for my $user (users()) {
     for my $process (0 .. $#calls) {
         for (my $call = int rand $step; $call < $calls[$process]; $call += $step) {
             my @errors = $step == 1 ? (1, 5, 12) : ((1, 5, 12, 28)[ $call % 4 ]); # EPERM, EIO, ENOMEM, ENOSPC
-            $judge->("fail $_ in process $process at call $call", run(\%o, "$dir/inject", 'fail', $_, $process, $call, '--', @command), $process == $keeper) for @errors;
-            $judge->("kill process $process at call $call", run(\%o, "$dir/inject", 'kill', $process, $call, '--', @command), $process == $keeper);
+            $judge->("fail $_ in process $process at call $call",
+                run(\%o, "$dir/inject", 'fail', $_, $process, $call, '--', @command), $process == $keeper) for @errors;
+            $judge->("kill process $process at call $call",
+                run(\%o, "$dir/inject", 'kill', $process, $call, '--', @command), $process == $keeper);
         }
     }
-    is join("\n", sort keys %{ $bad{half} }), '', "$who: in $tries tries the command never ran half confined (" . join(', ', map { "$seen{$_} $_" } sort keys %seen) . ')';
+    is join("\n", sort keys %{ $bad{half} }), '', "$who: in $tries tries the command never ran half confined ("
+        . join(', ', map { "$seen{$_} $_" } sort keys %seen) . ')';
     is join("\n", sort keys %{ $bad{odd} }), '', "$who: nor did anything odd";
     is join("\n", sort keys %{ $bad{silent} }), '', "$who: each refusal says what failed";
     is join("\n", sort keys %{ $bad{late} }), '', "$who: none hangs";

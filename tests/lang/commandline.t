@@ -10,7 +10,8 @@ use Test::More;
 my %programs = (sbxc => [$sbxc, 'compiler'], sbxrun => [$sbxrun, 'enforcer']);
 for my $program (sort keys %programs) {
     my ($path, $folder) = @{ $programs{$program} };
-    my @options = map { $_->[0] ne '' ? "--$_->[0]" : "-$_->[1]" } map { [/"([^"]*)", +"([^"]*)"/] } grep { /^(?:ACTION|OPTION)\(/ } split /\n/, slurp("$root/$folder/options.def");
+    my @options = map { $_->[0] ne '' ? "--$_->[0]" : "-$_->[1]" } map { [/"([^"]*)", +"([^"]*)"/] }
+        grep { /^(?:ACTION|OPTION)\(/ } split /\n/, slurp("$root/$folder/options.def");
     cmp_ok @options, '>', 9, "$program has options";
     my $help = run($path, '--help');
     is $help->{status}, 0, "$program --help";
@@ -28,11 +29,13 @@ for my $program (sort keys %programs) {
     my $bash = "$build/completions/bash/$program";
     my $try = sub {
         my @words = map { "'$_'" } $program, @_;
-        return run('bash', '-c', ". $bash; COMP_WORDS=(@words); COMP_CWORD=$#words; _$program; echo \"\${COMPREPLY[*]}\"")->{out};
+        return run('bash', '-c',
+            ". $bash; COMP_WORDS=(@words); COMP_CWORD=$#words; _$program; echo \"\${COMPREPLY[*]}\"")->{out};
     };
     is join(' ', sort split ' ', $try->('-')), join(' ', sort @options), "bash completes all of $program\'s options";
     is $try->('plain'), "\n", 'and leaves files to the shell';
-    for my $shell (['zsh', '-n', "$build/completions/zsh/_$program"], ['fish', '--no-execute', "$build/completions/fish/$program.fish"]) {
+    for my $shell (['zsh', '-n', "$build/completions/zsh/_$program"],
+        ['fish', '--no-execute', "$build/completions/fish/$program.fish"]) {
       SKIP: {
             skip "$shell->[0] is not installed", 1 unless grep { -x "$_/$shell->[0]" } split /:/, $ENV{PATH};
             is run(@$shell)->{status}, 0, "$shell->[0] reads its completions";
@@ -41,10 +44,12 @@ for my $program (sort keys %programs) {
     like slurp("$build/completions/zsh/_$program"), qr/^#compdef $program\n/, 'zsh knows whose they are';
     like slurp("$build/completions/fish/$program.fish"), qr/^complete -c $program -l policy -x/m, 'fish too';
 }
-like run('bash', '-c', ". $build/completions/bash/sbxc; COMP_WORDS=(sbxc --format = s); COMP_CWORD=3; _sbxc; echo \"\${COMPREPLY[*]}\"")->{out}, qr/^sarif$/, 'values behind a `=`';
+like run('bash', '-c', ". $build/completions/bash/sbxc; COMP_WORDS=(sbxc --format = s); COMP_CWORD=3; "
+    . "_sbxc; echo \"\${COMPREPLY[*]}\"")->{out}, qr/^sarif$/, 'values behind a `=`';
 SKIP: {
     skip 'groff is not installed', 3 if run('groff', '--version')->{status};
-    is run('groff', '-mandoc', '-Tutf8', '-ww', '-z', "$root/docs/man/$_")->{err}, '', "$_ is a man page" for 'sbxc.1', 'sbxrun.1', 'sbx.5';
+    is run('groff', '-mandoc', '-Tutf8', '-ww', '-z', "$root/docs/man/$_")->{err}, '', "$_ is a man page" for 'sbxc.1',
+        'sbxrun.1', 'sbx.5';
 }
 # Every word of the grammar, and what its tables add, is on the pages about the language.
 my @words = map { /"([a-z-]+)"/g } slurp("$root/grammar/sbx.y") =~ /^%token (.*)$/mg;
@@ -66,5 +71,6 @@ for my $program (sort keys %read) {
 }
 # The policy in sbx(5) is one.
 my ($example) = slurp("$root/docs/man/sbx.5") =~ /^\.Bd -literal.*?\n(.*?)^\.Ed/ms;
-is run($sbxc, '--check', '--no-proof', spew(folder() . '/report.sbx', $example))->{status}, 0, 'the example of sbx(5) is right';
+is run($sbxc, '--check', '--no-proof', spew(folder() . '/report.sbx', $example))->{status}, 0,
+    'the example of sbx(5) is right';
 done_testing;

@@ -46,13 +46,21 @@ my $run = run({ cwd => $dir }, $sbxc, '--doc', 'page.sbx');
 is $run->{status}, 0, 'a page' or diag $run->{err};
 my $page = $run->{out};
 for my $line (
-    '# Policy page', 'A \<b\>service\</b\> \| with \`everything\` \& \*more\*', '**May write to** | `/dev, /dev/shm, /srv/data` |', '| **Limits** | memory 1GiB |',
-    '| **May go without** | cgroup |', '| `/srv/data` | read, write | the host\'s, beside the policy: data | its state \| \<script\>alert(1)\</script\> | page.sbx:14 |',
-    '| `/srv/data/.git` | read | as above it | history | page.sbx:15 |', '| **allow** | `connect tcp "api.example.com":443` | the one service |', '| **but for** | `connect tcp 10.1.2.0/24` |',
-    '| `deny kexec_load with kill because "never"` | never |', '| **Environment** | ``A_B=x`y`` |', '| `TOKEN` | the caller\'s variable T | `/run/secrets/t` |',
-    '| `cgroup` | **it runs with less** | not everywhere |', '| `landlock >= 4` | it does not run |', '| `within ceiling` | nothing is allowed that it does not allow; no limit is higher |',
-    '| `never exec "/srv" because "nothing downloaded"` | nothing of it is allowed |', '| `expect deny write "/etc"` | all of it is denied |', 'were proved by Z3',
-    'allowed by its author: said twice on purpose', '<summary>use std.base: ', '| `openat` | opens a file relative to a directory; its flags say how |', '## On the host where this page was made'
+    '# Policy page', 'A \<b\>service\</b\> \| with \`everything\` \& \*more\*',
+    '**May write to** | `/dev, /dev/shm, /srv/data` |', '| **Limits** | memory 1GiB |',
+    '| **May go without** | cgroup |', '| `/srv/data` | read, write | the host\'s, beside the policy: data | its state '
+    . '\| \<script\>alert(1)\</script\> | page.sbx:14 |',
+    '| `/srv/data/.git` | read | as above it | history | page.sbx:15 |',
+    '| **allow** | `connect tcp "api.example.com":443` | the one service |',
+    '| **but for** | `connect tcp 10.1.2.0/24` |',
+    '| `deny kexec_load with kill because "never"` | never |', '| **Environment** | ``A_B=x`y`` |',
+    '| `TOKEN` | the caller\'s variable T | `/run/secrets/t` |',
+    '| `cgroup` | **it runs with less** | not everywhere |', '| `landlock >= 4` | it does not run |',
+    '| `within ceiling` | nothing is allowed that it does not allow; no limit is higher |',
+    '| `never exec "/srv" because "nothing downloaded"` | nothing of it is allowed |',
+    '| `expect deny write "/etc"` | all of it is denied |', 'were proved by Z3',
+    'allowed by its author: said twice on purpose', '<summary>use std.base: ',
+    '| `openat` | opens a file relative to a directory; its flags say how |', '## On the host where this page was made'
 ) {
     ok index($page, $line) >= 0, "on it: $line";
 }
@@ -84,9 +92,12 @@ while ($body =~ m{<(/?)([a-z0-9]+)[^>]*>}g) {
 }
 is_deeply [ @open, @wrong ], [], 'every element is closed in its turn';
 
-is run({ cwd => $dir }, $sbxc, '--doc', '--no-proof', 'page.sbx')->{out} =~ /were NOT proved/, 1, 'what is not proved is said not to be';
-like run({ cwd => $dir }, $sbxc, '--doc', '-D', 'host=other.example.com', 'page.sbx')->{out}, qr/\*\*Given\*\* \| `host=other.example.com`.*connect tcp "other.example.com":443/s, 'a parameter that is given';
-my ($hash) = run({ cwd => $dir }, $sbxc, '--emit=plan', '-o', 'plan.json', 'page.sbx') && `sha256sum $dir/plan.json` =~ /^([0-9a-f]{64})/;
+is run({ cwd => $dir }, $sbxc, '--doc', '--no-proof', 'page.sbx')->{out} =~ /were NOT proved/, 1,
+    'what is not proved is said not to be';
+like run({ cwd => $dir }, $sbxc, '--doc', '-D', 'host=other.example.com', 'page.sbx')->{out},
+    qr/\*\*Given\*\* \| `host=other.example.com`.*connect tcp "other.example.com":443/s, 'a parameter that is given';
+my ($hash) = run({ cwd => $dir }, $sbxc, '--emit=plan', '-o', 'plan.json', 'page.sbx')
+    && `sha256sum $dir/plan.json` =~ /^([0-9a-f]{64})/;
 ok index($page, "| **Plan** | `$hash` |") >= 0, 'the plan that was read has the hash on the page';
 is run({ cwd => $dir }, $sbxc, '--doc', '--policy', 'ceiling', 'page.sbx')->{status}, 0, 'another policy of the file';
 (my $failing = $text) =~ s/never exec "\/srv"/never read "\/srv"/;

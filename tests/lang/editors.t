@@ -21,8 +21,10 @@ is scalar(grep { $_->{match} && !eval { qr/$_->{match}/ } } @{ $textmate->{patte
 
 # The VS Code extension: its parts are there and read; it starts the server and stops it.
 my $extension = eval { decode_json(slurp("$build/editors/vscode/package.json")) } // {};
-ok -e "$build/editors/vscode/$_", "VS Code: $_" for $extension->{main}, $extension->{contributes}{languages}[0]{configuration}, $extension->{contributes}{grammars}[0]{path};
-ok eval { decode_json(slurp("$build/editors/vscode/language-configuration.json")) }, 'VS Code: how words and brackets are';
+ok -e "$build/editors/vscode/$_", "VS Code: $_" for $extension->{main},
+    $extension->{contributes}{languages}[0]{configuration}, $extension->{contributes}{grammars}[0]{path};
+ok eval { decode_json(slurp("$build/editors/vscode/language-configuration.json")) },
+    'VS Code: how words and brackets are';
 is $extension->{license}, 'Apache-2.0', 'VS Code: the license';
 SKIP: {
     my ($node) = grep { -x } map { "$_/node" } split /:/, $ENV{PATH};
@@ -30,10 +32,17 @@ SKIP: {
     my $dir = folder();
     system 'cp', '-r', "$build/editors/vscode", "$dir/extension";
     mkdir "$dir/$_" for 'node_modules', 'node_modules/vscode', 'node_modules/vscode-languageclient';
-    spew("$dir/node_modules/vscode/index.js", "exports.workspace = { getConfiguration: () => ({ get: (name) => ({ command: 'sbxc', roots: ['/org'] })[name] }) };");
-    spew("$dir/node_modules/vscode-languageclient/node.js", "exports.LanguageClient = class { constructor(id, name, server, options) { console.log(JSON.stringify([server, options])); } start() { console.log('started'); } stop() { console.log('stopped'); } };");
-    my $run = run({ cwd => $dir }, $node, '-e', "const e = require('./extension/extension.js'); e.activate(); e.deactivate();");
-    is $run->{out}, qq([{"command":"sbxc","args":["-I","/org","--lsp"]},{"documentSelector":[{"language":"sbx"}]}]\nstarted\nstopped\n), 'VS Code: what it starts' or diag $run->{err};
+    spew("$dir/node_modules/vscode/index.js", "exports.workspace "
+        . "= { getConfiguration: () => ({ get: (name) => ({ command: 'sbxc', roots: ['/org'] })[name] }) };");
+    spew("$dir/node_modules/vscode-languageclient/node.js", "exports.LanguageClient "
+        . "= class { constructor(id, name, server, options) { console.log(JSON.stringify([server, options])); } "
+        . "start() { console.log('started'); } stop() { console.log('stopped'); } };");
+    my $run = run({ cwd => $dir }, $node, '-e',
+        "const e = require('./extension/extension.js'); e.activate(); e.deactivate();");
+    is $run->{out},
+        qq([{"command":"sbxc","args":["-I","/org","--lsp"]},{"documentSelector":[{"language":"sbx"}]}]\n)
+            . "started\nstopped\n",
+        'VS Code: what it starts' or diag $run->{err};
     is $run->{status}, 0, 'VS Code: and that is all';
 }
 
@@ -41,11 +50,15 @@ SKIP: {
     my ($program) = grep { -x } map { "$_/vim" } split /:/, $ENV{PATH};
     skip 'vim is not installed', 7 unless $program;
     my $dir = folder();
-    spew("$dir/p.sbx", qq(sbx 1; # a comment with allow in it\npolicy p(n: int = 5) {\n    fs { allow read "/a # b\\n" from tmpfs size 64MiB; }\n    syscalls { deny \@kexec; allow ioctl where request == TCSET_A; limits { pids \$n; } }\n}\n));
+    spew("$dir/p.sbx",
+        qq(sbx 1; # a comment with allow in it\npolicy p(n: int = 5) {\n)
+            . qq(    fs { allow read "/a # b\\n" from tmpfs size 64MiB; }\n)
+            . qq(    syscalls { deny \@kexec; allow ioctl where request == TCSET_A; limits { pids \$n; } }\n}\n));
     my $group = sub {
         my ($line, $text) = @_;
         my $column = 1 + index((split /\n/, slurp("$dir/p.sbx"))[$line - 1], $text);
-        run({ cwd => $dir }, $program, '-es', '-u', 'NONE', '-i', 'NONE', '--not-a-term', '-c', "set rtp+=$build/editors/vim", '-c', 'filetype on', '-c', 'syntax on', '-c', 'edit p.sbx',
+        run({ cwd => $dir }, $program, '-es', '-u', 'NONE', '-i', 'NONE', '--not-a-term', '-c',
+            "set rtp+=$build/editors/vim", '-c', 'filetype on', '-c', 'syntax on', '-c', 'edit p.sbx',
             '-c', "call writefile([synIDattr(synID($line, $column, 1), 'name')], 'name')", '-c', 'qa!');
         return -e "$dir/name" ? slurp("$dir/name") =~ s/\n//r : '(none)';
     };

@@ -30,7 +30,8 @@ $run = run({ cwd => $dir, in => "$dir/t/a.sbx" }, $sbxc, '--check', '-');
 is $run->{status}, 1, 'standard input';
 like $run->{err}, qr/--> +<stdin>:2:\d+/, 'has a name';
 spew("$dir/t/imports.sbx", "sbx 1;\nimport \"sub/deep/c.sbx\";\npolicy p { use c; }\n");
-is run({ cwd => "$dir/t", in => "$dir/t/imports.sbx" }, $sbxc, '--check', '-')->{status}, 0, 'and imports from the working folder';
+is run({ cwd => "$dir/t", in => "$dir/t/imports.sbx" }, $sbxc, '--check', '-')->{status}, 0,
+    'and imports from the working folder';
 isnt run({ cwd => "$dir/t/sub", in => "$dir/t/imports.sbx" }, $sbxc, '--check', '-')->{status}, 0, 'not from elsewhere';
 is run({ in => '/dev/null' }, $sbxc, '--check', '-')->{status}, 1, 'an empty one is no policy';
 is run('sh', '-c', "head -c 9000000 /dev/zero | $sbxc --check -")->{status}, 2, 'one that is too large';
@@ -39,8 +40,10 @@ is run('sh', '-c', "head -c 9000000 /dev/zero | $sbxc --check -")->{status}, 2, 
 make_path("$dir/many");
 spew(sprintf("$dir/many/p%03d.sbx", $_), $_ % 3 ? $good : $bad) for 0 .. 199;
 $run = run(@check, '--no-proof', 'many');
-is join(' ', $run->{err} =~ /p(\d+)\.sbx/g), join(' ', map { sprintf '%03d', $_ } grep { $_ % 3 == 0 } 0 .. 199), 'two hundred files, in order';
-is run(@check, '--no-proof', '--format=json', 'many')->{out} =~ tr/\n//, run(@check, '--no-proof', '--format=json', 'many')->{out} =~ tr/\n//, 'always the same';
+is join(' ', $run->{err} =~ /p(\d+)\.sbx/g), join(' ', map { sprintf '%03d', $_ } grep { $_ % 3 == 0 } 0 .. 199),
+    'two hundred files, in order';
+is run(@check, '--no-proof', '--format=json', 'many')->{out} =~ tr/\n//,
+    run(@check, '--no-proof', '--format=json', 'many')->{out} =~ tr/\n//, 'always the same';
 
 make_path("$dir/deep/" . 'd/' x 70);
 $run = run($sbxc, '--check', "$dir/deep");
@@ -66,8 +69,10 @@ SKIP: {
     unlike $run->{err}, qr/other\.sbx/, 'and nothing else';
     spew("$dir/r/new.sbx", $bad);
     like run(@changed)->{err}, qr/new\.sbx/, 'a new file has changed';
-    like run({ cwd => "$dir/r/lib" }, $sbxc, '--check', '--changed', 'HEAD', '..')->{err}, qr/new\.sbx/, 'also seen from a folder of the repository';
+    like run({ cwd => "$dir/r/lib" }, $sbxc, '--check', '--changed', 'HEAD', '..')->{err}, qr/new\.sbx/,
+        'also seen from a folder of the repository';
     is run({ cwd => "$dir/r" }, $sbxc, '--check', '--changed', 'no-such', '.')->{status}, 2, 'a commit that is none';
-    is run({ cwd => $dir, env => { GIT_CEILING_DIRECTORIES => $dir, GIT_DIR => '/nonexistent' } }, $sbxc, '--check', '--changed', 'HEAD', 't')->{status}, 2, 'no repository';
+    is run({ cwd => $dir, env => { GIT_CEILING_DIRECTORIES => $dir, GIT_DIR => '/nonexistent' } }, $sbxc, '--check',
+        '--changed', 'HEAD', 't')->{status}, 2, 'no repository';
 }
 done_testing;

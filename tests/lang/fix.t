@@ -9,7 +9,12 @@ use Sbx;
 use Test::More;
 
 my $dir = folder();
-my $fix = sub { my ($text) = @_; my $file = spew("$dir/p.sbx", $text); my $run = run({ cwd => $dir }, $sbxc, '--fix', 'p.sbx'); return ($run, slurp($file)) };
+my $fix = sub {
+    my ($text) = @_;
+    my $file = spew("$dir/p.sbx", $text);
+    my $run = run({ cwd => $dir }, $sbxc, '--fix', 'p.sbx');
+    return ($run, slurp($file));
+};
 
 my ($run, $text) = $fix->(<<'X');
 policy p {
@@ -47,7 +52,8 @@ my ($reed) = grep { $_->{code} eq 'SBX0501' } @{ $json->{diagnostics} };
 is "$reed->{fixes}[0]{label} $reed->{fixes}[0]{line}:$reed->{fixes}[0]{column}", 'read 2:29', 'but it is offered';
 ok !$reed->{fix_is_certain}, 'as not certain';
 my $sarif = decode_json(run({ cwd => $dir }, $sbxc, '--check', '--format=sarif', 'p.sbx')->{out});
-is_deeply [ map { $_->{fixes}[0]{artifactChanges}[0]{replacements}[0]{insertedContent}{text} // () } @{ $sarif->{runs}[0]{results} } ], ['MiB', 'read'], 'in SARIF too';
+is_deeply [ map { $_->{fixes}[0]{artifactChanges}[0]{replacements}[0]{insertedContent}{text} // () }
+    @{ $sarif->{runs}[0]{results} } ], ['MiB', 'read'], 'in SARIF too';
 is run({ in => "$dir/p.sbx" }, $sbxc, '--fix', '-')->{status}, 2, 'standard input is no file';
 
 # Whatever is mended means what it meant, or is nearer to meaning something: no case gets more errors.
@@ -55,7 +61,12 @@ my @worse;
 for my $case (glob "$FindBin::Bin/cases/*.sbx") {
     my ($name) = $case =~ m{([^/]+)$};
     system('cp', '-r', "$FindBin::Bin/cases", "$dir/cases") unless -d "$dir/cases";
-    my $count = sub { my $j = eval { decode_json(run({ cwd => "$dir/cases" }, $sbxc, '--check', '--no-proof', '--format=json', $name)->{out}) } // {}; $j->{errors} // 0 };
+    my $count = sub {
+        my $j = eval {
+            decode_json(run({ cwd => "$dir/cases" }, $sbxc, '--check', '--no-proof', '--format=json', $name)->{out});
+        } // {};
+        $j->{errors} // 0;
+    };
     my $before = $count->();
     run({ cwd => "$dir/cases" }, $sbxc, '--fix', $name);
     my $after = run({ cwd => "$dir/cases" }, $sbxc, '--fix', $name);

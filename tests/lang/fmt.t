@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# `sbxc --fmt`: the layout of cases that show each part of it; the same again when done twice; the meaning kept; files with errors left alone.
+# `sbxc --fmt`: the layout of cases that show each part of it; the same again when done twice; the meaning kept; files
+# with errors left alone.
 use strict;
 use warnings;
 use FindBin;
@@ -18,7 +19,8 @@ for my $file (sort glob "$FindBin::Bin/layout/*.sbx") {
 }
 
 # Every policy of this tree that has no errors.
-my @corpus = grep { -f && run($sbxc, '--fmt', $_)->{status} == 0 } glob "$root/{examples,stdlib-policies,tests/meaning/cases,tests/lang/cases,tests/lang/layout,tests/fuzz/corpus/policy}/*";
+my @corpus = grep { -f && run($sbxc, '--fmt', $_)->{status} == 0 }
+    glob "$root/{examples,stdlib-policies,tests/{meaning/cases,lang/cases,lang/layout,fuzz/corpus/policy}}/*";
 cmp_ok @corpus, '>', 40, 'a corpus';
 my (@twice, @changed, @wide);
 for my $file (@corpus) {
@@ -34,7 +36,8 @@ for my $file (@corpus) {
 is "@twice", '', 'done twice it is the same';
 is "@changed", '', 'no word and no comment is lost';
 is "@wide", '', 'no line is wider than 120 where words allow it';
-is run($sbxc, '--fmt', '--diff', "$root/examples", "$root/stdlib-policies")->{status}, 0, "this tree's own policies are laid out so";
+is run($sbxc, '--fmt', '--diff', "$root/examples", "$root/stdlib-policies")->{status}, 0,
+    "this tree's own policies are laid out so";
 
 # Writing, showing, leaving alone.
 my $ugly = "sbx 1;\npolicy   p{fs{allow read \"/a\" ;}}\n";

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Large files: four times the rules take about four times as long, whatever they are; memory stays in proportion to the text.
+# Large files: four times the rules take about four times as long, whatever they are; memory stays in proportion to the
+# text.
 use strict;
 use warnings;
 use FindBin;
@@ -40,7 +41,11 @@ my @kinds = (
     ['', 'within other;'],
     ['', 'command "/a/%d";'],
 );
-sub text { my ($block, $rule, $count) = @_; return "sbx 1;\npolicy other { }\npolicy p {\n" . ($block ? "$block {\n" : '') . join("\n", map { my $n = $_; $rule =~ s/%d/$n/gr } 1 .. $count) . "\n}" . ($block ? "\n}\n" : "\n") }
+sub text {
+    my ($block, $rule, $count) = @_;
+    return "sbx 1;\npolicy other { }\npolicy p {\n" . ($block ? "$block {\n" : '')
+        . join("\n", map { my $n = $_; $rule =~ s/%d/$n/gr } 1 .. $count) . "\n}" . ($block ? "\n}\n" : "\n");
+}
 my $seconds = sub {
     my $least = 100;
     for (1 .. 3) {
@@ -53,7 +58,8 @@ my $seconds = sub {
 for my $kind (@kinds) {
     my ($block, $rule) = @$kind;
     my ($few, $many) = map { $seconds->(spew("$dir/$_.sbx", text($block, $rule, $_))) } 4000, 16000;
-    cmp_ok $many, '<', 8 * $few + 0.05, sprintf '%s: 4,000 in %.0f ms, 16,000 in %.0f ms', $rule, 1000 * $few, 1000 * $many;
+    cmp_ok $many, '<', 8 * $few + 0.05, sprintf '%s: 4,000 in %.0f ms, 16,000 in %.0f ms', $rule, 1000 * $few,
+        1000 * $many;
 }
 
 # Memory, by the kernel's count of the most that a process had (getrusage(2), of children that were waited for).
@@ -61,13 +67,22 @@ my $getrusage = syscall_number('getrusage');
 SKIP: {
     skip 'getrusage has another number here', 3 unless $getrusage;
     my $peak = sub { # KiB
-        my $run = run({ seconds => 60 }, $^X, '-e', 'my $n = shift; system { $ARGV[0] } @ARGV; exit 9 if $?; my $usage = "\0" x 144; syscall($n, -1, $usage); print unpack "x32 q", $usage', $getrusage, $sbxc, '--check', '--no-proof', $_[0]);
+        my $run = run({ seconds => 60 }, $^X, '-e', 'my $n = shift; system { $ARGV[0] } @ARGV; exit 9 if $?; my $usage '
+            . '= "\0" x 144; syscall($n, -1, $usage); print unpack "x32 q", $usage', $getrusage, $sbxc, '--check',
+            '--no-proof', $_[0]);
         is $run->{status}, 0, 'clean' or diag $run->{err};
         return $run->{out};
     };
-    my $text = "sbx 1;\nimport std.base;\npolicy lines {\n    use std.base;\n    fs {\n" . join('', map { '        allow read "/srv/app' . $_ % 97 . "/data$_\" because \"rule $_\";\n" } 1 .. 8000) . "    }\n    syscalls {\n"
-        . join('', map { '        allow keyctl where option == ' . $_ % 30 . " and arg2 == $_;\n" } 1 .. 1000) . "    }\n    tests {\n" . join('', map { '        expect allow read "/srv/app' . $_ % 97 . "/data$_/x\";\n" } 1 .. 1000) . "    }\n}\n";
-    my ($whole, $none) = map { $peak->($_) } spew("$dir/whole.sbx", $text), spew("$dir/none.sbx", "sbx 1;\nimport std.base;\npolicy nothing { use std.base; }\n");
-    cmp_ok 1024 * ($whole - $none), '<', 50 * length $text, sprintf '10,000 lines of %d KiB: %d KiB more than a file of a few lines (%.0f times the text)', length($text) / 1024, $whole - $none, 1024 * ($whole - $none) / length $text;
+    my $text = "sbx 1;\nimport std.base;\npolicy lines {\n    use std.base;\n    fs {\n"
+        . join('', map { '        allow read "/srv/app' . $_ % 97 . "/data$_\" because \"rule $_\";\n" } 1 .. 8000)
+        . "    }\n    syscalls {\n"
+        . join('', map { '        allow keyctl where option == ' . $_ % 30 . " and arg2 == $_;\n" } 1 .. 1000)
+            . "    }\n    tests {\n" . join('',
+            map { '        expect allow read "/srv/app' . $_ % 97 . "/data$_/x\";\n" } 1 .. 1000) . "    }\n}\n";
+    my ($whole, $none) = map { $peak->($_) } spew("$dir/whole.sbx", $text),
+        spew("$dir/none.sbx", "sbx 1;\nimport std.base;\npolicy nothing { use std.base; }\n");
+    cmp_ok 1024 * ($whole - $none), '<', 50 * length $text,
+        sprintf '10,000 lines of %d KiB: %d KiB more than a file of a few lines (%.0f times the text)',
+        length($text) / 1024, $whole - $none, 1024 * ($whole - $none) / length $text;
 }
 done_testing;

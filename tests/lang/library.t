@@ -36,9 +36,13 @@ is join(' ', grep { !$grouped{$_} && !$apart{$_} } map { $_->[0] } @rows), '', '
 
 # What can't be meant: nothing of @dangerous comes in through the library.
 for my $module (qw(base shell python c)) {
-    my $path = spew(folder() . '/p.sbx', "sbx 1; import std.$module; policy p { use std.$module; syscalls { never \@dangerous; never clone where flags & CLONE_NEWUSER == CLONE_NEWUSER;
-        never ioctl where request in { TIOCSTI, TIOCLINUX }; never chmod where mode & S_ISUID == S_ISUID; never mknod where mode & S_IFMT == S_IFBLK; never socket where family == AF_PACKET; }
-        fs { never write \"/usr\", \"/etc\", \"/home\", \"/proc\"; never read \"/etc/shadow\", \"/root\", \"/home\", \"/var\", \"/sys\"; never exec \"/tmp\", \"/dev\", \"/proc\", \"/etc\"; } }");
+    my $path = spew(folder() . '/p.sbx', "sbx 1; import std.$module; policy p { use std.$module;
+        syscalls { never \@dangerous; never clone where flags & CLONE_NEWUSER == CLONE_NEWUSER;
+        never ioctl where request in { TIOCSTI, TIOCLINUX }; never chmod where mode & S_ISUID == S_ISUID;
+            never mknod where mode & S_IFMT == S_IFBLK; never socket where family == AF_PACKET; }
+        fs { never write \"/usr\", \"/etc\", \"/home\", \"/proc\";
+            never read \"/etc/shadow\", \"/root\", \"/home\", \"/var\", \"/sys\";
+            never exec \"/tmp\", \"/dev\", \"/proc\", \"/etc\"; } }");
     my $run = run($sbxc, '--check', $path);
     is $run->{status}, 0, "std.$module lets nothing dangerous in" or diag $run->{err};
 }
@@ -46,7 +50,8 @@ for my $module (qw(base shell python c)) {
 # The page has every policy of every module.
 my $page = slurp("$root/docs/library.md");
 for my $module (map { m{([^/]+)\.sbx$} } glob "$root/stdlib-policies/*.sbx") {
-    for my $policy (slurp("$root/stdlib-policies/$module.sbx") =~ /^policy (\w+)/mg, $module eq 'groups' ? 'groups' : ()) {
+    for my $policy (slurp("$root/stdlib-policies/$module.sbx") =~ /^policy (\w+)/mg,
+        $module eq 'groups' ? 'groups' : ()) {
         my $name = $policy eq $module ? "std.$module" : "std.$module.$policy";
         like $page, qr/^\|[^\n]*`\Q$name\E[`(]/m, "docs/library.md has $name";
     }

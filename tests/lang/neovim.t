@@ -13,11 +13,14 @@ my ($editor) = grep { -x } map { "$_/nvim" } split /:/, $ENV{PATH};
 plan skip_all => 'Neovim is not installed' if !$editor;
 my $dir = folder();
 mkdir "$dir/org";
-spew("$dir/org/lib.sbx", "sbx 1;\npolicy ceiling {\n    fs { allow read \"/srv\"; }\n    syscalls { allow openat2; }\n    limits { memory 1GiB; }\n}\n");
-my $user = "sbx 1;\nimport \"org/lib.sbx\" as org;\npolicy p {\n    within org.ceiling;\n    summary \"🎉🎉\";  limits { memory 1Mb; }\n    syscalls { allow open; }\n}\n";
+spew("$dir/org/lib.sbx", "sbx 1;\npolicy ceiling "
+    . "{\n    fs { allow read \"/srv\"; }\n    syscalls { allow openat2; }\n    limits { memory 1GiB; }\n}\n");
+my $user = "sbx 1;\nimport \"org/lib.sbx\" as org;\n"
+    . "policy p {\n    within org.ceiling;\n    summary \"🎉🎉\";  limits { memory 1Mb; }\n    syscalls { allow open; }\n}\n";
 utf8::encode($user);
 spew("$dir/user.sbx", $user);
-my $run = run({ seconds => 60, cwd => $dir, env => { SBXC => $sbxc, FOLDER => $dir, HOME => $dir, XDG_CACHE_HOME => $dir, XDG_STATE_HOME => $dir, XDG_DATA_HOME => $dir, NVIM_LOG_FILE => "$dir/log" } },
+my $run = run({ seconds => 60, cwd => $dir, env => { SBXC => $sbxc, FOLDER => $dir, HOME => $dir,
+            XDG_CACHE_HOME => $dir, XDG_STATE_HOME => $dir, XDG_DATA_HOME => $dir, NVIM_LOG_FILE => "$dir/log" } },
     $editor, '--headless', '-u', 'NONE', '-i', 'NONE', '-n', '-c', "luafile $FindBin::Bin/neovim.lua");
 my $out = eval { decode_json(slurp("$dir/out.json")) } // {};
 is $out->{problem}, undef, 'the session runs' or diag $run->{out}, $run->{err};

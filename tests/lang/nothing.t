@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# A file, a value or a plan with an error: nothing comes of it, whatever is asked for and whoever asks. Every action, with every kind of error.
+# A file, a value or a plan with an error: nothing comes of it, whatever is asked for and whoever asks. Every action,
+# with every kind of error.
 use strict;
 use warnings;
 use FindBin;
@@ -10,33 +11,52 @@ use Test::More;
 my $dir = folder();
 mkdir "$dir/src";
 my $head = "sbx 1;\nimport std.base;\n";
-my $parameters = '(c: cidr = 10.0.0.0/8, m: size = 1MiB, src: path = "./src", n: int = 4, h: host = "example.com", e: endpoint = "example.com":443, d: duration = 1h, o: port = 80, b: bool = true, s: string = "x")';
-my $body = 'use std.base; command "/bin/true"; fs { allow read "/data" from $src; allow read, write "/t" from tmpfs size $m; } net { allow connect tcp $c, $h:$o, $e; } limits { pids $n; lifetime $d; } process { env A = $s; env B = $b; }';
+my $parameters = '(c: cidr = 10.0.0.0/8, m: size = 1MiB, src: path = "./src", n: int = 4, h: host = "example.com", '
+    . 'e: endpoint = "example.com":443, d: duration = 1h, o: port = 80, b: bool = true, s: string = "x")';
+my $body =
+    'use std.base; command "/bin/true"; fs { allow read "/data" from $src; allow read, write "/t" from tmpfs size $m; '
+    . '} net { allow connect tcp $c, $h:$o, $e; } limits { pids $n; lifetime $d; } process { env A = $s; env B = $b; }';
 my $good = "${head}policy p$parameters {\n$body\n}\n";
 
 # what is wrong, the finding, the text, options
 my @cases = map { [@$_] } (
-    ['a word', 'SBX0105', "${head}policy p {\nuse std.base; command \"/bin/true\"; fs { allow read write \"/x\"; }\n}\n"],
+    ['a word', 'SBX0105',
+        "${head}policy p {\nuse std.base; command \"/bin/true\"; fs { allow read write \"/x\"; }\n}\n"],
     ['a type', 'SBX0405', "${head}policy p {\nuse std.base; command \"/bin/true\"; limits { pids 4MiB; }\n}\n"],
     ['a value in a let', 'SBX0112', "${head}let x = 10.1.2.3/8;\npolicy p {\nuse std.base; command \"/bin/true\"; }\n"],
-    ['an endpoint in a let', 'SBX0403', "${head}let x = \"a b\":443;\npolicy p {\nuse std.base; command \"/bin/true\"; }\n"],
+    ['an endpoint in a let', 'SBX0403',
+        "${head}let x = \"a b\":443;\npolicy p {\nuse std.base; command \"/bin/true\"; }\n"],
     ['a default', 'SBX0107', "${head}policy p(m: size = 5MB) {\nuse std.base; command \"/bin/true\"; }\n"],
-    ['an endpoint as a default', 'SBX0403', "${head}policy p(e: endpoint = \"a b\":443) {\nuse std.base; command \"/bin/true\"; }\n"],
-    ['two contents', 'SBX0415', "${head}policy p {\nuse std.base; command \"/bin/true\"; fs { allow read \"/x\" from \"a\"; allow read \"/x\" from \"b\"; }\n}\n"],
+    ['an endpoint as a default', 'SBX0403',
+        "${head}policy p(e: endpoint = \"a b\":443) {\nuse std.base; command \"/bin/true\"; }\n"],
+    ['two contents', 'SBX0415',
+        "${head}policy p {\nuse std.base; command \"/bin/true\"; "
+            . "fs { allow read \"/x\" from \"a\"; allow read \"/x\" from \"b\"; }\n}\n"],
     ['a limit', 'SBX0608', "${head}policy p {\nuse std.base; command \"/bin/true\"; limits { memory 1B; }\n}\n"],
     ['a never', 'SBX0701', "${head}policy p {\nuse std.base; command \"/bin/true\"; fs { never read \"/usr\"; }\n}\n"],
-    ['a ceiling', 'SBX0702', "${head}policy nothing { }\npolicy p {\nuse std.base; command \"/bin/true\"; within nothing; }\n", '--policy', 'p'],
-    ['an expectation', 'SBX0704', "${head}policy p {\nuse std.base; command \"/bin/true\"; tests { expect deny read \"/usr\"; }\n}\n"],
-    ['a condition without effect', 'SBX0421', "${head}policy p {\nuse std.base; command \"/bin/true\"; syscalls { allow lseek; allow lseek where offset == 1; }\n}\n"],
-    ['another policy of the file', 'SBX0405', "${head}policy other {\nlimits { pids 4MiB; } }\npolicy p {\nuse std.base; command \"/bin/true\"; }\n", '--policy', 'p'],
-    ['what it imports', 'SBX0405', "${head}import \"wrong.sbx\" as wrong;\npolicy p {\nuse std.base; command \"/bin/true\"; }\n"],
+    ['a ceiling', 'SBX0702', "${head}policy nothing { }\n"
+        . "policy p {\nuse std.base; command \"/bin/true\"; within nothing; }\n", '--policy', 'p'],
+    ['an expectation', 'SBX0704',
+        "${head}policy p {\nuse std.base; command \"/bin/true\"; tests { expect deny read \"/usr\"; }\n}\n"],
+    ['a condition without effect', 'SBX0421', "${head}policy "
+        . "p {\nuse std.base; command \"/bin/true\"; syscalls { allow lseek; allow lseek where offset == 1; }\n}\n"],
+    ['another policy of the file', 'SBX0405', "${head}policy other {\nlimits { pids 4MiB; } }\n"
+        . "policy p {\nuse std.base; command \"/bin/true\"; }\n", '--policy', 'p'],
+    ['what it imports', 'SBX0405',
+        "${head}import \"wrong.sbx\" as wrong;\npolicy p {\nuse std.base; command \"/bin/true\"; }\n"],
     # by -D, and what a default says for the same
     map { my ($name, $value, $code) = @$_; ["-D $name=$value", $code, $good, '-D', "$name=$value"] } (
-        ['c', '10.0.0.300/8', 'SBX0111'], ['c', '10.0.0.1/33', 'SBX0111'], ['c', '10.1.2.3/8', 'SBX0112'], ['c', 'loopback', 'SBX0405'], ['c', '10.0.0.0/8, 10.0.0.0/9', 'SBX0105'],
-        ['m', '512MB', 'SBX0107'], ['m', '1MiB; pids 5', 'SBX0105'], ['m', '', 'SBX0104'], ['m', '0B', 'SBX0608'], ['m', '5', 'SBX0405'], ['m', '$n', 'SBX0406'],
-        ['n', '-1', 'SBX0408'], ['n', '007', 'SBX0109'], ['n', '99999999999999999999', 'SBX0110'], ['n', '0', 'SBX0608'], ['n', '0x', 'SBX0107'], ['n', '"1"', 'SBX0405'],
-        ['h', 'a b', 'SBX0403'], ['h', '*.com', 'SBX0403'], ['e', '"a b":443', 'SBX0403'], ['e', '"example.com":99999', 'SBX0404'], ['e', '"example.com":{1,$n}', 'SBX0406'], ['e', 'example.com:443', 'SBX0105'],
-        ['d', '1m', 'SBX0107'], ['o', '99999', 'SBX0404'], ['b', 'yes', 'SBX0105'], ['s', "\xff", 'SBX0115'], ['s', "a\xe2\x80\xaeb", 'SBX0115'],
+        ['c', '10.0.0.300/8', 'SBX0111'], ['c', '10.0.0.1/33', 'SBX0111'], ['c', '10.1.2.3/8', 'SBX0112'],
+        ['c', 'loopback', 'SBX0405'], ['c', '10.0.0.0/8, 10.0.0.0/9', 'SBX0105'],
+        ['m', '512MB', 'SBX0107'], ['m', '1MiB; pids 5', 'SBX0105'], ['m', '', 'SBX0104'], ['m', '0B', 'SBX0608'],
+        ['m', '5', 'SBX0405'], ['m', '$n', 'SBX0406'],
+        ['n', '-1', 'SBX0408'], ['n', '007', 'SBX0109'], ['n', '99999999999999999999', 'SBX0110'],
+        ['n', '0', 'SBX0608'], ['n', '0x', 'SBX0107'], ['n', '"1"', 'SBX0405'],
+        ['h', 'a b', 'SBX0403'], ['h', '*.com', 'SBX0403'], ['e', '"a b":443', 'SBX0403'],
+        ['e', '"example.com":99999', 'SBX0404'], ['e', '"example.com":{1,$n}', 'SBX0406'],
+        ['e', 'example.com:443', 'SBX0105'],
+        ['d', '1m', 'SBX0107'], ['o', '99999', 'SBX0404'], ['b', 'yes', 'SBX0105'], ['s', "\xff", 'SBX0115'],
+        ['s', "a\xe2\x80\xaeb", 'SBX0115'],
     ),
 );
 spew("$dir/wrong.sbx", "sbx 1;\npolicy wrong { limits { pids 4MiB; } }\n");
@@ -58,20 +78,24 @@ int main(int argc, char **argv)
     return policy ? 0 : 1;
 }
 C
-is run({ cwd => $root, seconds => patience(60) }, 'gcc', ($build =~ /sanitize/ ? '-fsanitize=address,undefined' : ()), '-I.', "$dir/t.c", "-L$build", '-l:libsbx.so.0', "-Wl,-rpath,$build", '-o', "$dir/t")->{status}, 0, 'a program with libsbx';
+is run({ cwd => $root, seconds => patience(60) }, 'gcc', ($build =~ /sanitize/ ? '-fsanitize=address,undefined' : ()),
+    '-I.', "$dir/t.c", "-L$build", '-l:libsbx.so.0', "-Wl,-rpath,$build", '-o', "$dir/t")->{status}, 0,
+    'a program with libsbx';
 
 # what is asked for: the command, with POLICY where the file stands and OPTIONS where its options do
 my @actions = (
     map({ [$sbxc, $_, 'OPTIONS', 'POLICY'] } '--check', '--test'),
     [$sbxc, '--why', 'read "/etc"', 'OPTIONS', 'POLICY'],
     [$sbxc, '--why', 'capability CAP_KILL', 'OPTIONS', 'POLICY'],
-    map({ [$sbxc, "--emit=$_", '--no-proof', 'OPTIONS', 'POLICY'] } qw(plan seccomp seccomp-asm ebpf apparmor selinux-cil)),
+    map({ [$sbxc, "--emit=$_", '--no-proof', 'OPTIONS', 'POLICY'] }
+        qw(plan seccomp seccomp-asm ebpf apparmor selinux-cil)),
     [$sbxc, '--emit=plan', '--no-proof', '-o', "$dir/out", 'OPTIONS', 'POLICY'],
     [$sbxc, '--doc', '--no-proof', 'OPTIONS', 'POLICY'],
     [$sbxc, '--diff', 'OPTIONS', 'POLICY', 'POLICY'],
     ['NO -D', $sbxc, '--diff', 'OPTIONS', $fine, 'POLICY'],
     ['NO -D', $sbxc, '--diff', 'OPTIONS', 'POLICY', $fine],
-    map({ [$sbxrun, @$_, 'OPTIONS', 'POLICY'] } [], ['--dry-run'], ['--no-cache'], ['--layers', 'read "/etc"'], ['--live'], ['--report', "$dir/out"]),
+    map({ [$sbxrun, @$_, 'OPTIONS', 'POLICY'] } [], ['--dry-run'], ['--no-cache'], ['--layers', 'read "/etc"'],
+        ['--live'], ['--report', "$dir/out"]),
     [$sbxrun, 'OPTIONS', 'POLICY', '--', '/bin/echo', 'ran'],
     ['NO -D', $sbxrun, '--learn', "$dir/learned.sbx", 'OPTIONS', 'POLICY', '--', '/bin/echo', 'ran'],
     [$sbxrun, '--tighten', 'OPTIONS', 'POLICY', '--', '/bin/echo', 'ran'],
@@ -96,11 +120,14 @@ for my $case (@cases) {
         shift @words if $words[0] eq 'NO -D';
         ($o{in}, undef) = ("$dir/commands", shift @words) if $words[0] eq 'INPUT';
         my %option = @options;
-        my @run = $words[0] eq 'LIBRARY' ? ("$dir/t", $file, $option{'--policy'} // '', $option{'-D'} // '') : $command->(\@options, $file, @words);
+        my @run = $words[0] eq 'LIBRARY' ? ("$dir/t", $file, $option{'--policy'} // '', $option{'-D'} // '')
+            : $command->(\@options, $file, @words);
         unlink "$dir/out", "$dir/learned.sbx";
         my $run = run(\%o, @run);
         (my $out = $run->{out}) =~ s/^1\.\.0\n$//; # no tests
-        my $made = $run->{status} =~ /^(?:0|late)$/ ? "exit $run->{status}" : $out ne '' ? "output: $out" : $run->{err} !~ /error\[$code\]/ ? "not said: " . substr($run->{err}, 0, 150) : (grep { -s } "$dir/out", "$dir/learned.sbx") ? 'a file' : '';
+        my $made = $run->{status} =~ /^(?:0|late)$/ ? "exit $run->{status}" : $out ne '' ? "output: $out"
+            : $run->{err} !~ /error\[$code\]/ ? "not said: " . substr($run->{err}, 0, 150)
+            : (grep { -s } "$dir/out", "$dir/learned.sbx") ? 'a file' : '';
         push @wrong, join(' ', map { s{.*/}{}r } @run) . ": $made" if $made ne '';
         $all++;
     }

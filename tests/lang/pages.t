@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Every diagnostic has a page in docs/diagnostics, which --explain shows: what it means, an example that triggers it and one that is right.
+# Every diagnostic has a page in docs/diagnostics, which --explain shows: what it means, an example that triggers it and
+# one that is right.
 use strict;
 use warnings;
 use FindBin;
@@ -13,8 +14,14 @@ use Test::More;
 my %untried = map { $_ => 1 } qw(SBX0315 SBX0317 SBX0514 SBX0515 SBX0516 SBX0706 SBX0811);
 my @codes = map { "SBX$_" } slurp("$root/lang/diagnostics.def") =~ /DIAGNOSTIC\((\d+)/g;
 
-sub write_files { my ($dir, %files) = @_; for (keys %files) { make_path(dirname("$dir/$_")); spew("$dir/$_", $files{$_}) } }
-sub check { my ($dir, $file) = @_; return run({ cwd => $dir, seconds => 90 }, $sbxc, $file =~ /json$/ ? '--import=docker-seccomp' : '--check', $file) }
+sub write_files {
+    my ($dir, %files) = @_;
+    for (keys %files) { make_path(dirname("$dir/$_")); spew("$dir/$_", $files{$_}) }
+}
+sub check {
+    my ($dir, $file) = @_;
+    return run({ cwd => $dir, seconds => 90 }, $sbxc, $file =~ /json$/ ? '--import=docker-seccomp' : '--check', $file);
+}
 
 for my $code (@codes) {
     my $page = -e "$root/docs/diagnostics/$code.md" ? slurp("$root/docs/diagnostics/$code.md") : '';

@@ -45,7 +45,10 @@ for my $source (@sources) {
     }
 }
 is_deeply(\@against, [], 'no #include points against the table');
-my @unused = map { my $room = $_; map { "$room -> $_" } grep { !$used{$room}{$_} } sort keys %{ $may{$room} } } sort keys %may;
+my @unused = map {
+    my $room = $_;
+    map { "$room -> $_" } grep { !$used{$room}{$_} } sort keys %{ $may{$room} };
+} sort keys %may;
 is_deeply(\@unused, [], 'the table has no arrow that nothing needs');
 
 # Circles: strongly connected parts of more than one node (Tarjan).
@@ -77,7 +80,8 @@ sub circles {
     }
     return @found;
 }
-is_deeply([ circles({ a => { b => 1 }, b => { c => 1 }, c => { a => 1 }, d => { a => 1 } }) ], ['a b c'], 'a circle is found');
+is_deeply([ circles({ a => { b => 1 }, b => { c => 1 }, c => { a => 1 }, d => { a => 1 } }) ], ['a b c'],
+    'a circle is found');
 is_deeply([ circles(\%may) ], [], 'no circle among rooms');
 is_deeply([ circles(\%arrow) ], [], 'no circle among headers');
 

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Findings as SARIF 2.1.0: what the format wants, by its own validator where npm could fetch it; fingerprints that survive moved lines.
+# Findings as SARIF 2.1.0: what the format wants, by its own validator where npm could fetch it; fingerprints that
+# survive moved lines.
 use strict;
 use warnings;
 use FindBin;
@@ -25,11 +26,13 @@ is scalar(grep { $rules[ $_->{ruleIndex} ]{id} ne $_->{ruleId} } @results), 0, '
 is scalar(grep { !$_->{locations}[0]{physicalLocation}{region}{startLine} } @results), 0, 'each has a place';
 my %files = map { $_->{locations}[0]{physicalLocation}{artifactLocation}{uri} => 1 } @results;
 cmp_ok keys %files, '>', 25, 'in many files';
-ok scalar(grep { $_->{relatedLocations} && $_->{relatedLocations}[0]{message}{text} } @results), 'related places have their labels';
+ok scalar(grep { $_->{relatedLocations} && $_->{relatedLocations}[0]{message}{text} } @results),
+    'related places have their labels';
 my %levels = map { $_->{level} => 1 } @results;
 is join(' ', sort keys %levels), 'error warning', 'levels';
 my %prints;
-$prints{ $_->{partialFingerprints}{'sbxFinding/v1'} . $_->{locations}[0]{physicalLocation}{artifactLocation}{uri} }++ for @results;
+$prints{ $_->{partialFingerprints}{'sbxFinding/v1'} . $_->{locations}[0]{physicalLocation}{artifactLocation}{uri} }++
+    for @results;
 is scalar(grep { $_ > 1 } values %prints), 0, 'no two findings of a file have one fingerprint';
 
 # Moved lines.
@@ -44,7 +47,8 @@ my $before = $fingerprints->($text);
 is $fingerprints->($moved), $before, 'fingerprints survive moved lines';
 (my $other = $text) =~ s{/a/}{/b/};
 isnt $fingerprints->($other), $before, 'and tell findings apart';
-is scalar(@{ decode_json(run($sbxc, '--check', '--format=sarif', "$root/examples")->{out})->{runs}[0]{results} }), 0, 'nothing found is an empty list';
+is scalar(@{ decode_json(run($sbxc, '--check', '--format=sarif', "$root/examples")->{out})->{runs}[0]{results} }), 0,
+    'nothing found is an empty list';
 is run($sbxc, '--diff', '--format=sarif', $file, $file)->{status}, 2, '--diff has none';
 
 SKIP: {

@@ -20,14 +20,16 @@ if ($> == 0 && (my $unshare = syscall_number('unshare'))) {
     system("mount --make-rprivate / && mount --make-rshared /") == 0 or die 'cannot share mounts with nobody else';
 }
 
-# A folder with p.sbx in it: the standard library's base and what is given. Beside it lie `w` (writable to the user) and `probe`.
+# A folder with p.sbx in it: the standard library's base and what is given. Beside it lie `w` (writable to the user) and
+# `probe`.
 sub sandbox {
     my ($user, $text, %more) = @_;
     my $dir = folder();
     my $uses = $more{uses} // 'base';
     mkdir "$dir/w";
     system('cp', $probe, "$dir/probe");
-    spew("$dir/p.sbx", "sbx 1;\nimport std.$uses;\npolicy p {\n    use std.$uses;\n    fs { allow read, exec \"/probe\" from \"./probe\"; }\n$text\n}\n");
+    spew("$dir/p.sbx", "sbx 1;\nimport std.$uses;\n"
+        . "policy p {\n    use std.$uses;\n    fs { allow read, exec \"/probe\" from \"./probe\"; }\n$text\n}\n");
     owned($user, $dir, "$dir/w");
     return $dir;
 }
@@ -44,7 +46,8 @@ sub in_sandbox {
 # True if this kernel has Landlock in at least that ABI: sbxrun itself is asked.
 sub landlock {
     my ($abi) = @_;
-    my $path = spew(folder() . '/p.sbx', "sbx 1; import std.base; policy p { use std.base; command \"/bin/true\"; require landlock >= $abi; }");
+    my $path = spew(folder() . '/p.sbx',
+        "sbx 1; import std.base; policy p { use std.base; command \"/bin/true\"; require landlock >= $abi; }");
     return run($sbxrun, '--dry-run', $path)->{status} == 0;
 }
 
@@ -124,7 +127,8 @@ sub left_since {
     my ($before, $seconds) = @_;
     for (my $left = patience($seconds // 3);; $left -= 0.2) {
         my $now = leftovers();
-        my $new = join ' ', (grep { !$before->{groups}{$_} } sort keys %{ $now->{groups} }), $now->{mounts} != $before->{mounts} ? 'mounts' : ();
+        my $new = join ' ', (grep { !$before->{groups}{$_} } sort keys %{ $now->{groups} }),
+            $now->{mounts} != $before->{mounts} ? 'mounts' : ();
         return $new if $new eq '' || $left <= 0;
         select undef, undef, undef, 0.2;
     }

@@ -18,7 +18,9 @@ sub new {
     $self->{pid} = open2($self->{from}, $self->{to}, $program, '--lsp');
     binmode $self->{$_} for 'from', 'to';
     if ($folder) {
-        $self->{capabilities} = $self->ask('initialize', { processId => $$, rootUri => uri($folder), capabilities => { workspace => { didChangeWatchedFiles => { dynamicRegistration => JSON::PP::true } } } })->{capabilities};
+        $self->{capabilities} = $self->ask('initialize',
+            { processId => $$, rootUri => uri($folder), capabilities => { workspace =>
+                    { didChangeWatchedFiles => { dynamicRegistration => JSON::PP::true } } } })->{capabilities};
         $self->tell('initialized', {});
     }
     return $self;
@@ -26,7 +28,17 @@ sub new {
 
 sub uri { my ($path) = @_; $path =~ s{([^A-Za-z0-9\-._~/])}{sprintf '%%%02X', ord $1}ge; "file://$path" }
 
-sub write_raw { my ($self, $bytes) = @_; local $SIG{PIPE} = 'IGNORE'; my $at = 0; while ($at < length $bytes) { my $n = syswrite $self->{to}, $bytes, length($bytes) - $at, $at; return 0 if !defined $n; $at += $n } 1 }
+sub write_raw {
+    my ($self, $bytes) = @_;
+    local $SIG{PIPE} = 'IGNORE';
+    my $at = 0;
+    while ($at < length $bytes) {
+        my $n = syswrite $self->{to}, $bytes, length($bytes) - $at, $at;
+        return 0 if !defined $n;
+        $at += $n;
+    }
+    1;
+}
 sub send_text { my ($self, $text) = @_; $self->write_raw('Content-Length: ' . length($text) . "\r\n\r\n$text") }
 sub send_json { my ($self, $message) = @_; $self->send_text($json->encode({ jsonrpc => '2.0', %$message })) }
 sub tell { my ($self, $method, $params) = @_; $self->send_json({ method => $method, params => $params }) }
@@ -53,7 +65,14 @@ sub next_message {
 }
 
 # The next answer, whatever is told in between.
-sub next_answer { my ($self, $seconds) = @_; while (my $message = $self->next_message($seconds)) { return $message if exists $message->{id} && !$message->{method}; $self->note($message) } return {} }
+sub next_answer {
+    my ($self, $seconds) = @_;
+    while (my $message = $self->next_message($seconds)) {
+        return $message if exists $message->{id} && !$message->{method};
+        $self->note($message);
+    }
+    return {};
+}
 
 sub note { # what is no answer
     my ($self, $message) = @_;
@@ -78,8 +97,16 @@ sub answer {
 }
 sub ask { my ($self, @question) = @_; $self->answer(@question)->{result} }
 
-sub open { my ($self, $uri, $text, $version) = @_; $self->tell('textDocument/didOpen', { textDocument => { uri => $uri, languageId => 'sbx', version => $version // 1, text => $text } }) }
-sub change { my ($self, $uri, $version, @changes) = @_; $self->tell('textDocument/didChange', { textDocument => { uri => $uri, version => $version }, contentChanges => \@changes }) }
+sub open {
+    my ($self, $uri, $text, $version) = @_;
+    $self->tell('textDocument/didOpen',
+        { textDocument => { uri => $uri, languageId => 'sbx', version => $version // 1, text => $text } });
+}
+sub change {
+    my ($self, $uri, $version, @changes) = @_;
+    $self->tell('textDocument/didChange',
+        { textDocument => { uri => $uri, version => $version }, contentChanges => \@changes });
+}
 
 # The findings of a document once those of a version are there.
 sub findings {

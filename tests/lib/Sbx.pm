@@ -1,4 +1,5 @@
-# What the tests share: where the programs are, running one with a bound on its time, temporary folders, the ordinary user.
+# What the tests share: where the programs are, running one with a bound on its time, temporary folders, the ordinary
+# user.
 package Sbx;
 use strict;
 use warnings;
@@ -22,7 +23,13 @@ if ($> == 0) { # the ordinary user may not reach a checkout of root's
 }
 
 sub slurp { my ($path) = @_; open my $f, '<', $path or die "$path: $!"; local $/; my $text = <$f>; $text // '' }
-sub spew { my ($path, $text) = @_; open my $f, '>', $path or die "$path: $!"; print {$f} $text; close $f or die "$path: $!"; $path }
+sub spew {
+    my ($path, $text) = @_;
+    open my $f, '>', $path or die "$path: $!";
+    print {$f} $text;
+    close $f or die "$path: $!";
+    $path;
+}
 
 # What git tracks of this checkout, whoever it belongs to; or of it what some patterns say.
 sub tracked {
@@ -67,8 +74,10 @@ sub spent {
     return $user + $system + ($user_us + $system_us) / 1e6;
 }
 
-# run([options], program, arguments): { status, signal, out, err, seconds, cpu }. Options: in, seconds (20), cwd, uid, env,
-# setup (code run in the child), memory (bytes of address space), within (a program and arguments that the command is given
+# run([options], program, arguments): { status, signal, out, err, seconds, cpu }. Options: in, seconds (20), cwd, uid,
+# env,
+# setup (code run in the child), memory (bytes of address space), within (a program and arguments that the command is
+# given
 # to). cpu is the processor time of it and of what it waited for, which nobody else's work adds to.
 sub run {
     my %o = ref $_[0] eq 'HASH' ? %{ shift() } : ();
@@ -124,7 +133,8 @@ sub user {
 
 # Whom a live test runs as: root (when it is) and the ordinary user, as options of run().
 sub users {
-    if (($ENV{SBX_OWN_NETWORK} // '') =~ /^(\d+) (\d+)$/) { # an ordinary user's own network, in which the test is root: the sandboxes' user is not
+    # an ordinary user's own network, in which the test is root: the sandboxes' user is not
+    if (($ENV{SBX_OWN_NETWORK} // '') =~ /^(\d+) (\d+)$/) {
         return { name => 'user', within => ['unshare', '--user', "--map-user=$1", "--map-group=$2"] };
     }
     my ($uid, $gid) = user();

@@ -16,7 +16,11 @@ for my $user (users()) {
     owned($user, "$dir/cache", $dir);
     my %o = (%$user, cwd => $dir, env => { XDG_CACHE_HOME => "$dir/cache" });
     my $folder = $name eq 'root' ? '/var/cache/sbx/plans' : "$dir/cache/sbx/plans";
-    my $policy = sub { my ($text, $file) = @_; spew("$dir/" . ($file // 'p.sbx'), $text); owned($user, "$dir/" . ($file // 'p.sbx')) };
+    my $policy = sub {
+        my ($text, $file) = @_;
+        spew("$dir/" . ($file // 'p.sbx'), $text);
+        owned($user, "$dir/" . ($file // 'p.sbx'));
+    };
     my $report = sub { my $text = slurp("$dir/w/r.json"); unlink "$dir/w/r.json"; decode_json($text) };
     my $mode = sub { # what the plan says, and where it came from
         my @args = @_;
@@ -24,7 +28,12 @@ for my $user (users()) {
         my $from = -e "$dir/w/r.json" ? $report->()->{plan_from} : 'nowhere';
         return ($ran->{out} =~ s/\n$//r) . " $from";
     };
-    my $entries = sub { map { my $path = $_; -f $path && slurp($path) =~ m{^[^\n]*\n[0-9a-f]+\t\Q$dir\E/} ? $path : () } glob "$folder/*" };
+    my $entries = sub {
+        map {
+            my $path = $_;
+            -f $path && slurp($path) =~ m{^[^\n]*\n[0-9a-f]+\t\Q$dir\E/} ? $path : ();
+        } glob "$folder/*";
+    };
     my $one = slurp("$dir/p.sbx");
 
     is $mode->('p.sbx'), 'one policy', "$name: a policy is compiled";
@@ -35,23 +44,36 @@ for my $user (users()) {
     is +(stat +($entries->())[0])[2] & 0777, 0600, "$name: that nobody else reads";
 
     # It is as if it were compiled.
-    $policy->(($one =~ s/MODE = "one";/MODE = "one"; env FROM = "here";/r) =~ s/\n\}\n$/\n    syscalls { deny getpriority because "no reason"; }\n}\n/r);
-    my @shown = map { my $ran = run(\%o, $sbxrun, 'p.sbx', '--', 'sh', '-c', 'nice; cat /etc/shadow; echo $FROM; exit 3'); "$ran->{status}\n$ran->{out}$ran->{err}" } 1, 2;
+    $policy->((
+            $one =~ s/MODE = "one";/MODE = "one"; env FROM = "here";/r)
+                =~ s/\n\}\n$/\n    syscalls { deny getpriority because "no reason"; }\n}\n/r);
+    my @shown = map {
+        my $ran = run(\%o, $sbxrun, 'p.sbx', '--', 'sh', '-c', 'nice; cat /etc/shadow; echo $FROM; exit 3');
+        "$ran->{status}\n$ran->{out}$ran->{err}";
+    } 1, 2;
     is $shown[1], $shown[0], "$name: what is denied is told alike";
     like $shown[1], qr/p\.sbx:\d+:\d+: deny getpriority/, "$name: with the rule, though nothing was compiled before";
-    my @plans = map { run(\%o, $sbxrun, '--report', "$dir/w/r.json", 'p.sbx', '--', 'true'); my $r = $report->(); "$r->{plan_sha256} $r->{plan_from}" } 1, 2;
+    my @plans = map {
+        run(\%o, $sbxrun, '--report', "$dir/w/r.json", 'p.sbx', '--', 'true');
+        my $r = $report->();
+        "$r->{plan_sha256} $r->{plan_from}";
+    } 1, 2;
     is $plans[0] =~ s/ .*//r, $plans[1] =~ s/ .*//r, "$name: it is the same plan";
     spew("$dir/w/explain.sh", "cp /w/other.sbx /w/policy/p.sbx; nice; exit 3\n");
     mkdir "$dir/w/policy";
     owned($user, "$dir/w/policy");
-    my $writable = slurp("$dir/p.sbx") =~ s{fs \{ allow read "/w" from "./w"; \}}{fs { allow read, write "/w" from ".."; }}r =~ s{"\./probe"}{"../../probe"}r;
+    my $writable = slurp(
+        "$dir/p.sbx") =~ s{fs \{ allow read "/w" from "./w"; \}}{fs { allow read, write "/w" from ".."; }}r
+            =~ s{"\./probe"}{"../../probe"}r;
     $policy->($writable, 'w/policy/p.sbx');
-    $policy->($writable =~ s/deny getpriority because "no reason"/\n\n\n deny getpriority because "a lie"/r, 'w/other.sbx');
+    $policy->($writable =~ s/deny getpriority because "no reason"/\n\n\n deny getpriority because "a lie"/r,
+        'w/other.sbx');
     run(\%o, $sbxrun, 'w/policy/p.sbx', '--', 'true');
     my $lied = run(\%o, $sbxrun, 'w/policy/p.sbx', '--', 'sh', '/w/explain.sh');
     like slurp("$dir/w/policy/p.sbx"), qr/a lie/, "$name: (the command has written the policy's file)";
     like $lied->{err}, qr/denied.*getpriority/, "$name: what is denied is told";
-    unlike $lied->{err}, qr/p\.sbx:\d+:\d+: deny getpriority/, "$name: but not by a file that the command has written meanwhile" or diag $lied->{err};
+    unlike $lied->{err}, qr/p\.sbx:\d+:\d+: deny getpriority/,
+        "$name: but not by a file that the command has written meanwhile" or diag $lied->{err};
 
     # What it depends on.
     $policy->($one);
@@ -59,7 +81,8 @@ for my $user (users()) {
     is $mode->('p.sbx'), 'one cache', "$name: once";
     mkdir "$dir/$_" for 'roots', 'w/lib';
     $policy->("sbx 1;\npolicy mode { process { env MODE = \"two\"; } }\n", 'roots/mode.sbx');
-    $policy->("sbx 1;\nimport mode;\nimport std.base;\npolicy p(twice: path = \"/w\") { use std.base; use mode.mode; fs { allow read \$twice from \"./w\"; } }\n");
+    $policy->("sbx 1;\nimport mode;\nimport std.base;\n"
+        . "policy p(twice: path = \"/w\") { use std.base; use mode.mode; fs { allow read \$twice from \"./w\"; } }\n");
     is $mode->('-I', "$dir/roots", 'p.sbx'), 'two policy', "$name: a policy with imports is compiled";
     is $mode->('-I', "$dir/roots", 'p.sbx'), 'two cache', "$name: once";
     is $mode->('-I', "$dir/roots", '-D', 'twice=/v', 'p.sbx'), 'two policy', "$name: -D is compiled" for 1, 2;
@@ -79,7 +102,13 @@ for my $user (users()) {
     $mode->('p.sbx');
     my ($entry) = $entries->();
     my $whole = slurp($entry);
-    my $tampered = sub { my ($text, $what) = @_; spew($entry, $text); owned($user, $entry); is $mode->('p.sbx'), 'one policy', "$name: $what"; is $mode->('p.sbx'), 'one cache', "$name: and is put right" };
+    my $tampered = sub {
+        my ($text, $what) = @_;
+        spew($entry, $text);
+        owned($user, $entry);
+        is $mode->('p.sbx'), 'one policy', "$name: $what";
+        is $mode->('p.sbx'), 'one cache', "$name: and is put right";
+    };
     $tampered->($whole =~ s/"one"/"bad"/r, 'an entry that somebody changed is not believed');
     $tampered->(substr($whole, 0, -1), 'nor half of one');
     $tampered->(('0' x 64) . substr($whole, 64), 'nor one without its seal');
@@ -98,7 +127,8 @@ for my $user (users()) {
     for my $what ('folder', 'link', 'fifo', 'hard link') {
         unlink $entry;
         spew("$dir/elsewhere", "precious\n");
-        my $made = $what eq 'folder' ? mkdir $entry : $what eq 'link' ? symlink "$dir/elsewhere", $entry : $what eq 'fifo' ? !system('mkfifo', $entry) : link "$dir/elsewhere", "$entry.new";
+        my $made = $what eq 'folder' ? mkdir $entry : $what eq 'link' ? symlink "$dir/elsewhere",
+            $entry : $what eq 'fifo' ? !system('mkfifo', $entry) : link "$dir/elsewhere", "$entry.new";
         SKIP: {
             skip "$name: another file system", 2 unless $made;
             is $mode->('p.sbx'), 'one policy', "$name: nor a $what in its place";
@@ -114,7 +144,8 @@ for my $user (users()) {
 
     # The secret.
     my $secret = $folder =~ s{plans$}{secret}r;
-    is sprintf('%o %d', (stat $secret)[2] & 0777, -s _), '600 32', "$name: the seal has a secret, which nobody else reads";
+    is sprintf('%o %d', (stat $secret)[2] & 0777, -s _), '600 32',
+        "$name: the seal has a secret, which nobody else reads";
     chmod 0644, $secret;
     is $mode->('p.sbx'), 'one policy', "$name: one that others can read is none";
     chmod 0600, $secret;

@@ -1,6 +1,8 @@
 #!/usr/bin/perl
-# Core dumps never leave a sandbox: not where the host pipes them to a program, whatever the program sets its limits to; where it sends them to a socket the run is refused.
-# /proc/sys/kernel/core_pattern is the whole host's, so this runs as root only, for a moment, and a process of its own puts back what was there, however this one ends.
+# Core dumps never leave a sandbox: not where the host pipes them to a program, whatever the program sets its limits to;
+# where it sends them to a socket the run is refused.
+# /proc/sys/kernel/core_pattern is the whole host's, so this runs as root only, for a moment, and a process of its own
+# puts back what was there, however this one ends.
 use strict;
 use warnings;
 use FindBin;
@@ -70,10 +72,14 @@ for my $user (users()) {
     my $run = run(@o, $sbxrun, 'p.sbx');
     is $run->{status}, 128 + 6, "$name: inside it dies as well";
     is $dumps->(), '', "$name: and the handler gets nothing";
-    is run(@o, $sbxrun, 'p.sbx', '--', 'sh', '-c', '/crash & kill -QUIT $$')->{status}, 128 + 3, "$name: nor of a shell and its children";
+    is run(@o, $sbxrun, 'p.sbx', '--', 'sh', '-c', '/crash & kill -QUIT $$')->{status}, 128 + 3,
+        "$name: nor of a shell and its children";
     is $dumps->(), '', "$name: nothing";
     $run = run(@o, 'bash', '-c', "ulimit -H -c 0; exec $sbxrun p.sbx");
-    if ($run->{status} == 125) { like $run->{err}, qr/cannot forbid core dumps: .*\n.*`ulimit -H -c 1`/, "$name: where the caller's limit leaves no choice, it is refused" }
+    if ($run->{status} == 125) {
+        like $run->{err}, qr/cannot forbid core dumps: .*\n.*`ulimit -H -c 1`/,
+            "$name: where the caller's limit leaves no choice, it is refused";
+    }
     else { is $run->{status}, 128 + 6, "$name: or its limit can be raised" }
     is $dumps->(), '', "$name: and nothing is handed over";
     if (eval { spew($pattern, "@/nowhere.sock"); 1 } && slurp($pattern) =~ /^@/) {
@@ -82,7 +88,8 @@ for my $user (users()) {
         like $run->{err}, qr/sends core dumps to a socket .*\nsbxrun: let the host pipe them/, "$name: with what to do";
     }
     spew($pattern, 'core');
-    is run(@o, 'bash', '-c', "ulimit -H -c 0; exec $sbxrun p.sbx")->{status}, 128 + 6, "$name: to files none are written under any limit";
+    is run(@o, 'bash', '-c', "ulimit -H -c 0; exec $sbxrun p.sbx")->{status}, 128 + 6,
+        "$name: to files none are written under any limit";
 }
 close $alive;
 waitpid $keeper, 0;

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Denied system calls are told: what was asked for, which rule denied it or what would allow it, and how often; and nothing else changes for the program.
+# Denied system calls are told: what was asked for, which rule denied it or what would allow it, and how often; and
+# nothing else changes for the program.
 use strict;
 use warnings;
 use FindBin;
@@ -18,11 +19,16 @@ def call(name, *arguments):
     print(name, got, ctypes.get_errno())
 P
 
-sub policy { my ($user, $rules) = @_; sandbox($user, "command \"/usr/bin/python3\"; fs { allow read, write \"/tmp\" from tmpfs size 1MiB; }\n$rules", uses => 'base') }
+sub policy {
+    my ($user, $rules) = @_;
+    sandbox($user, "command \"/usr/bin/python3\"; fs { allow read, write \"/tmp\" from tmpfs size 1MiB; }\n$rules",
+        uses => 'base');
+}
 
 sub told { # runs Python and returns what it printed, the denied calls of the report by operation, and what was said
     my ($user, $dir, $code, %more) = @_;
-    my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json", @{ $more{args} // [] }], seconds => patience(60), %{ $more{run} // {} } }, 'python3', '-c', "$python$code");
+    my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json", @{ $more{args} // [] }],
+            seconds => patience(60), %{ $more{run} // {} } }, 'python3', '-c', "$python$code");
     return ($run, { map { $_->{operation} => $_ } @{ decode_json(slurp("$dir/w/r.json"))->{calls} } });
 }
 
@@ -39,19 +45,24 @@ call("socket", 2, 1, 0)
 call("getppid")
 P
     is $run->{status}, 0, "$name: runs" or diag $run->{err};
-    is $run->{out}, "ptrace -1 1\n" x 3 . "unshare -1 1\ngetpriority -1 18\nchmod -1 1\nsocket -1 97\nsocket -1 13\ngetppid 0 0\n" =~ s/getppid 0/getppid @{[ $run->{out} =~ m{getppid (\d+)} ]}/r,
+    is $run->{out}, "ptrace -1 1\n" x 3
+        . "unshare -1 1\ngetpriority -1 18\nchmod -1 1\nsocket -1 97\nsocket -1 13\ngetppid 0 0\n"
+            =~ s/getppid 0/getppid @{[ $run->{out} =~ m{getppid (\d+)} ]}/r,
         "$name: each has the answer that the policy gives";
     is $calls->{'syscall ptrace'}{count}, 3, "$name: counted";
     ok !exists $calls->{'syscall ptrace'}{rule}, "$name: no rule denied that";
     like $calls->{'syscall getpriority'}{rule}, qr/p\.sbx:\d+:\d+: deny getpriority/, "$name: a rule did that";
-    is $calls->{'syscall chmod where mode == 0x9ff'}{count}, 1, "$name: with the argument that decided" or diag explain $calls;
+    is $calls->{'syscall chmod where mode == 0x9ff'}{count}, 1,
+        "$name: with the argument that decided" or diag explain $calls;
     is $calls->{'syscall socket where family == AF_PACKET'}{count}, 1, "$name: by its name";
-    like $calls->{'syscall socket where family == AF_INET and type == 1'}{rule}, qr/no net rule allows tcp/, "$name: a call that belongs to a net rule says so";
+    like $calls->{'syscall socket where family == AF_INET and type == 1'}{rule}, qr/no net rule allows tcp/,
+        "$name: a call that belongs to a net rule says so";
     is scalar(keys %$calls), 6, "$name: and nothing else" or diag join "\n", keys %$calls;
     is $run->{err}, '', "$name: nothing is said where all went well and nobody looks";
     my @lines = map { decode_json($_) } split /\n/, slurp("$dir/w/e.json");
     is scalar(grep { $_->{event} eq 'denied' } @lines), 6, "$name: each is streamed when it is met first";
-    is scalar(grep { $_->{event} eq 'denied in all' && $_->{operation} eq 'syscall ptrace' && $_->{count} == 3 } @lines), 1, "$name: and counted at the end";
+    is scalar(grep { $_->{event} eq 'denied in all' && $_->{operation} eq 'syscall ptrace' && $_->{count} == 3 }
+        @lines), 1, "$name: and counted at the end";
 
     # The line that it names allows it.
     ($run) = told($user, $dir, "call('ptrace', 0, 0, 0, 0); call('chmod', b'/tmp', 0o4755); exit(1)");
@@ -63,7 +74,9 @@ P
     is_deeply $calls, {}, "$name: and then nothing is told";
 
     # What takes a capability as well says so; one of the host's no rule gives.
-    my $needy = "def t(f, *a):\n    try: f(*a); print('ok')\n    except OSError as e: print(e.errno)\nimport socket, time\nt(socket.sethostname, 'x'); t(os.chroot, '/'); t(os.mknod, '/w/d', 0o020600, 259); t(time.clock_settime, 0, 1.0); t(os.setuid, 77); exit(1)";
+    my $needy = "def t(f, *a):\n    try: f(*a); print('ok')\n    except OSError as e: print(e.errno)\n"
+        . "import socket, time\nt(socket.sethostname, 'x'); t(os.chroot, '/'); t(os.mknod, '/w/d', 0o020600, 259); "
+        . "t(time.clock_settime, 0, 1.0); t(os.setuid, 77); exit(1)";
     ($run, $calls) = told($user, $dir, $needy);
     is $run->{out}, "1\n" x 5, "$name: calls that need capabilities" or diag $run->{err};
     is_deeply { map { $_ => [@{ $calls->{$_} }{'would_allow', 'needs'}] } keys %$calls }, {
@@ -73,13 +86,18 @@ P
         'syscall clock_settime' => [undef, 'CAP_SYS_TIME of the host'],
         'syscall setuid' => ['syscalls { allow setuid; }', 'CAP_SETUID of the host to become somebody else'],
     }, "$name: it is said which" or diag explain $calls;
-    like $run->{err}, qr/denied syscall clock_settime: no rule allows it\n +none would: it takes CAP_SYS_TIME of the host$/m, "$name: and what no rule gives";
-    like $run->{err}, qr/`syscalls \{ allow setuid; \}` would, but it takes CAP_SETUID of the host to become somebody else$/m, "$name: or gives in part";
+    like $run->{err},
+        qr/denied syscall clock_settime: no rule allows it\n +none would: it takes CAP_SYS_TIME of the host$/m,
+        "$name: and what no rule gives";
+    like $run->{err},
+        qr/`syscalls \{ allow setuid; \}` would, but it takes CAP_SETUID of the host to become somebody else$/m,
+        "$name: or gives in part";
     ($run) = told($user, policy($user, join ' ', $run->{err} =~ /`(syscalls .*?)` would/g), $needy);
     is $run->{out}, "ok\nok\n1\n1\n22\n", "$name: the lines that it names do what they say" or diag $run->{err};
 
     # Many.
-    ($run, $calls) = told($user, $dir, "import resource\nfor i in range(100000): libc.ptrace(0, 0, 0, 0)\nfor i in range(5000): libc.ioctl(0, 0x12340000 + i)");
+    ($run, $calls) = told($user, $dir, "import resource\nfor i in range(100000): libc.ptrace(0, 0, 0, 0)\n"
+        . "for i in range(5000): libc.ioctl(0, 0x12340000 + i)");
     is $run->{status}, 0, "$name: a flood ends";
     is $calls->{'syscall ptrace'}{count}, 100000, "$name: all of it counted";
     is scalar(keys %$calls), 1000, "$name: a thousand are told apart";
@@ -111,7 +129,8 @@ P
     # From a plan, which knows no rules of calls.
     my $plan = run({ %$user, cwd => $dir, seconds => 60 }, $sbxc, '--emit=plan', '--no-proof', 'p.sbx');
     spew("$dir/p.json", $plan->{out});
-    $run = run({ %$user, cwd => $dir, seconds => 60 }, $sbxrun, '--report', "$dir/w/r.json", 'p.json', '--', 'python3', '-c', "${python}call('getpriority', 0, 0)");
+    $run = run({ %$user, cwd => $dir, seconds => 60 }, $sbxrun, '--report', "$dir/w/r.json", 'p.json', '--', 'python3',
+        '-c', "${python}call('getpriority', 0, 0)");
     is $run->{out}, "getpriority -1 18\n", "$name: under a plan" or diag $run->{err};
     is decode_json(slurp("$dir/w/r.json"))->{calls}[0]{operation}, 'syscall getpriority', "$name: told too";
 }
@@ -119,10 +138,12 @@ P
 # Files, where that is asked for.
 for my $user (users()) {
     my $name = $user->{name};
-    my $dir = policy($user, 'fs { allow read "/etc/passwd"; allow read, write "/w" from "./w"; deny write "/w/kept" because "ours"; }');
+    my $dir = policy($user,
+        'fs { allow read "/etc/passwd"; allow read, write "/w" from "./w"; deny write "/w/kept" because "ours"; }');
     spew("$dir/w/kept", "x\n");
     owned($user, "$dir/w/kept");
-    my $code = 'for path, mode in ("/etc/shadow", "r"), ("/etc/passwd", "r"), ("/etc/passwd", "a"), ("/nonexistent", "r"), ("/etc/new", "w"), ("/w/kept", "w"), ("/w/free", "w"), ("/etc/shadow", "r"):
+    my $code = 'for path, mode in (("/etc/shadow", "r"), ("/etc/passwd", "r"), ("/etc/passwd", "a"), ("/nonexistent", "r"),
+        ("/etc/new", "w"), ("/w/kept", "w"), ("/w/free", "w"), ("/etc/shadow", "r")):
     try: open(path, mode); print(path, "ok")
     except OSError as e: print(path, "refused")
 os.stat("/etc")
@@ -132,9 +153,13 @@ for run in lambda: subprocess.run(["/w/tool"]), lambda: subprocess.run(["true"])
 exit(1)';
     system('cp', '/bin/true', "$dir/w/tool");
     my $plain = in_sandbox($user, $dir, { seconds => patience(60) }, 'python3', '-c', "$python$code");
-    my $run = in_sandbox($user, $dir, { args => ['--explain-files', '--report', "$dir/w/r.json"], seconds => patience(60) }, 'python3', '-c', "$python$code");
+    my $run = in_sandbox($user, $dir, { args => ['--explain-files', '--report', "$dir/w/r.json"],
+            seconds => patience(60) }, 'python3', '-c', "$python$code");
     is $run->{out}, $plain->{out}, "$name: --explain-files changes nothing for the command" or diag $run->{err};
-    like $run->{out}, qr{^/etc/shadow refused\n/etc/passwd ok\n/etc/passwd refused\n/nonexistent refused\n/etc/new refused\n/w/kept refused\n/w/free ok\n/etc/shadow refused\nnot run\nran\nnot run$}m, "$name: files are kept as ever";
+    like $run->{out},
+        qr{^/etc/shadow\ refused\n/etc/passwd\ ok\n/etc/passwd\ refused\n/nonexistent\ refused\n/etc/new\ refused\n
+            /w/kept\ refused\n/w/free\ ok\n/etc/shadow\ refused\nnot\ run\nran\nnot\ run$}mx,
+        "$name: files are kept as ever";
     my %files = map { $_->{operation} => $_ } @{ decode_json(slurp("$dir/w/r.json"))->{files} };
     is $files{'read "/etc/shadow"'}{count}, 2, "$name: a file that no rule allows" or diag explain \%files;
     is $files{'write "/etc/passwd"'}{count}, 1, "$name: one that may not be written";
@@ -143,16 +168,23 @@ exit(1)';
     is_deeply [grep { /^exec/ && !m{/w/tool} } keys %files], [], "$name: and no other, whatever is";
     ok !exists $files{'read "/nonexistent"'}, "$name: what is not there is not told";
     ok !exists $files{'read "/etc"'}, "$name: nor the way to what is shown";
-    like $run->{err}, qr/^sbxrun: denied read "\/etc\/shadow", 2 times: no rule allows it\n +`fs \{ allow read "\/etc\/shadow"; \}` would$/m, "$name: said at the end, with what would allow it";
+    like $run->{err},
+        qr/^sbxrun:\ denied\ read\ "\/etc\/shadow",\ 2\ times:\ no\ rule\ allows\ it\n
+            \ +`fs\ \{\ allow\ read\ "\/etc\/shadow";\ \}`\ would$/mx,
+        "$name: said at the end, with what would allow it";
     my ($kept) = grep { /kept/ } keys %files;
-    like $files{ $kept // '' }{rule} // '', qr/deny write "\/w\/kept" because "ours"/, "$name: with the rule that denies it" or diag explain \%files;
+    like $files{ $kept // '' }{rule} // '', qr/deny write "\/w\/kept" because "ours"/,
+        "$name: with the rule that denies it" or diag explain \%files;
     # What only Landlock refuses.
     my $only = policy($user, 'fs { allow read, modify "/m" from "./m"; }');
     mkdir "$only/m";
     spew("$only/m/f", "x\n");
     owned($user, "$only/m", "$only/m/f");
-    $run = in_sandbox($user, $only, { args => ['--explain-files', '--report', "$only/w/r.json"], seconds => patience(60) }, 'sh', '-c', 'echo more >> /m/f && echo wrote; true > /m/new; mkdir /m/d; rm /m/f; exit 1');
-    is_deeply [$run->{out}, sort map { $_->{operation} } @{ decode_json(slurp("$only/w/r.json"))->{files} }], ["wrote\n", 'create "/m/d"', 'create "/m/new"', 'delete "/m/f"'], "$name: also what only Landlock keeps" or diag $run->{err};
+    $run = in_sandbox($user, $only, { args => ['--explain-files', '--report', "$only/w/r.json"], seconds =>
+            patience(60) }, 'sh', '-c', 'echo more >> /m/f && echo wrote; true > /m/new; mkdir /m/d; rm /m/f; exit 1');
+    is_deeply [$run->{out}, sort map { $_->{operation} } @{ decode_json(slurp("$only/w/r.json"))->{files} }],
+        ["wrote\n", 'create "/m/d"', 'create "/m/new"', 'delete "/m/f"'],
+        "$name: also what only Landlock keeps" or diag $run->{err};
     # The lines that it names allow it.
     my $work = 'echo a > /r/new; echo b >> /r/f; rm /r/g; mv /r/h /r/i; mkdir /m/d; /r/tool; cat /r/new';
     my $rules = 'fs { allow read "/r" from "./r"; allow read, modify "/m" from "./m"; }';
@@ -165,24 +197,32 @@ exit(1)';
         owned($user, glob("$some/r/* $some/r $some/m"));
         return $some;
     };
-    $run = in_sandbox($user, $make->(), { args => ['--explain-files'], seconds => patience(60) }, 'sh', '-c', "$work; exit 1");
+    $run = in_sandbox($user, $make->(), { args => ['--explain-files'], seconds => patience(60) }, 'sh', '-c',
+        "$work; exit 1");
     my %lines = map { $_ => 1 } $run->{err} =~ /`(fs \{ allow .*?; \})` would/g;
     is scalar(keys %lines), 4, "$name: a line for each" or diag $run->{err};
     is $run->{err} =~ s/: no rule allows it\n(?! +`)//gr, $run->{err}, "$name: none is without";
-    $run = in_sandbox($user, $make->(keys %lines), { args => ['--explain-files'], seconds => patience(60) }, 'sh', '-c', "$work; exit 1");
+    $run = in_sandbox($user, $make->(keys %lines), { args => ['--explain-files'], seconds => patience(60) }, 'sh', '-c',
+        "$work; exit 1");
     is "$run->{out}$run->{err}", "ran\na\n", "$name: with those lines all of it works";
     # Names are the command's to choose: none of their bytes reaches a terminal as it is.
-    my $odd = policy($user, 'fs { allow read, write "/w" from "./w"; deny write "/w/ro"; allow read, exec "/attack" from "./attack"; }');
+    my $odd = policy($user,
+        'fs { allow read, write "/w" from "./w"; deny write "/w/ro"; allow read, exec "/attack" from "./attack"; }');
     mkdir "$odd/w/ro";
     spew("$odd/w/ro/\e[2J\xff\xc2\x9b", "x");
     system('cp', "$build/tests/attacks/attack", "$odd/attack");
-    $run = in_sandbox($user, $odd, { args => ['--explain-files', '--report', "$odd/w/r.json"], seconds => patience(60) }, 'sh', '-c', 'for f in /w/ro/*; do : >> "$f"; done; exit 1');
-    like $run->{err}, qr{denied write "/w/ro/\\x1b\[2J\\xff\\xc2\\x9b"}, "$name: an odd name is written so that nobody obeys it" or diag $run->{err};
-    is decode_json(slurp("$odd/w/r.json"))->{files}[0]{operation}, 'write "/w/ro/\\x1b[2J\\xff\\xc2\\x9b"', "$name: in the report too";
+    $run = in_sandbox($user, $odd, { args => ['--explain-files', '--report', "$odd/w/r.json"],
+            seconds => patience(60) }, 'sh', '-c', 'for f in /w/ro/*; do : >> "$f"; done; exit 1');
+    like $run->{err}, qr{denied write "/w/ro/\\x1b\[2J\\xff\\xc2\\x9b"},
+        "$name: an odd name is written so that nobody obeys it" or diag $run->{err};
+    is decode_json(slurp("$odd/w/r.json"))->{files}[0]{operation}, 'write "/w/ro/\\x1b[2J\\xff\\xc2\\x9b"',
+        "$name: in the report too";
     $run = in_sandbox($user, $odd, { args => ['--explain-files'], seconds => patience(60) }, '/attack', 'i386');
-    ok $run->{status} == 128 + 31 || $run->{status} == 128 + 11, "$name: a call of another architecture is killed as ever" or diag $run->{status};
+    ok $run->{status} == 128 + 31 || $run->{status} == 128 + 11,
+        "$name: a call of another architecture is killed as ever" or diag $run->{status};
 
-    my $flood = in_sandbox($user, $dir, { args => ['--explain-files'], seconds => patience(60) }, 'sh', '-c', 'i=0; while [ $i -lt 300 ]; do cat /w/kept > /dev/null; i=$((i+1)); done; echo done');
+    my $flood = in_sandbox($user, $dir, { args => ['--explain-files'], seconds => patience(60) }, 'sh', '-c',
+        'i=0; while [ $i -lt 300 ]; do cat /w/kept > /dev/null; i=$((i+1)); done; echo done');
     is $flood->{out}, "done\n", "$name: many processes";
 }
 
@@ -192,7 +232,8 @@ my $run = in_sandbox({}, $dir, { seconds => patience(20) }, '/usr/bin/true');
 ok $run->{seconds} < patience(10), 'a command that may not exit does not hang' or diag $run->{err};
 my $reports = folder();
 in_sandbox({}, $dir, { args => ['--report', "$reports/r.json"], seconds => patience(20) }, '/usr/bin/true');
-like decode_json(slurp("$reports/r.json"))->{calls}, qr/^not told: /, 'and the report does not pretend that nothing was denied';
+like decode_json(slurp("$reports/r.json"))->{calls}, qr/^not told: /,
+    'and the report does not pretend that nothing was denied';
 $run = in_sandbox({}, $dir, { args => ['--explain-files'], seconds => patience(20) }, '/usr/bin/true');
 is $run->{status}, 125, 'nor is it run where it is to be told about';
 like $run->{err}, qr/files can't be told under this policy/, 'which is said';

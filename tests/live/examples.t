@@ -10,14 +10,17 @@ use Test::More;
 for my $user (users()) {
     my $name = $user->{name};
     my $dir = folder();
-    system("cp -r $root/examples $root/lang $root/compiler $root/enforcer $root/grammar $root/image $root/names $root/stdlib-policies $root/docs $root/tools $root/Makefile $dir/ && rm -rf $dir/examples/build-c/out/[a-z]*") == 0 or die;
+    system("cp -r $root/examples $root/lang $root/compiler $root/enforcer $root/grammar $root/image $root/names "
+        . "$root/stdlib-policies $root/docs $root/tools $root/Makefile $dir/ && rm -rf "
+        . "$dir/examples/build-c/out/[a-z]*") == 0 or die;
     system('chown', '-R', "$user->{uid}:$user->{gid}", $dir) if defined $user->{uid} && $> == 0;
     my $example = sub { run({ %$user, cwd => '/', seconds => 120 }, $sbxrun, @_) };
 
     my $run = $example->("$dir/examples/python.sbx");
     is $run->{status}, 0, "$name: python" or diag $run->{err};
     like $run->{out}, qr/^cup +8 +93\.00$/m, "$name: its work";
-    is scalar(() = $run->{out} =~ /^  it tried to /mg), 8, "$name: all that the plug-in tried was refused" or diag $run->{out};
+    is scalar(() = $run->{out} =~ /^  it tried to /mg), 8,
+        "$name: all that the plug-in tried was refused" or diag $run->{out};
     unlike $run->{out}, qr/it could/, "$name: really";
     $run = $example->("$dir/examples/python.sbx", '--', 'python3', '-m', 'unittest', '-q');
     is $run->{status}, 0, "$name: its unit tests";
@@ -27,18 +30,25 @@ for my $user (users()) {
     like $run->{out}, qr/^192\.0\.2\.7 +128 requests, 17 failed\n(.*\n){4}$/, "$name: pipeline";
 
     for my $policy ('project', 'project_dev') {
-        $run = $example->('--policy', $policy, "$dir/examples/project.sbx", '--', 'sh', '-c', 'python3 -m unittest -q && echo new > new; mkdir .git; cat prices.key');
+        $run = $example->('--policy', $policy, "$dir/examples/project.sbx", '--', 'sh', '-c',
+            'python3 -m unittest -q && echo new > new; mkdir .git; cat prices.key');
         like $run->{err}, qr/Ran 4 tests.*OK/s, "$name: $policy: the project's tests";
         unlike $run->{out}, qr/./, "$name: $policy: its secret stays one";
-        is -e "$dir/examples/python/new" ? 1 : 0, $policy eq 'project' ? 0 : 1, "$name: $policy: what is written stays as it says";
+        is -e "$dir/examples/python/new" ? 1 : 0, $policy eq 'project' ? 0 : 1,
+            "$name: $policy: what is written stays as it says";
         ok !-e "$dir/examples/python/.git", "$name: $policy: and no hooks";
     }
 
-    my $before = `cd $dir && find . -path ./examples/build-c/out -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum`;
+    my $sum = sub {
+        my $files = 'find . -path ./examples/build-c/out -prune -o -type f -print0';
+        return scalar `cd $dir && $files | sort -z | xargs -0 sha256sum | sha256sum`;
+    };
+    my $before = $sum->();
     $run = $example->("$dir/examples/build-c.sbx", '--', 'make', '-C', '/workspace/src');
     is $run->{status}, 0, "$name: builds this repository" or diag $run->{err};
     ok -x "$dir/examples/build-c/out/sbxrun", "$name: into the output folder";
     like `$dir/examples/build-c/out/sbxc --version`, qr/^sbxc /, "$name: and it works";
-    is `cd $dir && find . -path ./examples/build-c/out -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum`, $before, "$name: nothing else changed";
+    is $sum->(),
+        $before, "$name: nothing else changed";
 }
 done_testing;

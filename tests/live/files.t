@@ -28,46 +28,65 @@ for my $user (users()) {
         allow read "/missing" from "./missing" if exists;
         deny read "/tmp/never";
     }');
-    mkdir "$dir/$_" or die $! for qw(data data/secret data/deep data/deep/hidden w/a w/a/b w/a/b/locked w/a/c w/a/c/gone bin2);
-    spew("$dir/$_", "$_\n") for qw(data/open data/key data/secret/s data/deep/hidden/other data/deep/hidden/shown w/file-locked w/a/b/locked/l w/a/c/gone/g outside);
-    symlink '/outside', "$dir/data/absolute"; symlink '../outside', "$dir/data/relative"; symlink '/etc/shadow', "$dir/w/shadow";
-    system('chown', '-R', "$user->{uid}:$user->{gid}", "$dir/w", "$dir/data", "$dir/bin2") if defined $user->{uid} && $> == 0;
+    mkdir "$dir/$_" or die $!
+        for qw(data data/secret data/deep data/deep/hidden w/a w/a/b w/a/b/locked w/a/c w/a/c/gone bin2);
+    spew("$dir/$_", "$_\n") for qw(data/open data/key data/secret/s data/deep/hidden/other data/deep/hidden/shown
+        w/file-locked w/a/b/locked/l w/a/c/gone/g outside);
+    symlink '/outside', "$dir/data/absolute";
+    symlink '../outside', "$dir/data/relative"; symlink '/etc/shadow', "$dir/w/shadow";
+    system('chown', '-R', "$user->{uid}:$user->{gid}", "$dir/w", "$dir/data", "$dir/bin2")
+        if defined $user->{uid} && $> == 0;
     my $before = tree($dir);
     my $sh = sub { in_sandbox($user, $dir, 'sh', '-c', $_[0]) };
     my $says = sub { my ($run) = @_; ($run->{out} . $run->{err}) =~ s/\n$//r };
-    my $refused = sub { my ($what, $pattern, $label) = @_; my $run = $sh->("{ $what; } 2>&1; echo \" status \$?\""); like $run->{out}, $pattern, "$name: $label"; unlike $run->{out}, qr/status 0$/, "$name: $label fails" };
+    my $refused = sub {
+        my ($what, $pattern, $label) = @_;
+        my $run = $sh->("{ $what; } 2>&1; echo \" status \$?\"");
+        like $run->{out}, $pattern, "$name: $label";
+        unlike $run->{out}, qr/status 0$/, "$name: $label fails";
+    };
 
     # There is nothing but what the policy shows.
     is $sh->('cat /data/open')->{out}, "data/open\n", "$name: what is allowed is there";
     $refused->('ls /', qr/Permission denied/, 'listing the way');
-    $refused->("cat $_", qr/No such file/, "$_ is not there") for qw(/etc/passwd /etc/shadow /root /home /var /sys /proc/kcore /proc/keys /proc/sysrq-trigger /proc/sys /dev/mem /dev/kmsg /dev/vda /missing), $dir;
+    $refused->("cat $_", qr/No such file/, "$_ is not there") for qw(/etc/passwd /etc/shadow /root /home /var /sys
+        /proc/kcore /proc/keys /proc/sysrq-trigger /proc/sys /dev/mem /dev/kmsg /dev/vda /missing), $dir;
     is $sh->('ls /proc | grep -c "^1$"')->{out}, "0\n", "$name: init is not to be seen";
     is $sh->('cat /proc/$$/comm')->{out}, "sh\n", "$name: its own processes are";
     $refused->('cat /proc/1/environ /proc/1/root/etc/passwd', qr/No such file|Permission denied/, "init's secrets");
-    is $sh->('ls /dev | tr "\n" " "')->{out}, 'fd full null ptmx pts random shm stderr stdin stdout tty urandom zero ', "$name: a minimal /dev";
-    is $sh->('echo x > /dev/null && head -c 3 /dev/zero | wc -c && test -c /dev/urandom && { echo ok > /dev/stdout; } | cat')->{out}, "3\nok\n", "$name: that works";
+    is $sh->('ls /dev | tr "\n" " "')->{out}, 'fd full null ptmx pts random shm stderr stdin stdout tty urandom zero ',
+        "$name: a minimal /dev";
+    is $sh->('echo x > /dev/null && head -c 3 /dev/zero | wc -c && test -c /dev/urandom && { echo ok > /dev/stdout; '
+        . '} | cat')->{out}, "3\nok\n", "$name: that works";
     is $sh->('ls /dev/pts')->{out}, "ptmx\n", "$name: terminals of its own";
-    like $sh->('cat /proc/self/mounts')->{out}, qr/^\S+ \/usr \S+ ro,nosuid,nodev/m, "$name: /usr is read-only, nosuid, nodev";
+    like $sh->('cat /proc/self/mounts')->{out}, qr/^\S+ \/usr \S+ ro,nosuid,nodev/m,
+        "$name: /usr is read-only, nosuid, nodev";
     unlike $sh->('cat /proc/self/mounts')->{out}, qr/^(?!.*[ ,]nosuid)./m, "$name: nosuid everywhere";
-    unlike $sh->('cat /proc/self/mounts | grep -v " devtmpfs \| devpts "')->{out}, qr/^(?!.*[ ,]nodev)./m, "$name: nodev everywhere but on devices";
+    unlike $sh->('cat /proc/self/mounts | grep -v " devtmpfs \| devpts "')->{out}, qr/^(?!.*[ ,]nodev)./m,
+        "$name: nodev everywhere but on devices";
 
     # Ways out.
     $refused->("cat $_", qr/No such file|Permission denied|Not a directory/, "by $_")
-        for '/data/absolute', '/data/relative', '/w/shadow', '/../etc/passwd', '/../../proc/1/root/etc/passwd', '/usr/../../etc/passwd', '/data/../outside', '/data/../../../../etc/passwd', '/proc/self/root/etc/passwd', '/proc/self/cwd/../../../../etc/shadow', '/proc/self/fd/0/etc/passwd', '/proc/thread-self/root/outside';
+        for '/data/absolute', '/data/relative', '/w/shadow', '/../etc/passwd', '/../../proc/1/root/etc/passwd',
+            '/usr/../../etc/passwd', '/data/../outside', '/data/../../../../etc/passwd', '/proc/self/root/etc/passwd',
+            '/proc/self/cwd/../../../../etc/shadow', '/proc/self/fd/0/etc/passwd', '/proc/thread-self/root/outside';
     $refused->('ln -s / /w/up; cat /w/up/etc/passwd', qr/No such file/, 'a planted link');
     $sh->('rm /w/up');
-    $refused->('cd /w && mkdir x && cd x && rmdir ../x && cat ../../../../etc/passwd', qr/No such file/, 'from a folder that is gone');
+    $refused->('cd /w && mkdir x && cd x && rmdir ../x && cat ../../../../etc/passwd', qr/No such file/,
+        'from a folder that is gone');
 
     like $sh->('cat /proc/self/mounts')->{out}, qr/^\S+ \/usr /m, "$name: the mounts of the view";
     unlike $sh->('cat /proc/self/mounts')->{out}, qr/ \/sys|cgroup|^\/\S+ \/ /m, "$name: and none of the host's";
     $refused->('ls /..', qr/Permission denied/, 'listing what is above the root');
 
     # Read-only.
-    $refused->("touch $_", qr/Read-only file system|Permission denied|No such file/, "writing $_") for qw(/data/new /usr/new /new /proc/new /dev/new /probe);
+    $refused->("touch $_", qr/Read-only file system|Permission denied|No such file/, "writing $_")
+        for qw(/data/new /usr/new /new /proc/new /dev/new /probe);
     $refused->('mkdir /x', qr/Read-only|Permission denied/, 'a folder beside');
     $refused->('chmod 700 /data/open', qr/Read-only/, 'changing modes');
     $refused->('rm /probe', qr/busy|Read-only|Permission denied/, 'removing a mount point');
-    is $says->($sh->('echo new > /w/new && cat /w/new && mkdir /w/d && mv /w/new /w/d/ && rm -r /w/d')), 'new', "$name: writing where it is allowed";
+    is $says->($sh->('echo new > /w/new && cat /w/new && mkdir /w/d && mv /w/new /w/d/ && rm -r /w/d')), 'new',
+        "$name: writing where it is allowed";
 
     # Denied beneath what is allowed.
     $refused->('cat /data/key', qr/Permission denied/, 'a hidden file');
@@ -75,32 +94,44 @@ for my $user (users()) {
     $refused->('cat /data/secret/s', qr/Permission denied|No such file/, 'in a hidden folder');
     $refused->('cat /data/deep/hidden/other', qr/No such file|Permission denied/, 'beside an exception');
     is $says->($sh->('cat /data/deep/hidden/shown')), 'data/deep/hidden/shown', "$name: the exception";
-    is $says->($sh->('cat /w/a/b/locked/l; cat /w/file-locked')), "w/a/b/locked/l\nw/file-locked", "$name: write denied, read allowed";
-    $refused->("echo x > $_", qr/Read-only file system|Permission denied/, "writing $_") for qw(/w/a/b/locked/l /w/a/b/locked/new /w/file-locked);
+    is $says->($sh->('cat /w/a/b/locked/l; cat /w/file-locked')), "w/a/b/locked/l\nw/file-locked",
+        "$name: write denied, read allowed";
+    $refused->("echo x > $_", qr/Read-only file system|Permission denied/, "writing $_")
+        for qw(/w/a/b/locked/l /w/a/b/locked/new /w/file-locked);
     $refused->($_, qr/busy|Read-only|Permission denied|Invalid cross-device|not empty/, $_)
-        for 'mv /w/a /w/a2', 'mv /w/a/b /w/a/b2', 'mv /w/a/b/locked /w/x', 'mv /w/file-locked /w/x', 'rm /w/file-locked', 'rmdir /w/a/b/locked', 'rm -rf /w/a/b', 'ln /w/file-locked /w/hard', 'mv -T /tmp /w/a';
-    $refused->('cat /w/a/c/gone/g; echo x > /w/a/c/gone/new', qr/Permission denied|No such file/, 'what may be neither read nor written');
-    is $says->($sh->('echo ok > /w/a/b/beside && cat /w/a/b/beside && rm /w/a/b/beside')), 'ok', "$name: beside it everything is as allowed";
-    $refused->('cat /tmp/never; echo x > /tmp/never', qr/Permission denied|Is a directory/, 'a denied path that did not exist');
+        for 'mv /w/a /w/a2', 'mv /w/a/b /w/a/b2', 'mv /w/a/b/locked /w/x', 'mv /w/file-locked /w/x',
+            'rm /w/file-locked', 'rmdir /w/a/b/locked', 'rm -rf /w/a/b', 'ln /w/file-locked /w/hard', 'mv -T /tmp /w/a';
+    $refused->('cat /w/a/c/gone/g; echo x > /w/a/c/gone/new', qr/Permission denied|No such file/,
+        'what may be neither read nor written');
+    is $says->($sh->('echo ok > /w/a/b/beside && cat /w/a/b/beside && rm /w/a/b/beside')), 'ok',
+        "$name: beside it everything is as allowed";
+    $refused->('cat /tmp/never; echo x > /tmp/never', qr/Permission denied|Is a directory/,
+        'a denied path that did not exist');
 
     # exec.
     $sh->('cp /bin/true /w/prog; cp /bin/true /bin2/prog');
     is $sh->('/bin2/prog && echo ran')->{out}, "ran\n", "$name: exec where it is allowed";
-    $refused->($_, qr/Permission denied|Operation not permitted|failed to map/, "exec $_") for '/w/prog', 'cp /bin/true /tmp/prog && /tmp/prog', '/lib64/ld-linux-x86-64.so.2 /w/prog', 'cp /bin/true /tmp/prog && /lib64/ld-linux-x86-64.so.2 /tmp/prog';
-    is $says->(in_sandbox($user, $dir, '/probe', 'map-exec', '/w/file-locked')), 'EPERM', "$name: mapping it executable";
+    $refused->($_, qr/Permission denied|Operation not permitted|failed to map/, "exec $_") for '/w/prog',
+        'cp /bin/true /tmp/prog && /tmp/prog', '/lib64/ld-linux-x86-64.so.2 /w/prog',
+        'cp /bin/true /tmp/prog && /lib64/ld-linux-x86-64.so.2 /tmp/prog';
+    is $says->(in_sandbox($user, $dir, '/probe', 'map-exec', '/w/file-locked')), 'EPERM',
+        "$name: mapping it executable";
     is $says->(in_sandbox($user, $dir, '/probe', 'memfd-exec')), 'EPERM', "$name: exec from memory";
 
     # A host folder in folders of a tmpfs that nobody has made.
     {
-        my $deep = sandbox($user, 'fs { allow read, write "/tmp" from tmpfs size 1MiB; allow read, write "/tmp/a/b/c" from "./w"; deny write "/tmp/a/b/d"; }');
-        my $run = in_sandbox($user, $deep, 'sh', '-c', 'touch /tmp/a/b/c/x; mv /tmp/a /tmp/z; mv /tmp/a/b /tmp/a/y; ls /tmp/a/b');
+        my $deep = sandbox($user, 'fs { allow read, write "/tmp" from tmpfs size 1MiB; allow read, write "/tmp/a/b/c" '
+            . 'from "./w"; deny write "/tmp/a/b/d"; }');
+        my $run = in_sandbox($user, $deep, 'sh', '-c',
+            'touch /tmp/a/b/c/x; mv /tmp/a /tmp/z; mv /tmp/a/b /tmp/a/y; ls /tmp/a/b');
         ok -e "$deep/w/x", "$name: a host folder deep in a tmpfs" or diag $run->{err};
         like $run->{out}, qr/^c$/m, "$name: which stays where it is";
     }
 
     # tmpfs has its size, and inodes.
     $refused->('head -c 2000000 /dev/zero > /tmp/big', qr/No space left/, 'more than the size of a tmpfs');
-    is $sh->('i=0; while [ $i -lt 2000 ] && true 2>/dev/null > /tmp/f$i; do i=$((i+1)); done; [ $i -lt 2000 ] && echo bounded')->{out}, "bounded\n", "$name: inodes of a tmpfs";
+    is $sh->('i=0; while [ $i -lt 2000 ] && true 2>/dev/null > /tmp/f$i; do i=$((i+1)); done; [ $i -lt 2000 '
+        . '] && echo bounded')->{out}, "bounded\n", "$name: inodes of a tmpfs";
     $refused->('head -c 100000000 /dev/zero > /dev/shm/big', qr/No space left/, 'more than /dev/shm holds');
     is $says->($sh->('ls /tmp/inside')), 'hidden', "$name: a host folder within a tmpfs";
     is $sh->('ls /tmp | tr "\n" " "')->{out}, 'inside never ', "$name: a tmpfs is new in each run";
@@ -112,13 +143,15 @@ for my $user (users()) {
     for my $case (
         ['allow read "/x" from "./nothere";', qr/cannot open .*nothere on the host: No such file.*\n.*if exists/],
         ['allow read "/x" from home "y";', qr/HOME is not set|cannot open/],
-        ['allow read, write "/x" from "./w"; allow read "/x/sub" from tmpfs size 1MiB;', qr/there is no \/x\/sub in the host folder/],
+        ['allow read, write "/x" from "./w"; allow read "/x/sub" from tmpfs size 1MiB;',
+            qr/there is no \/x\/sub in the host folder/],
         ['allow write "/x" from "./w";', qr/written or executed without being read/],
         ['allow read "/x" from image "x.tar";', qr/cannot open the image .*x.tar: No such file/],
     ) {
         my ($rule, $said) = @$case;
         my $d = sandbox($user, "fs { $rule }");
-        my $run = in_sandbox($user, $d, { setup => sub { delete $ENV{HOME} if $rule =~ /home/ } }, 'sh', '-c', 'echo RAN');
+        my $run = in_sandbox($user, $d, { setup => sub { delete $ENV{HOME} if $rule =~ /home/ } }, 'sh', '-c',
+            'echo RAN');
         is $run->{status}, 125, "$name: refused: $rule";
         like $run->{err}, $said, "$name: says why";
         like $run->{err}, qr/p\.sbx:6/, "$name: and which rule";
@@ -126,14 +159,17 @@ for my $user (users()) {
     }
 
     # A thousand places, with an ordinary limit of open files.
-    my $many = sandbox($user, 'fs { ' . join('', map { "allow read \"/many/$_\" from \"./many/$_\"; deny read \"/many/$_/no\"; " } 1 .. 500) . ' }');
+    my $many = sandbox($user, 'fs { '
+        . join('', map { "allow read \"/many/$_\" from \"./many/$_\"; deny read \"/many/$_/no\"; " } 1 .. 500) . ' }');
     mkdir "$many/many";
     for (1 .. 500) { mkdir "$many/many/$_"; spew("$many/many/$_/yes", $_); spew("$many/many/$_/no", $_) }
-    my $thousand = in_sandbox($user, $many, 'sh', '-c', 'cd /many; seq -f %.0f/yes 500 | xargs cat | wc -c; seq -f %.0f/no 500 | xargs cat 2>/dev/null | wc -c; ulimit -n');
+    my $thousand = in_sandbox($user, $many, 'sh', '-c', 'cd /many; seq -f %.0f/yes 500 | xargs cat | wc -c; seq -f '
+        . '%.0f/no 500 | xargs cat 2>/dev/null | wc -c; ulimit -n');
     my ($files) = slurp('/proc/self/limits') =~ /^Max open files +(\d+)/m;
     is $thousand->{out}, "1392\n0\n" . "$files\n", "$name: a thousand places" or diag $thousand->{err};
 
-    # Symbolic links in host paths: those of the host's own folders are followed once, those that the sandbox could have made are not.
+    #  # Symbolic links in host paths: those of the host's own folders are followed once, those that the sandbox could
+    # have made are not.
     my $d = sandbox($user, 'fs { allow read, write "/w" from "./w"; allow read "/x" from "./w/link"; }');
     symlink '/etc', "$d/w/link";
     my $run = in_sandbox($user, $d, 'ls', '/x');

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# sbxrun's caches are in no view: not in one of a home that may be written, not by a link, not by another mount, and nobody can make them first.
+# sbxrun's caches are in no view: not in one of a home that may be written, not by a link, not by another mount, and
+# nobody can make them first.
 use strict;
 use warnings;
 use FindBin;
@@ -23,10 +24,19 @@ for my $user (users()) {
         system 'chown', '-h', "$user->{uid}:$user->{gid}", "$home/link", "$home/linked" if defined $user->{uid};
         # Root's cache is where it is, so what stands for a home is what it lies in.
         my ($shown, $at) = $root ? ('/var', 'cache/sbx') : ($home, '.cache/sbx');
-        my %o = (%$user, cwd => "$home/work", env => { HOME => $home, XDG_CACHE_HOME => '' }, $without ? (within => [$under, '444=38', '--']) : ());
-        my $policy = sub { my ($rule, $more) = @_; spew("$home/work/p.sbx", "sbx 1;\nimport std.base;\npolicy p { use std.base; fs { $rule } }\n"); };
-        my $inside = sub { my ($script, @args) = @_; my $run = run(\%o, $sbxrun, @args, 'p.sbx', '--', 'sh', '-c', $script); return $run->{out} . ($run->{err} =~ s/^sbxrun: denied.*\n.*\n//mgr) };
-        my $tries = "for t in 'ls AT' 'cat AT/secret' 'mkdir AT/new' 'mv AT AT-moved' 'rmdir AT' 'touch AT/plans/000'; do LC_ALL=C sh -c \"\$t\" 2>&1 | sed 's/.*: //'; done";
+        my %o = (%$user, cwd => "$home/work", env => { HOME => $home, XDG_CACHE_HOME => '' },
+            $without ? (within => [$under, '444=38', '--']) : ());
+        my $policy = sub {
+            my ($rule, $more) = @_;
+            spew("$home/work/p.sbx", "sbx 1;\nimport std.base;\npolicy p { use std.base; fs { $rule } }\n");
+        };
+        my $inside = sub {
+            my ($script, @args) = @_;
+            my $run = run(\%o, $sbxrun, @args, 'p.sbx', '--', 'sh', '-c', $script);
+            return $run->{out} . ($run->{err} =~ s/^sbxrun: denied.*\n.*\n//mgr);
+        };
+        my $tries = "for t in 'ls AT' 'cat AT/secret' 'mkdir AT/new' 'mv AT AT-moved' 'rmdir AT' 'touch AT/plans/000'; "
+            . "do LC_ALL=C sh -c \"\$t\" 2>&1 | sed 's/.*: //'; done";
 
         # What there was not is there before a sandbox is.
         $policy->("allow read, write \"/h\" from \"$shown\";");
@@ -40,26 +50,37 @@ for my $user (users()) {
             my $out = $inside->($tries =~ s{AT}{/h/$at}gr);
             my @out = split /\n/, $out;
             is scalar(@out), 6, "$name: where the home is $case->[1], six tries fail" or diag $out;
-            is scalar(grep { !/^(?:Permission denied|Device or resource busy|Read-only file system)$/ } @out), 0, "$name: each as it should" or diag $out;
+            is scalar(grep { !/^(?:Permission denied|Device or resource busy|Read-only file system)$/ } @out), 0,
+                "$name: each as it should" or diag $out;
         }
         $policy->("allow read, write \"/h\" from \"$shown\";");
-        like $inside->("mv /h/$above /h/$above-moved 2>&1"), qr/Device or resource busy/, "$name: what they lie in can't be moved";
-        like $inside->("mkdir /h/sbx-other 2>&1 && rmdir /h/sbx-other && echo written"), qr/^written$/m, "$name: the rest can be written";
+        like $inside->("mv /h/$above /h/$above-moved 2>&1"), qr/Device or resource busy/,
+            "$name: what they lie in can't be moved";
+        like $inside->("mkdir /h/sbx-other 2>&1 && rmdir /h/sbx-other && echo written"), qr/^written$/m,
+            "$name: the rest can be written";
 
         # What lies in them.
-        for my $case (["$shown/$at", 'itself'], ["$shown/$at/plans", 'a part of it'], $root ? () : (["$home/link", 'by a link'])) {
+        for my $case (["$shown/$at", 'itself'], ["$shown/$at/plans", 'a part of it'],
+            $root ? () : (["$home/link", 'by a link'])) {
             $policy->("allow read, write \"/c\" from \"$case->[0]\";");
             my $run = run(\%o, $sbxrun, 'p.sbx', '--', 'true');
             is $run->{status}, 125, "$name: refused: $case->[1]";
-            like $run->{err}, qr/lies in sbxrun's own cache, which no sandbox sees \(p\.sbx:3.*\n.*show another folder/, "$name: and why";
+            like $run->{err}, qr/lies in sbxrun's own cache, which no sandbox sees \(p\.sbx:3.*\n.*show another folder/,
+                "$name: and why";
         }
 
         # By another mount of the host's, deeper in what is shown.
-        my @mounts = $root ? ('unshare', '--mount') : ('unshare', '--user', '--map-current-user', '--keep-caps', '--mount');
+        my @mounts = $root ? ('unshare', '--mount')
+            : ('unshare', '--user', '--map-current-user', '--keep-caps', '--mount');
         $policy->("allow read, write \"/m\" from \"$home/mounted\";");
-        my $mounted = sub { my ($from, $script) = @_; run(\%o, @mounts, 'sh', '-c', "mount --bind $from $home/mounted/deep && exec $sbxrun p.sbx -- sh -c '$script'") };
+        my $mounted = sub {
+            my ($from, $script) = @_;
+            run(\%o, @mounts, 'sh', '-c',
+                "mount --bind $from $home/mounted/deep && exec $sbxrun p.sbx -- sh -c '$script'");
+        };
         SKIP: {
-            skip "$name: nobody may mount here", 3 if run(\%o, @mounts, 'mount', '--bind', $home, "$home/mounted/deep")->{status} != 0;
+            skip "$name: nobody may mount here",
+                3 if run(\%o, @mounts, 'mount', '--bind', $home, "$home/mounted/deep")->{status} != 0;
             my $run = $mounted->($shown, "ls /m/deep >/dev/null && LC_ALL=C ls /m/deep/$at 2>&1");
             like $run->{out} . $run->{err}, qr/Permission denied/, "$name: by another mount of the home";
             $run = $mounted->("$shown/$at", 'LC_ALL=C ls /m/deep 2>&1');
@@ -74,8 +95,10 @@ for my $user (users()) {
         my %linked = (%o, env => { HOME => $home, XDG_CACHE_HOME => "$home/linked" });
         run(\%linked, $sbxrun, 'q.sbx');
         is join(' ', glob "$home/xdg/sbx/plans/*"), '', "$name: nothing is kept where a link leads";
-        spew("$home/work/q.sbx", "sbx 1;\nimport std.base;\npolicy q { use std.base; fs { allow read \"/i\" from image \"./p.sbx\"; } command \"true\"; }\n");
-        like run(\%linked, $sbxrun, 'q.sbx')->{err}, qr/the cache of images, \S+: a symbolic link leads there, .* set XDG_CACHE_HOME/, "$name: and that is said";
+        spew("$home/work/q.sbx", "sbx 1;\nimport std.base;\n"
+            . "policy q { use std.base; fs { allow read \"/i\" from image \"./p.sbx\"; } command \"true\"; }\n");
+        like run(\%linked, $sbxrun, 'q.sbx')->{err},
+            qr/the cache of images, \S+: a symbolic link leads there, .* set XDG_CACHE_HOME/, "$name: and that is said";
     }
 }
 done_testing;

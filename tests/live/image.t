@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Root file systems from archives: unpacked once, shown from the cache, never changed; and archives that were made to do harm.
+# Root file systems from archives: unpacked once, shown from the cache, never changed; and archives that were made to do
+# harm.
 use strict;
 use warnings;
 use FindBin;
@@ -14,8 +15,10 @@ use Test::More;
 sub entry {
     my (%e) = @_;
     my $data = $e{data} // '';
-    my $header = pack 'a100 a8 a8 a8 a12 a12 a8 a1 a100 a6 a2 a32 a32 a8 a8 a155 x12', $e{name}, sprintf('%07o', $e{mode} // 0644), sprintf('%07o', $e{uid} // 0), '0000000', sprintf('%011o', $e{size} // length $data),
-        '00000000000', ' ' x 8, $e{type} // '0', $e{link} // '', "ustar\0", '00', 'root', 'root', sprintf('%07o', $e{major} // 0), sprintf('%07o', $e{minor} // 0), '';
+    my $header = pack 'a100 a8 a8 a8 a12 a12 a8 a1 a100 a6 a2 a32 a32 a8 a8 a155 x12', $e{name}, sprintf('%07o',
+        $e{mode} // 0644), sprintf('%07o', $e{uid} // 0), '0000000', sprintf('%011o', $e{size} // length $data),
+        '00000000000', ' ' x 8, $e{type} // '0', $e{link} // '', "ustar\0", '00', 'root', 'root',
+        sprintf('%07o', $e{major} // 0), sprintf('%07o', $e{minor} // 0), '';
     substr($header, 148, 8) = sprintf "%06o\0 ", unpack '%32C*', $header;
     return $header . $data . "\0" x (-length($data) % 512);
 }
@@ -25,15 +28,21 @@ sub start { # sbxrun, as the user, on its own
     my ($user, @command) = @_;
     my $pid = fork // die $!;
     return $pid if $pid;
-    if (defined $user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) }
+    if (defined $user->{uid} && $> == 0) {
+        ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
+        POSIX::setuid($user->{uid});
+    }
     chdir $user->{cwd};
     $ENV{$_} = $user->{env}{$_} for keys %{ $user->{env} };
     open STDERR, '>', '/dev/null';
     exec @command or POSIX::_exit(99);
 }
 my @usual = map { { name => "$_/", type => '5', mode => 0755 } } qw(bin etc tmp proc dev srv);
-sub image { my ($path, @more) = @_; return spew($path, archive(@usual, { name => 'bin/probe', mode => 0755, data => slurp($probe) }, { name => 'bin/attack', mode => 0755, data => slurp("$build/tests/attacks/attack") },
-    { name => 'etc/motd', data => "from the image\n" }, { name => 'etc/setuid', mode => 06755, data => 'x' }, { name => 'bin/again', type => '1', link => 'bin/probe' }, { name => 'etc/link', type => '2', link => 'motd' }, @more)) }
+sub image { my ($path, @more) = @_; return spew($path, archive(@usual, { name => 'bin/probe', mode => 0755, data =>
+                slurp($probe) }, { name => 'bin/attack', mode => 0755, data => slurp("$build/tests/attacks/attack") },
+    { name => 'etc/motd', data => "from the image\n" }, { name => 'etc/setuid', mode => 06755, data => 'x' },
+    { name => 'bin/again', type => '1', link => 'bin/probe' }, { name => 'etc/link', type => '2', link => 'motd' },
+    @more)) }
 
 for my $user (users()) {
     my $name = $user->{name};
@@ -41,7 +50,11 @@ for my $user (users()) {
     mkdir "$dir/$_" for 'cache', 'out';
     owned($user, $dir, "$dir/cache", "$dir/out");
     image("$dir/i.tar");
-    my $policy = sub { my ($rule, $more) = @_; spew("$dir/p.sbx", "sbx 1;\nimport std.base;\npolicy p {\n    use std.base.inside;\n    fs { $rule }\n" . ($more // '') . "\n}\n") };
+    my $policy = sub {
+        my ($rule, $more) = @_;
+        spew("$dir/p.sbx", "sbx 1;\nimport std.base;\npolicy p {\n    use std.base.inside;\n    fs { $rule }\n"
+            . ($more // '') . "\n}\n");
+    };
     my %o = (%$user, cwd => $dir, env => { XDG_CACHE_HOME => "$dir/cache" }, seconds => 60);
     my $as_root = !(defined $user->{uid} ? $user->{uid} : $>);
     my $cache = $as_root ? '/var/cache/sbx/unpacked' : "$dir/cache/sbx/unpacked";
@@ -73,13 +86,16 @@ for my $user (users()) {
         is_deeply decode_json(slurp("$dir/out/changes"))->{changes}, [], "$name: what was removed again is no change";
     }
     is slurp("$cache/$hash/etc/motd"), "from the image\n", "$name: the image stays as it is";
-    $policy->('allow read "/data" from image "./i.tar"; allow read, exec "/attack" from "./attack"; allow read "/none" from image "./none.tar" if exists;');
+    $policy->('allow read "/data" from image "./i.tar"; allow read, exec "/attack" from "./attack"; allow read "/none" '
+        . 'from image "./none.tar" if exists;');
     system 'cp', "$build/tests/attacks/attack", "$dir/attack";
-    is $run->('/attack', 'open', '/data/etc/link')->{out}, "ok\n", "$name: at another place; one that does not exist and need not";
+    is $run->('/attack', 'open', '/data/etc/link')->{out}, "ok\n",
+        "$name: at another place; one that does not exist and need not";
     is $run->('/attack', 'execute', 'direct', '/data')->{status} != 0, 1, "$name: without the right to execute";
     for my $tool (['gzip', 'gz'], ['xz', 'xz'], ['zstd', 'zst'], ['bzip2', 'bz2']) {
         SKIP: {
-            skip "$tool->[0] is not here", 1 if system("$tool->[0] -c $dir/i.tar > $dir/i.tar.$tool->[1] 2>/dev/null") != 0;
+            skip "$tool->[0] is not here",
+                1 if system("$tool->[0] -c $dir/i.tar > $dir/i.tar.$tool->[1] 2>/dev/null") != 0;
             $policy->("allow read, exec \"/\" from image \"./i.tar.$tool->[1]\";");
             is $run->('/bin/attack', 'open', '/etc/motd')->{out}, "ok\n", "$name: compressed by $tool->[0]";
         }
@@ -96,20 +112,29 @@ for my $user (users()) {
         ['a name with ..', qr/leads out of it: \.\.\//, $bad->({ name => '../escape', data => 'x' })],
         ['a name with .. in it', qr/leads out of it/, $bad->({ name => 'etc/../../escape', data => 'x' })],
         ['an absolute name', qr/leads out of it: \//, $bad->({ name => "$outside/escape", data => 'x' })],
-        ['a file through a link', qr/through a link: out\/escape/, $bad->(\%through, { name => 'out/escape', data => 'x' })],
-        ['a folder through a link', qr/through a link: out\/escape/, $bad->(\%through, { name => 'out/escape/', type => '5' })],
-        ['a hard link to the host', qr/leads out of it/, $bad->({ name => 'passwd', type => '1', link => '/etc/passwd' })],
-        ['a hard link through a link', qr/cannot make the hard link passwd/, $bad->({ name => 'out', type => '2', link => '/etc' }, { name => 'passwd', type => '1', link => 'out/passwd' })],
+        ['a file through a link', qr/through a link: out\/escape/,
+            $bad->(\%through, { name => 'out/escape', data => 'x' })],
+        ['a folder through a link', qr/through a link: out\/escape/,
+            $bad->(\%through, { name => 'out/escape/', type => '5' })],
+        ['a hard link to the host', qr/leads out of it/,
+            $bad->({ name => 'passwd', type => '1', link => '/etc/passwd' })],
+        ['a hard link through a link', qr/cannot make the hard link passwd/, $bad->({ name => 'out', type => '2',
+                    link => '/etc' }, { name => 'passwd', type => '1', link => 'out/passwd' })],
         ['a file at a folder', qr/cannot make etc: Is a directory/, $bad->({ name => 'etc', data => 'x' })],
-        ['more than there may be', qr/more than 32 GiB are in it, of big/, $bad->({ name => 'big', size => 60 << 30, data => 'x' })],
-        ['a file that is cut off', qr/not a whole archive/, substr($bad->({ name => 'big', size => 1 << 20, data => 'x' }), 0, -1536)],
-        ['no end, after a whole file', qr/ends before its end/, substr($bad->({ name => 'etc/last', data => 'x' }), 0, -1024)],
-        ['an end of a compression that is cut off', qr/not a whole archive/, substr(compressed('gzip', archive(@usual)), 0, -6)],
+        ['more than there may be', qr/more than 32 GiB are in it, of big/,
+            $bad->({ name => 'big', size => 60 << 30, data => 'x' })],
+        ['a file that is cut off', qr/not a whole archive/,
+            substr($bad->({ name => 'big', size => 1 << 20, data => 'x' }), 0, -1536)],
+        ['no end, after a whole file', qr/ends before its end/,
+            substr($bad->({ name => 'etc/last', data => 'x' }), 0, -1024)],
+        ['an end of a compression that is cut off', qr/not a whole archive/,
+            substr(compressed('gzip', archive(@usual)), 0, -6)],
         ['a compression in a compression', qr/compressed more than once/, compressed('gzip | gzip', archive(@usual))],
         ['nothing', qr/nothing is in it/, "\0" x 1024],
         ['an empty file', qr/not a whole archive|Unrecognized/, ''],
         ['no archive', qr/not a whole archive: Unrecognized/, "no archive at all\n" x 100],
-        ["what the library would run another program for", qr/not a whole archive: Unrecognized/, "LRZI\0\6" . "\0" x 4000],
+        ["what the library would run another program for", qr/not a whole archive: Unrecognized/,
+            "LRZI\0\6" . "\0" x 4000],
         ['another such', qr/not a whole archive: Unrecognized/, "\x89LZO\0\x0d\x0a\x1a\x0a" . "\0" x 4000],
     ) {
         my ($what, $said, $bytes) = @$case;
@@ -117,18 +142,27 @@ for my $user (users()) {
         my $run = $run->('/bin/attack', 'open', '/etc');
         is $run->{status}, 125, "$name: refused: $what";
         like $run->{err}, $said, "$name: and why" or diag $run->{err};
-        is join(" ", grep { -e } glob("$outside/*"), "$dir/escape", "$dir/cache/escape"), "", "$name: nothing of it is outside";
+        is join(" ", grep { -e } glob("$outside/*"), "$dir/escape", "$dir/cache/escape"), "",
+            "$name: nothing of it is outside";
     }
     is $folders->(), $images, "$name: nothing of them is in the cache";
     $policy->('allow read, exec "/" from image "./devices.tar";');
-    image("$dir/devices.tar", { name => 'dev/sda', type => '4', major => 8, minor => 0 }, { name => 'dev/mem', type => '3', major => 1, minor => 1 });
+    image("$dir/devices.tar", { name => 'dev/sda', type => '4', major => 8, minor => 0 },
+        { name => 'dev/mem', type => '3', major => 1, minor => 1 });
     is $run->('/bin/attack', 'open', '/etc/motd')->{out}, "ok\n", "$name: devices in it are left out";
     my ($devices) = `sha256sum $dir/devices.tar` =~ /^(\w+)/;
     ok !-e "$cache/$devices/dev/sda", "$name: really";
 
-    # Names are bytes, whichever way the archive has them; links may cross folders; a later file takes an earlier one's place.
-    spew("$dir/names.tar", archive(@usual, { name => 'pax', type => 'x', data => do { my $r = "path=srv/caf\xC3\xA9\n"; my $n = length($r) + 3; "$n $r" } }, { name => 'cafe', data => 'x' },
-        { name => 'etc/motd', data => "first\n" }, { name => 'etc/motd', data => "last\n" }, { name => 'srv/deep/er/motd', type => '1', link => 'etc/motd' }, { name => 'bin/attack', mode => 0755, data => slurp("$build/tests/attacks/attack") }));
+    #  # Names are bytes, whichever way the archive has them; links may cross folders; a later file takes an earlier
+    # one's place.
+    spew("$dir/names.tar", archive(@usual, { name => 'pax', type => 'x', data => do {
+        my $r = "path=srv/caf\xC3\xA9\n";
+        my $n = length($r) + 3;
+        "$n $r";
+    } }, { name => 'cafe', data => 'x' },
+        { name => 'etc/motd', data => "first\n" }, { name => 'etc/motd', data => "last\n" },
+        { name => 'srv/deep/er/motd', type => '1', link => 'etc/motd' },
+        { name => 'bin/attack', mode => 0755, data => slurp("$build/tests/attacks/attack") }));
     $policy->('allow read, exec "/" from image "./names.tar";');
     is $run->('/bin/attack', 'open', "/srv/caf\xC3\xA9")->{out}, "ok\n", "$name: a name that is no ASCII";
     is $run->('/bin/attack', 'open', '/srv/deep/er/motd')->{out}, "ok\n", "$name: a hard link to another folder";
@@ -139,7 +173,8 @@ for my $user (users()) {
     SKIP: {
         skip 'bzip2 is not here', 6 if !-x '/usr/bin/bzip2' && !-x '/bin/bzip2';
         my $block = compressed('bzip2', "\1" x (64 << 20));
-        spew("$dir/bad.tar", compressed('bzip2', entry(name => 'x', type => 'M', size => 30 << 30, data => '') ) . $block x 480);
+        spew("$dir/bad.tar",
+            compressed('bzip2', entry(name => 'x', type => 'M', size => 30 << 30, data => '') ) . $block x 480);
         $policy->('allow read, exec "/" from image "./bad.tar";', 'limits { lifetime 1s; }');
         my $late = $run->('/bin/attack', 'open', '/etc');
         is $late->{status}, 125, "$name: an archive that takes longer than the policy's lifetime is given up";
@@ -150,33 +185,44 @@ for my $user (users()) {
             select undef, undef, undef, 0.5;
             kill $signal, $pid;
             my $until = time + patience(5);
-            while (waitpid($pid, POSIX::WNOHANG()) == 0) { if (time > $until) { fail "$name: ended"; kill 'KILL', $pid; waitpid $pid, 0 } select undef, undef, undef, 0.02 }
-            is $? & 127, { TERM => 15, INT => 2 }->{$signal}, "$name: one that takes long is ended by SIG$signal, as is what waits for it";
+            while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+                if (time > $until) { fail "$name: ended"; kill 'KILL', $pid; waitpid $pid, 0 }
+                select undef, undef, undef, 0.02;
+            }
+            is $? & 127, { TERM => 15, INT => 2 }->{$signal},
+                "$name: one that takes long is ended by SIG$signal, as is what waits for it";
             is join(' ', glob "$cache/new-*"), '', "$name: and nothing of it stays";
         }
     }
 
     # What a killed run has left, deeper than a path can be.
-    my $deep = spew("$dir/deep.pl", 'chdir shift or die; for (1 .. 3000) { mkdir "d" x 200 or die $!; chdir "d" x 200 or die $! } open my $f, ">", "last"');
+    my $deep = spew("$dir/deep.pl", 'chdir shift or die; for (1 .. 3000) { mkdir "d" x 200 or die $!; chdir '
+        . '"d" x 200 or die $! } open my $f, ">", "last"');
     mkdir "$cache/new-1-1";
     system $^X, $deep, "$cache/new-1-1";
     owned($user, "$cache/new-1-1");
     system 'chown', '-R', "$user->{uid}:$user->{gid}", "$cache/new-1-1" if defined $user->{uid};
 
     # Killed while it unpacks, and many at once.
-    spew("$dir/big.tar", archive(@usual, { name => 'bin/attack', mode => 0755, data => slurp("$build/tests/attacks/attack") }, map { { name => "srv/$_", data => 'x' x 200_000 } } 1 .. 150));
+    spew("$dir/big.tar", archive(@usual, { name => 'bin/attack', mode => 0755, data =>
+                slurp("$build/tests/attacks/attack") }, map { { name => "srv/$_", data => 'x' x 200_000 } } 1 .. 150));
     $policy->('allow read, exec "/" from image "./big.tar";');
     my $pid = start(\%o, $sbxrun, 'p.sbx', '--', '/bin/attack', 'open', '/etc');
     select undef, undef, undef, 0.03;
     kill 'KILL', $pid;
     waitpid $pid, 0;
-    my @pids = map { my $p = fork // die $!; if (!$p) { POSIX::_exit($run->('/bin/attack', 'open', '/etc')->{out} eq "ok\n" ? 0 : 1) } $p } 1 .. 6;
+    my @pids = map {
+        my $p = fork // die $!;
+        if (!$p) { POSIX::_exit($run->('/bin/attack', 'open', '/etc')->{out} eq "ok\n" ? 0 : 1) }
+        $p;
+    } 1 .. 6;
     my $failed = 0;
     for (@pids) { waitpid $_, 0; $failed++ if $? }
     is $failed, 0, "$name: six runs at once, after one that was killed";
     is join(' ', glob "$cache/new-*"), '', "$name: nothing half unpacked is left";
     chmod 0777, $cache;
-    like $run->('/bin/attack', 'open', '/etc')->{err}, qr/can be written by others/, "$name: a cache that others can write is not used";
+    like $run->('/bin/attack', 'open', '/etc')->{err}, qr/can be written by others/,
+        "$name: a cache that others can write is not used";
     chmod 0700, $cache;
     if ($as_root) { system 'rm', '-rf', "$cache/$_" for grep { $before !~ /$_/ } split ' ', $folders->() }
 }
