@@ -65,6 +65,16 @@ for my $page (@pages) {
     is_deeply [grep { !-e "$root/$_" } @named], [], "what $page names is there" if @named;
 }
 
+# Comments of the sources lead somewhere, too.
+my @nowhere;
+for my $file (tracked('*.[chly]', '*.def', '*.t', '*.pm', '*.awk', '*.sh', '*.sbx', 'Makefile', '.ci', ':!tests/fuzz')) {
+    my $text = slurp("$root/$file");
+    while ($text =~ m{(?<![\w/.-])($rooms/[\w./-]+\.(?:[chly]|def|awk|sh|t|pm|md|tsv|ebnf))\b}g) {
+        push @nowhere, "$file: $1" if !-e "$root/$1";
+    }
+}
+is_deeply \@nowhere, [], 'what sources name is there';
+
 my %said;
 for my $page (@pages) {
     for (split /(?<=[.:;])\s+|\n\n|\|/, $text{$page}) {

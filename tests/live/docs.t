@@ -71,7 +71,7 @@ sub blocks {
 sub pattern {
     my ($expected) = @_;
     my $pattern = '';
-    for (split /\n/, $expected) {
+    for ($expected =~ /^(.*)\n/mg) {
         $pattern .= $_ eq '…' ? '(?:.*\n)*?' : join('.*?', map { quotemeta } split /…/, $_, -1) . '\n';
     }
     return qr/\A$pattern\z/;
