@@ -80,19 +80,21 @@ for my $user (users()) {
         allow read, write "/small" from tmpfs size 1MiB;
         allow read, write "/tmp" from tmpfs size 1MiB;
         allow read "/shown" from "./shown";
+        allow read, write "/home" from "' . ($user->{name} eq 'root' ? '/var/cache' : './home') . '";
     }
     limits { pids 40; lifetime 60s; }');
-    mkdir "$dir/$_" for 'w/deep', 'w/deep/hidden', 'shown', 'small', 'plain', 'plain/locked', 'plain/deep',
+    mkdir "$dir/$_" for 'w/deep', 'w/deep/hidden', 'shown', 'small', 'home', 'plain', 'plain/caches', 'plain/locked', 'plain/deep',
         'plain/deep/hidden', 'plain/later';
     system('cp', $attack, "$dir/attack");
     system('cp', $attack, "$dir/suid");
     spew("$dir/w/locked", '');
+    spew("$dir/plain/caches/secret", 'x');
     spew("$dir/w/deep/hidden/x", '');
     my $socket = IO::Socket::UNIX->new(Type => SOCK_STREAM(), Local => "$dir/shown/socket", Listen => 5);
     my $datagrams = IO::Socket::UNIX->new(Type => SOCK_DGRAM(), Local => "$dir/shown/datagrams");
     chmod 0777, "$dir/shown/socket", "$dir/shown/datagrams", "$dir/small";
     owned($user, spew("$dir/shown/file", ''));
-    system('chown', '-R', "$user->{uid}:$user->{gid}", map { "$dir/$_" } 'w', 'plain', 'small', 'attack')
+    system('chown', '-R', "$user->{uid}:$user->{gid}", map { "$dir/$_" } 'w', 'plain', 'small', 'home', 'attack')
         if defined $user->{uid} && $> == 0;
     chmod 04755, "$dir/suid" if $> == 0;
     my $sleeper = fork // die $!;
@@ -114,9 +116,12 @@ for my $user (users()) {
         allow connect unix "\/shown\/datagrams";
     }
     $1/r);
-    my %inside = (%common, w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid',
+    my $home = { HOME => "$dir/home", XDG_CACHE_HOME => '' }; # where its caches are
+    my %inside = (%common, home => '/home', cache => $who eq 'root' ? 'sbx' : '.cache/sbx',
+        w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid',
         socket => '/shown/socket', datagrams => '/shown/datagrams', read => '/shown/file');
-    my %outside = (%common, w => "$dir/plain", small => "$dir/small", out => "$host/outside-file", suid => "$dir/suid",
+    my %outside = (%common, home => "$dir/plain", cache => 'caches', w => "$dir/plain",
+        small => "$dir/small", out => "$host/outside-file", suid => "$dir/suid",
         socket => "$dir/shown/socket", datagrams => "$dir/shown/datagrams", read => "$dir/shown/file");
     my $words = sub {
         my ($text, $values) = @_;
@@ -141,7 +146,7 @@ for my $user (users()) {
     chmod 0777, $reports;
     for my $row (@rows) {
         my ($id, $part, $what, $arguments, $must, $control, $as, $under) = @$row;
-        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, setup => $folders }, $sbxrun, '--report',
+        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, env => $home, setup => $folders }, $sbxrun, '--report',
                 "$reports/$id", "$dir/" . ($under // 'p') . '.sbx', '--', '/attack', $words->($arguments, \%inside)));
         my $without = outcome($plain->($as, $words->($arguments, \%outside)));
         my $possible = $without =~ /^(?:$control)$/;
@@ -175,6 +180,24 @@ for my $user (users()) {
         $special->('Network', "a $protocol socket of the host, not connected, as standard input",
             $refused->{status} == 125 && $refused->{out} eq ''
             && $refused->{err} =~ /^sbxrun: standard input is a socket/, "exit $refused->{status}");
+    }
+    # What an image is made of, and who reads it.
+    my $helped = folder();
+    system('cp', $sbxrun, $helped) == 0 && system('cp', "$build/tests/live/stranger", "$helped/sbximage") == 0 or die $!;
+    spew("$dir/image.sbx", 'sbx 1; import std.base;
+        policy image { use std.base.inside; fs { allow read, exec "/" from image "./image.tar"; } }');
+    for my $case (
+        ['an archive that a library would have lrzip of the host read', "LRZI\0\6" . "\0" x 4000, $sbxrun,
+            qr/not a whole archive: Unrecognized/],
+        ['an archive of archives, which takes minutes', `printf x | gzip | gzip`, $sbxrun, qr/compressed more than once/],
+        ['a stranger in the place of the program that unpacks images: files, processes, network, keys', 'tries',
+            "$helped/sbxrun", qr/: held \(/],
+    ) {
+        my ($what, $bytes, $program, $said) = @$case;
+        spew("$dir/image.tar", $bytes);
+        my $unpacked = run({ %$user, cwd => $dir, env => $home }, $program, 'image.sbx', '--', '/x');
+        my ($why) = $unpacked->{err} =~ /image\.tar: ([^(\n]*[^(\n ])/;
+        $special->('Files', $what, $unpacked->{status} == 125 && $unpacked->{err} =~ $said, $why // $unpacked->{err});
     }
     my $start = time;
     spew("$dir/stay.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy stay/r =~ s/lifetime 60s/lifetime 1s/r);
