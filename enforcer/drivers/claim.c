@@ -79,6 +79,15 @@ static void claim_limits(const struct plan *plan, bool strict, struct claims *cl
     }
 }
 
+// Where a place's content comes from: its own line, or the nearest above that says it.
+static enum plan_from content_of(const struct plan *plan, size_t place)
+{
+    for (size_t k = place + 1; k-- > 0;)
+        if (plan->view[k].from != PLAN_INHERIT && path_covers(plan->view[k].path, plan->view[place].path))
+            return plan->view[k].from;
+    return PLAN_INHERIT;
+}
+
 // Mounts know read-only and noexec. Less than the whole of `write`, or writing without reading, is more than they can
 // say.
 static void claim_places(const struct plan *plan, const struct claims *claims, struct failure *failure)
@@ -107,6 +116,13 @@ static void claim_places(const struct plan *plan, const struct claims *claims, s
             fail_with_advice(failure, place->rule, 0,
                              "allow or deny all of `write`, or run it on Linux 5.13 or newer with Landlock on",
                              "only Landlock tells modify, create and delete apart, and this host has none");
+        if (!(writes & VERB_MODIFY) && content_of(plan, i) == PLAN_HOST)
+            fail_with_advice(failure, place->rule, 0,
+                             "allow `modify` too (with create and delete it is `write`), or let the content be a copy "
+                             "(`from overlay`) or the sandbox's own (`from tmpfs`)",
+                             "whoever may create or delete at %.*s could change modes, owners, times and attributes of "
+                             "the host's files there, and no rule allows to modify them",
+                             STR_ARGS(place->path));
         if (above & ~writes)
             fail_with_advice(failure, place->rule, 0,
                              "allow the smaller set above and the larger one beneath, or deny all of `write` here",

@@ -227,6 +227,28 @@ for my $user (users()) {
         'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done');
     $special->('Processes and resources', 'a flood of output', $run->{status} == 137 && length $run->{out} <= 1 << 20,
         'killed at its limit');
+    $special->('Processes and resources', 'output by descriptor 0, past its limit', @{ sub {
+        socketpair(my $mine, my $theirs, 1, 1, 0) or die $!; # AF_UNIX, SOCK_STREAM
+        $mine->blocking(0);
+        my %o = (setup => sub { POSIX::dup2(fileno $theirs, 0) });
+        my $without = outcome(run({ %$user, cwd => $host, %o }, "$dir/attack", 'write-input'));
+        sysread $mine, my $outside, 100;
+        is "$without " . ($outside // 'nothing'), "ok past the limit of output\n", "$who: outside it can be written";
+        my $got = outcome(run({ %$user, cwd => $dir, %o }, $sbxrun, 'flood.sbx', '--', '/attack', 'write-input'));
+        close $theirs;
+        my $back = sysread($mine, my $inside, 100) // 0;
+        return [ $got eq 'EBADF' && $back == 0, "$got, $back bytes" ];
+    }->() });
+    spew("$dir/burn.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy burn/r =~ s/pids 40;/cpu_time 400ms;/r);
+    $run = run({ %$user, cwd => $dir, seconds => 40 }, $sbxrun, 'burn.sbx', '--', '/attack', 'burn', '6', '200');
+    is outcome($plain->('self', 'burn', '6', '200')), 'ok', "$who: outside children use as much as they like";
+    $special->('Processes and resources', 'processor time used by one child after the other',
+        $run->{status} == 137 && $run->{err} =~ /killed for its processor time, after 0\.[45]/,
+        ($run->{err} =~ /(after [\d.]+ s)/)[0] // outcome($run));
+    $run = run({ %$user, cwd => $dir }, $sbxrun, 'p.sbx', '--', 'sh', '-c', 'chmod 0000 /w/later /w');
+    chmod 0755, "$dir/w";
+    $special->('Files', 'modes by which what keeps the place of a denied path could not be removed',
+        $run->{status} == 0 && !-e "$dir/w/later", -e "$dir/w/later" ? 'it stays' : 'gone with the run');
     {
         my $pid = fork // die $!;
         if (!$pid) {

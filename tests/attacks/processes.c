@@ -14,6 +14,7 @@
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int fork_many(char **arguments) // more processes than are allowed
@@ -132,6 +133,37 @@ static int dump_core(char **arguments)
     return limit.rlim_cur > 1 ? 0 : EPERM; // 1 means none at all (core(5))
 }
 
+static int core_limit(char **arguments) // 0, by which a handler of the host gets dumps
+{
+    struct rlimit limit;
+    int other = strcmp(arguments[0], "prlimit") == 0;
+    if (getrlimit(RLIMIT_CORE, &limit) != 0)
+        return errno;
+    limit.rlim_cur = 0;
+    return result_of(other ? prlimit(0, RLIMIT_CORE, &limit, NULL) : setrlimit(RLIMIT_CORE, &limit));
+}
+
+static int burn(char **arguments) // processor time, by children, one after the other: how many, milliseconds of each
+{
+    for (int i = 0; i < atoi(arguments[0]); i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            while (clock() < atol(arguments[1]) * (CLOCKS_PER_SEC / 1000))
+                ;
+            _exit(0);
+        }
+        if (child < 0 || waitpid(child, NULL, 0) != child)
+            return errno;
+    }
+    return 0;
+}
+
+static int write_input(char **arguments) // to descriptor 0
+{
+    (void)arguments;
+    return result_of(write(STDIN_FILENO, "past the limit of output\n", 25));
+}
+
 static int shared_segment(char **arguments) // of the host, by its key
 {
     return result_of(shmget((key_t)strtol(arguments[0], NULL, 0), 0, 0));
@@ -158,6 +190,9 @@ const struct attack_row process_attacks[] = {
     {"see-process", see_process},
     {"signal-process", signal_process},
     {"core", dump_core},
+    {"core-limit", core_limit},
+    {"burn", burn},
+    {"write-input", write_input},
     {"shared-segment", shared_segment},
     {"shared-file", shared_file},
     {"priority", more_priority},

@@ -72,6 +72,11 @@ for my $user (users()) {
     my $run = run(@o, $sbxrun, 'p.sbx');
     is $run->{status}, 128 + 6, "$name: inside it dies as well";
     is $dumps->(), '', "$name: and the handler gets nothing";
+    for my $sets ('0', '1 0', '4096', '-1', '0 1 0') {
+        is run(@o, $sbxrun, 'p.sbx', '--', '/crash', split ' ', $sets)->{status}, 128 + 6,
+            "$name: it sets its limit to $sets";
+        is $dumps->(), '', "$name: and the handler gets nothing";
+    }
     is run(@o, $sbxrun, 'p.sbx', '--', 'sh', '-c', '/crash & kill -QUIT $$')->{status}, 128 + 3,
         "$name: nor of a shell and its children";
     is $dumps->(), '', "$name: nothing";

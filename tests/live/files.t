@@ -189,6 +189,19 @@ for my $user (users()) {
     spew("$d/w/old", 'old'); owned($user, "$d/w/old");
     is in_sandbox($user, $d, '/probe', 'open-new', '/w/new')->{out}, "ok\n", "$name: create";
     is in_sandbox($user, $d, '/probe', 'unlink', '/w/old')->{out}, "EACCES\n", "$name: without delete";
+    # What is there could be changed without being written: its mode, owner, times, attributes.
+    for my $verbs ('create', 'delete', 'create, delete') {
+        my $rules = "allow read \"/w\" from \"./w\"; allow $verbs \"/w\";";
+        my $run = in_sandbox($user, sandbox($user, "fs { $rules }"), 'true');
+        is $run->{status}, 125, "$name: $verbs without modify on the host's files is refused";
+        like $run->{err}, qr/could change modes, owners, times and attributes .*\(p\.sbx:6:.*\nsbxrun: allow `modify` too/,
+            "$name: with what to write";
+        my $beneath = sandbox($user, 'fs { allow read, write "/v" from "./w"; deny modify "/v/in"; }');
+        is in_sandbox($user, $beneath, 'true')->{status}, 125, "$name: nor is it denied beneath";
+    }
+    my $own = sandbox($user, 'fs { allow read, create "/drop" from tmpfs size 1MiB; }');
+    is in_sandbox($user, $own, 'sh', '-c', 'mkdir /drop/f && echo made')->{out}, "made\n",
+        "$name: on what is the sandbox's own it may be";
 }
 
 # Root's files look like the sandbox's own, and it makes none that others could use.
