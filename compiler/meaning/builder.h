@@ -22,6 +22,7 @@ struct builder {
     struct map secrets;              // by name: struct secret_value
     const struct instance *instance; // the one being worked on; NULL for questions and derived rules
     struct module *module;           // its module
+    bool spares;                     // what is resolved is an exception
 };
 
 // The literal that a value stands for here; NULL when it stands for none.

@@ -61,7 +61,10 @@ static bool resolve_rule(struct builder *b, const struct rule_decl *decl, struct
         made->verbs = VERB_FILES;
     if (decl->except) {
         struct rule spared = {.effect = decl->effect};
-        if (!builder_resolve(b, decl->except, decl->architectures, &spared))
+        b->spares = true;
+        bool resolved = builder_resolve(b, decl->except, decl->architectures, &spared);
+        b->spares = false;
+        if (!resolved)
             return false;
         made->excepts = spared.paths;
         made->except_count = spared.path_count;

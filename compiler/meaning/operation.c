@@ -1,5 +1,6 @@
 // Operations as sets: names to numbers and paths, targets to boxes, conditions to intervals.
 #include "compiler/meaning/builder.h"
+#include "compiler/sets/net_forms.h"
 #include "compiler/sets/seccomp.h"
 #include "compiler/sets/condition.h"
 
@@ -78,10 +79,30 @@ static net_address reached_at(net_address address)
                                                 : address;
 }
 
-// `reached`: all that a program reaches there is meant, as everywhere but in an `allow`.
-static bool add_target(struct builder *b, const struct operation *operation, bool reached, struct expr *target,
+// What a deny of IPv4 addresses denies besides: the forms that they have in IPv6. An exception spares only what it
+// names for sure.
+static bool add_forms(struct builder *b, struct net_set *set, size_t *capacity, struct net_box box,
+                      const struct ports *ports)
+{
+    const net_address mapped = (net_address)0xFFFF << 32, first = box.first, last = box.last;
+    if (last < mapped || first > (mapped | UINT32_MAX))
+        return true;
+    uint32_t from = first > mapped ? (uint32_t)first : 0,
+             to = last < (mapped | UINT32_MAX) ? (uint32_t)last : UINT32_MAX;
+    for (int form = 1; form < NET_FORMS; form++) {
+        bool exact, has = net_form(form, from, to, &box.first, &box.last, &exact);
+        if (has && (exact || !b->spares) && (box.first < first || box.last > last) &&
+            !add_boxes(b, set, capacity, box, ports))
+            return false;
+    }
+    return true;
+}
+
+// `effect`: in an `allow` the addresses alone are meant, elsewhere all that a program reaches there.
+static bool add_target(struct builder *b, const struct operation *operation, enum effect effect, struct expr *target,
                        struct net_set *set, size_t *capacity)
 {
+    bool reached = effect != EFFECT_ALLOW;
     struct expr *value = builder_evaluate(b, target);
     if (!value)
         return false;
@@ -119,7 +140,8 @@ static bool add_target(struct builder *b, const struct operation *operation, boo
         box.last = net_prefix_last(&value->prefix);
         if (box.first == box.last)
             box.first = box.last = reached_at(box.first);
-        return add_boxes(b, set, capacity, box, ports);
+        return add_boxes(b, set, capacity, box, ports) &&
+               (effect != EFFECT_DENY || add_forms(b, set, capacity, box, ports));
     case EXPR_LOOPBACK: {
         const struct prefix *const both[] = {&net_loopback_v4, &net_loopback_v6};
         for (int i = 0; i < 2; i++) {
@@ -161,11 +183,11 @@ static bool add_target(struct builder *b, const struct operation *operation, boo
     }
 }
 
-static bool net_of(struct builder *b, const struct operation *operation, bool reached, struct net_set *set)
+static bool net_of(struct builder *b, const struct operation *operation, enum effect effect, struct net_set *set)
 {
     size_t capacity = 0;
     for (struct expr *target = operation->targets; target; target = target->next)
-        if (!add_target(b, operation, reached, target, set, &capacity))
+        if (!add_target(b, operation, effect, target, set, &capacity))
             return false;
     return true;
 }
@@ -247,7 +269,7 @@ bool builder_resolve(struct builder *b, const struct operation *operation, unsig
     rule->verbs = operation->verbs;
     switch (operation->domain) {
     case DOMAIN_FILES: return list_paths(b, operation->paths, &rule->paths, &rule->path_count);
-    case DOMAIN_NET: return net_of(b, operation, rule->effect != EFFECT_ALLOW, &rule->net);
+    case DOMAIN_NET: return net_of(b, operation, rule->effect, &rule->net);
     case DOMAIN_CALLS: return calls_of(b, operation, architectures, &rule->calls);
     case DOMAIN_CAPABILITIES:
         for (const struct name_list *name = operation->capabilities; name; name = name->next) {

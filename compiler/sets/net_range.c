@@ -1,57 +1,65 @@
 // Which addresses are private.
 #include "compiler/sets/net_range.h"
 
+#include "compiler/sets/net_forms.h"
+
+static const struct {
+    uint32_t first;
+    unsigned length; // bits that all of them share
+} four[] = {
+    // in each of the forms that they have in IPv6
+    {0x00000000, 8},  // this network
+    {0x0A000000, 8},  // private use
+    {0x64400000, 10}, // carriers' NAT
+    {0x7F000000, 8},  // loopback
+    {0xA9FE0000, 16}, // link-local
+    {0xAC100000, 12}, // private use
+    {0xC0000000, 24}, // the IETF's
+    {0xC0A80000, 16}, // private use
+    {0xC6120000, 15}, // benchmarks
+    {0xE0000000, 4},  // multicast
+    {0xF0000000, 4},  // reserved, broadcast
+};
+
+static const struct {
+    uint64_t high, low;
+    unsigned length;
+} six[] = {
+    {0, 0, 96},               // :: and ::1, and IPv4 as it was once embedded
+    {0xFC00ull << 48, 0, 7},  // unique local
+    {0xFE80ull << 48, 0, 10}, // link-local
+    {0xFEC0ull << 48, 0, 10}, // site-local
+    {0xFF00ull << 48, 0, 8},  // multicast
+};
+
+enum { FOUR = sizeof four / sizeof *four, SIX = sizeof six / sizeof *six, RANGES = FOUR * NET_FORMS + SIX };
+
 struct range {
-    uint64_t high, low; // of the first address
-    unsigned length;    // bits that all of them share
+    net_address first, last;
 };
 
-// IPv4's ranges stand wherever one lies in IPv6: mapped (RFC 4291), behind NAT64's prefix (RFC 6052) and in 6to4
-// (RFC 3056).
-#define FOUR(first, length)                                                                                            \
-    {0, 0xFFFFull << 32 | (first), 96 + (length)}, {0x0064FF9Bull << 32, (first), 96 + (length)},                      \
-    {                                                                                                                  \
-        0x2002ull << 48 | (uint64_t)(first) << 16, 0, 16 + (length)                                                    \
+static struct range range_at(size_t i)
+{
+    struct range range;
+    if (i >= FOUR * NET_FORMS) {
+        i -= FOUR * NET_FORMS;
+        range.first = (net_address)six[i].high << 64 | six[i].low;
+        range.last = range.first | ~(net_address)0 >> six[i].length;
+        return range;
     }
-
-static const struct range ranges[] = {
-    FOUR(0x00000000u, 8),             // this network
-    FOUR(0x0A000000u, 8),             // private use
-    FOUR(0x64400000u, 10),            // carriers' NAT
-    FOUR(0x7F000000u, 8),             // loopback
-    FOUR(0xA9FE0000u, 16),            // link-local
-    FOUR(0xAC100000u, 12),            // private use
-    FOUR(0xC0000000u, 24),            // the IETF's
-    FOUR(0xC0A80000u, 16),            // private use
-    FOUR(0xC6120000u, 15),            // benchmarks
-    FOUR(0xE0000000u, 4),             // multicast
-    FOUR(0xF0000000u, 4),             // reserved, broadcast
-    {0, 0, 96},                       // :: and ::1, and IPv4 as it was once embedded
-    {0x0064FF9B0001ull << 16, 0, 48}, // NAT64 of a network of one's own
-    {0x20010000ull << 32, 0, 32},     // Teredo
-    {0xFC00ull << 48, 0, 7},          // unique local
-    {0xFE80ull << 48, 0, 10},         // link-local
-    {0xFEC0ull << 48, 0, 10},         // site-local
-    {0xFF00ull << 48, 0, 8},          // multicast
-};
-
-enum { RANGES = sizeof ranges / sizeof *ranges };
-
-static net_address first_of(const struct range *range)
-{
-    return (net_address)range->high << 64 | range->low;
-}
-
-static net_address last_of(const struct range *range)
-{
-    return first_of(range) | ~(net_address)0 >> range->length;
+    uint32_t first = four[i / NET_FORMS].first, last = first | UINT32_MAX >> four[i / NET_FORMS].length;
+    bool exact;
+    net_form((int)(i % NET_FORMS), first, last, &range.first, &range.last, &exact);
+    return range;
 }
 
 bool net_is_private(net_address address)
 {
-    for (size_t i = 0; i < RANGES; i++)
-        if (address >= first_of(&ranges[i]) && address <= last_of(&ranges[i]))
+    for (size_t i = 0; i < RANGES; i++) {
+        struct range range = range_at(i);
+        if (address >= range.first && address <= range.last)
             return true;
+    }
     return false;
 }
 
@@ -59,8 +67,9 @@ static bool find_private(net_address first, net_address last, net_address *found
 {
     bool any = false;
     for (size_t i = 0; i < RANGES; i++) {
-        net_address at = first_of(&ranges[i]) > first ? first_of(&ranges[i]) : first;
-        if (at > last_of(&ranges[i]) || at > last || (any && at >= *found))
+        struct range range = range_at(i);
+        net_address at = range.first > first ? range.first : first;
+        if (at > range.last || at > last || (any && at >= *found))
             continue;
         *found = at;
         any = true;
@@ -72,11 +81,12 @@ static bool find_public(net_address first, net_address last, net_address *found)
 {
     *found = first;
     for (size_t i = 0; i < RANGES; i++) {
-        if (*found < first_of(&ranges[i]) || *found > last_of(&ranges[i]))
+        struct range range = range_at(i);
+        if (*found < range.first || *found > range.last)
             continue;
-        if (last_of(&ranges[i]) >= last)
+        if (range.last >= last)
             return false;
-        *found = last_of(&ranges[i]) + 1;
+        *found = range.last + 1;
         i = (size_t)-1; // what comes after it may lie in another
     }
     return true;

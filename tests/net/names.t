@@ -52,7 +52,7 @@ my @tries = (
     ['no such name', 'NONAME', 'lambda: look("none.wild.test")'],
     ['a record beside the answer', '192.0.2.1 EACCES', 'lambda: stray()'],
     ['private addresses', 'NODATA NODATA', 'lambda: " ".join(error(lambda: look("rebind.test", f)) for f in (socket.AF_INET, socket.AF_INET6))'], ['and they stay closed', 'EACCES', 'lambda: socket.create_connection(("10.9.9.9", 7001))'],
-    ['a denied address', 'NODATA', 'lambda: look("denied-address.test")'], ['half of it private', '192.0.2.1', 'lambda: look("half.test")'],
+    ['a denied address', 'NODATA', 'lambda: look("denied-address.test")'], ['a denied address in every form that IPv6 has for it', 'NODATA', 'lambda: look("forms.test", socket.AF_INET6)'], ['half of it private', '192.0.2.1', 'lambda: look("half.test")'],
     ['case', 'WeB.TeSt NOERROR', 'lambda: case("WeB.TeSt")'],
     ['TCP', 'NOERROR 1', 'lambda: told(query("web.test"), tcp=True)'], ['two by one connection', '2', 'lambda: pipelined()'],
     ['large by UDP', 'NOERROR 0 truncated', 'lambda: told(query("large.test"))'], ['large with EDNS', 'NOERROR 0 truncated', 'lambda: told(query("large.test", edns=4096))'],
@@ -104,7 +104,7 @@ P
 for my $user (users()) {
     my $name = $user->{name};
     my $before = leftovers();
-    my $dir = sandbox($user, 'net { allow connect tcp "web.test":7001, "*.wild.test":7001, "alias.test":7001, "loop.test":7001, "stray.test":7001, "rebind.test", "denied-address.test", "half.test", "large.test":7001, "services.test",
+    my $dir = sandbox($user, 'net { allow connect tcp "web.test":7001, "*.wild.test":7001, "alias.test":7001, "loop.test":7001, "stray.test":7001, "rebind.test", "denied-address.test", "forms.test", "half.test", "large.test":7001, "services.test",
         "refused.test", "silent.test", "malformed.test", "bare.test", "wrong-id.test", "wrong-question.test", "in-hosts.test":7001; deny connect tcp 198.51.100.0/24; } fs { allow read "/w" from "./w"; } limits { lifetime 120s; }', uses => 'python');
     asked();
     my $seen = watch_packets();

@@ -78,6 +78,8 @@ zone = { # lower-case name: {type: records}
                     28: [aaaa("rebind.test", "::1"), aaaa("rebind.test", "::ffff:10.9.9.9"), aaaa("rebind.test", "64:ff9b::a09:909"), aaaa("rebind.test", "fe80::1")]},
     "corp.test": {1: [a("corp.test", "10.9.9.9")]},
     "denied-address.test": {1: [a("denied-address.test", "198.51.100.1")]},
+    "forms.test": {28: [aaaa("forms.test", form) for form in ("::ffff:198.51.100.1", "::198.51.100.1", "64:ff9b::c633:6401", "64:ff9b:1::1", "2002:c633:6401::1", "2001:0:c633:6401::1", "::5efe:c633:6401",
+                           "fe80::200:5efe:c633:6401", "::ffff:0:c633:6401")]},
     "half.test": {1: [a("half.test", "10.9.9.9"), a("half.test", "192.0.2.1")]},
     "large.test": {1: [a("large.test", address) for address in many]},
     "services.test": {33: [other("services.test", 33, struct.pack(">HHH", 1, 1, 80) + name("web.test")), other("services.test", 33, struct.pack(">HHH", 1, 1, 80) + name("evil.test"))],
