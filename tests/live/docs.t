@@ -110,6 +110,12 @@ import json, sys, yaml
 for job in yaml.safe_load(open(sys.argv[1]))["jobs"].values():
     print("\n".join(json.dumps(step["run"]) for step in job["steps"] if "run" in step))
 END
+my $hooks = <<'END'; # what the hooks of a repository that somebody uses run, by their ids
+import sys, yaml
+offered = {hook["id"]: hook["entry"] for hook in yaml.safe_load(open(sys.argv[2]))}
+for repository in yaml.safe_load(open(sys.argv[1]))["repos"]:
+    print("\n".join(offered[hook["id"]] for hook in repository["hooks"]))
+END
 my $runner = <<"END"; # what is there when a step is run
 export PATH=\$(cat ../path 2>/dev/null):\$PATH GITHUB_PATH=../path GITHUB_BASE_REF=main
 export MAKEFLAGS='BUILD=$build @built'
@@ -136,6 +142,14 @@ my @try = (
             spew("$home/step", $runner . bytes($script));
             $sh->('bash -e -o pipefail ../step', 0);
         }
+    }],
+    [qr{^\.pre-commit-config\.yaml$} => sub {
+        my ($sh, $name, $home) = @_;
+        spew("$home/hooks.py", $hooks);
+        spew("$home/offered.yaml", slurp("$root/.pre-commit-hooks.yaml"));
+        my @entries = split /\n/, $sh->("python3 ../hooks.py $name ../offered.yaml", 0)->{out};
+        is scalar(@entries), 1, "$name names a hook";
+        $sh->("$_ policies/job.sbx", 0) for @entries;
     }],
     [qr{^init\.lua$} => sub {
         my ($sh, $name) = @_;
