@@ -121,8 +121,8 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
 %token FOR "for" FROM "from" FS "fs" GROUP "group" HOME "home" HOST_LOOPBACK "host-loopback" IF "if" IMAGE "image" IMPORT "import" IN "in"
 %token KEEP "keep" KILL "kill" LET "let" LIMITS "limits" LISTEN "listen" LOOPBACK "loopback" MODIFY "modify" NET "net" NEVER "never"
 %token NONE "none" NOT "not" ON "on" OR "or" OVERLAY "overlay" POLICY "policy" PRIVATE "private" PROC "proc" PROCESS "process" PROXY "proxy" READ "read"
-%token REQUIRE "require" SBX "sbx" SECRET "secret" SECRETS "secrets" SIZE "size" SUMMARY "summary" SYSCALL "syscall"
-%token SYSCALLS "syscalls" TCP "tcp" TESTS "tests" TMPFS "tmpfs" TRUE "true" UDP "udp" UNIX "unix" USE "use" USER "user" VIA "via"
+%token REQUIRE "require" SANDBOX "sandbox" SBX "sbx" SECRET "secret" SECRETS "secrets" SIZE "size" SUMMARY "summary" SYSCALL "syscall"
+%token SYSCALLS "syscalls" TCP "tcp" TESTS "tests" TEXT_ "text" TMPFS "tmpfs" TRUE "true" UDP "udp" UNIX "unix" USE "use" USER "user" VIA "via"
 %token WHERE "where" WITH "with" WITHIN "within" WRITE "write"
 %token DOTDOT ".." EQ "==" NE "!=" LE "<=" GE ">="
 %token <text> WORD "a name" GROUP_NAME "a group (@name)" REFERENCE "a parameter ($name)" STRING "a string"
@@ -300,6 +300,8 @@ origin:
   | PROC                            { $$ = MAKE(content, .kind = FROM_PROC); }
   | DEV                             { $$ = MAKE(content, .kind = FROM_DEV); }
   | SECRET word                     { $$ = MAKE(content, .kind = FROM_SECRET, .secret = $2); }
+  | TEXT_ expr                      { $$ = MAKE(content, .kind = FROM_TEXT, .text = $2); }
+  | SANDBOX word                    { $$ = MAKE(content, .kind = FROM_SANDBOX, .about = $2); }
   ;
 
 /* network */
@@ -535,8 +537,8 @@ word:
 keyword:
     AS | AT | BIND | CAPABILITIES | CAPABILITY | COMMAND | CONNECT | CREATE | CWD | DEFAULT | DELETE | DEV | ENV | EXEC
   | EXISTS | EXPECT | FILE_ | FOR | FS | GROUP | HOME | IMAGE | IMPORT | KEEP | LET | LIMITS | LISTEN | MODIFY | NET
-  | OVERLAY | POLICY | PRIVATE | PROC | PROCESS | PROXY | READ | REQUIRE | SBX | SECRET | SECRETS | SIZE | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
-  | TMPFS | UDP | UNIX | USER | VIA | WITHIN | WRITE
+  | OVERLAY | POLICY | PRIVATE | PROC | PROCESS | PROXY | READ | REQUIRE | SANDBOX | SBX | SECRET | SECRETS | SIZE | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
+  | TEXT_ | TMPFS | UDP | UNIX | USER | VIA | WITHIN | WRITE
   ;
 %%
 

@@ -133,6 +133,8 @@ enum source_kind {
     FROM_PROC,
     FROM_DEV,
     FROM_SECRET,
+    FROM_TEXT,    // said in the policy
+    FROM_SANDBOX, // made for the run: tables.h, enum sandbox_file
 };
 
 struct content { // what `from` says
@@ -142,6 +144,8 @@ struct content { // what `from` says
     enum source_kind path_kind; // OVERLAY: FROM_POLICY, FROM_CWD or FROM_HOME
     struct expr *size;          // TMPFS; OVERLAY: or NULL
     struct name secret;
+    struct expr *text; // TEXT
+    struct name about; // SANDBOX
 };
 
 enum effect { EFFECT_ALLOW, EFFECT_DENY, EFFECT_NEVER, EFFECT_EXPECT_ALLOW, EFFECT_EXPECT_DENY, EFFECT_ASK };

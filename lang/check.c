@@ -102,6 +102,19 @@ static void check_content(struct scope *scope, const struct rule_decl *rule)
         scope_check_value(scope, content->path, TYPE_PATH);
     if (content->size)
         scope_check_value(scope, content->size, TYPE_SIZE);
+    if (content->text)
+        scope_check_value(scope, content->text, TYPE_STRING);
+    if (content->kind == FROM_SANDBOX && sandbox_file_find(content->about.text) < 0) {
+        struct nearest nearest = {.wrong = content->about.text};
+        struct diagnostic *d =
+            diagnose(scope->diagnostics, SBX0422, content->about.span, STR_ARGS(content->about.text));
+        for (int i = 0; i < SANDBOX_FILE_COUNT; i++)
+            nearest_offer(&nearest, str_from(sandbox_file_names[i]));
+        diagnostic_suggest(scope->diagnostics, d, content->about.span, "", &nearest, "no file is made with this name");
+    }
+    if ((content->kind == FROM_TEXT || content->kind == FROM_SANDBOX) && rule->operation.verbs & ~(unsigned)VERB_READ)
+        diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0423, content->span), content->span,
+                         "what is made for the run can only be read");
     if (content->kind == FROM_SECRET) {
         if (map_get(&scope->secrets, content->secret.text))
             return;

@@ -200,6 +200,23 @@ int limit_find(struct str name)
     return index_of(name, limit_names, LIMIT_COUNT);
 }
 
+const char *const sandbox_file_names[SANDBOX_FILE_COUNT] = {
+#define SANDBOX_FILE(name, says) #name,
+#include "lang/data/sandbox.def"
+#undef SANDBOX_FILE
+};
+
+const char *const sandbox_file_meanings[SANDBOX_FILE_COUNT] = {
+#define SANDBOX_FILE(name, says) says,
+#include "lang/data/sandbox.def"
+#undef SANDBOX_FILE
+};
+
+int sandbox_file_find(struct str name)
+{
+    return index_of(name, sandbox_file_names, SANDBOX_FILE_COUNT);
+}
+
 const char *const feature_names[FEATURE_COUNT] = {
 #define FEATURE(name, version) #name,
 #include "lang/data/features.def"

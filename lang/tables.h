@@ -73,7 +73,17 @@ struct range {
 };
 extern const struct range limit_ranges[LIMIT_COUNT];
 extern const struct range place_sizes; // bytes: of a tmpfs, and of what may differ in a copy-on-write folder
-int limit_find(struct str name); // enum limit, or -1
+int limit_find(struct str name);       // enum limit, or -1
+
+enum sandbox_file { // what `from sandbox` can be
+#define SANDBOX_FILE(name, says) SANDBOX_FILE_##name,
+#include "lang/data/sandbox.def"
+#undef SANDBOX_FILE
+    SANDBOX_FILE_COUNT
+};
+extern const char *const sandbox_file_names[SANDBOX_FILE_COUNT];
+extern const char *const sandbox_file_meanings[SANDBOX_FILE_COUNT];
+int sandbox_file_find(struct str name); // enum sandbox_file, or -1
 
 enum feature {
 #define FEATURE(name, version) FEATURE_##name,

@@ -111,6 +111,8 @@ static struct str content_text(struct writer *w, const struct plan_view *place)
                   STR_ARGS(size_text(w->arena, place->size)));
         break;
     case PLAN_SECRET: text_addf(&text, "the secret %.*s", STR_ARGS(place->secret)); break;
+    case PLAN_TEXT: text_addf(&text, "%zu bytes that the policy has", place->text.length); break;
+    case PLAN_SANDBOX: text_addf(&text, "made: %s", sandbox_file_meanings[sandbox_file_find(place->text)]); break;
     case PLAN_INHERIT: text_addf(&text, place->verbs ? "as above it" : "hidden"); break;
     default:
         text_addf(&text, "%s%s%.*s", plan_from_names[place->from], place->host.length ? ", " : "",

@@ -163,6 +163,8 @@ static struct str content_text(struct arena *arena, const struct plan_view *plac
             text_addf(&text, " size %.*s", STR_ARGS(size_text(arena, place->size)));
         break;
     case PLAN_TMPFS: text_addf(&text, "tmpfs size %.*s", STR_ARGS(size_text(arena, place->size))); break;
+    case PLAN_SANDBOX: text_addf(&text, "sandbox %.*s", STR_ARGS(place->text)); break;
+    case PLAN_TEXT: text_addf(&text, "text of %zu bytes", place->text.length); break;
     default: text_addf(&text, "%s", plan_from_names[place->from]);
     }
     return text_str(&text);

@@ -48,6 +48,13 @@ static const struct view_content *content_of(struct builder *b, const struct con
         made->size = OVERLAY_SIZE;
     }
     made->secret = content->secret.text;
+    made->text = content->about.text;
+    if (content->text) {
+        const struct expr *text = builder_evaluate(b, content->text);
+        if (!text)
+            return NULL;
+        made->text = text->text;
+    }
     return made;
 }
 
@@ -250,7 +257,7 @@ static void add_instance_items(struct builder *b)
 static bool same_content(const struct view_content *a, const struct view_content *b)
 {
     return a->kind == b->kind && a->host.base == b->host.base && str_equal(a->host.path, b->host.path) &&
-           a->size == b->size && str_equal(a->secret, b->secret);
+           a->size == b->size && str_equal(a->secret, b->secret) && str_equal(a->text, b->text);
 }
 
 static void check_contents(struct builder *b)
@@ -261,8 +268,9 @@ static void check_contents(struct builder *b)
         if (rule->domain != DOMAIN_FILES || !rule->content)
             continue;
         const struct rule *other = map_put(&seen, rule->paths[0], rule);
-        if (!other || same_content(other->content, rule->content))
-            continue;
+        if (!other || same_content(other->content, rule->content) || other->content->kind == FROM_SANDBOX ||
+            rule->content->kind == FROM_SANDBOX)
+            continue; // what is made gives way
         struct diagnostic *d = diagnose(b->diagnostics, SBX0415, rule->span, STR_ARGS(rule->paths[0]));
         diagnostic_label(b->diagnostics, d, rule->span, "this one");
         diagnostic_label(b->diagnostics, d, other->span, "and this one");

@@ -35,6 +35,7 @@ struct view_content {
     struct host_path host;
     uint64_t size;     // FROM_TMPFS; FROM_OVERLAY, of what differs: bytes
     struct str secret; // FROM_SECRET
+    struct str text;   // FROM_TEXT: it; FROM_SANDBOX: its name
 };
 
 struct call_match { // one call of a rule

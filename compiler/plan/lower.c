@@ -10,7 +10,7 @@
 static const enum plan_from from_of[] = {
     [FROM_SAME] = PLAN_HOST,   [FROM_POLICY] = PLAN_HOST,     [FROM_CWD] = PLAN_HOST,    [FROM_HOME] = PLAN_HOST,
     [FROM_TMPFS] = PLAN_TMPFS, [FROM_OVERLAY] = PLAN_OVERLAY, [FROM_IMAGE] = PLAN_IMAGE, [FROM_PROC] = PLAN_PROC,
-    [FROM_DEV] = PLAN_DEV,     [FROM_SECRET] = PLAN_SECRET,
+    [FROM_DEV] = PLAN_DEV,     [FROM_SECRET] = PLAN_SECRET,   [FROM_TEXT] = PLAN_TEXT,   [FROM_SANDBOX] = PLAN_SANDBOX,
 };
 
 static const enum plan_base base_of[] = {
@@ -50,6 +50,7 @@ static size_t named_places(struct policy *policy, struct plan_view *places)
                 place->host = content->host.path;
                 place->size = content->size;
                 place->secret = content->secret;
+                place->text = content->text;
             } else if (rule->effect == EFFECT_ALLOW) {
                 place->host = (struct str){0}; // the same path, unless content above provides it
             }
@@ -61,6 +62,12 @@ static size_t named_places(struct policy *policy, struct plan_view *places)
 static bool is_explicit(const struct plan_view *place)
 {
     return place->from != PLAN_INHERIT && (place->from != PLAN_HOST || place->host.length);
+}
+
+// Of several contents for one path: what is made about the sandbox gives way to what the policy has of its own.
+static int strength(const struct plan_view *place)
+{
+    return place->from == PLAN_INHERIT ? 0 : place->from == PLAN_SANDBOX ? 1 : is_explicit(place) ? 3 : 2;
 }
 
 // Sorts the places and makes one of those that share a path.
@@ -78,7 +85,7 @@ static size_t merge_places(struct plan_view *places, size_t count)
         bool optional =
             (last->from == PLAN_INHERIT || last->if_exists) && (next.from == PLAN_INHERIT || next.if_exists);
         uint32_t rule = last->rule < next.rule ? last->rule : next.rule;
-        if (is_explicit(&next) || (!is_explicit(last) && next.from == PLAN_HOST)) {
+        if (strength(&next) > strength(last) || (is_explicit(&next) && strength(&next) == strength(last))) {
             next.if_exists = optional;
             *last = next;
         }

@@ -25,6 +25,8 @@ enum plan_from {
     PLAN_PROC,
     PLAN_DEV,
     PLAN_SECRET,
+    PLAN_TEXT,
+    PLAN_SANDBOX,
     PLAN_FROM_COUNT
 };
 enum plan_base { PLAN_ABSOLUTE, PLAN_POLICY, PLAN_CWD, PLAN_HOME, PLAN_BASE_COUNT };
@@ -37,6 +39,7 @@ struct plan_view { // one place of the view; sorted so that what lies above come
     struct str host;
     uint64_t size;     // TMPFS; OVERLAY, of what differs: bytes
     struct str secret; // SECRET: its name
+    struct str text;   // TEXT: it; SANDBOX: which of tables.h's sandbox files
     bool if_exists;
     uint32_t rule;
 };

@@ -141,7 +141,8 @@ static void read_view(struct plan_reader *r, const struct json *root, struct pla
     const struct json *list = member(r, root, "view", JSON_ARRAY);
     plan->view = NEW_ARRAY(r->arena, struct plan_view, list->count);
     for (const struct json *item = list->first; item && !r->failed; item = item->next) {
-        ONLY(r, item, "path", "verbs", "from", "base", "host", "size", "secret", "if_exists", "rule");
+        ONLY(r, item, "path", "verbs", "from", "base", "host", "size", "secret", "text", "sandbox", "if_exists",
+             "rule");
         struct plan_view *view = &plan->view[plan->view_count++];
         *view = (struct plan_view){.path = read_view_path(r, item, "path"),
                                    .verbs = read_bits(r, item, "verbs", plan_verb_names, PLAN_VERBS),
@@ -153,6 +154,13 @@ static void read_view(struct plan_reader *r, const struct json *root, struct pla
             read_host(r, item, &view->base, &view->host);
         if (view->from == PLAN_SECRET)
             view->secret = member(r, item, "secret", JSON_STRING)->text;
+        if (view->from == PLAN_TEXT)
+            view->text = member(r, item, "text", JSON_STRING)->text;
+        if (view->from == PLAN_SANDBOX)
+            view->text =
+                str_from(sandbox_file_names[one_of(r, item, "sandbox", sandbox_file_names, SANDBOX_FILE_COUNT)]);
+        if ((view->from == PLAN_TEXT || view->from == PLAN_SANDBOX) && view->verbs & ~(unsigned)VERB_READ)
+            complain(r, "verbs", "more than reading of a file that is made");
         if (view->from == PLAN_TMPFS || view->from == PLAN_OVERLAY || view->from == PLAN_IMAGE)
             view->size = number_in(r, item, "size", &place_sizes);
         view->if_exists = read_true(r, item, "if_exists");

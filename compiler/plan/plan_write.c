@@ -7,8 +7,8 @@
 #include "compiler/plan/json.h"
 #include "compiler/plan/plan_names.h"
 
-const char *const plan_from_names[PLAN_FROM_COUNT] = {"inherit", "host", "tmpfs", "overlay",
-                                                      "image",   "proc", "dev",   "secret"};
+const char *const plan_from_names[PLAN_FROM_COUNT] = {"inherit", "host", "tmpfs",  "overlay", "image",
+                                                      "proc",    "dev",  "secret", "text",    "sandbox"};
 const char *const plan_base_names[PLAN_BASE_COUNT] = {"absolute", "policy", "cwd", "home"};
 const char *const plan_user_names[PLAN_USER_COUNT] = {"nobody", "root", "self", "number"};
 const char *const plan_place_names[PLAN_PLACES] = {"address", "host-loopback", "name", "wildcard", "unix", "reached"};
@@ -127,6 +127,8 @@ static void write_view(struct json_writer *w, const struct plan *plan)
             json_member_number(w, "size", view->size);
         if (view->from == PLAN_SECRET)
             json_member(w, "secret", view->secret);
+        if (view->from == PLAN_TEXT || view->from == PLAN_SANDBOX)
+            json_member(w, plan_from_names[view->from], view->text);
         if (view->if_exists)
             write_true(w, "if_exists");
         write_rule(w, view->rule);

@@ -28,6 +28,10 @@ static struct str content_text(const struct plan *plan, const struct plan_view *
                   STR_ARGS(place->host), STR_ARGS(size_text(plan->arena, place->size)));
     else if (place->from == PLAN_TMPFS)
         text_addf(&text, "memory, %.*s", STR_ARGS(size_text(plan->arena, place->size)));
+    else if (place->from == PLAN_TEXT)
+        text_addf(&text, "text, %zu bytes", place->text.length);
+    else if (place->from == PLAN_SANDBOX)
+        text_addf(&text, "made: %s", sandbox_file_meanings[sandbox_file_find(place->text)]);
     else if (place->from == PLAN_SECRET)
         text_addf(&text, "the secret %.*s", STR_ARGS(place->secret));
     else

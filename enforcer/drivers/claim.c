@@ -19,6 +19,8 @@ static const struct {
     {PLAN_OVERLAY, "overlay of a read-only mount and a tmpfs of its size", NULL},
     {PLAN_IMAGE, "bind mount of the unpacked image, under an overlay where it may be written", NULL},
     {PLAN_SECRET, "a file of memory, mode 0400", NULL},
+    {PLAN_TEXT, "a file of memory, mode 0444", NULL},
+    {PLAN_SANDBOX, "a file of memory, mode 0444", NULL},
 };
 
 static const struct plan_require *may_degrade(const struct plan *plan, enum feature feature)

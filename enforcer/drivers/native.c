@@ -15,6 +15,7 @@
 #include "enforcer/view/changes.h"
 #include "enforcer/view/hidden.h"
 #include "enforcer/host/clock.h"
+#include "enforcer/view/made.h"
 #include "enforcer/view/placeholder.h"
 #include "enforcer/drivers/run.h"
 #include "enforcer/host/host.h"
@@ -184,6 +185,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
         return -1;
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
+        made_prepare(&native->view, &native->identity, failure) ||
         images_prepare(&native->view, &run->bases, failure) || hidden_find(&native->view, failure) ||
         placeholders_make(&native->placeholders, &native->view, failure) ||
         secrets_read(&native->secrets, &native->view, &run->bases, failure) ||

@@ -233,22 +233,34 @@ static void secret_name(char name[32], size_t secret)
     snprintf(name, 32, "secret-%zu", secret);
 }
 
+// A new file of memory with that in it. 0, or -1 and errno.
+static int write_file(int folder, const char *name, mode_t mode, const char *data, size_t length)
+{
+    closing_fd int file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    for (size_t done = 0; file >= 0 && done < length;) {
+        ssize_t n = write(file, data + done, length - done);
+        if (n <= 0)
+            return -1;
+        done += (size_t)n;
+    }
+    return file < 0 ? -1 : 0;
+}
+
 static int write_secret(int tree, const struct view *view, size_t index, struct failure *failure)
 {
     const struct secret *secret = &view->secrets->list[index];
     uint32_t rule = view->plan->secrets[index].rule;
     char name[32];
     secret_name(name, index);
-    closing_fd int file = openat(tree, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-    if (file < 0)
-        return fail(failure, rule, errno, "cannot make the file of a secret");
-    for (size_t done = 0; done < secret->length;) {
-        ssize_t n = write(file, secret->value + done, secret->length - done);
-        if (n <= 0)
-            return fail(failure, rule, n ? errno : 0, "cannot write the file of a secret");
-        done += (size_t)n;
-    }
-    return 0;
+    return write_file(tree, name, 0400, secret->value, secret->length) == 0
+               ? 0
+               : fail(failure, rule, errno, "cannot make the file of a secret");
+}
+
+// Text for a place in a folder that is not the view's own, where a mount has to lie over what is there.
+static bool is_text_elsewhere(const struct view *view, size_t i)
+{
+    return view->plan->view[i].from == PLAN_TEXT && view->places[i].above >= 0;
 }
 
 static int make_props(const struct view *view, int old_root, struct props *props, struct failure *failure)
@@ -256,7 +268,9 @@ static int make_props(const struct view *view, int old_root, struct props *props
     bool wanted = view->hide_count > 0;
     uint64_t size = 65536;
     for (size_t i = 0; i < view->plan->view_count; i++)
-        wanted |= (is_mask(view, i) || is_overlay(view, i)) && !view->places[i].skipped;
+        wanted |= (is_mask(view, i) || is_overlay(view, i) || is_text_elsewhere(view, i)) && !view->places[i].skipped;
+    for (size_t i = 0; i < view->plan->view_count; i++)
+        size += is_text_elsewhere(view, i) ? view->places[i].text.length + 8192 : 0;
     size += 8192 * view->plan->view_count; // folders, where an overlay's sides are mounted
     for (size_t i = 0; i < view->secrets->count; i++) {
         wanted |= view->secrets->list[i].value != NULL;
@@ -475,6 +489,37 @@ static int clone_secret(const struct view *view, size_t i, const struct props *p
     return tree < 0 ? fail(failure, p->rule, errno, "cannot show the secret %.*s", STR_ARGS(p->secret)) : tree;
 }
 
+static int clone_text(const struct view *view, size_t i, const struct props *props, struct failure *failure)
+{
+    const struct view_place *place = &view->places[i];
+    char name[32];
+    snprintf(name, sizeof name, "text-%zu", i);
+    bool mapped, made = write_file(props->tree, name, 0444, place->text.text, place->text.length) == 0;
+    closing_fd int file = made ? sys_openat2(props->tree, name, O_PATH, INSIDE) : -1;
+    int tree = file < 0 ? -1 : tree_clone(file, attributes_of(view, i), -1, &mapped);
+    return tree < 0 ? fail(failure, view->plan->view[i].rule, errno, "cannot make %s", place->path) : tree;
+}
+
+// What is made lies in folders of the view's own as a file of theirs. Where the policy shows a folder above, what
+// `from sandbox` would make gives way to what is, or is not, there.
+static int attach_made(struct view *view, size_t i, struct failure *failure)
+{
+    struct view_place *place = &view->places[i];
+    const char *name;
+    if (place->above >= 0 && !own_ground(view, i)) {
+        place->skipped = true;
+        return 0;
+    }
+    closing_fd int parent = make_parents(view->root, place->path + 1, &name);
+    if (parent >= 0 && write_file(parent, name, 0444, place->text.text, place->text.length) == 0)
+        return 0;
+    if (parent >= 0 && errno == EEXIST && place->above >= 0) {
+        place->skipped = true;
+        return 0;
+    }
+    return fail(failure, view->plan->view[i].rule, errno, "cannot make %s", place->path);
+}
+
 static int make_content(const struct view *view, size_t i, const struct props *props, struct failure *failure)
 {
     const struct plan_view *p = &view->plan->view[i];
@@ -485,6 +530,7 @@ static int make_content(const struct view *view, size_t i, const struct props *p
     case PLAN_DEV: return tmpfs_mount(OWN_FOLDERS, "0755", attributes, p->rule, failure);
     case PLAN_PROC: return proc_mount(attributes_of(view, i), p->rule, failure);
     case PLAN_SECRET: return clone_secret(view, i, props, failure);
+    case PLAN_TEXT: return clone_text(view, i, props, failure);
     default:
         return fail(failure, p->rule, 0, "nothing makes the content of %s",
                     view->places[i].path); // claim.c lets none through
@@ -499,13 +545,15 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
         return 0; // the root itself is there already
     if (view_place_is_link(place))
         return attach_link(view, i, failure);
+    if (!is_mask(view, i) && (p->from == PLAN_SANDBOX || (p->from == PLAN_TEXT && !is_text_elsewhere(view, i))))
+        return attach_made(view, i, failure);
     if (pin_parents(view, i, failure))
         return -1;
     if (is_mask(view, i))
         return attach_mask(view, i, props, failure);
     bool inherits = p->from == PLAN_INHERIT && place->tree < 0;
-    closing_fd int target =
-        make_target(view, i, p->from != PLAN_SECRET && (place->tree < 0 || place->is_folder), failure);
+    closing_fd int target = make_target(
+        view, i, p->from != PLAN_SECRET && p->from != PLAN_TEXT && (place->tree < 0 || place->is_folder), failure);
     if (target < 0)
         return -1;
     if (inherits)

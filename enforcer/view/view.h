@@ -24,6 +24,7 @@ struct view_place {          // one of plan->view
     bool has_below;          // places lie in it
     bool skipped;            // `if exists`, and it does not; or content above is skipped
     bool is_folder;
+    struct str text;                // of a file that is made (made.h)
     bool held, beneath_placeholder; // it does not exist on the host, where a placeholder keeps its place
                                     // (placeholder.h); lies beneath one that does not
     char *link; // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be

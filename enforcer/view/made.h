@@ -1,0 +1,10 @@
+// Files that are made for a run: what the policy says (`from text`), and what tells a program about the sandbox that it
+// is in (`from sandbox`, lang/data/sandbox.def).
+#pragma once
+
+#include "enforcer/host/identity.h"
+#include "enforcer/view/view.h"
+
+// Gives each place of such content its text, in the arena: everything that allocates happens here. Returns 0, or -1 and
+// the failure.
+int made_prepare(struct view *, const struct identity *, struct failure *);
