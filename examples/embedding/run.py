@@ -58,6 +58,8 @@ take(verdict.rule)
 command = (ctypes.c_char_p * 4)(b"sh", b"-c", b"echo hello; cat", None)
 run = Run(command, None, -1, -1, -1, b"from outside\n", 13, Said(lambda _, stream, data, length: print(data[:length].decode(), end="")), Event(), None)
 result = sbx.sbx_run(policy, ctypes.byref(run))
+if result.status < 0:
+    sys.exit(take(result.report))
 print("status", result.status, json.loads(take(result.report))["ended"])
 sbx.sbx_policy_free(policy)
 sys.exit(result.status)

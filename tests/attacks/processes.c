@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -143,6 +144,19 @@ static int core_limit(char **arguments) // 0, by which a handler of the host get
     return result_of(other ? prlimit(0, RLIMIT_CORE, &limit, NULL) : setrlimit(RLIMIT_CORE, &limit));
 }
 
+static int crash(char **arguments) // with limits set as it is told, one after the other
+{
+    for (; *arguments; arguments++) {
+        struct rlimit to = {strtoul(*arguments, NULL, 0), strtoul(*arguments, NULL, 0)};
+        setrlimit(RLIMIT_CORE, &to);
+        to.rlim_max = RLIM_INFINITY;
+        setrlimit(RLIMIT_CORE, &to);
+        prlimit(0, RLIMIT_CORE, &to, NULL);
+    }
+    prctl(PR_SET_DUMPABLE, 1);
+    abort();
+}
+
 static int burn(char **arguments) // processor time, by children, one after the other: how many, milliseconds of each
 {
     for (int i = 0; i < atoi(arguments[0]); i++) {
@@ -191,6 +205,7 @@ const struct attack_row process_attacks[] = {
     {"signal-process", signal_process},
     {"core", dump_core},
     {"core-limit", core_limit},
+    {"crash", crash},
     {"burn", burn},
     {"write-input", write_input},
     {"shared-segment", shared_segment},

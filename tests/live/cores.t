@@ -31,28 +31,9 @@ close $ended;
 my $dir = folder();
 chmod 0777, $dir;
 my $mark = "dumped-$$";
-spew("$dir/crash.c", <<'C');
-#define _GNU_SOURCE
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/prctl.h>
-int main(int count, char **words)
-{
-    for (int i = 1; i < count; i++) {
-        struct rlimit to = {strtoul(words[i], NULL, 0), strtoul(words[i], NULL, 0)};
-        setrlimit(RLIMIT_CORE, &to);
-        to.rlim_max = RLIM_INFINITY;
-        setrlimit(RLIMIT_CORE, &to);
-        prlimit(0, RLIMIT_CORE, &to, NULL);
-    }
-    prctl(PR_SET_DUMPABLE, 1);
-    abort();
-}
-C
-system('gcc', '-static', '-o', "$dir/crash", "$dir/crash.c") == 0 or die 'cannot compile';
+system('cp', "$build/tests/attacks/attack", "$dir/$mark") == 0 or die 'there is no program to crash';
 spew("$dir/handler", "#!/bin/sh\ncat > /dev/null\ncase \$1 in *$mark*) echo \$1 >> $dir/dumps;; esac\n");
 chmod 0755, "$dir/handler";
-rename "$dir/crash", "$dir/$mark";
 my $dumps = sub { # of ours, since it was last asked
     for (1 .. 20) { last if -s "$dir/dumps"; sleep 0.02 }
     my $text = -e "$dir/dumps" ? slurp("$dir/dumps") : '';
@@ -64,20 +45,20 @@ my $policy = "use std.base; fs { allow read, exec \"/crash\" from \"$dir/$mark\"
 for my $user (users()) {
     my $name = $user->{name};
     my $own = sandbox($user, '');
-    spew("$own/p.sbx", "sbx 1; import std.base; policy p { $policy command \"/crash\"; }");
+    spew("$own/p.sbx", "sbx 1; import std.base; policy p { $policy command \"/crash\", \"crash\"; }");
     my @o = ({ %$user, cwd => $own });
     spew($pattern, "|$dir/handler %E");
-    run(@o, "$dir/$mark");
+    run(@o, "$dir/$mark", 'crash');
     like $dumps->(), qr/$mark/, "$name: outside, the handler gets the dump";
     my $run = run(@o, $sbxrun, 'p.sbx');
     is $run->{status}, 128 + 6, "$name: inside it dies as well";
     is $dumps->(), '', "$name: and the handler gets nothing";
     for my $sets ('0', '1 0', '4096', '-1', '0 1 0') {
-        is run(@o, $sbxrun, 'p.sbx', '--', '/crash', split ' ', $sets)->{status}, 128 + 6,
+        is run(@o, $sbxrun, 'p.sbx', '--', '/crash', 'crash', split ' ', $sets)->{status}, 128 + 6,
             "$name: it sets its limit to $sets";
         is $dumps->(), '', "$name: and the handler gets nothing";
     }
-    is run(@o, $sbxrun, 'p.sbx', '--', 'sh', '-c', '/crash & kill -QUIT $$')->{status}, 128 + 3,
+    is run(@o, $sbxrun, 'p.sbx', '--', 'sh', '-c', '/crash crash & kill -QUIT $$')->{status}, 128 + 3,
         "$name: nor of a shell and its children";
     is $dumps->(), '', "$name: nothing";
     $run = run(@o, 'bash', '-c', "ulimit -H -c 0; exec $sbxrun p.sbx");

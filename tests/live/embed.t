@@ -145,6 +145,10 @@ for my $user (users()) {
             1 if system('/usr/bin/python3 -c "import ctypes" 2>/dev/null') != 0 || @$sane;
         system("cp $root/examples/embedding/run.py $own/run.py && chmod 644 $own/run.py");
         $run = run(\%o, '/usr/bin/python3', 'run.py', "$dir/usr/lib/libsbx.so.0");
+        my %deaf = (setup => sub { $SIG{CHLD} = 'IGNORE' });
+        my $ignores = run({ %o, %deaf }, '/usr/bin/python3', 'run.py', "$dir/usr/lib/libsbx.so.0");
+        like $ignores->{out} . $ignores->{err}, qr/^this program ignores SIGCHLD/m,
+            "$name: a program that ignores SIGCHLD is told so, instead of a status";
         is $run->{out}, "may connect: no\nhello\nfrom outside\nstatus 0 {'how': 'exited', 'status': 0}\n",
             "$name: from Python" or diag $run->{err};
     }
