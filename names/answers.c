@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum {
-    CHAIN_MOST = 16, // links from a name to its addresses
+    CHAIN_MOST = 16,  // links from a name to its addresses
+    ASKED_MOST = 256, // addresses of an answer that sbxrun is asked about
     TTL_MOST = 86400,
     STAND_IN_TTL = 60,
 };
@@ -67,7 +68,7 @@ static bool canonical(const ldns_rdf *name, char text[256])
     return true;
 }
 
-static bool may_have(const struct answers_world *world, const char *name, const ldns_rr *rr)
+static enum names_reply may_have(const struct answers_world *world, const char *name, const ldns_rr *rr)
 {
     const uint8_t *data = ldns_rdf_data(ldns_rr_rdf(rr, 0));
     uint8_t address[16] = {[10] = 0xFF, [11] = 0xFF};
@@ -75,8 +76,7 @@ static bool may_have(const struct answers_world *world, const char *name, const 
         memcpy(address + 12, data, 4);
     else
         memcpy(address, data, 16);
-    return world->ask(NAMES_PIN, name, address, ldns_rr_ttl(rr) < TTL_MOST ? ldns_rr_ttl(rr) : TTL_MOST).yes ==
-           NAMES_YES;
+    return world->ask(NAMES_PIN, name, address, ldns_rr_ttl(rr) < TTL_MOST ? ldns_rr_ttl(rr) : TTL_MOST).yes;
 }
 
 static bool target_allowed(const struct answers_world *world, const ldns_rdf *target)
@@ -124,13 +124,14 @@ static ldns_rr *strip_service(const struct answers_world *world, const ldns_rr *
 }
 
 // Adds what of an answer's records is allowed: the chain of names from the one asked for, and at its end what was asked
-// for.
+// for. A name that comes a second time ends the chain.
 static void take_allowed(const struct answers_world *world, ldns_rr_list *taken, const ldns_rr_list *records,
                          const ldns_rdf *asked, const char *name, ldns_rr_type type)
 {
-    const ldns_rdf *owner = asked;
+    const ldns_rdf *owners[CHAIN_MOST] = {asked};
+    int left = ASKED_MOST;
     for (int links = 0; links < CHAIN_MOST; links++) {
-        const ldns_rdf *next = NULL;
+        const ldns_rdf *owner = owners[links], *next = NULL;
         for (size_t i = 0; i < ldns_rr_list_rr_count(records); i++) {
             ldns_rr *rr = ldns_rr_list_rr(records, i), *kept = NULL;
             if (ldns_dname_compare(ldns_rr_owner(rr), owner) != 0 || ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN)
@@ -141,7 +142,9 @@ static void take_allowed(const struct answers_world *world, ldns_rr_list *taken,
             } else if (ldns_rr_get_type(rr) != type) {
                 continue;
             } else if (type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA) {
-                kept = may_have(world, name, rr) ? ldns_rr_clone(rr) : NULL;
+                enum names_reply reply = left-- > 0 ? may_have(world, name, rr) : NAMES_FULL;
+                left = reply == NAMES_FULL ? 0 : left;
+                kept = reply == NAMES_YES ? ldns_rr_clone(rr) : NULL;
             } else if (type == LDNS_RR_TYPE_SRV) {
                 kept = target_allowed(world, ldns_rr_rdf(rr, 3)) ? ldns_rr_clone(rr) : NULL;
             } else {
@@ -152,9 +155,12 @@ static void take_allowed(const struct answers_world *world, ldns_rr_list *taken,
             if (kept)
                 ldns_rr_list_push_rr(taken, kept);
         }
-        if (!next)
+        for (int i = 0; i <= links && next; i++)
+            if (ldns_dname_compare(owners[i], next) == 0)
+                next = NULL;
+        if (!next || links + 1 == CHAIN_MOST)
             return;
-        owner = next;
+        owners[links + 1] = next;
     }
 }
 

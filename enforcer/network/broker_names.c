@@ -109,11 +109,13 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
         net_address_print(&text, address);
         if (pin == PIN_PRIVATE)
             text_addf(&text, ", a private address");
+        if (pin == PIN_FULL)
+            text_addf(&text, ", one address more than can be kept");
         event_denied(broker->settings.events, EVENT_DESTINATION, text_str(&text), NO_RULE);
         may = false;
     }
     arena_free(arena);
-    answer.yes = may ? NAMES_YES : NAMES_NO;
+    answer.yes = may ? NAMES_YES : pin == PIN_FULL ? NAMES_FULL : NAMES_NO;
     if (may && question.ask == NAMES_MAY && broker->settings.network->proxy.length) {
         net_address stand_in = names_stand_in(broker->names, name);
         answer.yes = stand_in ? NAMES_STANDS_IN : NAMES_NO;

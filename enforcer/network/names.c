@@ -9,7 +9,7 @@
 #include "compiler/network/net_rules.h"
 #include "compiler/sets/net_range.h"
 
-enum { PINS_MOST = 4096, NAME_LONGEST = 253 };
+enum { PINS_MOST = 4096, PINS_OF_A_NAME = 128, NAME_LONGEST = 253 };
 
 struct pin {
     net_address address;
@@ -85,13 +85,19 @@ bool names_allows(const struct plan *plan, struct str name)
 static struct pin *pin_for(struct names *names, struct str name, net_address address, uint64_t now)
 {
     struct pin *expired = NULL;
+    size_t of_the_name = 0;
     for (size_t i = 0; i < names->count; i++) {
         struct pin *pin = &names->pins[i];
-        if (pin->address == address && pin->length == name.length && memcmp(pin->name, name.text, name.length) == 0)
+        bool same = pin->length == name.length && memcmp(pin->name, name.text, name.length) == 0;
+        if (same && pin->address == address)
             return pin;
         if (pin->until <= now)
             expired = pin;
+        else if (same)
+            of_the_name++;
     }
+    if (of_the_name >= PINS_OF_A_NAME)
+        return NULL;
     if (expired)
         return expired;
     if (names->count == PINS_MOST)
@@ -116,7 +122,7 @@ enum pin_result names_pin(struct names *names, struct str name, net_address addr
         return names_allows(plan, name) && net_is_private(address) ? PIN_PRIVATE : PIN_REFUSED;
     struct pin *pin = pin_for(names, name, address, now);
     if (!pin)
-        return PIN_REFUSED;
+        return PIN_FULL;
     uint64_t until = now + (uint64_t)(seconds > NAMES_LEAST_SECONDS ? seconds : NAMES_LEAST_SECONDS) * 1000000000u;
     if (pin->address != address || pin->length != name.length || memcmp(pin->name, name.text, name.length) != 0)
         pin->until = 0;

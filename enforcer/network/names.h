@@ -22,7 +22,8 @@ bool names_are_asked_at(const struct names *, net_address, uint16_t port);
 // Does any rule allow the name, whatever the port? Canonical.
 bool names_allows(const struct plan *, struct str name);
 
-enum pin_result { PIN_REFUSED, PIN_PRIVATE, PIN_KEPT }; // PIN_PRIVATE: refused, for no rule says `private`
+// PIN_PRIVATE: refused, for no rule says `private`; PIN_FULL: the name, or all of them, have as many as can be kept.
+enum pin_result { PIN_REFUSED, PIN_PRIVATE, PIN_FULL, PIN_KEPT };
 // Keeps a pin for that long, if the name may have that address. `now`: monotonic nanoseconds.
 enum pin_result names_pin(struct names *, struct str name, net_address, uint32_t seconds, uint64_t now);
 

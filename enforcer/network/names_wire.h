@@ -18,11 +18,12 @@ struct names_question {
     char name[253]; // lower case, no last dot
 };
 
-enum {
+enum names_reply {
     NAMES_NO,
     NAMES_YES,
-    NAMES_STANDS_IN
-}; // the last to NAMES_MAY: nothing is asked of anybody, this address stands for the name
+    NAMES_STANDS_IN, // to NAMES_MAY: nothing is asked of anybody, this address stands for the name
+    NAMES_FULL,      // to NAMES_PIN: it may, but has as many as it can have; no other would fit either
+};
 
 struct names_answer {
     uint8_t yes;

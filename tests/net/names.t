@@ -121,8 +121,15 @@ for my $user (users()) {
     like $asked, qr/^large\.test 1 tcp$/m, "$name: what did not fit was asked by TCP";
     like $run->{err}, qr/^sbxrun: denied resolve "evil\.test"/m, "$name: what was refused is said";
 
+
     # What left the sandbox, seen on the wire.
     is join("\n", sort { $a cmp $b } $seen->()), join("\n", 'tcp 192.0.2.1 7001', 'tcp 192.0.2.3 7001', 'tcp 192.0.2.53 53', 'tcp 2001:db8::1 7001', 'udp 192.0.2.53 53'), "$name: no packet went anywhere but to what is allowed and to the resolver";
+
+    # A name that answers as much as it can has no more than its share, and a chain that comes back ends.
+    my $greedy = sandbox($user, 'net { allow connect tcp "greedy.test":7001, "circle.test":7001, "web.test":7001; }', uses => 'python');
+    $run = in_sandbox($user, $greedy, 'python3', '-c', $prelude . $defs . 'for n in ("circle", "greedy", "greedy", "web"): t(n, lambda: told(query(n + ".test"), tcp=True))');
+    is $run->{out}, "circle NOERROR 40\ngreedy NOERROR 128\ngreedy NOERROR 128\nweb NOERROR 1\n", "$name: a circle of names, 2000 addresses, another name";
+    like $run->{err}, qr/^sbxrun: denied resolve "greedy\.test" to 203\.0\.113\.129, one address more than can be kept, 2 times/m, "$name: what there was no room for is told";
 
     # A pin ends; what the name then has counts.
     is in_sandbox($user, $dir, 'python3', '-c', $prelude . 't("1", lambda: echo("web.test"))')->{out}, "1 echoed\n", "$name: a run that asks once";

@@ -82,6 +82,8 @@ zone = { # lower-case name: {type: records}
                            "fe80::200:5efe:c633:6401", "::ffff:0:c633:6401")]},
     "half.test": {1: [a("half.test", "10.9.9.9"), a("half.test", "192.0.2.1")]},
     "large.test": {1: [a("large.test", address) for address in many]},
+    "greedy.test": {1: [a("greedy.test", f"203.0.{113 + i // 250}.{1 + i % 250}", 3600) for i in range(2000)]},
+    "circle.test": {1: [cname("circle.test", "round.test"), cname("round.test", "circle.test")] + [a(owner, f"192.0.2.{i}") for owner in ("circle.test", "round.test") for i in range(1, 20)]},
     "services.test": {33: [other("services.test", 33, struct.pack(">HHH", 1, 1, 80) + name("web.test")), other("services.test", 33, struct.pack(">HHH", 1, 1, 80) + name("evil.test"))],
                       65: [other("services.test", 65, struct.pack(">H", 1) + b"\0" + struct.pack(">HH", 1, 3) + b"\x02h2" + struct.pack(">HH", 4, 4) + socket.inet_aton("198.51.100.1")),
                            other("services.test", 65, struct.pack(">H", 2) + name("evil.test"))],
