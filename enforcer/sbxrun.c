@@ -295,7 +295,7 @@ static int print_layers(struct compilation *compilation, const struct options *o
 static const char *some_policy(void)
 {
     static const char text[] =
-        "sbx 1; import std.base; policy any { use std.base; fs { allow read, write \"/tmp\" from tmpfs size 1MiB; } "
+        "sbx 1; import std.base; policy trial { use std.base; fs { allow read, write \"/tmp\" from tmpfs size 1MiB; } "
         "}\n";
     static char path[] = "/tmp/sbx-doctor-XXXXXX.sbx";
     closing_fd int fd = mkstemps(path, 4);
