@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# docs/sockets.md from the table of what becomes of a call on a socket:   tools/sockets.pl enforcer/network/sockets.def > docs/sockets.md
+# docs/sockets.md from the table of what becomes of a call on a socket:
+#   tools/sockets.pl enforcer/network/sockets.def > docs/sockets.md
 use strict;
 use warnings;
 
@@ -13,10 +14,14 @@ sub rows {
     my $text = <$file>;
     $text =~ s{^//.*\n}{}mg;
     my @rows;
-    while ($text =~ /\bSOCKET\((\w+),\s*((?:"[^"]*"\s*)+),((?:\s*(?:KERNEL|(?:RULES|REFUSED)\(\w+\)),){4})\s*((?:"[^"]*"\s*)+)\)/g) {
+    my $words = qr/(?:"[^"]*"\s*)+/;
+    my $cell = qr/\s*(?:KERNEL|(?:RULES|REFUSED)\(\w+\)),/;
+    while ($text =~ /\bSOCKET\((\w+),\s*($words),((?:$cell){4})\s*($words)\)/g) {
         my ($state, $what, $cells, $then) = ($1, $2, $3, $4);
         for ($what, $then) { $_ = join '', /"([^"]*)"/g }
-        push @rows, { state => $state, what => $what, cells => [ map { [ $_->[0], $_->[1] ] } map { /(\w+)(?:\((\w+)\))?/; [ $1, $2 // '' ] } $cells =~ /(\w+(?:\(\w+\))?)/g ], then => $then };
+        my @cells;
+        push @cells, [ $1, $2 // '' ] while $cells =~ /(\w+)(?:\((\w+)\))?/g;
+        push @rows, { state => $state, what => $what, cells => \@cells, then => $then };
     }
     my $count = () = $text =~ /\bSOCKET\(/g;
     die "$path: " . @rows . " of $count rows can be read\n" if @rows != $count;
@@ -42,7 +47,8 @@ on what the socket is at that moment, and on nothing else. This is the table tha
 P
     $page .= '| a socket is | ' . join(' | ', @calls) . " | then |\n" . '| --- ' x (@calls + 2) . "|\n";
     for my $row (@rows) {
-        $page .= '| **' . name($row->{state}) . "**: $row->{what} | " . join(' | ', map { cell($_) } @{ $row->{cells} }) . " | $row->{then} |\n";
+        my $cells = join ' | ', map { cell($_) } @{ $row->{cells} };
+        $page .= '| **' . name($row->{state}) . "**: $row->{what} | $cells | $row->{then} |\n";
     }
     $page .= <<'P';
 

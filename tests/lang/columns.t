@@ -16,7 +16,7 @@ my @whole = (
     [qr{^tests/fuzz/corpus/},                      'inputs, some of them not text'],
     [qr{^tests/lang/(?:cases|broken|profiles)/},   'inputs that have to be as they are'],
     [qr{^tests/lang/layout/},                      'inputs of --fmt'],
-    [qr/\.(?:t|pm|pl|sh|awk|py|lua|y|l|def|sbx)$/,    'not laid out yet'],
+    [qr/\.(?:t|sh|awk|py|lua|y|l|def|sbx)$/,    'not laid out yet'],
     [qr{^docs/attacks\.md$},                       'made by make matrix'],
 );
 
