@@ -157,7 +157,11 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
         if (failure->what[0]) {
             failure_print(stderr, failure, run->plan);
             fputs("sbxrun: the command had begun, confined, and was killed\n", stderr);
-        }
+        } else if (outcome->value == SIGSYS)
+            fputs(
+                "sbxrun: killed by SIGSYS, as for a system call that a rule denies `with kill`, or one of another "
+                "architecture\n",
+                stderr);
         return 128 + outcome->value;
     case ENDED_NOT_SET_UP: failure_print(stderr, failure, run->plan); return STATUS_NOT_SET_UP;
     case ENDED_NOT_EXECUTED:

@@ -52,6 +52,53 @@ static bool is_told(uint32_t action)
     return (action & ACTION) == SECCOMP_ERRNO && (action & ~ACTION) != ENOSYS;
 }
 
+static void add(struct bpf_program *program, unsigned code, uint32_t k, uint8_t yes, uint8_t no)
+{
+    program->code[program->length++] = (struct bpf_instruction){(uint16_t)code, yes, no, k};
+}
+
+// The plan's filter, with "ask" in the place of what is told; and of what is allowed, where `files` are. What kills
+// does so.
+static void add_filter(struct bpf_program *program, const struct bpf_program *own, bool files)
+{
+    for (size_t i = 0; i < own->length; i++) {
+        struct bpf_instruction *at = &program->code[program->length++];
+        *at = own->code[i];
+        if (at->code == (BPF_RET | BPF_K) && (is_told(at->k) || (files && at->k == SECCOMP_ALLOW)))
+            at->k = SECCOMP_NOTIFY;
+    }
+}
+
+// Two filters of that length follow. Calls of this architecture that name files go to the second, others to the first.
+static void choose_by_name(struct bpf_program *program, size_t length, size_t end, char *const *argv)
+{
+    size_t named = 0, first, second;
+    for (uint32_t number = 0; number < end; number++)
+        named += named_by(number) && number != SYS_execve;
+    first = 2 * named + 10;
+    second = first + length;
+#define TO(where) ((uint32_t)((where)-program->length - 1))
+    add(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 1, 0);
+    add(program, BPF_JMP | BPF_JA, TO(first), 0, 0);
+    add(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+    for (uint32_t number = 0; number < end; number++)
+        if (named_by(number) && number != SYS_execve) {
+            add(program, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
+            add(program, BPF_JMP | BPF_JA, TO(second), 0, 0);
+        }
+    // The command's own exec can't be asked about, as nobody answers before it. It is known by where its words lie.
+    uint64_t words = (uintptr_t)argv;
+    uint32_t at = offsetof(struct seccomp_data, args) + sizeof words;
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 5);
+    add(program, BPF_LD | BPF_W | BPF_ABS, at, 0, 0);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)words, 0, 2);
+    add(program, BPF_LD | BPF_W | BPF_ABS, at + 4, 0, 0);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(words >> 32), 1, 0);
+    add(program, BPF_JMP | BPF_JA, TO(second), 0, 0);
+#undef TO
+}
+
 const struct bpf_program *calls_asking(const struct call_settings *settings)
 {
     // Until its exec nobody answers the command.
@@ -65,37 +112,14 @@ const struct bpf_program *calls_asking(const struct call_settings *settings)
             return NULL;
     }
     struct bpf_program *asking = NEW(arena, struct bpf_program);
-    size_t end = settings->explain_files ? syscall_numbers_end(ARCH_HERE) : 0, length = 0;
-    struct bpf_instruction *code = NEW_ARRAY(arena, struct bpf_instruction, own->length + 2 * end + 10);
-    if (settings->explain_files) { // of this architecture: what others call is the plan's filter's alone
-        code[length++] =
-            (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 1, 0);
-        size_t others = length++;
-        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-        for (uint32_t number = 0; number < end; number++)
-            if (named_by(number) && number != SYS_execve) {
-                code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
-                code[length++] = (struct bpf_instruction)BPF_STMT(BPF_RET | BPF_K, SECCOMP_NOTIFY);
-            }
-        // The command's own exec can't be asked about, as nobody answers before it. It is known by where its words lie.
-        uint64_t words = (uintptr_t)settings->argv, at = offsetof(struct seccomp_data, args) + sizeof words;
-        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 5);
-        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)at);
-        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)words, 0, 2);
-        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)at + 4);
-        code[length++] = (struct bpf_instruction)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(words >> 32), 1, 0);
-        code[length++] = (struct bpf_instruction)BPF_STMT(BPF_RET | BPF_K, SECCOMP_NOTIFY);
-        code[others] = (struct bpf_instruction)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(length - others - 1));
-    }
-    for (size_t i = 0; i < own->length; i++) {
-        code[length] = own->code[i];
-        if (code[length].code == (BPF_RET | BPF_K) && is_told(code[length].k))
-            code[length].k = SECCOMP_NOTIFY;
-        length++;
-    }
-    *asking = (struct bpf_program){code, length};
-    return length > BPF_MOST ? NULL : asking;
+    size_t end = settings->explain_files ? syscall_numbers_end(ARCH_HERE) : 0;
+    asking->code = NEW_ARRAY(arena, struct bpf_instruction, 2 * own->length + 2 * end + 11);
+    if (settings->explain_files)
+        choose_by_name(asking, own->length, end, settings->argv);
+    add_filter(asking, own, false);
+    if (settings->explain_files)
+        add_filter(asking, own, true);
+    return asking->length > BPF_MOST ? NULL : asking;
 }
 
 // ---- denials ------------------------------------------------------------------------------------------------------

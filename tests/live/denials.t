@@ -160,6 +160,15 @@ exit(1)';
         qr{^/etc/shadow\ refused\n/etc/passwd\ ok\n/etc/passwd\ refused\n/nonexistent\ refused\n/etc/new\ refused\n
             /w/kept\ refused\n/w/free\ ok\n/etc/shadow\ refused\nnot\ run\nran\nnot\ run$}mx,
         "$name: files are kept as ever";
+    # A call that is denied with kill ends its process all the same, also one that names a file.
+    spew("$dir/kill.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy kills/r =~ s/\}\s*\z/ syscalls { deny chmod, fchmodat, fchmodat2 with kill; } }\n/r);
+    for my $explain ([], ['--explain-files']) {
+        my $killed = run({ %$user, cwd => $dir }, $sbxrun, @$explain, 'kill.sbx', '--', 'sh', '-c', 'cat /etc/shadow; chmod 600 /w/free; echo $?');
+        is $killed->{out}, "159\n", "$name: @$explain a process that is killed for its call" or diag $killed->{err};
+        $killed = run({ %$user, cwd => $dir }, $sbxrun, @$explain, 'kill.sbx', '--', 'chmod', '600', '/w/free');
+        is $killed->{status}, 159, "$name: @$explain the command itself";
+        like $killed->{err}, qr/^sbxrun: killed by SIGSYS, as for a system call that a rule denies `with kill`/m, "$name: that is told";
+    }
     my %files = map { $_->{operation} => $_ } @{ decode_json(slurp("$dir/w/r.json"))->{files} };
     is $files{'read "/etc/shadow"'}{count}, 2, "$name: a file that no rule allows" or diag explain \%files;
     is $files{'write "/etc/passwd"'}{count}, 1, "$name: one that may not be written";
