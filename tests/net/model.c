@@ -129,6 +129,8 @@ static int listen_there(struct slot *slot)
         return SKIPPED;
     int error = result(listen(slot->fd, 128));
     slot->life->listens |= !error;
+    if (hostile && slot->life->tried && !error)
+        usleep(10000); // so that who looks on sees it
     return error;
 }
 
