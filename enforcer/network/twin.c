@@ -231,7 +231,7 @@ static bool add_place(struct notified *call, int fd, const struct entry *socket,
         snprintf(own, sizeof own, "socket:[%llu]", socket->inode);
         entry.is_there = readlinkat(call->caller.table, number, text, sizeof text - 1) > 0;
         entry.waits = strcmp(text, "anon_inode:[eventpoll]") == 0;
-        if (strcmp(text, own) == 0)
+        if (strcmp(text, own) == 0 || (!entry.is_there && errno == EINVAL)) // in the folder fdinfo there are no links
             entry = entry_of(call, fd);
     }
     if (entry.waits)

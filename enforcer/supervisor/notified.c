@@ -167,7 +167,13 @@ int notified_table(struct notified *call)
     if (call->caller.table >= 0)
         return lseek(call->caller.table, 0, SEEK_SET) == 0 ? call->caller.table : -1;
     snprintf(path, sizeof path, "/proc/%d/fd", call->caller.thread);
-    return call->caller.table = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    call->caller.table = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (call->caller.table < 0 &&
+        errno == EACCES) { // of a process that is not dumpable; the other has the same numbers
+        strcat(path, "info");
+        call->caller.table = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    return call->caller.table;
 }
 
 long notified_about(struct notified *call, int fd, char *text, size_t size)

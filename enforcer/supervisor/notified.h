@@ -13,11 +13,11 @@
 
 enum { NOTIFIED_KEPT = 16 };
 
-struct notified_caller {      // a thread that makes calls
-    int thread;               // its number here
-    int process;              // a pidfd; -1: not opened
-    int table;                // its table of descriptors: the folder fd of proc(5); -1: not opened
-    bool again;               // it has called before, and so may once more
+struct notified_caller { // a thread that makes calls
+    int thread;          // its number here
+    int process;         // a pidfd; -1: not opened
+    int table;  // its table of descriptors: the folder fd of proc(5), or fdinfo where that is closed; -1: not opened
+    bool again; // it has called before, and so may once more
     int about[NOTIFIED_KEPT]; // what the kernel tells of its first descriptors: the files of fdinfo in proc(5), each +
                               // 1; 0: not opened
 };

@@ -61,6 +61,7 @@ my @tcp = (
     ['a signal', 'EINTR', 'lambda: interrupted(False)'], ['a signal, restarted', 'EINTR later', 'lambda: interrupted(True)'],
     ['options', '1 1 60', 'lambda: options()'],
     ['close on exec', '1', 'lambda: cloexec()'],
+    ['of a process that is not dumpable', 'as ever', 'lambda: undumpable()'],
     ['AF_UNSPEC of a connection', 'done', 'lambda: unspec()'],
     ['listening on a connection', 'EINVAL', 'lambda: tcp().listen()'],
     ['fast open', 'EACCES', 'lambda: fastopen()'],
@@ -153,6 +154,12 @@ def cloexec():
     return str((fcntl.fcntl(s, fcntl.F_GETFD) & 1) - (fcntl.fcntl(o, fcntl.F_GETFD) & 1))
 def unspec():
     s = tcp(); return errno.errorcode[ctypes.get_errno()] if libc.connect(s.fileno(), bytes(16), 16) else "done"
+def undumpable(): # its table of descriptors is closed to all but root
+    pid = os.fork()
+    if pid == 0:
+        done = libc.prctl(4, 0, 0, 0, 0) == 0; s = socket.socket(); copy = s.dup(); s.connect((A, 7001))
+        os._exit(0 if done and not s.get_inheritable() and echo(copy) == "echoed" else 1)
+    return "as ever" if os.waitpid(pid, 0)[1] == 0 else "not"
 def fastopen(): socket.socket().sendto(b"x", 0x20000000, (A, 7001))
 def bound(): s = socket.socket(); s.bind(("0.0.0.0", 0)); s.connect((A, 7001)); return echo(s)
 def bad(at, length):
