@@ -42,7 +42,9 @@ struct options {
     bool strict, explain_files, dry_run, live, doctor, tighten, batch, no_cache;
     unsigned jobs;
     enum terminal_wish terminal;
-    char **command; // NULL: the policy's own
+    struct wished wished;
+    struct handed handed; // what became of it
+    char **command;       // NULL: the policy's own
 };
 
 static const char too_little_space[] =
@@ -109,13 +111,33 @@ static struct policy *recompile(void *context)
 
 // ---- the run ------------------------------------------------------------------------------------------------------
 
-static char *const *environment_of(const struct plan *plan)
+// What make(1) tells those that it starts, without the descriptors of its jobserver unless those are handed over.
+static struct str make_flags(struct arena *arena, const char *kept, const struct handed *handed)
+{
+    struct text text = {.arena = arena};
+    while (*kept) {
+        size_t length = strcspn(kept, " ");
+        int ends[2], found = 0;
+        bool server = strncmp(kept, "--jobserver-", 12) == 0;
+        if (server && sscanf(kept, "--jobserver-%*[a-z]=%d,%d", &ends[0], &ends[1]) == 2)
+            for (int i = 0; i < handed->count; i++)
+                found += handed->list[i] == ends[0] || handed->list[i] == ends[1];
+        if (length && (!server || found == 2))
+            text_addf(&text, "%s%.*s", text.length ? " " : "", (int)length, kept);
+        kept += length + (kept[length] == ' ');
+    }
+    return text_str(&text);
+}
+
+static char *const *environment_of(const struct plan *plan, const struct handed *handed)
 {
     char **list = NEW_ARRAY(plan->arena, char *, plan->env_count + 1);
     size_t count = 0;
     for (size_t i = 0; i < plan->env_count; i++) {
         const struct plan_env *variable = &plan->env[i];
         const char *name = str_copy(plan->arena, variable->name).text, *kept = variable->keep ? getenv(name) : NULL;
+        if (kept && strcmp(name, "MAKEFLAGS") == 0)
+            kept = make_flags(plan->arena, kept, handed).text;
         if (!variable->keep || kept)
             list[count++] =
                 (char *)str_format(plan->arena, "%s=%.*s", name, STR_ARGS(kept ? str_from(kept) : variable->value))
@@ -206,7 +228,8 @@ static struct run *run_new(struct plan *plan, struct policy *policy, struct cach
         .recompile_context = cached,
         .claims = NEW(plan->arena, struct claims),
         .argv = command_of(plan, options),
-        .environment = environment_of(plan),
+        .environment = environment_of(plan, &options->handed),
+        .handed = &options->handed,
         .started = started,
         .explain_files = options->explain_files,
         .bases = {str_copy(plan->arena, plan->folder).text, cwd ? str_copy(plan->arena, str_from(cwd)).text : NULL,
@@ -449,6 +472,10 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_BESIDE: options->beside = optarg; break;
         case OPTION_NO_CACHE: options->no_cache = true; break;
         case OPTION_BATCH: options->batch = true; break;
+        case OPTION_FD:
+            if (!handed_wish(&options->wished, optarg))
+                return "--fd is N or N=M, descriptors of sbxrun's and of the command's: M is from 3 to 1023";
+            break;
         case OPTION_TTY: options->terminal = TERMINAL_ALWAYS; break;
         case OPTION_NO_TTY: options->terminal = TERMINAL_NEVER; break;
         case OPTION_JOBS: {
@@ -488,6 +515,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     if (options->terminal != TERMINAL_WHERE_THERE_IS_ONE &&
         (options->batch || options->live || options->layers || options->dry_run || options->doctor || learns))
         return "--tty and --no-tty belong to a run";
+    if (options->wished.count && (options->batch || options->live || options->layers || options->doctor || learns))
+        return "--fd belongs to a run";
     if (options->jobs && !options->batch)
         return "--jobs belongs to --batch";
     if (options->batch && (options->live || options->layers || options->dry_run || options->doctor || learns ||
@@ -526,6 +555,8 @@ int main(int argc, char **argv)
     const char **roots = NEW_ARRAY(compilation->arena, const char *, argc),
                **values = NEW_ARRAY(compilation->arena, const char *, argc);
     problem = read_options(argc, argv, &options, roots, values);
+    if (!problem)
+        problem = handed_take(&options.handed, &options.wished);
     if (problem) {
         compilation_free(compilation);
         return usage_error(problem);

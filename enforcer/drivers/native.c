@@ -165,6 +165,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     sandbox->argv = run->argv;
     sandbox->environment = run->environment;
     sandbox->probes = run->probes;
+    sandbox->handed = run->handed;
     sandbox->landlock = run->claims->landlock;
     // A signal that interrupts a denied call would have it return EINTR, or be made again. And a twin that a proxy has
     // not connected yet is in nobody's place: a program that a signal interrupts would wait on a socket that leads
@@ -181,7 +182,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     for (size_t i = 0; i < run->plan->view_count; i++)
         sandbox->disks[i] = (struct disk_use){DISK_UNKNOWN, DISK_UNKNOWN, DISK_UNKNOWN};
     identity_choose(&native->identity, run->plan);
-    if (standard_check(run->plan, &native->identity, sandbox->landlock, failure))
+    if (standard_check(run->plan, run->handed, &native->identity, sandbox->landlock, failure))
         return -1;
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "enforcer/drivers/claim.h"
+#include "enforcer/host/standard.h"
 #include "enforcer/inside/probe.h"
 #include "enforcer/supervisor/relay.h"
 #include "enforcer/supervisor/supervise.h"
@@ -23,6 +24,7 @@ struct run {
     char *const *argv;           // the command; argv[0] is looked for in the view's PATH when it has no slash
     char *const *environment;    // its whole environment
     uint64_t started;            // monotonic nanoseconds, when sbxrun started
+    const struct handed *handed; // descriptors that the command gets besides the standard ones; NULL: none
     const struct probes *probes; // tried in place of the command; NULL: the command runs
     FILE *changes;               // where what differs in overlays is written; NULL: nowhere
     struct events *events;       // what is denied, and where connections go

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -13,7 +16,7 @@
 
 #include "compiler/sets/net_set.h"
 
-static const char *const names[] = {"input", "output", "error"};
+static const char *const names[] = {"standard input", "standard output", "standard error"};
 static const char by_pipe[] = "pass it through a pipe: `cat … | sbxrun …`, or `sbxrun … | cat`";
 
 // File systems whose files are bytes and nothing more (statfs(2), linux/magic.h, and those that have no header).
@@ -94,6 +97,7 @@ static bool connects_itself(const struct plan *plan)
     return false;
 }
 
+// A connected stream or, handed over on purpose, one that listens.
 static const char *why_no_socket(const struct plan *plan, int fd)
 {
     int family = -1, type = -1, protocol = -1, listens = -1;
@@ -106,9 +110,11 @@ static const char *why_no_socket(const struct plan *plan, int fd)
         getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0)
         return "a socket of which nothing is known";
     bool tcp = (family == AF_INET || family == AF_INET6) && protocol == IPPROTO_TCP;
-    if (type != SOCK_STREAM || listens || (family != AF_UNIX && !tcp) ||
-        getpeername(fd, (struct sockaddr *)&peer, &length) != 0)
-        return "a socket that is no connected stream";
+    bool on_purpose = fd > STDERR_FILENO;
+    if (type != SOCK_STREAM || (family != AF_UNIX && !tcp) || (listens && !on_purpose) ||
+        (!listens && getpeername(fd, (struct sockaddr *)&peer, &length) != 0))
+        return on_purpose ? "a socket that is neither a connected nor a listening stream"
+                          : "a socket that is no connected stream";
     return tcp && connects_itself(plan)
                ? "a connection of the host's network, and the policy lets the command connect by itself"
                : NULL;
@@ -136,26 +142,94 @@ static bool opens_for_writing(const struct identity *identity, int fd, const str
     return named && (status->st_uid == identity->outside_user || status->st_mode & (S_IWGRP | S_IWOTH));
 }
 
-int standard_check(const struct plan *plan, const struct identity *identity, bool landlock, struct failure *failure)
+static int check(const struct plan *plan, int fd, const struct identity *identity, bool landlock,
+                 struct failure *failure)
 {
-    for (int fd = 0; fd < 3; fd++) {
-        struct stat status;
-        int mode = fcntl(fd, F_GETFL);
-        if (mode < 0 || fstat(fd, &status) != 0)
-            return fail(failure, NO_RULE, errno, "cannot look at standard %s", names[fd]);
-        const char *why = mode & O_PATH ? "a place of the host" : why_not(plan, fd, &status);
-        if (why && fd == STDERR_FILENO && S_ISREG(status.st_mode)) { // nothing is written there, nor can that be told
-            close(fd);
-            open("/dev/null", O_WRONLY);
-        }
-        if (why)
-            return fail_with_advice(failure, NO_RULE, 0, by_pipe,
-                                    "standard %s is %s, which could be a way out of the sandbox", names[fd], why);
-        if (!landlock && (mode & O_ACCMODE) == O_RDONLY && opens_for_writing(identity, fd, &status))
-            return fail_with_advice(failure, NO_RULE, 0, by_pipe,
-                                    "standard %s is a file that the command could open again and write to: this host "
-                                    "has no Landlock",
-                                    names[fd]);
+    struct stat status;
+    char number[32];
+    snprintf(number, sizeof number, "descriptor %d", fd);
+    const char *name = fd < 3 ? names[fd] : number;
+    int mode = fcntl(fd, F_GETFL);
+    if (mode < 0 || fstat(fd, &status) != 0)
+        return fail(failure, NO_RULE, errno, "cannot look at %s", name);
+    const char *why = mode & O_PATH ? "a place of the host" : why_not(plan, fd, &status);
+    if (why && fd == STDERR_FILENO && S_ISREG(status.st_mode)) { // nothing is written there, nor can that be told
+        close(fd);
+        open("/dev/null", O_WRONLY);
     }
+    if (why)
+        return fail_with_advice(failure, NO_RULE, 0, fd < 3 ? by_pipe : NULL,
+                                "%s is %s, which could be a way out of the sandbox", name, why);
+    // A pipe of root's could not be opened again by its name (/dev/stdin) by somebody else; nobody but who has it can.
+    struct statfs place;
+    if (identity->as_root && S_ISFIFO(status.st_mode) && fstatfs(fd, &place) == 0 && (uint32_t)place.f_type == PIPES &&
+        status.st_uid == 0 && fchown(fd, identity->outside_user, identity->outside_group) != 0)
+        return fail(failure, NO_RULE, errno, "cannot give the command %s", name);
+    if (!landlock && (mode & O_ACCMODE) == O_RDONLY && opens_for_writing(identity, fd, &status))
+        return fail_with_advice(
+            failure, NO_RULE, 0, by_pipe,
+            "%s is a file that the command could open again and write to: this host has no Landlock", name);
     return 0;
+}
+
+int standard_check(const struct plan *plan, const struct handed *handed, const struct identity *identity, bool landlock,
+                   struct failure *failure)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (check(plan, fd, identity, landlock, failure))
+            return -1;
+    for (int i = 0; handed && i < handed->count; i++)
+        if (check(plan, handed->list[i], identity, landlock, failure))
+            return -1;
+    return 0;
+}
+
+// ---- handed over by number ----------------------------------------------------------------------------------------
+
+static bool read_number(const char **text, int *number)
+{
+    char *end;
+    long value = **text >= '0' && **text <= '9' ? strtol(*text, &end, 10) : -1;
+    if (value < 0 || value >= HANDED_NUMBERS)
+        return false;
+    *number = (int)value;
+    *text = end;
+    return true;
+}
+
+bool handed_wish(struct wished *wished, const char *text)
+{
+    struct wish wish;
+    if (wished->count == HANDED_MOST || !read_number(&text, &wish.from))
+        return false;
+    wish.to = wish.from;
+    if (*text == '=' && (text++, !read_number(&text, &wish.to)))
+        return false;
+    wished->list[wished->count++] = wish;
+    return !*text && wish.to > STDERR_FILENO;
+}
+
+const char *handed_take(struct handed *handed, const struct wished *wished)
+{
+    static char problem[80];
+    int copies[HANDED_MOST];
+    for (int i = 0; i < wished->count; i++) { // first out of one another's way
+        for (int k = 0; k < i; k++)
+            if (wished->list[k].to == wished->list[i].to)
+                return "--fd gives the command one descriptor under each number";
+        copies[i] = fcntl(wished->list[i].from, F_DUPFD_CLOEXEC, HANDED_NUMBERS);
+        if (copies[i] < 0 && errno == EINVAL) // the caller's own limit is lower: from its end
+            copies[i] = fcntl(wished->list[i].from, F_DUPFD_CLOEXEC, 128);
+        if (copies[i] < 0) {
+            snprintf(problem, sizeof problem, "--fd: sbxrun has no descriptor %d", wished->list[i].from);
+            return problem;
+        }
+    }
+    for (int i = 0; i < wished->count; i++) {
+        if (dup3(copies[i], wished->list[i].to, O_CLOEXEC) < 0)
+            return "--fd: the caller's limit of open files is lower than that number";
+        close(copies[i]);
+        handed->list[handed->count++] = wished->list[i].to;
+    }
+    return NULL;
 }

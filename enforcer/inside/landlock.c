@@ -43,7 +43,8 @@ static uint64_t rights_of(unsigned verbs, bool device_folder)
     return rights | (device_folder && verbs & VERB_MODIFY ? LANDLOCK_FS_IOCTL_DEV : 0);
 }
 
-int landlock_make(const struct view *view, const struct loopback *loopback, bool standard, struct failure *failure)
+int landlock_make(const struct view *view, const struct loopback *loopback, bool standard, const struct handed *handed,
+                  struct failure *failure)
 {
     int abi = host_landlock_abi();
     struct landlock_ruleset attributes = {.handled_access_fs = handled_by(abi),
@@ -72,7 +73,9 @@ int landlock_make(const struct view *view, const struct loopback *loopback, bool
     }
     // What the command is given to read from and write to may be opened again, as `> /dev/stderr` does, but no more
     // than it was opened for.
-    for (int fd = 0; fd < 3 && standard; fd++) {
+    int count = standard ? 3 + (handed ? handed->count : 0) : 0;
+    for (int i = 0; i < count; i++) {
+        int fd = i < 3 ? i : handed->list[i - 3];
         static const uint64_t by_mode[] = {
             LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_FS_TRUNCATE,
             LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_FS_TRUNCATE};

@@ -5,12 +5,13 @@
 // from the folders that are only the way to something.
 #pragma once
 
+#include "enforcer/host/standard.h"
 #include "enforcer/inside/loopback.h"
 #include "enforcer/view/view.h"
 
 // A ruleset for a view that this process has entered. With `standard`, what is open as standard input, output and error
 // may be opened again. Returns a descriptor that the caller owns, or -1 and the failure.
-int landlock_make(const struct view *, const struct loopback *, bool standard, struct failure *);
+int landlock_make(const struct view *, const struct loopback *, bool standard, const struct handed *, struct failure *);
 
 // Puts this process under it; no_new_privs must be set. Returns 0, or -1 and the failure.
 int landlock_enter(int ruleset, struct failure *);

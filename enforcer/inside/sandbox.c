@@ -336,7 +336,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (sandbox->changes >= 0 && changes_send(sandbox->view, sandbox->changes, failure))
         return -1;
     *ruleset = -1;
-    if (sandbox->landlock && (*ruleset = landlock_make(sandbox->view, sandbox->loopback, !sandbox->given, failure)) < 0)
+    if (sandbox->landlock &&
+        (*ruleset = landlock_make(sandbox->view, sandbox->loopback, !sandbox->given, sandbox->handed, failure)) < 0)
         return -1;
     return 0;
 }

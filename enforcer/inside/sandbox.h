@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "enforcer/host/identity.h"
+#include "enforcer/host/standard.h"
 #include "enforcer/inside/loopback.h"
 #include "enforcer/inside/probe.h"
 #include "enforcer/inside/terminal.h"
@@ -36,6 +37,7 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     const struct bounds *bounds;
     const struct loopback *loopback;
     char *const *argv, *const *environment;
+    const struct handed *handed; // descriptors besides the standard ones; NULL: none
     const struct probes *probes; // tried in place of the command; NULL: the command runs
     bool landlock;               // there is one
     bool asks_patiently;         // no signal interrupts a call that the supervisor answers
