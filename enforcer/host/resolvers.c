@@ -18,6 +18,22 @@ bool address_read(const char *text, net_address *address)
     return true;
 }
 
+socklen_t address_place(net_address address, uint16_t port, struct sockaddr_storage *place)
+{
+    struct sockaddr_in *four = (void *)place;
+    struct sockaddr_in6 *six = (void *)place;
+    *place = (struct sockaddr_storage){0};
+    if (address >> 32 == 0xFFFF) {
+        *four = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl((uint32_t)address)};
+        return sizeof *four;
+    }
+    *six = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    for (int byte = 15; byte >= 0; byte--, address >>= 8)
+        six->sin6_addr.s6_addr[byte] = (uint8_t)address;
+    return sizeof *six;
+}
+
 static const net_address here = (net_address)0xFFFF << 32 | INADDR_LOOPBACK;
 
 void servers_read(struct servers *servers)

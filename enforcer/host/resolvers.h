@@ -1,6 +1,8 @@
 // The host's resolvers (resolv.conf(5)).
 #pragma once
 
+#include <sys/socket.h>
+
 #include "compiler/sets/net_set.h"
 
 enum { NAMES_PORT = 53, RESOLVERS_MOST = 4 };
@@ -24,3 +26,6 @@ struct servers { // whom the host asks, as resolv.conf(5) has it at this moment
 void servers_read(struct servers *);
 
 bool address_read(const char *text, net_address *); // as inet_pton(3) does, of both families
+
+// A socket address of it, of its family. Its length.
+socklen_t address_place(net_address, uint16_t port, struct sockaddr_storage *);

@@ -1,7 +1,6 @@
 // The inside: the first process of the sandbox, and the command's until its exec.
 #include "enforcer/inside/sandbox.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
@@ -268,19 +267,12 @@ static _Noreturn void reap(struct sandbox *sandbox, pid_t command, bool disks)
 // A socket at which names are asked for; -1 and errno.
 static int name_socket(net_address address, int type)
 {
-    struct sockaddr_in four = {
-        .sin_family = AF_INET, .sin_port = htons(NAMES_PORT), .sin_addr.s_addr = htonl((uint32_t)address)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(NAMES_PORT)};
-    bool is_four = address >> 32 == 0xFFFF;
-    for (int byte = 15; byte >= 0; byte--, address >>= 8)
-        six.sin6_addr.s6_addr[byte] = (uint8_t)address;
-    closing_fd int fd = socket(is_four ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 ||
-        bind(fd, is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six, is_four ? sizeof four : sizeof six) !=
-            0 ||
-        (type == SOCK_STREAM && listen(fd, 64) != 0))
-        return -1;
-    return take_fd(fd);
+    struct sockaddr_storage place;
+    socklen_t length = address_place(address, NAMES_PORT, &place);
+    closing_fd int fd = socket(place.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 || bind(fd, (struct sockaddr *)&place, length) != 0 || (type == SOCK_STREAM && listen(fd, 64) != 0)
+               ? -1
+               : take_fd(fd);
 }
 
 // What the broker works on: the view, for the paths of unix sockets, and the sockets at which names are asked for.

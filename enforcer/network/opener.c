@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -20,18 +19,10 @@
 // A socket to a resolver, connected or about to be; -1.
 static int open_socket(net_address server, int type)
 {
-    struct sockaddr_in four = {
-        .sin_family = AF_INET, .sin_port = htons(NAMES_PORT), .sin_addr.s_addr = htonl((uint32_t)server)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(NAMES_PORT)};
-    bool is_four = server >> 32 == 0xFFFF;
-    for (int byte = 15; byte >= 0; byte--, server >>= 8)
-        six.sin6_addr.s6_addr[byte] = (uint8_t)server;
-    closing_fd int fd = socket(is_four ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || (connect(fd, is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six,
-                           is_four ? sizeof four : sizeof six) != 0 &&
-                   errno != EINPROGRESS))
-        return -1;
-    return take_fd(fd);
+    struct sockaddr_storage place;
+    socklen_t length = address_place(server, NAMES_PORT, &place);
+    closing_fd int fd = socket(place.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 || (connect(fd, (struct sockaddr *)&place, length) != 0 && errno != EINPROGRESS) ? -1 : take_fd(fd);
 }
 
 static int open_asked(const struct names_request *request, const struct servers *servers)
