@@ -181,7 +181,7 @@ static void see_program(struct observer *o, const char *path, int depth)
 
 static bool read_address(const struct notified *call, uint64_t at, uint64_t length, struct destination *to)
 {
-    return at && length && destination_read(call, at, length, to) == 0;
+    return at && length && destination_read(call, at, length, AF_UNSPEC, to) == 0;
 }
 
 static unsigned protocol_at(struct notified *call, int argument, int *fd)

@@ -121,8 +121,8 @@ void broker_call_connect(struct brokered *call)
 {
     struct destination to;
     unsigned protocol = socket_protocol(&call->kind);
-    int error =
-        -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2], &to);
+    int error = -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2],
+                                  call->kind.domain, &to);
     if (error) {
         broker_refuse(call, error);
         return;
@@ -262,8 +262,8 @@ void broker_call_bind(struct brokered *call)
     struct destination to;
     const struct plan *plan = call->broker->settings.plan;
     unsigned protocol = socket_protocol(&call->kind);
-    int error =
-        -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2], &to);
+    int error = -destination_read(&call->notified, call->notified.arguments[1], (uint32_t)call->notified.arguments[2],
+                                  call->kind.domain, &to);
     if (!error && (to.address.ss_family == AF_UNIX || call->kind.domain == AF_UNIX)) {
         unix_bind(call, &to);
         return;

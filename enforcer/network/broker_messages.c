@@ -267,7 +267,8 @@ static long send_header(struct brokered *call, const struct msghdr *header, uint
     message_begin(given);
     int error = judge_flags(message.flags);
     if (!error && header->msg_name && header->msg_namelen)
-        error = -destination_read(&call->notified, (uintptr_t)header->msg_name, header->msg_namelen, &message.to);
+        error = -destination_read(&call->notified, (uintptr_t)header->msg_name, header->msg_namelen, call->kind.domain,
+                                  &message.to);
     error = error ? error : decide(call);
     error = error ? error : read_parts(call, (uintptr_t)header->msg_iov, header->msg_iovlen);
     error = error ? error : read_control(call, (uintptr_t)header->msg_control, header->msg_controllen);
@@ -306,7 +307,7 @@ static bool sendto_now(struct brokered *call)
     const uint64_t *a = call->notified.arguments;
     message_begin(a[3]);
     int error = judge_flags(message.flags);
-    error = error ? error : -destination_read(&call->notified, a[4], (uint32_t)a[5], &message.to);
+    error = error ? error : -destination_read(&call->notified, a[4], (uint32_t)a[5], call->kind.domain, &message.to);
     error = error ? error : decide(call);
     message.parts[0] = (struct iovec){(void *)(uintptr_t)a[1], a[2] < CALL_MOST ? a[2] : CALL_MOST};
     message.part_count = 1;

@@ -38,7 +38,19 @@ int destination_of(struct destination *to, const struct sockaddr *address, sockl
     return 0;
 }
 
-int destination_read(const struct notified *call, uint64_t at, uint64_t length, struct destination *to)
+// What a kernel says of an address of another family than the socket's, by the socket's: net/ipv4/af_inet.c,
+// net/ipv6/af_inet6.c (SIN6_LEN_RFC2133), net/unix/af_unix.c.
+static const struct {
+    int domain;
+    size_t least; // bytes of an address, or it is EINVAL
+    int other;
+} domains[] = {
+    {AF_INET, sizeof(struct sockaddr_in), EAFNOSUPPORT},
+    {AF_INET6, 24, EAFNOSUPPORT},
+    {AF_UNIX, 0, EINVAL},
+};
+
+int destination_read(const struct notified *call, uint64_t at, uint64_t length, int domain, struct destination *to)
 {
     *to = (struct destination){.length = 0};
     if (length < sizeof(sa_family_t) || length > sizeof to->address)
@@ -46,12 +58,17 @@ int destination_read(const struct notified *call, uint64_t at, uint64_t length, 
     long n = notified_read(call, at, &to->address, length);
     if (n < 0 || (uint64_t)n != length)
         return n < 0 ? (int)n : -EFAULT;
-    if (to->address.ss_family == AF_UNIX || to->address.ss_family == AF_UNSPEC) {
-        to->length = (socklen_t)length;
+    to->length = (socklen_t)length;
+    int family = to->address.ss_family;
+    if (family == AF_UNSPEC)
         return 0;
-    }
+    for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
+        if (domain == domains[i].domain && domain != family && !(domain == AF_INET6 && family == AF_INET))
+            return length < domains[i].least ? -EINVAL : -domains[i].other;
+    if (family == AF_UNIX)
+        return 0;
     int error = destination_of(to, (const struct sockaddr *)&to->address, (socklen_t)length);
-    return error && (to->address.ss_family == AF_INET || to->address.ss_family == AF_INET6) ? -EINVAL : error;
+    return error && (family == AF_INET || family == AF_INET6) ? -EINVAL : error;
 }
 
 void destination_set(struct destination *to, net_address number, uint16_t port)

@@ -16,7 +16,7 @@ struct destination {
 };
 
 // Reads a socket address from the caller's memory. 0, or -errno.
-int destination_read(const struct notified *, uint64_t at, uint64_t length, struct destination *);
+int destination_read(const struct notified *, uint64_t at, uint64_t length, int domain, struct destination *);
 
 // The same from an address of our own. 0, or -EAFNOSUPPORT when it is not of the internet.
 int destination_of(struct destination *, const struct sockaddr *, socklen_t);

@@ -70,6 +70,8 @@ my @tcp = (
     ['connect from a bound socket', 'echoed', 'lambda: bound()'],
     ['bind to a port', 'EACCES', 'lambda: socket.socket().bind(("0.0.0.0", 9000))'],
     ['a bad address', 'EFAULT', 'lambda: bad(1, 16)'], ['a short address', 'EINVAL', 'lambda: bad(0, 4)'], ['a long one', 'EINVAL', 'lambda: bad(0, 1000)'],
+    ['addresses of other families', 'EAFNOSUPPORT EAFNOSUPPORT EAFNOSUPPORT EAFNOSUPPORT', 'lambda: " ".join(foreign(call, family, 23) for call in ("bind", "connect") for family in (1, 99))'],
+    ['short ones', 'EINVAL EINVAL EINVAL EINVAL', 'lambda: " ".join(foreign(call, family, 12) for call in ("bind", "connect") for family in (1, 16))'],
     ['no socket', 'ENOTSOCK', 'lambda: notsock()'],
     ['loopback inside', 'served', 'lambda: inside()'],
     ['the stub is not there', 'ECONNREFUSED', 'lambda: tcp(LO, 53)'],
@@ -162,6 +164,9 @@ def undumpable(): # its table of descriptors is closed to all but root
     return "as ever" if os.waitpid(pid, 0)[1] == 0 else "not"
 def fastopen(): socket.socket().sendto(b"x", 0x20000000, (A, 7001))
 def bound(): s = socket.socket(); s.bind(("0.0.0.0", 0)); s.connect((A, 7001)); return echo(s)
+def foreign(call, family, size):
+    s = socket.socket(); libc = ctypes.CDLL(None, use_errno=True)
+    return None if getattr(libc, call)(s.fileno(), struct.pack("H", family) + b"." + bytes(size - 3), size) == 0 else errno.errorcode[ctypes.get_errno()]
 def bad(at, length):
     s = socket.socket(); return errno.errorcode[ctypes.get_errno()] if libc.connect(s.fileno(), ctypes.c_void_p(8) if at else struct.pack("=H", 2) + bytes(2000), length) else "done"
 def notsock(): return errno.errorcode[ctypes.get_errno()] if libc.connect(0, bytes(16), 16) else "done"
