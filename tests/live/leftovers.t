@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use Fcntl qw(:flock);
 use FindBin;
+use IO::Socket::UNIX;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
@@ -61,6 +62,25 @@ for my $user (users()) {
     is tree("$dir/w"), $before, "$name: and all is gone, though the locks are held" or diag tree("$dir/w");
     kill KILL => $other;
     waitpid $other, 0;
+
+    # The name by which runs wait for one another, had by somebody else.
+    SKIP: {
+        skip 'root makes somebody else', 1 if $>;
+        my $uid = $user->{uid} // 0;
+        my $stranger = fork // die;
+        if (!$stranger) {
+            POSIX::setuid(54321);
+            my $name = IO::Socket::UNIX->new(Local => "\0sbx-places-$uid", Listen => 1) or POSIX::_exit(1);
+            sleep 60;
+            POSIX::_exit(0);
+        }
+        soon(sub { slurp('/proc/net/unix') =~ /\@sbx-places-$uid$/m });
+        $run = $sh->('exit 4');
+        ok $run->{status} == 4 && $run->{seconds} < patience(3), "$name: a stranger keeps no run waiting"
+            or diag explain $run;
+        kill KILL => $stranger;
+        waitpid $stranger, 0;
+    }
 
     # A path that is needed by two is kept until the second has ended, also where the first one's was made anew by a killed one.
     $pid = $start->($sbxrun, 'p.sbx', '--', 'sh', '-c', ': > /w/ready; exec sleep 20');
