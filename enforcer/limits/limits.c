@@ -101,8 +101,7 @@ int bounds_begin(struct bounds *bounds, struct failure *failure)
     closing_fd int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
     if (getrlimit(RLIMIT_NOFILE, &bounds->caller_files) != 0)
         return fail(failure, NO_RULE, errno, "cannot tell how many files may be open");
-    if (fd < 0 || read(fd, pattern, 1) < 0)
-        return fail(failure, NO_RULE, errno, "cannot tell where core dumps go (/proc/sys/kernel/core_pattern)");
+    bounds->cores_unknown = fd < 0 || read(fd, pattern, 1) < 0;
     if (pattern[0] == '@') // Linux 6.16: whatever RLIMIT_CORE is
         return fail_with_advice(failure, NO_RULE, 0, "let the host pipe them to a program, or write files",
                                 "the host sends core dumps to a socket (/proc/sys/kernel/core_pattern), which nothing "
@@ -113,6 +112,11 @@ int bounds_begin(struct bounds *bounds, struct failure *failure)
 
 int bounds_apply(const struct bounds *bounds, struct failure *failure)
 {
+    if (bounds->cores_unknown)
+        return fail_with_advice(failure, NO_RULE, 0,
+                                "let sbxrun read /proc/sys/kernel/core_pattern: a container that masks parts of /proc "
+                                "must not (docker: --security-opt systempaths=unconfined)",
+                                "cannot tell where core dumps go, and so not keep them from going there");
     // 1 is special: less than any file is worth, and where a program of the host takes dumps it is not started, as it
     // is with 0 (core(5)).
     struct rlimit no_core = {1, 1}, nothing = {0, 0};

@@ -15,6 +15,7 @@ struct bounds {      // what the limits of a plan come to on this host
     size_t rlimit_count;
     struct rlimit caller_files;  // of open files, as sbxrun was started with
     bool cores_piped;            // the host gives core dumps to a program
+    bool cores_unknown;          // nobody says where they go: then nothing is run
     uint64_t lifetime, cpu_time; // milliseconds; 0: none
     bool has_output;
     uint64_t output; // bytes
