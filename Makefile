@@ -215,9 +215,9 @@ demo: | demo-deps
 	@$(MAKE) --no-print-directory all >/dev/null
 	@tools/demo.sh $(BUILD)/sbxc $(BUILD)/sbxrun
 
-$(addprefix $(BUILD)/tests/codegen/,filters import): LIBRARIES := -lseccomp
-$(addprefix $(BUILD)/tests/codegen/,filters prove guard import): $(PROVE_OBJECTS)
-$(BUILD)/tests/codegen/import: $(IMPORT_OBJECTS)
+$(addprefix $(BUILD)/tests/codegen/,filters import chains): LIBRARIES := -lseccomp
+$(addprefix $(BUILD)/tests/codegen/,filters prove guard import chains): $(PROVE_OBJECTS)
+$(addprefix $(BUILD)/tests/codegen/,import chains): $(IMPORT_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(LIBRARIES)

@@ -359,7 +359,11 @@ call_rule:
   ;
 call_except: %empty { $$ = NULL; } | EXCEPT call_operation { $$ = $2; } ;
 with: %empty { $$ = (struct name){0}; } | WITH effect_word { $$ = $2; } ;
-effect_word: word | KILL { $$ = NAME(STR("kill"), @1); } ;
+effect_word:
+    word
+  | KILL                            { $$ = NAME(STR("kill"), @1); }
+  | NUMBER                          { $$ = NAME(((struct str){parse->source->text.text + @1.start, @1.end - @1.start}), @1); }
+  ;
 call_operation:
     calls where                     { $$ = MAKE(operation, .domain = DOMAIN_CALLS, .span = @$, .calls = RING_LIST($1), .condition = $2); }
   ;

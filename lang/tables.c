@@ -1,6 +1,7 @@
 // Linux's names and numbers, as data.
 #include "lang/tables.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tables.inc"
@@ -139,6 +140,10 @@ const char *constant_name_of(const char *prefix, const char *other_than, int64_t
 
 int errno_find(struct str name)
 {
+    int number = 0;
+    for (size_t i = 0; i < name.length && name.text[i] >= '0' && name.text[i] <= '9' && number <= ERRNO_MOST; i++)
+        if ((number = 10 * number + name.text[i] - '0') && i + 1 == name.length && number <= ERRNO_MOST)
+            return number;
     if (name.length < 2 || name.text[0] != 'E')
         return -1;
     const struct constant_row *row = constant_find(name);
@@ -156,7 +161,11 @@ const char *errno_name(int number)
             strcmp(name, synonyms[0]) != 0 && strcmp(name, synonyms[1]) != 0)
             return name;
     }
-    return NULL;
+    static char digits[ERRNO_MOST + 1][sizeof "4095"];
+    if (number < 1 || number > ERRNO_MOST)
+        return NULL;
+    snprintf(digits[number], sizeof digits[number], "%u", (unsigned)number % (ERRNO_MOST + 1));
+    return digits[number];
 }
 
 int capability_find(struct str name)

@@ -55,10 +55,11 @@ const struct constant_row *constant_find(struct str name); // NULL when unknown
 const struct constant_row *constant_row(size_t index);     // NULL past the end
 // The first with that value and prefix, and not with the prefix `other_than` (NULL: none); NULL when there is none.
 const char *constant_name_of(const char *prefix, const char *other_than, int64_t value, enum arch);
-int errno_find(struct str name);      // its number, or -1
+enum { ERRNO_MOST = 4095 };           // what the kernel returns at most
+int errno_find(struct str name);      // its number, or -1; one in digits is its own name
 enum { CAPABILITY_COUNT = 41 };       // CAP_CHECKPOINT_RESTORE, 40, is the last of Linux 6.18
 int capability_find(struct str name); // its number, or -1
-const char *errno_name(int number);   // "EPERM"; NULL when unknown
+const char *errno_name(int number);   // "EPERM"; its digits when it has no name; NULL when it is none
 
 enum limit {
 #define LIMIT(name, type, least, most, help) LIMIT_##name,

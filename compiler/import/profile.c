@@ -143,9 +143,9 @@ static int find_errno(struct reader *r, struct at number, struct at name)
     }
     if (!number.json)
         return errno_find(STR("EPERM")); // the runtime specification's default
-    if (number.json->kind == JSON_NUMBER && number.json->number < 4096 && errno_name((int)number.json->number))
-        return (int)number.json->number;
-    wanted(r, number, "the number of an error of Linux");
+    if (number.json->kind == JSON_NUMBER && number.json->number > 0 && number.json->number <= UINT16_MAX)
+        return number.json->number < ERRNO_MOST ? (int)number.json->number : ERRNO_MOST; // as the kernel cuts it
+    wanted(r, number, "the number of an error from 1 on (0 says that the call was done)");
     return -1;
 }
 
@@ -229,8 +229,6 @@ static void add_architecture(struct reader *r, struct at at)
 {
     int arch = find_architecture(r, at, false);
     struct profile *profile = r->profile;
-    if (arch >= 0)
-        profile->architectures[arch] = true;
     if (arch != -1)
         return;
     for (size_t i = 0; i < profile->other_count; i++)
@@ -241,11 +239,10 @@ static void add_architecture(struct reader *r, struct at at)
     profile->others[profile->other_count++] = at.json->text;
 }
 
+// Engines add these to the machine's own, whichever that is.
 static void read_architectures(struct reader *r, struct at root)
 {
     struct at list = member(r, root, "architectures"), map = member(r, root, "archMap");
-    if (!list.json && !map.json) // the machine's own, whichever that is
-        r->profile->architectures[ARCH_X86_64] = r->profile->architectures[ARCH_AARCH64] = true;
     size_t index = 0;
     if (list.json && is_kind(r, list, JSON_ARRAY, "a list of architectures"))
         for (const struct json *json = list.json->first; json; json = json->next)
@@ -276,7 +273,7 @@ static void read_filter(struct reader *r, struct at at, struct profile_filter *f
 {
     if (!at.json || !is_kind(r, at, JSON_OBJECT, "an object"))
         return;
-    ONLY_MEMBERS(r, at, "arches", "caps", "minKernel");
+    ONLY_MEMBERS(r, at, "arches", "caps", "minKernel", "comment", "_comment", "description");
     struct at arches = member(r, at, "arches"), caps = member(r, at, "caps"), kernel = member(r, at, "minKernel");
     size_t index = 0;
     if (arches.json && is_kind(r, arches, JSON_ARRAY, "a list of architectures"))
@@ -318,6 +315,13 @@ static bool read_number(struct reader *r, struct at at, uint64_t *value)
     return at.json;
 }
 
+static void report_unmasked(struct reader *r, struct at value)
+{
+    struct span span = span_of(r, value.json);
+    diagnostic_label(r->diagnostics, diagnose(r->diagnostics, SBX0813, span, STR_ARGS(value.pointer)), span,
+                     "libseccomp compares what `value` has of it");
+}
+
 static void read_arguments(struct reader *r, struct at list, struct profile_rule *rule)
 {
     static const char *const comparisons[COMPARISON_COUNT] = {
@@ -330,7 +334,7 @@ static void read_arguments(struct reader *r, struct at list, struct profile_rule
         struct at at = element(r, list, json, index++);
         if (!is_kind(r, at, JSON_OBJECT, "an object"))
             continue;
-        ONLY_MEMBERS(r, at, "index", "value", "valueTwo", "op");
+        ONLY_MEMBERS(r, at, "index", "value", "valueTwo", "op", "comment", "_comment", "description");
         struct profile_argument *argument = &rule->arguments[rule->argument_count++];
         *argument = (struct profile_argument){.pointer = at.pointer, .span = span_of(r, json)};
         uint64_t number = 0;
@@ -355,6 +359,8 @@ static void read_arguments(struct reader *r, struct at list, struct profile_rule
             unknown(r, op, "a comparison", &nearest);
         else
             argument->comparison = (enum profile_comparison)found;
+        if (argument->comparison == COMPARISON_MASKED_EQ && argument->value_two & ~argument->value)
+            report_unmasked(r, member(r, at, "valueTwo"));
     }
 }
 
@@ -375,14 +381,26 @@ static void add_call(struct reader *r, struct at name, struct profile_rule *rule
                        "Linux 6.18 has none with this name, on any architecture; it is left out, as engines do");
 }
 
+// What profiles say to people.
+static struct at comment_of(struct reader *r, struct at at)
+{
+    static const char *const members[] = {"comment", "description", "_comment"};
+    struct at found = {0};
+    for (int i = 2; i >= 0; i--)
+        if (member(r, at, members[i]).json)
+            found = member(r, at, members[i]);
+    return found;
+}
+
 static void read_rule(struct reader *r, struct at at)
 {
     if (!is_kind(r, at, JSON_OBJECT, "an object"))
         return;
-    ONLY_MEMBERS(r, at, "name", "names", "action", "errnoRet", "errno", "args", "comment", "includes", "excludes");
+    ONLY_MEMBERS(r, at, "name", "names", "action", "errnoRet", "errno", "args", "comment", "_comment", "description",
+                 "includes", "excludes");
     struct profile_rule *rule = &r->profile->rules[r->profile->rule_count++];
     *rule = (struct profile_rule){.pointer = at.pointer, .span = span_of(r, at.json)};
-    struct at name = member(r, at, "name"), names = member(r, at, "names"), comment = member(r, at, "comment"),
+    struct at name = member(r, at, "name"), names = member(r, at, "names"), comment = comment_of(r, at),
               action = member(r, at, "action");
     if (!name.json == !names.json)
         wanted(r, at, "either `name` or `names`");
@@ -418,7 +436,7 @@ static void read_profile(struct reader *r, struct at root)
         return;
     }
     ONLY_MEMBERS(r, root, "defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags",
-                 "listenerPath", "listenerMetadata", "syscalls", "comment");
+                 "listenerPath", "listenerMetadata", "syscalls", "comment", "_comment", "description");
     struct at action = member(r, root, "defaultAction"), flags = member(r, root, "flags"),
               calls = member(r, root, "syscalls");
     if (!action.json)

@@ -48,8 +48,7 @@ struct profile_rule {
 };
 
 struct profile {
-    uint32_t answer; // where no rule speaks
-    bool architectures[ARCH_COUNT];
+    uint32_t answer;    // where no rule speaks
     struct str *others; // architectures that it speaks of and this edition does not
     size_t other_count;
     struct profile_rule *rules;

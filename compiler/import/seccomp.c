@@ -9,7 +9,7 @@
 #include "compiler/sets/call_groups.h"
 #include "compiler/code/cbpf.h"
 #include "compiler/sets/condition_text.h"
-#include "compiler/import/profile.h"
+#include "compiler/import/chains.h"
 #include "compiler/prove/prove.h"
 #include "compiler/meaning/search.h"
 #include "lang/load.h"
@@ -51,89 +51,56 @@ static void refuse(struct import *import, const struct profile_argument *argumen
     diagnostic_label(import->diagnostics, d, argument->span, "%s", why);
 }
 
-// The values of the whole 64-bit word for which a comparison with `value` holds. Returns how many intervals.
-static size_t intervals_of(const struct profile_argument *argument, uint64_t value, struct test_interval intervals[2])
+static bool is_sayable(struct import *import, const struct profile_argument *argument, const struct syscall_row *row)
 {
-    size_t count = 0;
-    switch (argument->comparison) {
-    case COMPARISON_NE:
-        if (value > 0)
-            intervals[count++] = (struct test_interval){0, value - 1};
-        if (value < UINT64_MAX)
-            intervals[count++] = (struct test_interval){value + 1, UINT64_MAX};
-        return count;
-    case COMPARISON_LT:
-        if (value > 0)
-            intervals[count++] = (struct test_interval){0, value - 1};
-        return count;
-    case COMPARISON_GT:
-        if (value < UINT64_MAX)
-            intervals[count++] = (struct test_interval){value + 1, UINT64_MAX};
-        return count;
-    case COMPARISON_LE: intervals[0] = (struct test_interval){0, value}; return 1;
-    case COMPARISON_GE: intervals[0] = (struct test_interval){value, UINT64_MAX}; return 1;
-    case COMPARISON_MASKED_EQ:
-        intervals[0] = (struct test_interval){argument->value_two, argument->value_two};
-        return 1;
-    default: intervals[0] = (struct test_interval){value, value}; return 1;
-    }
-}
-
-// One comparison, of as much of the argument as the kernel looks at.
-static graph_node comparison_graph(struct import *import, const struct profile_argument *argument,
-                                   const struct syscall_row *row)
-{
-    graph_node no = graph_leaf(import->graph, 0);
     if (argument->index >= row->argument_count) {
         refuse(import, argument, row, "it has no such argument");
-        return no;
+        return false;
     }
     enum argument_type type = row->arguments[argument->index].type;
     bool null_test =
         argument->value == 0 && (argument->comparison == COMPARISON_EQ || argument->comparison == COMPARISON_NE);
     if (argument_is_pointer(type) && !null_test) {
         refuse(import, argument, row, "this argument is a pointer: a filter sees the address, never what lies there");
-        return no;
+        return false;
     }
-    if (argument->comparison == COMPARISON_MASKED_EQ && argument->value_two & ~argument->value) {
-        refuse(import, argument, row, "`valueTwo` has bits outside of the mask `value`, so it would never hold");
-        return no;
-    }
-    unsigned bits = argument_bits(type);
-    uint64_t width = bits == 64 ? UINT64_MAX : (1ull << bits) - 1;
-    import->narrow |= bits < 64;
-    struct test test = {.kind = CONDITION_IN,
-                        .argument = argument->index,
-                        .mask = width,
-                        .intervals = NEW_ARRAY(import->arena, struct test_interval, 4)};
-    struct test_interval whole[2];
-    bool negative = bits < 64 && argument_is_signed(type) &&
-                    argument->value > ~(width >> 1); // of a few bits, with its sign drawn out
-    size_t count = intervals_of(argument, negative ? argument->value & width : argument->value, whole);
-    if (argument->comparison == COMPARISON_MASKED_EQ) {
-        test.mask = argument->value & width;
-        if (argument->value_two & ~width)
-            return no;
-    }
-    for (size_t i = 0; i < count; i++) // what of it the width can have
-        if (whole[i].first <= width)
-            test.intervals[test.interval_count++] =
-                (struct test_interval){whole[i].first, whole[i].last < width ? whole[i].last : width};
-    return test_graph(import->graph, &test);
+    import->narrow |= argument_bits(type) < 64;
+    return true;
 }
 
 // Engines add a rule for each condition where two are on one argument, else one rule for all of them.
+static bool has_two_on_one(const struct profile_rule *rule)
+{
+    for (size_t i = 0; i < rule->argument_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (rule->arguments[i].index == rule->arguments[k].index)
+                return true;
+    return false;
+}
+
+static bool add_chains(struct chains *chains, const struct profile_rule *rule)
+{
+    bool good = true;
+    if (!has_two_on_one(rule))
+        return chains_add(chains, rule->arguments, rule->argument_count, rule->answer);
+    for (size_t i = 0; i < rule->argument_count; i++)
+        good = chains_add(chains, &rule->arguments[i], 1, rule->answer) && good;
+    return good;
+}
+
+// 1 where the rule holds.
 static graph_node condition_graph(struct import *import, const struct profile_rule *rule, const struct syscall_row *row)
 {
     graph_node no = graph_leaf(import->graph, 0), yes = graph_leaf(import->graph, 1);
-    bool any = false;
-    for (size_t i = 0; i < rule->argument_count; i++)
-        for (size_t k = 0; k < i; k++)
-            any |= rule->arguments[i].index == rule->arguments[k].index;
-    graph_node node = any ? no : yes;
+    bool each = has_two_on_one(rule);
+    graph_node node = each ? no : yes;
     for (size_t i = 0; i < rule->argument_count; i++) {
-        graph_node one = comparison_graph(import, &rule->arguments[i], row);
-        node = any ? graph_select(import->graph, one, yes, node) : graph_select(import->graph, one, node, no);
+        if (!is_sayable(import, &rule->arguments[i], row))
+            return no;
+        struct chains *alone = chains_new(import->arena, import->graph, row, 0);
+        chains_add(alone, &rule->arguments[i], 1, 1);
+        graph_node one = chains_graph(alone);
+        node = each ? graph_select(import->graph, one, yes, node) : graph_select(import->graph, one, node, no);
     }
     return node;
 }
@@ -196,37 +163,83 @@ static size_t rules_about(struct import *import, enum arch arch, size_t call, st
     return count;
 }
 
-// What engines make of them, by libseccomp: a rule that does what is done by default is none; the first rule without a
-// condition holds for the call; else all conditions hold, and may not contradict one another.
+static void report_refused(struct import *import, const struct said *said, const struct said *list, size_t count)
+{
+    const struct said *other = NULL; // the nearest before it that answers otherwise
+    for (size_t i = 0; i < count && !other; i++)
+        other = list[count - 1 - i].rule->answer != said->rule->answer ? &list[count - 1 - i] : NULL;
+    struct diagnostic *d =
+        diagnose(import->diagnostics, SBX0814, said->named->span, STR_ARGS(said->named->pointer),
+                 STR_ARGS(other ? other->rule->pointer : STR("another rule")), STR_ARGS(said->named->name));
+    label_pair(import, d, said, other ? other : said,
+               "one has the conditions of the other, and engines refuse the profile for it");
+}
+
+// Do two rules hold for the same arguments and answer otherwise?
+static bool contradict(struct import *import, const struct said *said, const struct said *other)
+{
+    uint32_t words[SECCOMP_WORDS];
+    graph_node no = graph_leaf(import->graph, 0);
+    return said->rule->answer != other->rule->answer &&
+           graph_find(import->graph, graph_select(import->graph, said->condition, other->condition, no), 1, words,
+                      SECCOMP_WORDS) != 0;
+}
+
+static void report_contradiction(struct import *import, const struct said *said, const struct said *other,
+                                 const struct chains *chains)
+{
+    bool open = chains_are_entangled(chains);
+    struct diagnostic *d =
+        diagnose(import->diagnostics, open ? SBX0814 : SBX0812, said->named->span, STR_ARGS(said->named->pointer),
+                 STR_ARGS(other->rule->pointer), STR_ARGS(said->named->name));
+    label_pair(import, d, said, other,
+               open ? "both hold for some of its arguments, and which libseccomp follows hangs on all rules together"
+                    : "both hold for some of its arguments: what libseccomp follows for them is taken");
+}
+
+static void report_by_default(struct import *import, const struct said *said)
+{
+    size_t rule = (size_t)(said->rule - import->profile->rules);
+    if (import->repeated[rule])
+        return;
+    import->repeated[rule] = true;
+    struct diagnostic *d = diagnose(import->diagnostics, SBX0810, said->named->span, STR_ARGS(said->named->pointer));
+    diagnostic_label(import->diagnostics, d, said->named->span, "so what other rules say of it holds");
+}
+
+// What engines make of them: a rule that does what is done by default is none; the first rule without a condition holds
+// for the call; of the others libseccomp makes one tree.
 static graph_node call_graph(struct import *import, enum arch arch, size_t call)
 {
     const struct profile *profile = import->profile;
-    struct graph *graph = import->graph;
-    graph_node yes = graph_leaf(graph, 1), no = graph_leaf(graph, 0), node = graph_leaf(graph, profile->answer);
-    struct said *list = NEW_ARRAY(import->arena, struct said, profile->rule_count);
+    struct said *list = NEW_ARRAY(import->arena, struct said, profile->rule_count), *kept = list;
     unsigned errors = import->diagnostics->errors;
-    size_t count = rules_about(import, arch, call, list);
-    if (import->diagnostics->errors != errors)
-        return node;
+    size_t said_count = rules_about(import, arch, call, list), count = 0;
+    struct chains *chains = chains_new(import->arena, import->graph, syscall_row(call), profile->answer);
+    graph_node yes = graph_leaf(import->graph, 1);
     const struct said *whole = NULL;
-    bool counts = false; // some rule does
-    for (size_t i = 0; i < count; i++) {
+    bool counts = false, refused = false; // counts: some rule does
+    for (size_t i = 0; i < said_count; i++)
         counts |= list[i].rule->answer != profile->answer;
-        if (!whole && list[i].condition == yes && list[i].rule->answer != profile->answer)
-            whole = &list[i];
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct said *said = &list[i];
-        size_t rule = (size_t)(said->rule - profile->rules);
-        if (said->rule->answer == profile->answer) {
-            if (counts && !import->repeated[rule]) {
-                import->repeated[rule] = true;
-                struct diagnostic *d =
-                    diagnose(import->diagnostics, SBX0810, said->named->span, STR_ARGS(said->named->pointer));
-                diagnostic_label(import->diagnostics, d, said->named->span, "so what other rules say of it holds");
-            }
+    for (size_t i = 0; i < said_count && import->diagnostics->errors == errors; i++) {
+        struct said said = list[i];
+        if (said.rule->answer == profile->answer) {
+            if (counts)
+                report_by_default(import, &said);
             continue;
         }
+        if (!refused && !add_chains(chains, said.rule)) {
+            refused = true;
+            report_refused(import, &said, kept, count);
+        }
+        kept[count++] = said;
+    }
+    for (size_t i = 0; i < count && !whole; i++)
+        whole = kept[i].condition == yes ? &kept[i] : NULL;
+    graph_node plain = graph_leaf(import->graph, profile->answer);
+    bool contradictory = false;
+    for (size_t i = 0; i < count && !refused && import->diagnostics->errors == errors; i++) {
+        const struct said *said = &kept[i];
         if (whole && said->rule->answer != whole->rule->answer) {
             struct diagnostic *d =
                 diagnose(import->diagnostics, SBX0807, said->named->span, STR_ARGS(said->named->pointer),
@@ -236,26 +249,16 @@ static graph_node call_graph(struct import *import, enum arch arch, size_t call)
                                               : "engines follow a rule without a condition");
             continue;
         }
-        for (size_t k = 0; k < i; k++) {
-            const struct said *other = &list[k];
-            uint32_t words[SECCOMP_WORDS];
-            if (other->rule->answer == profile->answer)
-                continue;
-            if (said->rule->answer == other->rule->answer) {
-                if (said->condition == other->condition)
-                    report_repeated(import, said, other);
-            } else if (!whole && graph_find(graph, graph_select(graph, said->condition, other->condition, no), 1, words,
-                                            SECCOMP_WORDS) != 0) {
-                struct diagnostic *d =
-                    diagnose(import->diagnostics, SBX0812, said->named->span, STR_ARGS(said->named->pointer),
-                             STR_ARGS(other->rule->pointer), STR_ARGS(said->named->name));
-                label_pair(import, d, said, other,
-                           "both hold for some of its arguments, and engines differ in which they follow");
+        for (size_t k = 0; k < i; k++)
+            if (said->rule->answer == kept[k].rule->answer && said->condition == kept[k].condition)
+                report_repeated(import, said, &kept[k]);
+            else if (!whole && contradict(import, said, &kept[k])) {
+                contradictory = true;
+                report_contradiction(import, said, &kept[k], chains);
             }
-        }
-        node = graph_select(graph, said->condition, graph_leaf(graph, said->rule->answer), node);
+        plain = graph_select(import->graph, said->condition, graph_leaf(import->graph, said->rule->answer), plain);
     }
-    return node;
+    return contradictory ? chains_graph(chains) : plain;
 }
 
 // ---- writing ------------------------------------------------------------------------------------------------------
@@ -280,8 +283,7 @@ static struct call_lines lines_of(struct import *import, uint32_t answer)
     for (size_t call = 0; call < syscall_count(); call++) {
         struct str conditions[ARCH_COUNT] = {{0}};
         for (int arch = 0; arch < ARCH_COUNT; arch++) {
-            if (syscall_row(call)->number[arch] < 0 || !import->profile->architectures[arch] ||
-                (answer != SECCOMP_ALLOW && answer == fallback_of(import, call)))
+            if (syscall_row(call)->number[arch] < 0 || (answer != SECCOMP_ALLOW && answer == fallback_of(import, call)))
                 continue;
             graph_node node =
                 graph_apply(import->graph, the_same, import->calls[arch][call], graph_leaf(import->graph, answer));
@@ -377,7 +379,7 @@ static void write_allowed(struct import *import, struct text *out)
     for (size_t call = 0; call < syscall_count(); call++) {
         spare[call] = true; // never allowed, and with an answer of which a deny says nothing else
         for (int arch = 0; arch < ARCH_COUNT; arch++)
-            if (syscall_row(call)->number[arch] >= 0 && import->profile->architectures[arch]) {
+            if (syscall_row(call)->number[arch] >= 0) {
                 const struct graph_vertex *answer = graph_at(import->graph, import->calls[arch][call]);
                 spare[call] &= answer->run_count == 0 && answer->value == import->fallback;
             }
@@ -447,10 +449,8 @@ static void write_head(struct import *import, struct text *out)
     if (profile->other_count)
         write_names(out, "- killed are calls of", profile->others, profile->other_count);
     for (int arch = 0; arch < ARCH_COUNT; arch++)
-        if (!profile->architectures[arch])
-            text_addf(out, "# - on %s nothing is allowed: the profile is not for it\n", arch_names[arch]);
-    for (size_t i = 0; i < profile->loss_count; i++)
-        text_addf(out, "# - %.*s\n", STR_ARGS(profile->losses[i]));
+        for (size_t i = 0; i < profile->loss_count; i++)
+            text_addf(out, "# - %.*s\n", STR_ARGS(profile->losses[i]));
     struct str *list;
     count = left_out(import, true, &list);
     write_names(out, "- left out, for they are other architectures':", list, count);
@@ -559,7 +559,7 @@ bool import_seccomp(struct compilation *compilation, const struct source *source
         profile->answer == SECCOMP_ALLOW ? SECCOMP_ERRNO | (uint32_t)errno_find(STR("EPERM")) : profile->answer;
     for (int arch = 0; arch < ARCH_COUNT; arch++) {
         import.calls[arch] = NEW_ARRAY(arena, graph_node, syscall_count());
-        for (size_t call = 0; call < syscall_count() && profile->architectures[arch]; call++)
+        for (size_t call = 0; call < syscall_count(); call++)
             if (syscall_row(call)->number[arch] >= 0)
                 import.calls[arch][call] = call_graph(&import, (enum arch)arch, call);
     }
@@ -575,6 +575,6 @@ bool import_seccomp(struct compilation *compilation, const struct source *source
     struct policy *policy = compilation->diagnostics.errors ? NULL : policy_build(compilation, module->policies, NULL);
     bool proved = policy;
     for (int arch = 0; arch < ARCH_COUNT && policy && !options->no_proof; arch++)
-        proved = (!profile->architectures[arch] || prove(&import, policy, (enum arch)arch)) && proved;
+        proved = prove(&import, policy, (enum arch)arch) && proved;
     return proved;
 }

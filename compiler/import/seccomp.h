@@ -12,5 +12,5 @@ struct import_options { // what the profile's conditions are decided for
 enum { IMPORT_KERNEL = 6 << 8 | 18 }; // the edition's
 
 // Writes the policy to `out`. False, with diagnostics, when the profile is not one, contradicts itself, says what the
-// language can't, or the result is not proved to be equivalent on every architecture that the profile speaks of.
+// language can't, or the result is not proved to be equivalent on every architecture.
 bool import_seccomp(struct compilation *, const struct source *, const struct import_options *, struct text *out);

@@ -90,8 +90,6 @@ int main(int argc, char **argv)
     struct policy *policy = imported ? policy_from_text(&own, text_str(&text).text) : NULL;
     bool *known = NEW_ARRAY(compilation->arena, bool, syscall_count());
     for (int arch = 0; arch < ARCH_COUNT && policy; arch++) {
-        if (!profile->architectures[arch])
-            continue;
         struct bpf_program theirs =
             oracle_profile(compilation->arena, profile, (enum arch)arch, capabilities, 1, known);
         unsigned long inputs = 0,

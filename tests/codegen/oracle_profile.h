@@ -24,15 +24,20 @@ static inline bool holds(const struct profile_filter *includes, const struct pro
     return (includes->capabilities & capabilities) == includes->capabilities && includes->kernel <= IMPORT_KERNEL;
 }
 
-static inline bool add_rule(scmp_filter_ctx context, const struct profile_rule *rule, int number)
+static inline struct scmp_arg_cmp comparison_of(const struct profile_argument *argument)
 {
     static const enum scmp_compare compares[] = {SCMP_CMP_NE, SCMP_CMP_LT, SCMP_CMP_LE,       SCMP_CMP_EQ,
                                                  SCMP_CMP_GE, SCMP_CMP_GT, SCMP_CMP_MASKED_EQ};
+    return (struct scmp_arg_cmp){argument->index, compares[argument->comparison], argument->value, argument->value_two};
+}
+
+static inline bool add_rule(scmp_filter_ctx context, const struct profile_rule *rule, int number)
+{
     struct scmp_arg_cmp all[6];
     bool repeated = false;
     for (size_t i = 0; i < rule->argument_count; i++) {
         const struct profile_argument *a = &rule->arguments[i];
-        all[i % 6] = (struct scmp_arg_cmp){a->index, compares[a->comparison], a->value, a->value_two};
+        all[i % 6] = comparison_of(a);
         for (size_t k = 0; k < i; k++)
             repeated |= rule->arguments[k].index == a->index;
     }

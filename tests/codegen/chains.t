@@ -1,0 +1,2 @@
+#!/bin/sh
+exec "${SBX_BUILD:-build}/tests/codegen/chains"
