@@ -578,7 +578,8 @@ static struct nearest nearest_word(struct parse *parse, const yysymbol_kind_t *e
     return nearest;
 }
 
-// One sentence: what stands there, what could. A missing `;` is by far the most common mistake, so it is said where it is missing.
+// One sentence: what stands there, what could. A missing `;` is by far the most common mistake, so it is said where it
+// is missing.
 static int yyreport_syntax_error(const yypcontext_t *context, struct parse *parse, yyscan_t scanner)
 {
     (void)scanner;

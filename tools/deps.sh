@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs Debian packages that are missing:  tools/deps.sh [--optional] PACKAGE...   As root, or through sudo. Of optional ones, those that can be had.
+# Installs Debian packages that are missing:  tools/deps.sh [--optional] PACKAGE...   As root, or through sudo. Of
+# optional ones, those that can be had.
 set -eu
 optional=
 [ "${1:-}" != --optional ] || { optional=yes; shift; }

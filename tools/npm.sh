@@ -1,6 +1,6 @@
 #!/bin/sh
-# Test clients that npm has, for the tests:  tools/npm.sh FOLDER PACKAGE@VERSION...   Their install scripts are not run; a slow
-# registry is given five minutes.
+# Test clients that npm has, for the tests:  tools/npm.sh FOLDER PACKAGE@VERSION...   Their install scripts are not run;
+# a slow registry is given five minutes.
 set -eu
 folder=$1
 shift

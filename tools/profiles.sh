@@ -1,6 +1,6 @@
 #!/bin/sh
-# The seccomp profiles that Docker and Podman ship, from Debian's packages, for the tests and the bench:  tools/profiles.sh FOLDER
-# The packages are fetched and unpacked there, and not installed.
+# The seccomp profiles that Docker and Podman ship, from Debian's packages, for the tests and the bench.
+#   tools/profiles.sh FOLDER     The packages are fetched and unpacked there, and not installed.
 set -eu
 folder=$1
 [ ! -e "$folder/.complete" ] || exit 0

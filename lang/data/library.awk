@@ -1,4 +1,5 @@
-# Turns the standard library's files into C strings that lang/module.c includes, one per file, so that a run needs no file of it.
+# Turns the standard library's files into C strings that lang/module.c includes, one per file, so that a run needs no
+# file of it.
 #   awk -f lang/data/library.awk stdlib-policies/*.sbx > library.inc
 FNR == 1 {
     if (name != "") rows = rows sprintf("    {\"%s\", library_%d, sizeof library_%d - 1},\n", name, n, n)

@@ -1,4 +1,5 @@
-# Turns syscalls.tsv, foreign-calls.tsv and constants.tsv into the C tables that lang/tables.c includes. Rows stay in the files' order (bytes).
+# Turns syscalls.tsv, foreign-calls.tsv and constants.tsv into the C tables that lang/tables.c includes. Rows stay in
+# the files' order (bytes).
 #   awk -f lang/data/tables.awk lang/data/syscalls.tsv lang/data/foreign-calls.tsv lang/data/constants.tsv > tables.inc
 BEGIN { FS = "\t" }
 /^#/ { next }

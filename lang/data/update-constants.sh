@@ -3,9 +3,9 @@
 #
 #   sh lang/data/update-constants.sh > lang/data/constants.tsv
 #
-# Sources: uapi headers of x86_64 and aarch64 (linux-libc-dev, linux-libc-dev-arm64-cross), glibc's for socket families, which
-# the uapi headers do not have. The compiler evaluates each macro; nothing is run, so the cross headers need no cross compiler
-# (both architectures are LP64 and little-endian).
+# Sources: uapi headers of x86_64 and aarch64 (linux-libc-dev, linux-libc-dev-arm64-cross), glibc's for socket families,
+# which the uapi headers do not have. The compiler evaluates each macro; nothing is run, so the cross headers need no
+# cross compiler (both architectures are LP64 and little-endian).
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

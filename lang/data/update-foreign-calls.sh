@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes lang/data/foreign-calls.tsv anew: the names of system calls that exist only on architectures this edition does not compile for.
-# Profiles for containers name them, and an imported policy says that they are left out. Source: libseccomp's tables.
+# Makes lang/data/foreign-calls.tsv anew: the names of system calls that exist only on architectures this edition does
+# not compile for. Profiles for containers name them, and an imported policy says that they are left out. Source:
+# libseccomp's tables.
 #
 #   sh lang/data/update-foreign-calls.sh > lang/data/foreign-calls.tsv
 set -eu

@@ -4,8 +4,8 @@
 #   mount -t tracefs none /mnt && sh lang/data/update-syscalls.sh /mnt > lang/data/syscalls.tsv
 #
 # Sources: the kernel's own tracing formats (argument names and C types), uapi headers for the numbers (linux-libc-dev,
-# linux-libc-dev-arm64-cross), below them what those do not have: calls that are not traced, calls newer than the headers
-# (one number for all architectures since 424), and the man pages' names where the kernel's differ.
+# linux-libc-dev-arm64-cross), below them what those do not have: calls that are not traced, calls newer than the
+# headers (one number for all architectures since 424), and the man pages' names where the kernel's differ.
 set -eu
 tracefs=${1:?tracefs mount point}
 work=$(mktemp -d)

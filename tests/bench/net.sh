@@ -3,7 +3,8 @@
 # for programs that know proxies, Anthropic's sandbox-runtime. In a namespace of its
 # own, with the servers in another one at the other end of a cable (veth): no packet leaves this machine. As root.
 #
-#   tests/bench/net.sh WORK [SRT]     WORK: a folder with sbxrun, sbxnames and the programs `net` and `naive`; SRT: sandbox-runtime's program
+#   tests/bench/net.sh WORK [SRT]     WORK: a folder with sbxrun, sbxnames and the programs `net` and `naive`;
+#                                     SRT: sandbox-runtime's program
 set -eu
 work=$1
 srt=${2:-}
@@ -63,8 +64,9 @@ got() { if [ -e "$work/of-$1" ]; then median < "$work/of-$1"; else echo -; fi; }
 row() { printf '  %-44s %10s %10s %10s %10s   %s\n' "$1" "$(got outside)" "$(got sbx)" "$(got pasta_)" "$(got slirp_)" "$2"; }
 echo "The network, medians, to a server at the other end of a cable"
 printf '  %-44s %10s %10s %10s %10s\n' '' outside sbxrun pasta slirp4netns
-# What is compared is run in pairs, and more often: from run to run each of these moves by more than there is between them. A server is most often on
-# another machine, so for connect this one has a processor of its own, where there are two; wherever the scheduler puts it is a row of its own.
+# What is compared is run in pairs, and more often: from run to run each of these moves by more than there is between
+# them. A server is most often on another machine, so for connect this one has a processor of its own, where there are
+# two; wherever the scheduler puts it is a row of its own.
 all=$ways
 compare() { # TIMES WAYS ARGUMENTS…: these ways so many times, the others as usual
     times=$1 paired=$2

@@ -1,5 +1,6 @@
 #!/bin/sh
-# `make bench`: what is promised, measured. Ratios count: both sides run in turn on the same machine. Start-up is measured as an ordinary user.
+# `make bench`: what is promised, measured. Ratios count: both sides run in turn on the same machine. Start-up is
+# measured as an ordinary user.
 set -eu
 build=$1
 cd "$(dirname "$0")/../.."

@@ -1,4 +1,5 @@
--- Drives Neovim as a person would, with the language server given in $SBXC on the folder $FOLDER, and prints what came of it as JSON.
+-- Drives Neovim as a person would, with the language server given in $SBXC on the folder $FOLDER, and prints what came
+-- of it as JSON.
 --   nvim --headless -u NONE -i NONE -c 'luafile tests/lang/neovim.lua'
 local out = {}
 local folder = os.getenv('FOLDER')

@@ -1,7 +1,7 @@
 #!/bin/sh
-# `make test-vm [SUITE=bookworm]`: the live tests once more, in a virtual machine with a kernel of that Debian suite and cgroup v2 with every
-# controller. No KVM: QEMU emulates. Everything comes from Debian through apt, and nothing of it is installed: the guest's root is made by
-# debootstrap, the kernel is unpacked. Both are kept in BUILD/vm. As root.
+# `make test-vm [SUITE=bookworm]`: the live tests once more, in a virtual machine with a kernel of that Debian suite and
+# cgroup v2 with every controller. No KVM: QEMU emulates. Everything comes from Debian through apt, and nothing of it is
+# installed: the guest's root is made by debootstrap, the kernel is unpacked. Both are kept in BUILD/vm. As root.
 #
 #   tests/vm/run.sh BUILD SUITE [TEST...]
 set -eu
