@@ -17,7 +17,8 @@ typedef void *yyscan_t;
 
 static void yyerror(struct span *, struct parse *, yyscan_t, const char *);
 
-#define MAKE(type, ...) ({ struct type *made_ = NEW(parse->arena, struct type); *made_ = (struct type){__VA_ARGS__}; made_; })
+#define MAKE(type, ...) \
+    ({ struct type *made_ = NEW(parse->arena, struct type); *made_ = (struct type){__VA_ARGS__}; made_; })
 #define NAME(str, place) (struct name){(str), (place)}
 
 static struct expr *string_expr(struct parse *parse, struct str text, struct span span)
@@ -50,7 +51,8 @@ static enum type type_named(struct parse *parse, struct name name)
 {
     enum type type = type_from_name(name.text);
     if (type == TYPE_NONE)
-        diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0205, name.span, STR_ARGS(name.text)), name.span,
+        diagnostic_label(parse->diagnostics,
+            diagnose(parse->diagnostics, SBX0205, name.span, STR_ARGS(name.text)), name.span,
                          "a parameter is a path, size, duration, int, bool, string, host, cidr, port or endpoint");
     return type;
 }
@@ -63,7 +65,8 @@ static unsigned arch_mask(struct parse *parse, struct name_list *names)
         if (arch >= 0)
             mask |= 1u << arch;
         else
-            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0206, names->name.span, STR_ARGS(names->name.text)),
+            diagnostic_label(parse->diagnostics,
+                diagnose(parse->diagnostics, SBX0206, names->name.span, STR_ARGS(names->name.text)),
                              names->name.span, "this edition knows x86_64 and aarch64");
     }
     return mask;
@@ -72,8 +75,10 @@ static unsigned arch_mask(struct parse *parse, struct name_list *names)
 static struct constant *number_constant(struct parse *parse, struct expr *number)
 {
     if (number->kind != EXPR_INT)
-        diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0207, number->span), number->span, "write it without a unit or a point");
-    return MAKE(constant, .kind = CONSTANT_NUMBER, .span = number->span, .number = number->number, .negative = number->prefix.length != 0);
+        diagnostic_label(parse->diagnostics,
+            diagnose(parse->diagnostics, SBX0207, number->span), number->span, "write it without a unit or a point");
+    return MAKE(constant, .kind = CONSTANT_NUMBER,
+        .span = number->span, .number = number->number, .negative = number->prefix.length != 0);
 }
 }
 
@@ -115,14 +120,22 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
 }
 
 %token START_MODULE "a module" START_OPERATION "an operation" START_VALUE "a value"
-%token ALLOW "allow" AND "and" ANY "any" AS "as" AT "at" BECAUSE "because" BIND "bind" CAPABILITIES "capabilities" CAPABILITY "capability"
-%token COMMAND "command" CONNECT "connect" CREATE "create" CWD "cwd" DEFAULT "default" DEGRADE "degrade" DELETE "delete" DENY "deny"
-%token DEV "dev" ELSE "else" ENV "env" EXCEPT "except" EXEC "exec" EXISTS "exists" EXPECT "expect" FALSE "false" FILE_ "file"
-%token FOR "for" FROM "from" FS "fs" GROUP "group" HOME "home" HOST_LOOPBACK "host-loopback" IF "if" IMAGE "image" IMPORT "import" IN "in"
-%token KEEP "keep" KILL "kill" LET "let" LIMITS "limits" LISTEN "listen" LOOPBACK "loopback" MODIFY "modify" NET "net" NEVER "never"
-%token NONE "none" NOT "not" ON "on" OR "or" OVERLAY "overlay" POLICY "policy" PRIVATE "private" PROC "proc" PROCESS "process" PROXY "proxy" READ "read"
-%token REQUIRE "require" SANDBOX "sandbox" SBX "sbx" SECRET "secret" SECRETS "secrets" SIZE "size" SUMMARY "summary" SYSCALL "syscall"
-%token SYSCALLS "syscalls" TCP "tcp" TESTS "tests" TEXT_ "text" TMPFS "tmpfs" TRUE "true" UDP "udp" UNIX "unix" USE "use" USER "user" VIA "via"
+%token ALLOW "allow" AND "and" ANY "any" AS "as" AT "at" BECAUSE "because" BIND "bind" CAPABILITIES "capabilities"
+%token CAPABILITY "capability"
+%token COMMAND "command" CONNECT "connect" CREATE "create" CWD "cwd" DEFAULT "default" DEGRADE "degrade" DELETE "delete"
+%token DENY "deny"
+%token DEV "dev" ELSE "else" ENV "env" EXCEPT "except" EXEC "exec" EXISTS "exists" EXPECT "expect" FALSE "false"
+%token FILE_ "file"
+%token FOR "for" FROM "from" FS "fs" GROUP "group" HOME "home" HOST_LOOPBACK "host-loopback" IF "if" IMAGE "image"
+%token IMPORT "import" IN "in"
+%token KEEP "keep" KILL "kill" LET "let" LIMITS "limits" LISTEN "listen" LOOPBACK "loopback" MODIFY "modify" NET "net"
+%token NEVER "never"
+%token NONE "none" NOT "not" ON "on" OR "or" OVERLAY "overlay" POLICY "policy" PRIVATE "private" PROC "proc"
+%token PROCESS "process" PROXY "proxy" READ "read"
+%token REQUIRE "require" SANDBOX "sandbox" SBX "sbx" SECRET "secret" SECRETS "secrets" SIZE "size" SUMMARY "summary"
+%token SYSCALL "syscall"
+%token SYSCALLS "syscalls" TCP "tcp" TESTS "tests" TEXT_ "text" TMPFS "tmpfs" TRUE "true" UDP "udp" UNIX "unix"
+%token USE "use" USER "user" VIA "via"
 %token WHERE "where" WITH "with" WITHIN "within" WRITE "write"
 %token DOTDOT ".." EQ "==" NE "!=" LE "<=" GE ">="
 %token <text> WORD "a name" GROUP_NAME "a group (@name)" REFERENCE "a parameter ($name)" STRING "a string"
@@ -164,7 +177,8 @@ module:
 edition:
     SBX NUMBER ';' {
         if ($2->kind != EXPR_INT || $2->number != 1)
-            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0202, @2, (int)(@2.end - @2.start), parse->source->text.text + @2.start), @2, "this sbxc reads edition 1: `sbx 1;`");
+            diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0202, @2, (int)(@2.end - @2.start),
+                    parse->source->text.text + @2.start), @2, "this sbxc reads edition 1: `sbx 1;`");
     }
   | %empty {
         struct span first = {@$.source, parse->token.start, parse->token.end};
@@ -182,12 +196,21 @@ declarations:
   ;
 
 declaration:
-    IMPORT dotted alias ';'         { parse->module->imports = RING_ADD(parse->module->imports, MAKE(import_decl, .path = RING_LIST($2), .alias = $3, .span = @$)); }
-  | IMPORT STRING alias ';'         { parse->module->imports = RING_ADD(parse->module->imports, MAKE(import_decl, .file = NAME($2, @2), .alias = $3, .span = @$)); }
-  | LET word '=' value ';'          { parse->module->lets = RING_ADD(parse->module->lets, MAKE(let_decl, .name = $2, .value = $4, .module = parse->module, .span = @$)); }
-  | GROUP GROUP_NAME '{' calls comma '}' { parse->module->groups = RING_ADD(parse->module->groups, MAKE(group_decl, .name = NAME($2, @2), .members = RING_LIST($4), .module = parse->module, .span = @$)); }
+    IMPORT dotted alias ';'
+        { parse->module->imports =
+            RING_ADD(parse->module->imports, MAKE(import_decl, .path = RING_LIST($2), .alias = $3, .span = @$)); }
+  | IMPORT STRING alias ';'
+        { parse->module->imports =
+            RING_ADD(parse->module->imports, MAKE(import_decl, .file = NAME($2, @2), .alias = $3, .span = @$)); }
+  | LET word '=' value ';'
+        { parse->module->lets = RING_ADD(parse->module->lets,
+                MAKE(let_decl, .name = $2, .value = $4, .module = parse->module, .span = @$)); }
+  | GROUP GROUP_NAME '{' calls comma '}'
+        { parse->module->groups = RING_ADD(parse->module->groups, MAKE(group_decl,
+                    .name = NAME($2, @2), .members = RING_LIST($4), .module = parse->module, .span = @$)); }
   | POLICY word parameters {
-        parse->module->policies = RING_ADD(parse->module->policies, MAKE(policy_decl, .name = $2, .parameters = RING_LIST($3), .module = parse->module, .span = span_join(@1, @3)));
+        parse->module->policies = RING_ADD(parse->module->policies, MAKE(policy_decl,
+                .name = $2, .parameters = RING_LIST($3), .module = parse->module, .span = span_join(@1, @3)));
     } '{' items close               { CURRENT_POLICY->span = span_join(@1, @7); }
   ;
 
@@ -224,10 +247,17 @@ unread_block: '{' unread '}' ;
 unread: error | unread unread_block | unread unread_block error ;
 
 item:
-    USE dotted arguments ';'        { POLICY_OF(uses, MAKE(use_decl, .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @3))); }
-  | WITHIN dotted arguments parts ';' { POLICY_OF(uses, MAKE(use_decl, .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @4), .within = $4)); }
-  | SUMMARY STRING ';'              { POLICY_OF(settings, MAKE(setting, .kind = SETTING_SUMMARY, .span = @$, .values = string_expr(parse, $2, @2))); }
-  | COMMAND exprs ';'               { POLICY_OF(settings, MAKE(setting, .kind = SETTING_COMMAND, .span = @$, .values = RING_LIST($2))); }
+    USE dotted arguments ';'
+        { POLICY_OF(uses, MAKE(use_decl, .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @3)));
+        }
+  | WITHIN dotted arguments parts ';'
+        { POLICY_OF(uses, MAKE(use_decl,
+                    .path = RING_LIST($2), .arguments = RING_LIST($3), .span = span_join(@1, @4), .within = $4)); }
+  | SUMMARY STRING ';'
+        { POLICY_OF(settings, MAKE(setting, .kind = SETTING_SUMMARY, .span = @$, .values = string_expr(parse, $2, @2)));
+        }
+  | COMMAND exprs ';'
+        { POLICY_OF(settings, MAKE(setting, .kind = SETTING_COMMAND, .span = @$, .values = RING_LIST($2))); }
   | FS '{' fs_rules close           { POLICY_JOIN(rules, $3); }
   | NET '{' net_rules close         { POLICY_JOIN(rules, $3); }
   | SYSCALLS '{' call_rules close   { POLICY_JOIN(rules, $3); }
@@ -241,7 +271,10 @@ item:
 parts: %empty { $$ = WITHIN_ALL; } | FOR some_parts { $$ = $2; } ;
 some_parts: part | some_parts ',' part { $$ = $1 | $3; } ;
 part:
-    FS { $$ = WITHIN_FILES; } | NET { $$ = WITHIN_NET; } | SYSCALLS { $$ = WITHIN_CALLS; } | LIMITS { $$ = WITHIN_LIMITS; }
+    FS { $$ = WITHIN_FILES; }
+  | NET { $$ = WITHIN_NET; }
+  | SYSCALLS { $$ = WITHIN_CALLS; }
+  | LIMITS { $$ = WITHIN_LIMITS; }
   | PROCESS { $$ = WITHIN_CAPABILITIES; }
   ;
 
@@ -279,7 +312,8 @@ fs_rule:
         $$->because = $5;
     }
   ;
-fs_operation: fs_verbs exprs { $$ = MAKE(operation, .domain = DOMAIN_FILES, .span = @$, .verbs = $1, .paths = RING_LIST($2)); } ;
+fs_operation: fs_verbs exprs
+        { $$ = MAKE(operation, .domain = DOMAIN_FILES, .span = @$, .verbs = $1, .paths = RING_LIST($2)); } ;
 fs_verbs: fs_verb | fs_verbs ',' fs_verb { $$ = $1 | $3; } ;
 fs_verb:
     READ { $$ = VERB_READ; } | WRITE { $$ = VERB_WRITE; } | MODIFY { $$ = VERB_MODIFY; } | CREATE { $$ = VERB_CREATE; }
@@ -293,10 +327,14 @@ origin:
   | CWD expr                        { $$ = MAKE(content, .kind = FROM_CWD, .path = $2); }
   | HOME expr                       { $$ = MAKE(content, .kind = FROM_HOME, .path = $2); }
   | TMPFS SIZE expr                 { $$ = MAKE(content, .kind = FROM_TMPFS, .size = $3); }
-  | OVERLAY expr of_size            { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_POLICY, .path = $2, .size = $3); }
-  | OVERLAY CWD expr of_size        { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_CWD, .path = $3, .size = $4); }
-  | OVERLAY HOME expr of_size       { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_HOME, .path = $3, .size = $4); }
-  | IMAGE expr of_size              { $$ = MAKE(content, .kind = FROM_IMAGE, .path_kind = FROM_POLICY, .path = $2, .size = $3); }
+  | OVERLAY expr of_size
+        { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_POLICY, .path = $2, .size = $3); }
+  | OVERLAY CWD expr of_size
+        { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_CWD, .path = $3, .size = $4); }
+  | OVERLAY HOME expr of_size
+        { $$ = MAKE(content, .kind = FROM_OVERLAY, .path_kind = FROM_HOME, .path = $3, .size = $4); }
+  | IMAGE expr of_size
+        { $$ = MAKE(content, .kind = FROM_IMAGE, .path_kind = FROM_POLICY, .path = $2, .size = $3); }
   | PROC                            { $$ = MAKE(content, .kind = FROM_PROC); }
   | DEV                             { $$ = MAKE(content, .kind = FROM_DEV); }
   | SECRET word                     { $$ = MAKE(content, .kind = FROM_SECRET, .secret = $2); }
@@ -308,7 +346,8 @@ origin:
 net_rules:
     %empty                          { $$ = NULL; }
   | net_rules net_rule              { $$ = RING_ADD($1, $2); }
-  | net_rules VIA PROXY expr ';'    { $$ = $1; POLICY_OF(settings, MAKE(setting, .kind = SETTING_PROXY, .span = span_join(@2, @4), .values = $4)); }
+  | net_rules VIA PROXY expr ';'
+        { $$ = $1; POLICY_OF(settings, MAKE(setting, .kind = SETTING_PROXY, .span = span_join(@2, @4), .values = $4)); }
   | net_rules error ';'             { $$ = $1; yyerrok; }
   ;
 net_rule:
@@ -319,12 +358,15 @@ net_rule:
     }
   | effect net_operation EXCEPT exprs because ';' {
         $$ = rule(parse, $1, span_join(@1, @5), $2);
-        $$->except = MAKE(operation, .domain = DOMAIN_NET, .span = @4, .verbs = $2->verbs, .protocols = $2->protocols, .targets = RING_LIST($4));
+        $$->except = MAKE(operation,
+            .domain = DOMAIN_NET, .span = @4, .verbs = $2->verbs, .protocols = $2->protocols, .targets = RING_LIST($4));
         $$->because = $5;
     }
   ;
 net_operation:
-    net_verbs protocols exprs       { $$ = MAKE(operation, .domain = DOMAIN_NET, .span = @$, .verbs = $1, .protocols = $2, .targets = RING_LIST($3)); }
+    net_verbs protocols exprs
+        { $$ =
+            MAKE(operation, .domain = DOMAIN_NET, .span = @$, .verbs = $1, .protocols = $2, .targets = RING_LIST($3)); }
   ;
 net_verbs: net_verb | net_verbs ',' net_verb { $$ = $1 | $3; } ;
 net_verb: CONNECT { $$ = VERB_CONNECT; } | BIND { $$ = VERB_BIND; } | LISTEN { $$ = VERB_LISTEN; } ;
@@ -365,7 +407,8 @@ effect_word:
   | NUMBER                          { $$ = NAME(((struct str){parse->source->text.text + @1.start, @1.end - @1.start}), @1); }
   ;
 call_operation:
-    calls where                     { $$ = MAKE(operation, .domain = DOMAIN_CALLS, .span = @$, .calls = RING_LIST($1), .condition = $2); }
+    calls where
+        { $$ = MAKE(operation, .domain = DOMAIN_CALLS, .span = @$, .calls = RING_LIST($1), .condition = $2); }
   ;
 calls:
     call                            { $$ = RING_ADD((struct call *)NULL, $1); }
@@ -383,15 +426,23 @@ where: %empty { $$ = NULL; } | WHERE condition { $$ = $2; } ;
 %precedence NOT;
 condition:
     condition OR condition          { $$ = MAKE(condition, .kind = CONDITION_OR, .span = @$, .left = $1, .right = $3); }
-  | condition AND condition         { $$ = MAKE(condition, .kind = CONDITION_AND, .span = @$, .left = $1, .right = $3); }
+  | condition AND condition
+        { $$ = MAKE(condition, .kind = CONDITION_AND, .span = @$, .left = $1, .right = $3); }
   | NOT condition                   { $$ = MAKE(condition, .kind = CONDITION_NOT, .span = @$, .left = $2); }
   | '(' condition ')'               { $$ = $2; }
-  | argument_name comparison constant { $$ = MAKE(condition, .kind = CONDITION_COMPARE, .span = @$, .argument = $1, .comparison = $2, .value = $3); }
-  | argument_name '&' constant_atom EQ constant { $$ = MAKE(condition, .kind = CONDITION_MASK, .span = @$, .argument = $1, .comparison = COMPARE_EQ, .mask = $3, .value = $5); }
-  | argument_name '&' constant_atom NE constant { $$ = MAKE(condition, .kind = CONDITION_MASK, .span = @$, .argument = $1, .comparison = COMPARE_NE, .mask = $3, .value = $5); }
-  | argument_name IN '{' ranges comma '}' { $$ = MAKE(condition, .kind = CONDITION_IN, .span = @$, .argument = $1, .ranges = RING_LIST($4)); }
+  | argument_name comparison constant
+        { $$ = MAKE(condition, .kind = CONDITION_COMPARE, .span = @$, .argument = $1, .comparison = $2, .value = $3); }
+  | argument_name '&' constant_atom EQ constant
+        { $$ = MAKE(condition, .kind = CONDITION_MASK,
+                .span = @$, .argument = $1, .comparison = COMPARE_EQ, .mask = $3, .value = $5); }
+  | argument_name '&' constant_atom NE constant
+        { $$ = MAKE(condition, .kind = CONDITION_MASK,
+                .span = @$, .argument = $1, .comparison = COMPARE_NE, .mask = $3, .value = $5); }
+  | argument_name IN '{' ranges comma '}'
+        { $$ = MAKE(condition, .kind = CONDITION_IN, .span = @$, .argument = $1, .ranges = RING_LIST($4)); }
   | argument_name IN constant_atom DOTDOT constant_atom {
-        $$ = MAKE(condition, .kind = CONDITION_IN, .span = @$, .argument = $1, .ranges = MAKE(constant_range, .first = $3, .last = $5));
+        $$ = MAKE(condition,
+            .kind = CONDITION_IN, .span = @$, .argument = $1, .ranges = MAKE(constant_range, .first = $3, .last = $5));
     }
   ;
 argument_name:
@@ -427,23 +478,27 @@ limits:
   | limits limit                    { $$ = RING_ADD($1, $2); }
   | limits error ';'                { $$ = $1; yyerrok; }
   ;
-limit: word expr ';'                { $$ = MAKE(setting, .kind = SETTING_LIMIT, .span = span_join(@1, @2), .name = $1, .values = $2); } ;
+limit: word expr ';'
+        { $$ = MAKE(setting, .kind = SETTING_LIMIT, .span = span_join(@1, @2), .name = $1, .values = $2); } ;
 
 process:
     %empty
   | process setting                 { POLICY_OF(settings, $2); }
   | process CAPABILITIES NONE because ';' {
-        struct rule_decl *none = rule(parse, EFFECT_DENY, span_join(@2, @3), MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @3));
+        struct rule_decl *none =
+            rule(parse, EFFECT_DENY, span_join(@2, @3), MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @3));
         none->because = $4;
         POLICY_OF(rules, none);
     }
   | process CAPABILITIES capability_names because ';' {
-        struct rule_decl *some = rule(parse, EFFECT_ALLOW, span_join(@2, @3), MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @3, .capabilities = RING_LIST($3)));
+        struct rule_decl *some = rule(parse, EFFECT_ALLOW, span_join(@2, @3),
+            MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @3, .capabilities = RING_LIST($3)));
         some->because = $4;
         POLICY_OF(rules, some);
     }
   | process effect CAPABILITY capability_names because ';' {
-        struct rule_decl *some = rule(parse, $2, span_join(@2, @4), MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @4, .capabilities = RING_LIST($4)));
+        struct rule_decl *some = rule(parse, $2, span_join(@2, @4),
+            MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @4, .capabilities = RING_LIST($4)));
         some->because = $5;
         POLICY_OF(rules, some);
     }
@@ -452,10 +507,14 @@ process:
 capability_names: words ;
 setting:
     USER word ';'                   { $$ = MAKE(setting, .kind = SETTING_USER, .span = span_join(@1, @2), .name = $2); }
-  | USER expr ';'                   { $$ = MAKE(setting, .kind = SETTING_USER, .span = span_join(@1, @2), .values = $2); }
-  | CWD expr ';'                    { $$ = MAKE(setting, .kind = SETTING_CWD, .span = span_join(@1, @2), .values = $2); }
-  | ENV KEEP words ';'              { $$ = MAKE(setting, .kind = SETTING_ENV_KEEP, .span = span_join(@1, @3), .names = RING_LIST($3)); }
-  | ENV word '=' expr ';'           { $$ = MAKE(setting, .kind = SETTING_ENV_SET, .span = span_join(@1, @4), .name = $2, .values = $4); }
+  | USER expr ';'
+        { $$ = MAKE(setting, .kind = SETTING_USER, .span = span_join(@1, @2), .values = $2); }
+  | CWD expr ';'
+        { $$ = MAKE(setting, .kind = SETTING_CWD, .span = span_join(@1, @2), .values = $2); }
+  | ENV KEEP words ';'
+        { $$ = MAKE(setting, .kind = SETTING_ENV_KEEP, .span = span_join(@1, @3), .names = RING_LIST($3)); }
+  | ENV word '=' expr ';'
+        { $$ = MAKE(setting, .kind = SETTING_ENV_SET, .span = span_join(@1, @4), .name = $2, .values = $4); }
   ;
 
 secret_list:
@@ -464,18 +523,25 @@ secret_list:
   | secret_list error ';'           { $$ = $1; yyerrok; }
   ;
 secret_item:
-    word FROM ENV expr AT expr ';'  { $$ = MAKE(secret_decl, .name = $1, .from_env = true, .source = $4, .at = $6, .span = span_join(@1, @6)); }
-  | word FROM FILE_ expr AT expr ';' { $$ = MAKE(secret_decl, .name = $1, .source = $4, .path_kind = FROM_POLICY, .at = $6, .span = span_join(@1, @6)); }
-  | word FROM HOME expr AT expr ';' { $$ = MAKE(secret_decl, .name = $1, .source = $4, .path_kind = FROM_HOME, .at = $6, .span = span_join(@1, @6)); }
+    word FROM ENV expr AT expr ';'
+        { $$ = MAKE(secret_decl, .name = $1, .from_env = true, .source = $4, .at = $6, .span = span_join(@1, @6)); }
+  | word FROM FILE_ expr AT expr ';'
+        { $$ = MAKE(secret_decl,
+                .name = $1, .source = $4, .path_kind = FROM_POLICY, .at = $6, .span = span_join(@1, @6)); }
+  | word FROM HOME expr AT expr ';'
+        { $$ = MAKE(secret_decl, .name = $1, .source = $4, .path_kind = FROM_HOME, .at = $6, .span = span_join(@1, @6));
+        }
   ;
 
 requirement:
     REQUIRE word ';'                { $$ = MAKE(require_decl, .feature = $2, .span = span_join(@1, @2)); }
-  | REQUIRE word GE NUMBER ';'      { $$ = MAKE(require_decl, .feature = $2, .version = $4->number, .span = span_join(@1, @4)); }
+  | REQUIRE word GE NUMBER ';'
+        { $$ = MAKE(require_decl, .feature = $2, .version = $4->number, .span = span_join(@1, @4)); }
   | REQUIRE word ELSE DEGRADE BECAUSE STRING ';'
         { $$ = MAKE(require_decl, .feature = $2, .degrade = true, .because = $6, .span = span_join(@1, @6)); }
   | REQUIRE word GE NUMBER ELSE DEGRADE BECAUSE STRING ';'
-        { $$ = MAKE(require_decl, .feature = $2, .version = $4->number, .degrade = true, .because = $8, .span = span_join(@1, @8)); }
+        { $$ = MAKE(require_decl,
+                .feature = $2, .version = $4->number, .degrade = true, .because = $8, .span = span_join(@1, @8)); }
   ;
 
 tests_rules:
@@ -490,7 +556,8 @@ operation:
   | net_operation
   | net_operation AT ADDRESS        { $$ = $1; $$->at = $3; $$->clause = span_join(@2, @3); $$->span = @$; }
   | SYSCALL call_operation          { $$ = $2; $$->span = @$; }
-  | CAPABILITY capability_names     { $$ = MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @$, .capabilities = RING_LIST($2)); }
+  | CAPABILITY capability_names
+        { $$ = MAKE(operation, .domain = DOMAIN_CAPABILITIES, .span = @$, .capabilities = RING_LIST($2)); }
   ;
 
 /* values */
@@ -504,7 +571,8 @@ expr:
   | NUMBER
   | TRUE                            { $$ = MAKE(expr, .kind = EXPR_BOOL, .span = @$, .number = 1); }
   | FALSE                           { $$ = MAKE(expr, .kind = EXPR_BOOL, .span = @$); }
-  | host ':' port_set               { $$ = MAKE(expr, .kind = EXPR_ENDPOINT, .span = @$, .host = $1, .ports = RING_LIST($3)); }
+  | host ':' port_set
+        { $$ = MAKE(expr, .kind = EXPR_ENDPOINT, .span = @$, .host = $1, .ports = RING_LIST($3)); }
   ;
 host:
     STRING                          { $$ = string_expr(parse, $1, @1); }
@@ -541,7 +609,8 @@ word:
 keyword:
     AS | AT | BIND | CAPABILITIES | CAPABILITY | COMMAND | CONNECT | CREATE | CWD | DEFAULT | DELETE | DEV | ENV | EXEC
   | EXISTS | EXPECT | FILE_ | FOR | FS | GROUP | HOME | IMAGE | IMPORT | KEEP | LET | LIMITS | LISTEN | MODIFY | NET
-  | OVERLAY | POLICY | PRIVATE | PROC | PROCESS | PROXY | READ | REQUIRE | SANDBOX | SBX | SECRET | SECRETS | SIZE | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
+  | OVERLAY | POLICY | PRIVATE | PROC | PROCESS | PROXY | READ | REQUIRE | SANDBOX | SBX | SECRET | SECRETS | SIZE
+  | SUMMARY | SYSCALL | SYSCALLS | TCP | TESTS
   | TEXT_ | TMPFS | UDP | UNIX | USER | VIA | WITHIN | WRITE
   ;
 %%
@@ -594,10 +663,12 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
         for (int i = 0; i < count; i++)
             parse->expected->names[parse->expected->count++] = yysymbol_name(expected[i]);
     }
-    struct str word = token_text(parse, here), before = parse->previous.source ? token_text(parse, parse->previous) : STR("");
+    struct str word = token_text(parse, here),
+        before = parse->previous.source ? token_text(parse, parse->previous) : STR("");
     if (str_is(word, "}") && parse->braces >= 0 && parse->diagnostics->errors)
         return 0; // the end of a block whose start could not be read: that is said already
-    enum habit_place place = parse->braces_before == 0 ? HABIT_TOP : parse->braces_before == 1 ? HABIT_POLICY : HABIT_ANYWHERE;
+    enum habit_place place = parse->braces_before == 0
+        ? HABIT_TOP : parse->braces_before == 1 ? HABIT_POLICY : HABIT_ANYWHERE;
     const char *help = at_end ? NULL : habit_help(word, before, place);
     bool is_word = word.length && ((word.text[0] | 32) >= 'a' && (word.text[0] | 32) <= 'z');
     if (parse->garbage > parse->previous.end && !(help && is_word))
@@ -607,7 +678,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
         struct diagnostic *missing = diagnose(parse->diagnostics, SBX0103, gap, STR_ARGS(before));
         diagnostic_label(parse->diagnostics, missing, gap, "a `;` ends the statement");
         bool closed = before.text[0] != '"' || (before.length > 1 && before.text[before.length - 1] == '"');
-        bool ends = at_end || str_is(word, "}") || memchr(before.text + before.length, '\n', here.start - gap.end); // a line, or a block
+        // a line, or a block
+        bool ends = at_end || str_is(word, "}") || memchr(before.text + before.length, '\n', here.start - gap.end);
         diagnostic_fix(parse->diagnostics, missing, closed && ends, gap, ";");
         if (!at_end)
             diagnostic_label(parse->diagnostics, missing, here, "`%.*s` can't go on from it", STR_ARGS(word));
@@ -627,9 +699,11 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
         bool quoted = name[0] == '\'';
         bool plain = strchr(name, ' ') == NULL && !quoted;
         text_addf(&wanted, "%s%s%.*s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", plain || quoted ? "`" : "",
-                  quoted ? (int)strlen(name) - 2 : (int)strlen(name), quoted ? name + 1 : name, plain || quoted ? "`" : "");
+                  quoted ? (int)strlen(name) - 2 : (int)strlen(name),
+                      quoted ? name + 1 : name, plain || quoted ? "`" : "");
     }
-    struct diagnostic *diagnostic = at_end ? diagnose(parse->diagnostics, SBX0104, here) : diagnose(parse->diagnostics, SBX0105, here, STR_ARGS(word));
+    struct diagnostic *diagnostic = at_end
+        ? diagnose(parse->diagnostics, SBX0104, here) : diagnose(parse->diagnostics, SBX0105, here, STR_ARGS(word));
     struct nearest nearest = {0};
     if (is_word && !at_end)
         nearest = nearest_word(parse, expected, count, word);
@@ -638,7 +712,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
     else if (wanted.length)
         diagnostic_label(parse->diagnostics, diagnostic, here, "here %.*s is possible", STR_ARGS(text_str(&wanted)));
     else
-        diagnostic_label(parse->diagnostics, diagnostic, here, at_end ? "something is missing before this end" : "no statement starts or goes on like this here");
+        diagnostic_label(parse->diagnostics, diagnostic,
+            here, at_end ? "something is missing before this end" : "no statement starts or goes on like this here");
     if (help)
         diagnostic_help(parse->diagnostics, diagnostic, "%s", help);
     else if (parse->example && !parse->previous.source)
@@ -653,7 +728,8 @@ static void yyerror(struct span *span, struct parse *parse, yyscan_t scanner, co
 {
     (void)scanner;
     (void)message;
-    diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0106, *span), *span, "the parser gives up here");
+    diagnostic_label(parse->diagnostics,
+        diagnose(parse->diagnostics, SBX0106, *span), *span, "the parser gives up here");
 }
 
 void parse_source(struct parse *parse)
@@ -679,7 +755,8 @@ void parse_source(struct parse *parse)
     module->groups = RING_LIST(module->groups);
     module->last_policy = module->policies;
     module->policies = RING_LIST(module->policies);
-    for (struct policy_decl *policy = module->policies; policy; policy = policy->next) { // also one that the file ends in
+    // also one that the file ends in
+    for (struct policy_decl *policy = module->policies; policy; policy = policy->next) {
         policy->uses = RING_LIST(policy->uses);
         policy->rules = RING_LIST(policy->rules);
         policy->settings = RING_LIST(policy->settings);
