@@ -157,7 +157,8 @@ my @try = (
       SKIP: {
             skip 'this Neovim is older than the page asks for', 1 if $old;
             my $wait = "vim.wait(5000, function() return $shown end) vim.cmd($shown and [[qa!]] or [[cq!]])";
-            $sh->("echo 'sbx 1; policy p { limits { memory 1Mb; } }' > p.sbx; $editor -u $name p.sbx -c 'lua $wait'", 0);
+            $sh->("echo 'sbx 1; policy p { limits { memory 1Mb; } }' > p.sbx", 0);
+            $sh->("$editor -u $name p.sbx -c 'lua $wait'", 0);
         }
     }],
     [qr{^languages\.toml$} => sub {
