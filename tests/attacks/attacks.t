@@ -163,7 +163,9 @@ for my $user (users()) {
             $possible ? $got : "$got; outside $without");
     }
 
-    cmp_ok scalar @untold, '<=', 0.05 * $to_tell, "$who: of $to_tell tries that the filter denied, the report has " . ($to_tell - @untold) or diag "not: @untold";
+    cmp_ok scalar @untold, '<=', 0.05 * $to_tell,
+        "$who: of $to_tell tries that the filter denied, the report has " . ($to_tell - @untold)
+        or diag "not: @untold";
 
     # What a program can't see of itself.
     my $special = sub {

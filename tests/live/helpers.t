@@ -25,8 +25,10 @@ SKIP: {
     my $free = folder();
     owned($ordinary, $free);
     system 'cp', "$build/tests/live/stranger", "$free/sbximage";
-    my $outside = run({ %$ordinary, cwd => $free, in => spew("$free/in", 'tries') }, "$free/sbximage", 'outside')->{out};
-    like $outside, qr/(?:^|\.)$_(?:\.|$)/m, "outside of walls it can: $_" for qw(open lock times fork kill-all ptrace pidfd namespace limits memfd code gigabyte socket socketpair);
+    my $outside = run({ %$ordinary, cwd => $free, in => spew("$free/in", 'tries') }, "$free/sbximage",
+        'outside')->{out};
+    like $outside, qr/(?:^|\.)$_(?:\.|$)/m, "outside of walls it can: $_"
+        for qw(open lock times fork kill-all ptrace pidfd namespace limits memfd code gigabyte socket socketpair);
 }
 
 for my $user (users()) {
@@ -37,19 +39,25 @@ for my $user (users()) {
         owned($user, $dir, "$dir/cache");
         system 'cp', $sbxrun, $dir;
         system 'cp', "$build/tests/live/stranger", "$dir/sbximage";
-        my %o = (%$user, cwd => $dir, env => { XDG_CACHE_HOME => "$dir/cache" }, $without ? (within => [$under, "$number=38", '--']) : ());
-        spew("$dir/p.sbx", "sbx 1;\nimport std.base;\npolicy p { use std.base.inside; fs { allow read, exec \"/\" from image \"./i.tar\"; } }\n");
+        my %o = (%$user, cwd => $dir, env => { XDG_CACHE_HOME => "$dir/cache" },
+            $without ? (within => [$under, "$number=38", '--']) : ());
+        spew("$dir/p.sbx", "sbx 1;\nimport std.base;\n"
+            . "policy p { use std.base.inside; fs { allow read, exec \"/\" from image \"./i.tar\"; } }\n");
         my $as_root = $user->{name} eq 'root';
 
         # What it tries, and what there is to say of that.
         spew("$dir/i.tar", 'tries');
-        like run(\%o, "$dir/sbxrun", 'p.sbx', '--', '/x')->{err}, qr/^sbxrun: cannot unpack \S+: held \(p\.sbx:3/, "$name: a stranger in sbximage's place has nothing";
+        like run(\%o, "$dir/sbxrun", 'p.sbx', '--', '/x')->{err}, qr/^sbxrun: cannot unpack \S+: held \(p\.sbx:3/,
+            "$name: a stranger in sbximage's place has nothing";
 
         # What it is, seen from outside.
         spew("$dir/i.tar", 'wait' . rand);
         my $pid = fork // die $!;
         if (!$pid) {
-            if (defined $user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) }
+            if (defined $user->{uid} && $> == 0) {
+                ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
+                POSIX::setuid($user->{uid});
+            }
             chdir $dir;
             $ENV{XDG_CACHE_HOME} = "$dir/cache";
             open STDERR, '>', '/dev/null';
@@ -65,15 +73,20 @@ for my $user (users()) {
         }
         my %is = $status =~ /^(\w+):\s*(.*)$/mg;
         is $is{Uid}, join("\t", ($as_root ? 0x7FFE0000 : $user->{uid} // $>) x 4), "$name: it is the outside identity";
-        is "$is{CapEff} $is{CapPrm} $is{CapInh} $is{CapBnd} $is{CapAmb}", join(' ', ('0' x 16) x 5), "$name: without a capability";
+        is "$is{CapEff} $is{CapPrm} $is{CapInh} $is{CapBnd} $is{CapAmb}", join(' ', ('0' x 16) x 5),
+            "$name: without a capability";
         is "$is{NoNewPrivs} $is{Seccomp}", '1 2', "$name: under a filter";
         is +(split ' ', $is{NSpid})[-1], 1, "$name: alone";
-        my %shared = map { my $ns = $_; (readlink("/proc/$helper/ns/$ns") // "?$ns") eq (readlink("/proc/self/ns/$ns") // '') ? ($ns => 1) : () } qw(user pid mnt net ipc uts cgroup);
+        my %shared = map {
+            my $ns = $_;
+            (readlink("/proc/$helper/ns/$ns") // "?$ns") eq (readlink("/proc/self/ns/$ns") // '') ? ($ns => 1) : ();
+        } qw(user pid mnt net ipc uts cgroup);
         is join(' ', sort keys %shared), '', "$name: in namespaces of its own";
         my @open = map { s{.*/}{}r } glob "/proc/$helper/fd/*";
         is "@open", '0 1 2', "$name: with what it was given open" if @open;
         my %limits = slurp("/proc/$helper/limits") =~ /^(Max .*?)  +\S+ +(\S+)/mg;
-        is "$limits{'Max data size'} $limits{'Max cpu time'} $limits{'Max processes'}", 512 * 1024 * 1024 . ' 600 1', "$name: with limits";
+        is "$limits{'Max data size'} $limits{'Max cpu time'} $limits{'Max processes'}", 512 * 1024 * 1024 . ' 600 1',
+            "$name: with limits";
         kill 'TERM', $pid;
         waitpid $pid, 0;
         is $? & 127, 15, "$name: ended with what waits for it";
@@ -82,10 +95,15 @@ for my $user (users()) {
 
         # Not there, and no program.
         unlink "$dir/sbximage";
-        if (!-x '/usr/bin/sbximage') { like run(\%o, "$dir/sbxrun", 'p.sbx', '--', '/x')->{err}, qr/^sbxrun: sbximage is not there \(p\.sbx:3.*\n.*installed beside sbxrun/, "$name: when it is not there, that is said" }
+        if (!-x '/usr/bin/sbximage') {
+            like run(\%o, "$dir/sbxrun", 'p.sbx', '--', '/x')->{err},
+                qr/^sbxrun: sbximage is not there \(p\.sbx:3.*\n.*installed beside sbxrun/,
+                "$name: when it is not there, that is said";
+        }
         spew("$dir/sbximage", 'no program');
         chmod 0755, "$dir/sbximage";
-        like run(\%o, "$dir/sbxrun", 'p.sbx', '--', '/x')->{err}, qr/^sbxrun: cannot execute sbximage: Exec format error \(p\.sbx:3/, "$name: and when it is no program";
+        like run(\%o, "$dir/sbxrun", 'p.sbx', '--', '/x')->{err},
+            qr/^sbxrun: cannot execute sbximage: Exec format error \(p\.sbx:3/, "$name: and when it is no program";
     }
 }
 done_testing;

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Nothing stays and nothing blocks: whatever a command does to what keeps a denied path's place, whoever holds locks there, and whichever process is killed at whatever moment.
+# Nothing stays and nothing blocks: whatever a command does to what keeps a denied path's place, whoever holds locks
+# there, and whichever process is killed at whatever moment.
 # SBX_KILLS says how many moments (100; 500 in CI).
 use strict;
 use warnings;
@@ -15,13 +16,21 @@ use Time::HiRes qw(sleep time);
 
 my $kills = $ENV{SBX_KILLS} // ($ENV{CI} ? 500 : 100);
 sub tree { my ($dir) = @_; scalar `cd $dir && find . -printf '%p %y %m %s %l\n' | sort` }
-sub below { my @all = @_; for (my $i = 0; $i < @all; $i++) { push @all, map { split ' ', eval { slurp($_) } // '' } glob "/proc/$all[$i]/task/*/children" } @all }
+sub below {
+    my @all = @_;
+    for (my $i = 0; $i < @all; $i++) {
+        push @all, map { split ' ', eval { slurp($_) } // '' } glob "/proc/$all[$i]/task/*/children";
+    }
+    @all;
+}
 
 for my $user (users()) {
     my $name = $user->{name};
-    my $rules = 'allow read, write "/w" from "./w"; deny read, write "/w/.env"; deny write "/w/a/b/secret"; deny write "/w/c/d"';
+    my $rules = 'allow read, write "/w" from "./w"; deny read, write "/w/.env"; deny write "/w/a/b/secret"; '
+        . 'deny write "/w/c/d"';
     my $dir = sandbox($user, "fs { $rules; } limits { pids 40; lifetime " . patience(20) . 's; }');
-    spew("$dir/other.sbx", 'sbx 1; import std.base; policy other { use std.base; fs { allow read, write "/w" from "./w"; } }');
+    spew("$dir/other.sbx",
+        'sbx 1; import std.base; policy other { use std.base; fs { allow read, write "/w" from "./w"; } }');
     my $before = tree("$dir/w");
     my $start = sub { # in a process group of its own
         my (@command) = @_;
@@ -29,7 +38,11 @@ for my $user (users()) {
         if (!$pid) {
             POSIX::setpgid(0, 0);
             open STDERR, '>', '/dev/null'; open STDOUT, '>', '/dev/null';
-            if (defined $user->{uid}) { $) = "$user->{gid} $user->{gid}"; POSIX::setgid($user->{gid}); POSIX::setuid($user->{uid}) }
+            if (defined $user->{uid}) {
+                $) = "$user->{gid} $user->{gid}";
+                POSIX::setgid($user->{gid});
+                POSIX::setuid($user->{uid});
+            }
             chdir $dir;
             exec @{ $user->{within} // [] }, @command or POSIX::_exit(99);
         }
@@ -38,11 +51,13 @@ for my $user (users()) {
     my $sh = sub { in_sandbox($user, $dir, 'sh', '-c', $_[0]) };
 
     # Modes.
-    for my $modes ('0555 /w/a/b /w/a /w', '0000 /w/a/b /w/a /w', '0555 /w', '0 /w/.env /w/a/b/secret', '0111 /w/c', '1777 /w', '0400 /w/a') {
+    for my $modes ('0555 /w/a/b /w/a /w', '0000 /w/a/b /w/a /w', '0555 /w', '0 /w/.env /w/a/b/secret', '0111 /w/c',
+        '1777 /w', '0400 /w/a') {
         my $run = $sh->("chmod $modes 2>/dev/null; exit 3");
         is "$run->{status} $run->{err}", '3 ', "$name: chmod $modes" or diag explain $run;
         my ($mode) = $modes =~ m{^(\d+) .*/w$};
-        is sprintf('%04o', (stat "$dir/w")[2] & 07777), sprintf('%04o', oct $mode), "$name: what the folder was given it keeps" if defined $mode;
+        is sprintf('%04o', (stat "$dir/w")[2] & 07777), sprintf('%04o', oct $mode),
+            "$name: what the folder was given it keeps" if defined $mode;
         chmod 0755, "$dir/w";
         is tree("$dir/w"), $before, "$name: nothing is left" or diag tree("$dir/w");
     }
@@ -50,9 +65,14 @@ for my $user (users()) {
     # Locks, of other sandboxes and of the host: on the folder and on what keeps the place.
     my $pid = $start->($sbxrun, 'p.sbx', '--', 'sh', '-c', 'exec 7< /w; flock 7; : > /w/ready; exec sleep 20');
     ok soon(sub { -e "$dir/w/ready" }), "$name: one runs";
-    my $other = $start->($sbxrun, 'other.sbx', '--', 'sh', '-c', 'exec 7< /w/.env 8< /w/a/b/secret 9< /w/c; flock 7; flock 8; flock 9; : > /w/locked; exec sleep 20');
+    my $other = $start->($sbxrun, 'other.sbx', '--', 'sh', '-c',
+        'exec 7< /w/.env 8< /w/a/b/secret 9< /w/c; flock 7; flock 8; flock 9; : > /w/locked; exec sleep 20');
     ok soon(sub { -e "$dir/w/locked" }), "$name: another sandbox holds locks";
-    my @open = map { open my $f, '<', "$dir/w/$_" or die "$_: $!"; flock $f, LOCK_SH | LOCK_NB; $f } '.env', 'a/b/secret', 'c';
+    my @open = map {
+        open my $f, '<', "$dir/w/$_" or die "$_: $!";
+        flock $f, LOCK_SH | LOCK_NB;
+        $f;
+    } '.env', 'a/b/secret', 'c';
     my $run = $sh->('echo x 2> /dev/null > /w/.env && exit 7; exit 4');
     is "$run->{status} $run->{err}", '4 ', "$name: a run beside them is not kept waiting" or diag explain $run;
     cmp_ok $run->{seconds}, '<', patience(3), "$name: not a moment";
@@ -82,7 +102,8 @@ for my $user (users()) {
         waitpid $stranger, 0;
     }
 
-    # A path that is needed by two is kept until the second has ended, also where the first one's was made anew by a killed one.
+    #  # A path that is needed by two is kept until the second has ended, also where the first one's was made anew by a
+    # killed one.
     $pid = $start->($sbxrun, 'p.sbx', '--', 'sh', '-c', ': > /w/ready; exec sleep 20');
     ok soon(sub { -e "$dir/w/ready" }), "$name: one runs";
     $run = $sh->('exit 5');
@@ -97,13 +118,21 @@ for my $user (users()) {
         skip 'root removes anything', 2 if !defined $user->{uid} || $>;
         my $folder = folder();
         chmod 0777, $folder;
-        spew("$dir/told.sbx", "sbx 1; import std.base; policy told { use std.base; fs { allow read, write \"/t\" from \"$folder\"; deny write \"/t/later\"; } }");
+        spew("$dir/told.sbx", "sbx 1; import std.base; policy "
+            . "told { use std.base; fs { allow read, write \"/t\" from \"$folder\"; deny write \"/t/later\"; } }");
         my $runner = fork // die;
-        if (!$runner) { my $r = run({ %$user, cwd => $dir }, $sbxrun, 'told.sbx', '--', 'sleep', patience(0.6)); spew("$dir/told.err", "$r->{status}\n$r->{err}"); POSIX::_exit(0) }
+        if (!$runner) {
+            my $r = run({ %$user, cwd => $dir }, $sbxrun, 'told.sbx', '--', 'sleep', patience(0.6));
+            spew("$dir/told.err", "$r->{status}\n$r->{err}");
+            POSIX::_exit(0);
+        }
         ok soon(sub { -e "$folder/later" }), "$name: it is there";
         chmod 0755, $folder; # it is root's, and now nobody else may change it
         waitpid $runner, 0;
-        like slurp("$dir/told.err"), qr/^0\nsbxrun: \Q$folder\E\/later on the host kept the place of \/t\/later and can't be removed: Permission denied$/m, "$name: what can't be removed is told";
+        like slurp("$dir/told.err"),
+            qr/^0\nsbxrun:\ \Q$folder\E\/later\ on\ the\ host\ kept\ the\ place\ of\ 
+                \/t\/later\ and\ can't\ be\ removed:\ Permission\ denied$/mx,
+            "$name: what can't be removed is told";
         unlink "$folder/later";
     }
 
@@ -122,10 +151,17 @@ for my $user (users()) {
         alarm patience(15);
         waitpid $run, 0;
         alarm 0;
-        $left++, diag("after $victim, $which of @all, at try $try:\n", tree("$dir/w")) if !soon(sub { tree("$dir/w") eq $before }, 2);
-        if (tree("$dir/w") ne $before) { system 'rm', '-rf', "$dir/w"; mkdir "$dir/w"; chmod 0755, "$dir/w"; owned($user, "$dir/w") }
+        $left++, diag("after $victim, $which of @all, at try $try:\n", tree("$dir/w"))
+            if !soon(sub { tree("$dir/w") eq $before }, 2);
+        if (tree("$dir/w") ne $before) {
+            system 'rm', '-rf', "$dir/w";
+            mkdir "$dir/w";
+            chmod 0755, "$dir/w";
+            owned($user, "$dir/w");
+        }
     }
-    is $left, 0, "$name: killed at $kills moments (" . join(', ', map { "$_ $who{$_}" } sort keys %who) . '): nothing is left';
+    is $left, 0,
+        "$name: killed at $kills moments (" . join(', ', map { "$_ $who{$_}" } sort keys %who) . '): nothing is left';
     is $sick, 0, "$name: and each run came to its end";
     is $sh->('exit 6')->{status}, 6, "$name: the next one runs";
     is tree("$dir/w"), $before, "$name: and leaves nothing";

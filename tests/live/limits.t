@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Limits: each is gone over, and holds, and the report says so. What can't be kept here is refused, or degrades when the policy says it may.
+# Limits: each is gone over, and holds, and the report says so. What can't be kept here is refused, or degrades when the
+# policy says it may.
 use strict;
 use warnings;
 use FindBin;
@@ -17,9 +18,12 @@ for my $user (users()) {
     my $before = leftovers();
     my $try = sub {
         my ($limits, $code, %o) = @_;
-        my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; allow read, write \"/tmp\" from tmpfs size 512MiB; } limits { $limits }", uses => 'python');
+        my $dir = sandbox($user,
+            "fs { allow read, write \"/w\" from \"./w\"; allow read, write \"/tmp\" from tmpfs size 512MiB; } "
+            . "limits { $limits }", uses => 'python');
         $o{before}->($dir) if $o{before};
-        my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => 30 }, ref $code ? @$code : ('python3', '-c', $code));
+        my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => 30 },
+            ref $code ? @$code : ('python3', '-c', $code));
         $run->{report} = report($dir) if -s "$dir/w/r.json";
         return $run;
     };
@@ -47,35 +51,54 @@ def burn(seconds):
     for my $case (
         ['one after the other', "for i in range(6):\n  if os.fork() == 0: burn(0.3)\n  os.wait()"],
         ['at once', "for i in range(6):\n  if os.fork() == 0: burn(0.3)\nfor i in range(6): os.wait()"],
-        ['nobody waits for them', "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor i in range(6):\n  pid = os.fork()\n  if pid == 0: burn(0.3)\n  try: os.waitpid(pid, 0)\n  except OSError: pass"],
-        ['by threads', "import threading\nts = [threading.Thread(target=burn, args=(9,)) for i in range(3)]\n[t.start() for t in ts]\n[t.join() for t in ts]"],
-        ['orphans', "for i in range(6):\n  if os.fork() == 0:\n    if os.fork() == 0: burn(0.3)\n    os._exit(0)\n  os.wait()\ntime.sleep(15)"],
+        ['nobody waits for them', "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor i in range(6):\n"
+            . "  pid = os.fork()\n  if pid == 0: burn(0.3)\n  try: os.waitpid(pid, 0)\n  except OSError: pass"],
+        ['by threads', "import threading\nts = [threading.Thread(target=burn, args=(9,)) for i in range(3)]\n"
+            . "[t.start() for t in ts]\n[t.join() for t in ts]"],
+        ['orphans', "for i in range(6):\n  if os.fork() == 0:\n    if os.fork() == 0: burn(0.3)\n    os._exit(0)\n"
+            . "  os.wait()\ntime.sleep(15)"],
     ) {
         $run = $try->('cpu_time 700ms; lifetime 20s;', $burn . $case->[1]);
-        is "$run->{status} $run->{report}{ended}{how}", '137 cpu_time limit', "$name: cpu_time, $case->[0]" or diag explain $run;
+        is "$run->{status} $run->{report}{ended}{how}", '137 cpu_time limit',
+            "$name: cpu_time, $case->[0]" or diag explain $run;
         cmp_ok abs($run->{report}{cpu_us} / 1e6 - 0.7), '<', patience(0.25), "$name: when that much is used";
     }
     $run = $try->('cpu_time 5s;', $burn . "for i in range(3):\n  if os.fork() == 0: burn(0.1)\n  os.wait()");
     is "$run->{status} $run->{err}", '0 ', "$name: cpu_time, less than that";
-    is $try->('open_files 20;', "fs = [open('/dev/null') for i in range(30)]")->{err} =~ /Too many open files/, 1, "$name: open_files";
-    $run = $try->('open_files 20;', "import os, time\nif os.fork(): os.wait()\nelse:\n  try: fs = []; [fs.append(open('/dev/null')) for i in range(30)]\n  except OSError: time.sleep(" . patience(0.4) . ')');
-    is_deeply [@{ $use->($run, 'open_files') }{'peak', 'reached'}], [20, 1], "$name: its peak is seen, in any process" or diag explain $run->{report};
+    is $try->('open_files 20;', "fs = [open('/dev/null') for i in range(30)]")->{err} =~ /Too many open files/, 1,
+        "$name: open_files";
+    $run = $try->('open_files 20;', "import os, time\nif os.fork(): os.wait()\n"
+        . "else:\n  try: fs = []; [fs.append(open('/dev/null')) for i in range(30)]\n  except OSError: time.sleep("
+        . patience(0.4) . ')');
+    is_deeply [@{ $use->($run, 'open_files') }{'peak', 'reached'}], [20, 1],
+        "$name: its peak is seen, in any process" or diag explain $run->{report};
     like $run->{err}, qr/^sbxrun: a process had as many files open as it may \(p\.sbx:6:/m, "$name: and said";
-    $run = $try->('open_files 20;', "import time\nfs = [open('/dev/null') for i in range(10)]; time.sleep(" . patience(0.4) . ')');
-    is_deeply [@{ $use->($run, 'open_files') }{'peak', 'reached'}], [13, undef], "$name: one below it says nothing of what was between";
-    $run = $try->('file_size 1MiB;', "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nopen('/tmp/f', 'wb').write(b'x' * 2000000)");
+    $run = $try->('open_files 20;',
+        "import time\nfs = [open('/dev/null') for i in range(10)]; time.sleep(" . patience(0.4) . ')');
+    is_deeply [@{ $use->($run, 'open_files') }{'peak', 'reached'}], [13, undef],
+        "$name: one below it says nothing of what was between";
+    $run = $try->('file_size 1MiB;',
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nopen('/tmp/f', 'wb').write(b'x' * 2000000)");
     like $run->{err}, qr/File too large/, "$name: file_size";
     $run = $try->('file_size 1MiB;', ['sh', '-c', 'exec head -c 2000000 /dev/zero > /tmp/f']);
-    is_deeply [$run->{status}, $use->($run, 'file_size')->{reached}], [128 + 25, 1], "$name: ends who goes over it, which is said";
+    is_deeply [$run->{status}, $use->($run, 'file_size')->{reached}], [128 + 25, 1],
+        "$name: ends who goes over it, which is said";
     like $run->{err}, qr/^sbxrun: a file reached the size that one may have \(p\.sbx:6:/m, "$name: in a sentence";
     $run = $try->('file_size 1MiB;', ['sh', '-c', 'head -c 2000000 /dev/zero > /tmp/f']);
-    like $run->{err}, qr/^sbxrun: a file reached the size that one may have/m, "$name: also where a shell says how its command ended";
-    $run = $try->('file_size 1MiB;', ['sh', '-c', '(trap "" XFSZ; head -c 2000000 /dev/zero; sleep ' . patience(0.4) . ') > /tmp/f; true']);
-    is_deeply [$run->{status}, @{ $use->($run, 'file_size') }{'peak', 'reached'}], [0, 1 << 20, 1], "$name: one that goes on is seen at it, and so is its peak" or diag explain $run;
-    $run = $try->('file_size 1MiB;', ['sh', '-c', '{ head -c 200000 /dev/zero; sleep ' . patience(0.4) . '; } > /tmp/f']);
+    like $run->{err}, qr/^sbxrun: a file reached the size that one may have/m,
+        "$name: also where a shell says how its command ended";
+    $run = $try->('file_size 1MiB;',
+        ['sh', '-c', '(trap "" XFSZ; head -c 2000000 /dev/zero; sleep ' . patience(0.4) . ') > /tmp/f; true']);
+    is_deeply [$run->{status}, @{ $use->($run, 'file_size') }{'peak', 'reached'}], [0, 1 << 20, 1],
+        "$name: one that goes on is seen at it, and so is its peak" or diag explain $run;
+    $run = $try->('file_size 1MiB;',
+        ['sh', '-c', '{ head -c 200000 /dev/zero; sleep ' . patience(0.4) . '; } > /tmp/f']);
     is_deeply [@{ $use->($run, 'file_size') }{'peak', 'reached'}], [200_000, undef], "$name: one within it has a peak";
-    $run = $try->('file_size 1MiB;', "import time\nf = open('/w/large', 'rb'); f.seek(1 << 19); g = open('/w/large', 'r+b'); g.seek(1 << 30); time.sleep(" . patience(0.4) . ')', before => sub { spew("$_[0]/w/large", 'x') });
-    cmp_ok $use->($run, 'file_size')->{peak} // 0, '<', 4096, "$name: to read is not to write, nor is to seek" or diag explain $run;
+    $run = $try->('file_size 1MiB;', "import time\n"
+        . "f = open('/w/large', 'rb'); f.seek(1 << 19); g = open('/w/large', 'r+b'); g.seek(1 << 30); time.sleep("
+        . patience(0.4) . ')', before => sub { spew("$_[0]/w/large", 'x') });
+    cmp_ok $use->($run, 'file_size')->{peak} // 0, '<', 4096,
+        "$name: to read is not to write, nor is to seek" or diag explain $run;
 
     $run = $try->('file_size 0B;', "import time\nf = open('/tmp/f', 'wb'); time.sleep(" . patience(0.4) . ')');
     is $use->($run, 'file_size')->{reached}, undef, "$name: nobody has reached a limit of nothing who wrote nothing";
@@ -91,7 +114,8 @@ def burn(seconds):
     is $disks->($run)->{'/tmp'}, undef, "$name: of a sandbox that was killed it is not known";
     $run = $try->('lifetime ' . patience(1) . 's;', ['sh', '-c', 'head -c 7000000 /dev/zero > /tmp/x; sleep 100']);
     cmp_ok abs($run->{report}{disks}[0]{peak} - 7_000_000), '<', 65536, "$name: but its peak is";
-    $run = $try->('pids 9;', ['sh', '-c', 'head -c 600000000 /dev/zero > /tmp/x; sleep ' . patience(0.3) . '; rm /tmp/x']);
+    $run = $try->('pids 9;',
+        ['sh', '-c', 'head -c 600000000 /dev/zero > /tmp/x; sleep ' . patience(0.3) . '; rm /tmp/x']);
     is $disks->($run)->{'/tmp'}, 0, "$name: of one that was emptied nothing is left";
     is $run->{report}{disks}[0]{peak}, 512 << 20, "$name: and the peak is its size: it was full";
 
@@ -106,18 +130,25 @@ def burn(seconds):
     $run = $try->('output 1MiB;', ['sh', '-c', 'yes | head -c 500000']);
     is length $run->{out}, 500000, "$name: all of it";
     my $slow = sandbox($user, 'limits { output 1MiB; lifetime 10s; }');
-    $run = run({ %$user, cwd => $slow }, 'sh', '-c', "$sbxrun p.sbx -- head -c 120000 /usr/bin/perl | { sleep 0.5; wc -c; }");
+    $run = run({ %$user, cwd => $slow }, 'sh', '-c',
+        "$sbxrun p.sbx -- head -c 120000 /usr/bin/perl | { sleep 0.5; wc -c; }");
     is $run->{out}, "120000\n", "$name: also for a slow reader, when the command has ended";
     # Descriptor 0 is no way past it, whatever can be written there; what is to be read there still is.
-    my $past = 'cat; for fd in /dev/stdin /proc/self/fd/0; do timeout 0.3 sh -c "head -c 200000 /dev/zero > $fd" 2>/dev/null; { head -c 200000 /dev/zero >&0; } 2>/dev/null; done; exit 6';
+    my $past = 'cat; for fd in /dev/stdin /proc/self/fd/0; do timeout 0.3 sh -c "head -c 200000 /dev/zero '
+        . '> $fd" 2>/dev/null; { head -c 200000 /dev/zero >&0; } 2>/dev/null; done; exit 6';
     my $small = sandbox($user, 'limits { output 1KiB; lifetime 10s; }');
-    my $given = sub { my ($how) = @_; run({ %$user, cwd => $small, seconds => 30 }, 'bash', '-c', $how =~ s/SBX/$sbxrun p.sbx -- sh -c '$past'/r) };
+    my $given = sub {
+        my ($how) = @_;
+        run({ %$user, cwd => $small, seconds => 30 }, 'bash', '-c', $how =~ s/SBX/$sbxrun p.sbx -- sh -c '$past'/r);
+    };
     spew("$small/w/file", "in a file\n");
     owned($user, "$small/w/file");
     $run = $given->('SBX <> w/file');
-    is "$run->{status} $run->{out}", "6 in a file\n", "$name: a file as standard input, open for writing" or diag explain $run;
+    is "$run->{status} $run->{out}", "6 in a file\n",
+        "$name: a file as standard input, open for writing" or diag explain $run;
     is slurp("$small/w/file"), "in a file\n", "$name: is not written";
-    $run = $given->('mkfifo w/fifo; { exec 9<> w/fifo; (sleep 0.3; echo in a fifo >&9; sleep 0.3) & timeout 5 cat <&9 > w/rest & exec 8<> w/fifo; SBX < <(echo in a pipe); }; wc -c < w/rest');
+    $run = $given->('mkfifo w/fifo; { exec 9<> w/fifo; (sleep 0.3; echo in a fifo >&9; sleep 0.3) & timeout 5 cat '
+        . '<&9 > w/rest & exec 8<> w/fifo; SBX < <(echo in a pipe); }; wc -c < w/rest');
     like $run->{out}, qr/^in a pipe\n\d\d?\n$/, "$name: a pipe";
     $run = $given->('SBX <> /dev/null');
     is "$run->{status} $run->{out}", '6 ', "$name: /dev/null, open for both";
@@ -125,23 +156,33 @@ def burn(seconds):
     $mine->autoflush(1);
     print {$mine} "in a socket\n";
     shutdown $mine, 1;
-    $run = run({ %$user, cwd => $small, setup => sub { POSIX::dup2(fileno $theirs, 0) } }, $sbxrun, 'p.sbx', '--', 'sh', '-c', $past);
+    $run = run({ %$user, cwd => $small, setup => sub { POSIX::dup2(fileno $theirs, 0) } }, $sbxrun, 'p.sbx', '--', 'sh',
+        '-c', $past);
     close $theirs;
     is "$run->{status} $run->{out}", "6 in a socket\n", "$name: a socket";
     is do { local $/; <$mine> } // '', '', "$name: gets nothing back";
-    my @cost = map { # seconds of processor time for a short wait and a longer one: a supervisor that spins pays for the difference
+    # seconds of processor time for a short wait and a longer one: a supervisor that spins pays for the difference
+    my @cost = map {
         $run = run({ %$user, cwd => $slow }, 'bash', '-c', "{ time -p $sbxrun p.sbx -- sleep $_; } | true");
         $run->{err} =~ /^user ([\d.]+)\nsys ([\d.]+)/m ? $1 + $2 : 99;
     } 0.3, patience(2);
     cmp_ok $cost[1] - $cost[0], '<', patience(1.3), "$name: waiting costs nothing when nobody reads any more";
 
-    $run = $try->('pids 10;', "import os, time\nn = 0\ntry:\n  while n < 50:\n    if os.fork() == 0: time.sleep(60); os._exit(0)\n    n += 1\nexcept OSError as e: print(n, e.strerror, flush=True)\nos._exit(0)");
+    $run = $try->('pids 10;', "import os, time\nn = 0\ntry:\n"
+        . "  while n < 50:\n    if os.fork() == 0: time.sleep(60); os._exit(0)\n    n += 1\n"
+        . "except OSError as e: print(n, e.strerror, flush=True)\nos._exit(0)");
     is $run->{out}, "9 Resource temporarily unavailable\n", "$name: pids, in processes";
-    $run = $try->('pids 10;', "import threading, time, os\nn = 0\ntry:\n  while n < 50: threading.Thread(target=time.sleep, args=(60,), daemon=True).start(); n += 1\nexcept RuntimeError as e: print(n, e, flush=True)\nos._exit(0)");
+    $run = $try->('pids 10;', "import threading, time, os\nn = 0\ntry:\n"
+        . "  while n < 50: threading.Thread(target=time.sleep, args=(60,), daemon=True).start(); n += 1\nexcept "
+        . "RuntimeError as e: print(n, e, flush=True)\nos._exit(0)");
     is $run->{out}, "9 can't start new thread\n", "$name: pids, in threads";
     if (!defined $user->{uid}) { cmp_ok $run->{report}{pids_refused}, '>', 0, "$name: what was refused is counted" }
-    $run = $try->('pids 10;', "import os, time\nfor i in range(12):\n  try:\n    if os.fork() == 0: time.sleep(60); os._exit(0)\n  except OSError: pass\ntime.sleep(" . patience(0.5) . ')');
-    like $run->{err}, qr/^sbxrun: (?:a process or thread more than there may be was refused, \d+ times|there were as many processes and threads as there may be) \(p\.sbx:6:/m, "$name: and said";
+    $run = $try->('pids 10;', "import os, time\nfor i in range(12):\n  try:\n    if os.fork() == 0: time.sleep(60); "
+        . "os._exit(0)\n  except OSError: pass\ntime.sleep(" . patience(0.5) . ')');
+    like $run->{err},
+        qr/^sbxrun:\ (?:a\ process\ or\ thread\ more\ than\ there\ may\ be\ was\ refused,\ \d+\ times|there\ were\ 
+            as\ many\ processes\ and\ threads\ as\ there\ may\ be)\ \(p\.sbx:6:/mx,
+        "$name: and said";
     is $use->($run, 'pids')->{reached} > 0, 1, "$name: in the report, too" or diag explain $use->($run, 'pids');
 
     # A fork bomb: held, and the lifetime ends it.
@@ -152,17 +193,24 @@ def burn(seconds):
     # Memory and cpu: by control groups, which an ordinary user may or may not make.
     $run = $try->('memory 64MiB;', 'print("small")');
     if ($run->{status} == 125) {
-        like $run->{err}, qr/the limit memory needs a control group, and you may make none on this host \(p\.sbx:6:.*\n.*delegated/, "$name: no control groups: refused, with what to do";
+        like $run->{err},
+            qr/the limit memory needs a control group, and you may make none on this host \(p\.sbx:6:.*\n.*delegated/,
+            "$name: no control groups: refused, with what to do";
         is $run->{out}, '', "$name: and not run";
-        my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; }\nlimits { memory 64MiB; pids 20; }\nrequire cgroup else degrade because \"not here\";");
+        my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; }\nlimits { memory 64MiB; pids 20; }\n"
+            . "require cgroup else degrade because \"not here\";");
         $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"] }, 'echo', 'ran');
         is $run->{out}, "ran\n", "$name: unless the policy lets it degrade";
-        is_deeply [sort map { $_->{lost} } @{ report($dir)->{degraded} }], ['cgroup', 'limit memory'], "$name: which the report says";
-        is in_sandbox($user, $dir, { args => ['--strict'] }, 'echo', 'ran')->{status}, 125, "$name: and --strict refuses";
+        is_deeply [sort map { $_->{lost} } @{ report($dir)->{degraded} }], ['cgroup', 'limit memory'],
+            "$name: which the report says";
+        is in_sandbox($user, $dir, { args => ['--strict'] }, 'echo', 'ran')->{status}, 125,
+            "$name: and --strict refuses";
       SKIP: { skip 'an ordinary user may make no control groups on this host', 1 }
     } else {
         is $run->{report}{peak_memory_of}, 'sandbox', "$name: memory is counted";
-        for my $case (['heap', "a = bytearray(200000000)"], ['tmpfs', "open('/tmp/f', 'wb').write(b'x' * 200000000)"], ['many', "import os\nfor i in range(8):\n  if os.fork() == 0: a = bytearray(20000000); import time; time.sleep(3); os._exit(0)\nos.wait()"]) {
+        for my $case (['heap', "a = bytearray(200000000)"], ['tmpfs', "open('/tmp/f', 'wb').write(b'x' * 200000000)"],
+            ['many', "import os\nfor i in range(8):\n"
+                . "  if os.fork() == 0: a = bytearray(20000000); import time; time.sleep(3); os._exit(0)\nos.wait()"]) {
             $run = $try->('memory 64MiB; lifetime 10s;', $case->[1]);
             is "$run->{status} $run->{report}{ended}{how}", '137 memory limit', "$name: memory, by $case->[0]";
             cmp_ok $run->{report}{peak_memory_bytes}, '<=', 64 << 20, "$name: never more";
@@ -184,12 +232,21 @@ def burn(seconds):
             my $spin = patience(1) + 1; # they start as they can, and spin for the same seconds
             my $end = time + patience(1) + 3 + $spin;
             for my $weight (50, 500) {
-                my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; } limits { cpu_weight $weight; }", uses => 'python');
+                my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; } limits { cpu_weight $weight; }",
+                    uses => 'python');
                 my $pid = fork // die;
-                if (!$pid) { run({ %$user, cwd => $dir, seconds => patience(20) }, 'taskset', '-c', '0', $sbxrun, '--report', "$dir/w/r.json", 'p.sbx', '--', 'python3', '-c', "import time\ntime.sleep(max(0, $end - $spin - time.time()))\nwhile time.time() < $end: pass"); POSIX::_exit(0) }
+                if (!$pid) {
+                    run({ %$user, cwd => $dir, seconds => patience(20) }, 'taskset', '-c', '0', $sbxrun, '--report',
+                        "$dir/w/r.json", 'p.sbx', '--', 'python3', '-c',
+                        "import time\ntime.sleep(max(0, $end - $spin - time.time()))\nwhile time.time() < $end: pass");
+                    POSIX::_exit(0);
+                }
                 $pids{$weight} = [$pid, $dir];
             }
-            for my $weight (keys %pids) { waitpid $pids{$weight}[0], 0; $cpu{$weight} += report($pids{$weight}[1])->{cpu_us} }
+            for my $weight (keys %pids) {
+                waitpid $pids{$weight}[0], 0;
+                $cpu{$weight} += report($pids{$weight}[1])->{cpu_us};
+            }
             last if $cpu{500} > 4 * $cpu{50};
         }
         cmp_ok $cpu{500}, '>', 4 * $cpu{50}, "$name: ten times the weight, most of the processor";
@@ -197,11 +254,13 @@ def burn(seconds):
         # What is on a disk.
         $run = $try->('io 1MiB;', ['sh', '-c', 'dd if=/dev/zero of=/w/f bs=256k count=12 oflag=direct 2>&1']);
       SKIP: {
-            skip "$name: no io controller on this host", 3 if $run->{status} == 125 && $run->{err} =~ /the limit io needs a control group/;
+            skip "$name: no io controller on this host",
+                3 if $run->{status} == 125 && $run->{err} =~ /the limit io needs a control group/;
             skip "$name: the tests' folder is on no disk", 3 if $run->{status} != 0;
             cmp_ok $run->{seconds}, '>', 1.8, "$name: io, written" or diag $run->{out};
             is $use->($run, 'io')->{kept_by}, 'control group', "$name: and reported";
-            cmp_ok abs($use->($run, 'io')->{peak} / (1 << 20) - 1), '<', 1.6, "$name: with its peak, by the kernel's measure";
+            cmp_ok abs($use->($run, 'io')->{peak} / (1 << 20) - 1), '<', 1.6,
+                "$name: with its peak, by the kernel's measure";
         }
     }
     is left_since($before), '', "$name: no group is left";
@@ -214,7 +273,8 @@ def burn(seconds):
         soon(sub { -s "$dir/w/up" });
         kill KILL => $pid; waitpid $pid, 0;
         isnt left_since($before, 0), '', "$name: SIGKILL leaves a group";
-        soon(sub { in_sandbox($user, $dir, 'true'); left_since($before, 0) eq '' }); # its processes take a moment to die
+        # its processes take a moment to die
+        soon(sub { in_sandbox($user, $dir, 'true'); left_since($before, 0) eq '' });
         is left_since($before), '', "$name: a later run removes it";
     }
 }

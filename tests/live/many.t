@@ -10,7 +10,8 @@ use POSIX ();
 use Test::More;
 
 my $many = $ENV{SBX_MANY} // 400;
-# Memory of the kernel, in bytes, that this test's processes took and nothing gave back: what they left of open files, mounts
+# Memory of the kernel, in bytes, that this test's processes took and nothing gave back: what they left of open files,
+# mounts
 # and namespaces is among it. Undef where nobody counts it for them.
 my $memory = own_group('memory') // own_group('');
 sub kernel_memory {
@@ -29,7 +30,10 @@ for my $user (users()) {
         my ($code) = @_;
         my $pid = fork // die $!;
         if (!$pid) {
-            if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) }
+            if ($user->{uid} && $> == 0) {
+                ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
+                POSIX::setuid($user->{uid});
+            }
             chdir $dir;
             POSIX::_exit($code->());
         }
@@ -40,7 +44,11 @@ for my $user (users()) {
     my $before = leftovers();
     my $kernel = kernel_memory();
 
-    my $pid = $run_as_user->(sub { my $bad = 0; $bad += $one->('exit 7') != 7 for 1 .. $many; $bad > 255 ? 255 : $bad });
+    my $pid = $run_as_user->(sub {
+        my $bad = 0;
+        $bad += $one->('exit 7') != 7 for 1 .. $many;
+        return $bad > 255 ? 255 : $bad;
+    });
     waitpid $pid, 0;
     is $? >> 8, 0, "$name: $many in a row";
     my @pids = map { my $n = $_; $run_as_user->(sub { $one->("sleep 0.2; exit $n") }) } 1 .. 200;

@@ -44,21 +44,27 @@ for my $user (users()) {
     };
 
     for my $try (
-        ['cat /w/.env', 'read it'], ['echo x > /w/.env', 'make it'], ['ln -s /etc/passwd /w/.env', 'make it a link'], ['rm -f /w/.env', 'remove its place'], ['mv /w/.env /w/moved', 'move its place'],
+        ['cat /w/.env', 'read it'], ['echo x > /w/.env', 'make it'], ['ln -s /etc/passwd /w/.env', 'make it a link'],
+        ['rm -f /w/.env', 'remove its place'], ['mv /w/.env /w/moved', 'move its place'],
         ['echo x > /w/new; mv /w/new /w/.env', 'move something there'], ['ln /w/.env /w/hard', 'link to it'],
-        ['mkdir /w/.git/hooks', 'make a folder of it'], ['mkdir -p /w/.git/hooks/pre', 'make it with what is beneath'], ['echo x > /w/.git/hooks', 'write it'], ['mv /w/.git /w/git2', 'move what it lies in'],
-        ['mv /w/deep /w/d', 'move what lies higher'], ['mkdir -p /w/deep/er/gone/but', 'make what only an exception names'], ['cat /r/later', 'read what the host may make later'],
+        ['mkdir /w/.git/hooks', 'make a folder of it'],
+        ['mkdir -p /w/.git/hooks/pre', 'make it with what is beneath'], ['echo x > /w/.git/hooks', 'write it'],
+        ['mv /w/.git /w/git2', 'move what it lies in'],
+        ['mv /w/deep /w/d', 'move what lies higher'], ['mkdir -p /w/deep/er/gone/but',
+            'make what only an exception names'], ['cat /r/later', 'read what the host may make later'],
     ) {
         my ($command, $what) = @$try;
         my $run = $sh->("{ $command; } 2>&1 && echo DONE");
         unlike $run->{out}, qr/DONE/, "$name: cannot $what";
-        like $run->{out}, qr/denied|Read-only|busy|exist|Not a directory|not permitted|cross-device|\S/i, "$name: and is told so";
+        like $run->{out}, qr/denied|Read-only|busy|exist|Not a directory|not permitted|cross-device|\S/i,
+            "$name: and is told so";
         unlink "$dir/w/new", "$dir/w/hard";
     }
     is $sh->('cat /w/.git/hooks')->{status}, 0, "$name: where reading is allowed, nothing is read";
     is $sh->('cat /w/.git/hooks')->{out}, '', "$name: nothing at all";
     is tree($dir), $before, "$name: the host is as it was";
-    is $sh->('echo mine > /w/deep/er/mine && echo here > /w/other && echo ok')->{out}, "ok\n", "$name: beside it all is as ever";
+    is $sh->('echo mine > /w/deep/er/mine && echo here > /w/other && echo ok')->{out}, "ok\n",
+        "$name: beside it all is as ever";
     is slurp("$dir/w/deep/er/mine"), "mine\n", "$name: what was made beside it stays, with its folders";
     ok !-e "$dir/w/deep/er/gone", "$name: and only that";
     system "rm -rf $dir/w/deep $dir/w/other";
@@ -94,7 +100,13 @@ for my $user (users()) {
     ok -e "$dir/w/.env", "$name: while one of two runs, the place is kept";
     waitpid $pids[1], 0;
     is tree($dir), $before, "$name: the last one removes it";
-    if (my @many = map { my $p = fork // die $!; if (!$p) { exit in_sandbox($user, $dir, 'sh', '-c', 'echo x 2>/dev/null > /w/.env && exit 7; exit 0')->{status} } $p } 1 .. 20) {
+    if (my @many = map {
+        my $p = fork // die $!;
+        if (!$p) {
+            exit in_sandbox($user, $dir, 'sh', '-c', 'echo x 2>/dev/null > /w/.env && exit 7; exit 0')->{status};
+        }
+        $p;
+    } 1 .. 20) {
         my $bad = 0;
         for (@many) { waitpid $_, 0; $bad++ if $? }
         is $bad, 0, "$name: 20 at once, none gets through";
@@ -110,7 +122,8 @@ for my $user (users()) {
     # Where the caller may make nothing, the run is refused, as before.
     SKIP: {
         skip 'root may', 2 if !defined $user->{uid} || !$user->{uid};
-        spew("$dir/no.sbx", 'sbx 1; import std.base; policy no { use std.base; fs { deny read "/usr/share/not-there-yet"; } }');
+        spew("$dir/no.sbx",
+            'sbx 1; import std.base; policy no { use std.base; fs { deny read "/usr/share/not-there-yet"; } }');
         my $run = run({ %$user, cwd => $dir }, $sbxrun, 'no.sbx', '--', 'true');
         is $run->{status}, 125, "$name: in a folder of others";
         like $run->{err}, qr/does not exist on the host, so its rule can't be enforced/, "$name: says why";

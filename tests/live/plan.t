@@ -9,7 +9,8 @@ use JSON::PP;
 use Test::More;
 
 my $dir = folder();
-spew("$dir/p.sbx", 'sbx 1; import std.base; policy p { use std.base; command "/bin/echo", "RAN"; fs { allow read, write "/tmp" from tmpfs size 1MiB; }
+spew("$dir/p.sbx", 'sbx 1; import std.base; policy p { use std.base; command "/bin/echo", "RAN";
+    fs { allow read, write "/tmp" from tmpfs size 1MiB; }
     net { allow bind, connect, listen tcp loopback; } limits { pids 9; } process { user 12; env A = "b"; } }');
 system("$sbxc --emit=plan -o $dir/good.json $dir/p.sbx") == 0 or die;
 my $json = slurp("$dir/good.json");
@@ -17,11 +18,14 @@ is run($sbxrun, "$dir/good.json")->{out}, "RAN\n", 'the plan runs';
 is slurp("$dir/good.json"), `$sbxc --emit=plan $dir/p.sbx`, 'the same policy gives the same bytes';
 
 # Which rule denies a call a plan does not say, and so no run of one.
-my $denying = spew("$dir/denying.sbx", 'sbx 1; import std.python; policy p { use std.python; syscalls { deny chroot; } }');
+my $denying = spew("$dir/denying.sbx",
+    'sbx 1; import std.python; policy p { use std.python; syscalls { deny chroot; } }');
 system("$sbxc --emit=plan -o $dir/denying.json $denying") == 0 or die;
-my $denied = run($sbxrun, '--report', "$dir/report.json", "$dir/denying.json", '--', 'python3', '-c', "import os\ntry: os.chroot('/')\nexcept OSError: exit(1)");
+my $denied = run($sbxrun, '--report', "$dir/report.json", "$dir/denying.json", '--', 'python3', '-c',
+    "import os\ntry: os.chroot('/')\nexcept OSError: exit(1)");
 is $denied->{err}, "sbxrun: denied syscall chroot: the plan does not say by which rule\n", 'a denied call';
-is_deeply decode_json(slurp("$dir/report.json"))->{calls}, [{ event => 'denied', operation => 'syscall chroot', count => 1 }], 'in the report too';
+is_deeply decode_json(slurp("$dir/report.json"))->{calls},
+    [{ event => 'denied', operation => 'syscall chroot', count => 1 }], 'in the report too';
 
 sub refused {
     my ($what, $text, $said) = @_;
@@ -35,21 +39,41 @@ sub changed { my ($how) = @_; my $plan = decode_json($json); $how->($plan); retu
 
 my $filter = decode_json($json)->{syscalls}{x86_64};
 for my $case (
-    ['another version', sub { $_[0]{sbx_plan} = 2 }], ['no version', sub { delete $_[0]{sbx_plan} }], ['an unknown member', sub { $_[0]{extra} = 1 }],
-    ['a missing section', sub { delete $_[0]{limits} }], ['a section of the wrong type', sub { $_[0]{view} = {} }], ['a number for a string', sub { $_[0]{name} = 3 }],
-    ['a string for a number', sub { $_[0]{capabilities} = '3' }], ['a negative number', sub { $_[0]{capabilities} = -1 }], ['a fraction', sub { $_[0]{capabilities} = 1.5 }],
-    ['an unknown verb', sub { $_[0]{view}[0]{verbs} = ['own'] }], ["a network's verb on a file", sub { $_[0]{view}[0]{verbs} = ['connect'] }], ['an unknown source', sub { $_[0]{view}[0]{from} = 'cloud' }],
-    ['a relative path', sub { $_[0]{view}[0]{path} = 'bin' }], ['a path with ..', sub { $_[0]{view}[0]{path} = '/a/../b' }], ['a path with a slash at its end', sub { $_[0]{view}[0]{path} = '/a/' }],
-    ['places out of order', sub { my $v = $_[0]{view}; @$v = reverse @$v }], ['a place twice', sub { push @{ $_[0]{view} }, $_[0]{view}[-1] }], ['a host path that is not of its base', sub { $_[0]{view}[0]{host} = 'etc' }],
-    ['a rule that is not there', sub { $_[0]{view}[0]{rule} = 99999 }], ['an unknown limit', sub { $_[0]{limits}{time} = { value => 1 } }], ['a limit without a value', sub { $_[0]{limits}{pids} = {} }],
-    ['a user out of range', sub { $_[0]{process}{number} = 70000 }], ['an unknown user', sub { $_[0]{process}{user} = 'admin' }], ['a variable with = in its name', sub { $_[0]{process}{env}[0]{name} = 'A=B' }],
-    ['an unknown feature', sub { $_[0]{requires} = [{ feature => 'magic', version => 0 }] }], ['a port out of range', sub { $_[0]{network}[0]{port_last} = 65536 }], ['an address that is none', sub { $_[0]{network}[0]{first} = 'x' x 32 }],
-    ['no filter', sub { $_[0]{syscalls}{x86_64} = '' }], ['half an instruction', sub { $_[0]{syscalls}{x86_64} = $filter . '0006' }], ['a filter of other letters', sub { $_[0]{syscalls}{x86_64} = 'z' x 16 }],
-    ['a filter without a return', sub { $_[0]{syscalls}{x86_64} = '0020000000000000' }], ['a jump past the end', sub { $_[0]{syscalls}{x86_64} = '0015ff0000000000' . '000600007fff0000' }],
-    ['a long jump past the end', sub { $_[0]{syscalls}{x86_64} = '00050000ffffffff' . '000600007fff0000' }], ['a load outside of the data', sub { $_[0]{syscalls}{x86_64} = '0020000000000040' . '000600007fff0000' }],
-    ['an unaligned load', sub { $_[0]{syscalls}{x86_64} = '0020000000000001' . '000600007fff0000' }], ['an unknown instruction', sub { $_[0]{syscalls}{x86_64} = '0087000000000000' . '000600007fff0000' }],
-    ['a return that traces', sub { $_[0]{syscalls}{x86_64} = '000600007ff00000' }], ['a filter of 5,000 instructions', sub { $_[0]{syscalls}{x86_64} = '000600007fff0000' x 5000 }],
-    ['an unknown architecture', sub { $_[0]{syscalls}{mips} = $filter }], ['NUL in a word of the command', sub { $_[0]{command}[1] = "a\0b" }],
+    ['another version', sub { $_[0]{sbx_plan} = 2 }], ['no version', sub { delete $_[0]{sbx_plan} }],
+    ['an unknown member', sub { $_[0]{extra} = 1 }],
+    ['a missing section', sub { delete $_[0]{limits} }], ['a section of the wrong type', sub { $_[0]{view} = {} }],
+    ['a number for a string', sub { $_[0]{name} = 3 }],
+    ['a string for a number', sub { $_[0]{capabilities} = '3' }],
+    ['a negative number', sub { $_[0]{capabilities} = -1 }], ['a fraction', sub { $_[0]{capabilities} = 1.5 }],
+    ['an unknown verb', sub { $_[0]{view}[0]{verbs} = ['own'] }], ["a network's verb on a file",
+        sub { $_[0]{view}[0]{verbs} = ['connect'] }], ['an unknown source', sub { $_[0]{view}[0]{from} = 'cloud' }],
+    ['a relative path', sub { $_[0]{view}[0]{path} = 'bin' }],
+    ['a path with ..', sub { $_[0]{view}[0]{path} = '/a/../b' }],
+    ['a path with a slash at its end', sub { $_[0]{view}[0]{path} = '/a/' }],
+    ['places out of order', sub { my $v = $_[0]{view}; @$v = reverse @$v }],
+    ['a place twice', sub { push @{ $_[0]{view} }, $_[0]{view}[-1] }],
+    ['a host path that is not of its base', sub { $_[0]{view}[0]{host} = 'etc' }],
+    ['a rule that is not there', sub { $_[0]{view}[0]{rule} = 99999 }], ['an unknown limit',
+        sub { $_[0]{limits}{time} = { value => 1 } }], ['a limit without a value', sub { $_[0]{limits}{pids} = {} }],
+    ['a user out of range', sub { $_[0]{process}{number} = 70000 }],
+    ['an unknown user', sub { $_[0]{process}{user} = 'admin' }],
+    ['a variable with = in its name', sub { $_[0]{process}{env}[0]{name} = 'A=B' }],
+    ['an unknown feature', sub { $_[0]{requires} = [{ feature => 'magic', version => 0 }] }],
+    ['a port out of range', sub { $_[0]{network}[0]{port_last} = 65536 }],
+    ['an address that is none', sub { $_[0]{network}[0]{first} = 'x' x 32 }],
+    ['no filter', sub { $_[0]{syscalls}{x86_64} = '' }],
+    ['half an instruction', sub { $_[0]{syscalls}{x86_64} = $filter . '0006' }],
+    ['a filter of other letters', sub { $_[0]{syscalls}{x86_64} = 'z' x 16 }],
+    ['a filter without a return', sub { $_[0]{syscalls}{x86_64} = '0020000000000000' }],
+    ['a jump past the end', sub { $_[0]{syscalls}{x86_64} = '0015ff0000000000' . '000600007fff0000' }],
+    ['a long jump past the end', sub { $_[0]{syscalls}{x86_64} = '00050000ffffffff' . '000600007fff0000' }],
+    ['a load outside of the data', sub { $_[0]{syscalls}{x86_64} = '0020000000000040' . '000600007fff0000' }],
+    ['an unaligned load', sub { $_[0]{syscalls}{x86_64} = '0020000000000001' . '000600007fff0000' }],
+    ['an unknown instruction', sub { $_[0]{syscalls}{x86_64} = '0087000000000000' . '000600007fff0000' }],
+    ['a return that traces', sub { $_[0]{syscalls}{x86_64} = '000600007ff00000' }],
+    ['a filter of 5,000 instructions', sub { $_[0]{syscalls}{x86_64} = '000600007fff0000' x 5000 }],
+    ['an unknown architecture', sub { $_[0]{syscalls}{mips} = $filter }],
+    ['NUL in a word of the command', sub { $_[0]{command}[1] = "a\0b" }],
 ) {
     refused($case->[0], changed($case->[1]));
 }
@@ -60,12 +84,15 @@ refused('more after its end', $json . '{}');
 refused('a member twice', $json =~ s/"name":"p"/"name":"p","name":"q"/r);
 refused('100,000 brackets', '[' x 100_000);
 refused('a string without an end', '{"sbx_plan":1,"name":"' . 'a' x 1_000_000);
-refused('a huge list', changed(sub { $_[0]{requires} = [map { { feature => 'landlock', version => 0 } } 1 .. 200_000] }), qr/too many items|not a plan/);
+refused('a huge list',
+    changed(sub { $_[0]{requires} = [map { { feature => 'landlock', version => 0 } } 1 .. 200_000] }),
+    qr/too many items|not a plan/);
 refused('a folder', $json) if 0;
 like run($sbxrun, "$dir/none.json")->{err}, qr/No such file/, 'a plan that is not there';
 mkdir "$dir/folder.json";
 like run($sbxrun, "$dir/folder.json")->{err}, qr/not a regular file/, 'a folder';
 
 # A filter that is well formed, and lets nothing be run: a refusal, not a crash.
-refused('a filter that denies exec', changed(sub { $_[0]{syscalls}{x86_64} = '0006000000050001' }), qr/no rule of the policy allows the system call execve/);
+refused('a filter that denies exec', changed(sub { $_[0]{syscalls}{x86_64} = '0006000000050001' }),
+    qr/no rule of the policy allows the system call execve/);
 done_testing;

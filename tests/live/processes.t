@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Processes: nothing outlives the command or sbxrun, signals arrive, the supervisor can't be reached or stalled, nothing stays behind.
+# Processes: nothing outlives the command or sbxrun, signals arrive, the supervisor can't be reached or stalled, nothing
+# stays behind.
 use strict;
 use warnings;
 use FindBin;
@@ -19,13 +20,24 @@ sub start {
     my $pid = fork // die;
     if (!$pid) {
         open STDOUT, '>', $o{out} // '/dev/null'; open STDERR, '>', $o{err} // '/dev/null';
-        if (defined $user->{uid} && $> == 0) { $) = "$user->{gid} $user->{gid}"; POSIX::setgid($user->{gid}); POSIX::setuid($user->{uid}) }
+        if (defined $user->{uid} && $> == 0) {
+            $) = "$user->{gid} $user->{gid}";
+            POSIX::setgid($user->{gid});
+            POSIX::setuid($user->{uid});
+        }
         chdir $dir;
         exec $sbxrun, @{ $o{args} // [] }, 'p.sbx', '--', @{ $o{command} } or POSIX::_exit(99);
     }
     return $pid;
 }
-sub wait_for { my ($pid) = @_; local $SIG{ALRM} = sub { kill KILL => $pid }; alarm 15; waitpid $pid, 0; alarm 0; return $? }
+sub wait_for {
+    my ($pid) = @_;
+    local $SIG{ALRM} = sub { kill KILL => $pid };
+    alarm 15;
+    waitpid $pid, 0;
+    alarm 0;
+    return $?;
+}
 sub appears { my ($file) = @_; soon(sub { -s $file }) }
 
 my $mark = 100000; # of one case
@@ -35,7 +47,8 @@ for my $user (users()) {
     my $before = leftovers();
 
     # What the command leaves running dies with it.
-    for my $how ("sleep $mark & exit 5", "(sleep $mark &) ; exit 5", "setsid sleep $mark & exit 5", "nohup setsid sh -c 'trap \"\" TERM HUP INT; sleep $mark' >/dev/null 2>&1 & sleep 0.1; exit 5") {
+    for my $how ("sleep $mark & exit 5", "(sleep $mark &) ; exit 5", "setsid sleep $mark & exit 5",
+        "nohup setsid sh -c 'trap \"\" TERM HUP INT; sleep $mark' >/dev/null 2>&1 & sleep 0.1; exit 5") {
         my $run = in_sandbox($user, $dir, 'sh', '-c', $how);
         is $run->{status}, 5, "$name: $how";
         cmp_ok $run->{seconds}, '<', patience(5), "$name: ends with the command";
@@ -44,7 +57,8 @@ for my $user (users()) {
     }
 
     # Signals are passed on; a killed supervisor takes everything with it.
-    for my $case (['TERM', 'trap "exit 7" TERM', 7], ['INT', 'trap "exit 8" INT', 8], ['USR1', 'trap "exit 9" USR1', 9], ['HUP', 'trap "exit 10" HUP', 10], ['TERM', ':', 128 + 15]) {
+    for my $case (['TERM', 'trap "exit 7" TERM', 7], ['INT', 'trap "exit 8" INT', 8], ['USR1', 'trap "exit 9" USR1', 9],
+        ['HUP', 'trap "exit 10" HUP', 10], ['TERM', ':', 128 + 15]) {
         my ($signal, $trap, $status) = @$case;
         unlink "$dir/w/up";
         my $pid = start($user, $dir, command => ['sh', '-c', "$trap; echo up > /w/up; sleep $mark & wait"]);
@@ -54,7 +68,8 @@ for my $user (users()) {
         ok none_soon($mark), "$name: nothing is left";
     }
     unlink "$dir/w/up";
-    my $pid = start($user, $dir, command => ['sh', '-c', "trap '' TERM HUP INT; setsid sleep $mark & echo up > /w/up; sleep $mark"]);
+    my $pid = start($user, $dir,
+        command => ['sh', '-c', "trap '' TERM HUP INT; setsid sleep $mark & echo up > /w/up; sleep $mark"]);
     ok appears("$dir/w/up"), "$name: started";
     kill KILL => $pid;
     wait_for($pid);
@@ -73,7 +88,8 @@ for my $user (users()) {
 
     # Stop and continue.
     unlink "$dir/w/up";
-    $pid = start($user, $dir, command => ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i > /w/up; sleep 0.02; done']);
+    $pid = start($user, $dir,
+        command => ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i > /w/up; sleep 0.02; done']);
     ok appears("$dir/w/up"), "$name: counts";
     kill TSTP => $pid;
     waitpid $pid, POSIX::WUNTRACED();
@@ -87,11 +103,13 @@ for my $user (users()) {
     wait_for($pid);
 
     # Inside, init and the supervisor are out of reach.
-    my $run = in_sandbox($user, $dir, 'sh', '-c', 'kill -9 1 2>&1; kill -TERM 1 2>&1; kill -STOP 1 2>&1; kill -9 -1; echo alive');
+    my $run = in_sandbox($user, $dir, 'sh', '-c',
+        'kill -9 1 2>&1; kill -TERM 1 2>&1; kill -STOP 1 2>&1; kill -9 -1; echo alive');
     like $run->{out}, qr/alive/, "$name: init survives";
     $run = in_sandbox($user, sandbox($user, 'limits { lifetime 500ms; }'), 'sh', '-c', 'kill -STOP $$');
     is $run->{status}, 124, "$name: a command that stops itself is ended by its lifetime";
-    $run = in_sandbox($user, $dir, 'sh', '-c', 'for i in $(seq 300); do mount -t tmpfs x /x 2>/dev/null; done & for i in $(seq 500); do echo $i; done; wait; exit 4');
+    $run = in_sandbox($user, $dir, 'sh', '-c', 'for i in $(seq 300); do mount -t tmpfs x /x 2>/dev/null; done & for i '
+        . 'in $(seq 500); do echo $i; done; wait; exit 4');
     is $run->{status}, 4, "$name: a flood of refused calls";
 
     # Many at once, and one after the other.
@@ -105,7 +123,8 @@ for my $user (users()) {
 
     # IPC of the host is out of reach.
     my $id = shmget(0, 4096, 01000 | 0666); # IPC_PRIVATE, IPC_CREAT
-    like in_sandbox($user, $dir, 'cat', '/proc/sysvipc/shm')->{err}, qr/No such file/, "$name: no view of the host's shared memory";
+    like in_sandbox($user, $dir, 'cat', '/proc/sysvipc/shm')->{err}, qr/No such file/,
+        "$name: no view of the host's shared memory";
     shmctl($id, 0, 0) if defined $id;
 
     # Memory of the supervisor.

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Somebody swaps folders and files for links while views are being built: each run shows the right thing or is refused, and nothing outside is read or changed. SBX_SECONDS: how long.
+# Somebody swaps folders and files for links while views are being built: each run shows the right thing or is refused,
+# and nothing outside is read or changed. SBX_SECONDS: how long.
 use strict;
 use warnings;
 use FindBin;
@@ -16,7 +17,8 @@ sub tree { my ($dir) = @_; scalar `cd $dir && find . -printf '%p %y %m %s %l\n' 
 
 for my $user (users()) {
     my $name = $user->{name};
-    # What the sandbox may write, and may thus have swapped, is where other rules take their content from, hide, pin and keep places.
+    #  # What the sandbox may write, and may thus have swapped, is where other rules take their content from, hide, pin
+    # and keep places.
     my $dir = sandbox($user, '
     fs {
         allow read, write "/w" from "./w";
@@ -26,7 +28,8 @@ for my $user (users()) {
         deny read, write "/w/sub/hidden/deeper";
         deny write "/w/sub/later/on";
     }');
-    mkdir "$dir/$_" for 'outside', 'w/conf', 'w/sub', 'w/sub/locked', 'w/sub/hidden', 'w/sub/hidden/deeper', 'outside/locked', 'outside/hidden', 'outside/hidden/deeper';
+    mkdir "$dir/$_" for 'outside', 'w/conf', 'w/sub', 'w/sub/locked', 'w/sub/hidden', 'w/sub/hidden/deeper',
+        'outside/locked', 'outside/hidden', 'outside/hidden/deeper';
     spew("$dir/$_", "good\n") for 'w/conf/x', 'w/sub/file', 'w/sub/hidden/deeper/x';
     spew("$dir/outside/$_", "outside\n") for 'x', 'file', 'hidden/deeper/x';
     # What is swapped for what: a link out, and a real folder of others.
@@ -38,8 +41,12 @@ for my $user (users()) {
     my $before = tree("$dir/outside");
     my $swapper = fork // die $!;
     if (!$swapper) {
-        if ($user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) }
-        my @pairs = (["$dir/w/conf", "$dir/w/conf-link"], ["$dir/w/sub", "$dir/w/sub-link"], ["$dir/w/sub/file", "$dir/w/sub/file-link"], ["$dir/w/sub/hidden/deeper", "$dir/w/sub/hidden/deeper-link"]);
+        if ($user->{uid} && $> == 0) {
+            ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
+            POSIX::setuid($user->{uid});
+        }
+        my @pairs = (["$dir/w/conf", "$dir/w/conf-link"], ["$dir/w/sub", "$dir/w/sub-link"], ["$dir/w/sub/file",
+                "$dir/w/sub/file-link"], ["$dir/w/sub/hidden/deeper", "$dir/w/sub/hidden/deeper-link"]);
         for (my $end = time + 10 * $seconds + 60; time < $end;) {
             my $pair = $pairs[ rand @pairs ];
             for (1, 2) { # there and back, so that most of the time all is right
@@ -52,7 +59,8 @@ for my $user (users()) {
     }
     my ($ran, $refused, %wrong) = (0, 0);
     for (my $end = time + $seconds; time < $end;) {
-        my $run = in_sandbox($user, $dir, 'sh', '-c', 'cat /conf/x /file; cat /w/sub/hidden/deeper/x; echo x > /w/sub/locked/new; echo x > /w/sub/later/on; exit 0');
+        my $run = in_sandbox($user, $dir, 'sh', '-c', 'cat /conf/x /file; cat /w/sub/hidden/deeper/x; '
+            . 'echo x > /w/sub/locked/new; echo x > /w/sub/later/on; exit 0');
         if ($run->{status} == 125) {
             $refused++;
             $wrong{"silent: $run->{err}"} = 1 if $run->{err} !~ /^sbxrun: /;

@@ -31,7 +31,8 @@ for my $user (users()) {
 
     # What it is given.
     $run = in_sandbox($user, $dir, { env => { KEPT => 'kept', DROPPED => 'dropped' } }, 'env');
-    is join(' ', sort grep { !/^(LANG|LC_|TERM|TZ|COLORTERM|NO_COLOR)/ } split /\n/, $run->{out}), 'GIVEN=a b HOME=/ KEPT=kept N=3 PATH=/usr/local/bin:/usr/bin:/bin', "$name: the environment and no more";
+    is join(' ', sort grep { !/^(LANG|LC_|TERM|TZ|COLORTERM|NO_COLOR)/ } split /\n/, $run->{out}),
+        'GIVEN=a b HOME=/ KEPT=kept N=3 PATH=/usr/local/bin:/usr/bin:/bin', "$name: the environment and no more";
     is in_sandbox($user, $dir, 'pwd')->{out}, "/usr/lib\n", "$name: cwd";
     is in_sandbox($user, $dir, 'id', '-u')->{out}, "65534\n", "$name: nobody inside";
     is in_sandbox($user, $dir, 'sh', '-c', 'echo $$')->{out}, "2\n", "$name: a pid namespace";
@@ -45,38 +46,52 @@ for my $user (users()) {
     is in_sandbox($user, $dir, 'sh', '-c', 'ulimit -c')->{out}, "0\n", "$name: no core dumps";
 
     # Descriptors.
-    my $passes = sub { open my $f, '<', '/etc/passwd' or die; require Fcntl; fcntl($f, Fcntl::F_SETFD(), 0); POSIX::dup2(fileno $f, 7) };
-    is in_sandbox($user, $dir, { setup => $passes }, 'sh', '-c', 'ls /proc/self/fd | tr "\n" " "; cat <&7')->{out}, '0 1 2 3 ', "$name: descriptors that are left open do not get in";
+    my $passes = sub {
+        open my $f, '<', '/etc/passwd' or die;
+        require Fcntl;
+        fcntl($f, Fcntl::F_SETFD(), 0);
+        POSIX::dup2(fileno $f, 7);
+    };
+    is in_sandbox($user, $dir, { setup => $passes }, 'sh', '-c', 'ls /proc/self/fd | tr "\n" " "; cat <&7')->{out},
+        '0 1 2 3 ', "$name: descriptors that are left open do not get in";
     $run = in_sandbox($user, $dir, { setup => sub { open my $d, '<', '/' or die; POSIX::dup2(fileno $d, 0) } }, 'true');
     is $run->{status}, 125, "$name: a folder as standard input";
     like $run->{err}, qr/way out of the sandbox/, "$name: says why";
-    $run = in_sandbox($user, $dir, { setup => sub { POSIX::close(0); POSIX::close(1) } }, 'sh', '-c', 'cat; echo x; echo done >&2');
+    $run = in_sandbox($user, $dir, { setup => sub { POSIX::close(0); POSIX::close(1) } }, 'sh', '-c',
+        'cat; echo x; echo done >&2');
     is $run->{err}, "done\n", "$name: closed standard descriptors become /dev/null";
 
     # Who it may be inside.
     for my $case (['root', 0], ['nobody', 65534], ['1234', 1234], ['self', $user->{uid} // 0]) {
         my $d = sandbox($user, "    process { user $case->[0]; }");
         is in_sandbox($user, $d, 'id', '-u')->{out}, "$case->[1]\n", "$name: user $case->[0]";
-        is in_sandbox($user, $d, '/probe', 'setuid')->{out}, $case->[1] ? "EPERM\n" : "EPERM\n", "$name: user $case->[0] can't become another";
-        like in_sandbox($user, $d, 'cat', '/proc/self/status')->{out}, qr/^CapEff:\t0+$/m, "$name: user $case->[0] has no capabilities";
+        is in_sandbox($user, $d, '/probe', 'setuid')->{out}, $case->[1] ? "EPERM\n" : "EPERM\n",
+            "$name: user $case->[0] can't become another";
+        like in_sandbox($user, $d, 'cat', '/proc/self/status')->{out}, qr/^CapEff:\t0+$/m,
+            "$name: user $case->[0] has no capabilities";
     }
     my $d = sandbox($user, '    process { capabilities CAP_KILL, CAP_NET_BIND_SERVICE; }');
-    like in_sandbox($user, $d, 'cat', '/proc/self/status')->{out}, qr/^CapEff:\t0000000000000420$/m, "$name: capabilities that are allowed";
+    like in_sandbox($user, $d, 'cat', '/proc/self/status')->{out}, qr/^CapEff:\t0000000000000420$/m,
+        "$name: capabilities that are allowed";
 
     # The report.
     $d = sandbox($user, '    require landlock >= 999 else degrade because "a test"; limits { pids 50; lifetime 10s; }');
     $run = in_sandbox($user, $d, { args => ['--report', "$d/w/report.json"] }, 'sh', '-c', 'exit 3');
     is $run->{status}, 3, "$name: with a report";
     my $report = decode_json(slurp("$d/w/report.json"));
-    is_deeply [$report->{sbx_report}, $report->{policy}, $report->{ended}], [1, 'p', { how => 'exited', status => 3 }], "$name: how it ended";
+    is_deeply [$report->{sbx_report}, $report->{policy}, $report->{ended}], [1, 'p', { how => 'exited', status => 3 }],
+        "$name: how it ended";
     is_deeply $report->{command}, ['sh', '-c', 'exit 3'], "$name: what ran";
     is scalar @{ $report->{degraded} }, 1, "$name: one thing went without";
     is $report->{degraded}[0]{lost}, 'landlock >= 999', "$name: and what";
     cmp_ok $report->{$_}, '>', 0, "$name: $_" for qw(setup_us wall_us peak_memory_bytes);
-    if (!defined $user->{uid}) { cmp_ok $report->{outside_user}, '>', 65535, 'root: outside it is nobody that anybody knows' }
+    if (!defined $user->{uid}) {
+        cmp_ok $report->{outside_user}, '>', 65535, 'root: outside it is nobody that anybody knows';
+    }
     else { is $report->{outside_user}, $user->{uid}, 'user: outside it is the caller' }
     my $hash = `$sbxc --emit=plan $d/p.sbx | sha256sum`;
-    is $run = in_sandbox($user, $d, { args => ['--strict'] }, 'true')->{status}, 125, "$name: --strict refuses what degrades";
+    is $run = in_sandbox($user, $d, { args => ['--strict'] }, 'true')->{status}, 125,
+        "$name: --strict refuses what degrades";
     $run = in_sandbox($user, $d, { args => ['--report', "$d/nowhere/r.json"] }, 'true');
     is $run->{status}, 125, "$name: a report that can't be written stops the run";
     chdir $d;
@@ -90,13 +105,15 @@ for my $user (users()) {
     system("$sbxc --emit=plan -o $d/p.plan.json $d/p.sbx");
     $run = run({ %$user, cwd => '/' }, $sbxrun, "$d/p.plan.json");
     is $run->{out}, "planned\n", "$name: a plan" or diag $run->{err};
-    is run({ %$user, cwd => '/' }, $sbxrun, "$d/p.plan.json", '--', 'cat', '/w/file')->{out}, 'x', "$name: its paths start at its folder";
+    is run({ %$user, cwd => '/' }, $sbxrun, "$d/p.plan.json", '--', 'cat', '/w/file')->{out}, 'x',
+        "$name: its paths start at its folder";
     $run = in_sandbox($user, $d, { args => ['--dry-run'] }, 'false');
     is $run->{status}, 0, "$name: --dry-run runs nothing";
     like $run->{out}, qr/by seccomp.*read, exec +\/usr .*bind mount, read-only/s, "$name: and shows what would be";
 
     # Wrong usage and wrong policies never run anything.
-    is run({ %$user, cwd => $d }, $sbxrun, @$_)->{status}, 125, "$name: sbxrun @$_" for [], ['--nonsense', 'p.sbx'], ['none.sbx'], ['p.sbx', 'true'], ['p.sbx', '--'], ['--driver', 'other', 'p.sbx'], ['-D', 'x=1', 'p.sbx'];
+    is run({ %$user, cwd => $d }, $sbxrun, @$_)->{status}, 125, "$name: sbxrun @$_" for [], ['--nonsense', 'p.sbx'],
+        ['none.sbx'], ['p.sbx', 'true'], ['p.sbx', '--'], ['--driver', 'other', 'p.sbx'], ['-D', 'x=1', 'p.sbx'];
     is left_since($before), '', "$name: nothing is left behind";
 }
 done_testing;

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Every kind of file as standard input, output and error: what is on the list reaches the command, all else is refused before it runs.
+# Every kind of file as standard input, output and error: what is on the list reaches the command, all else is refused
+# before it runs.
 use strict;
 use warnings;
 use FindBin;
@@ -19,7 +20,8 @@ def call(number, *arguments):
 def at(path, flags=os.O_RDWR): return os.open(path, flags)
 def made(kind=socket.SOCK_STREAM, family=socket.AF_INET, protocol=0): return socket.socket(family, kind, protocol)
 def tcp(listening=False):
-    server = made(); server.bind(("127.0.0.1", 0)); server.listen(); client = made(); client.connect(server.getsockname())
+    server = made(); server.bind(("127.0.0.1", 0)); server.listen(); client = made()
+    client.connect(server.getsockname())
     return server if listening else (client, server.accept())[0]
 def udp(): a = made(socket.SOCK_DGRAM); a.connect(("127.0.0.1", 9)); return a
 def fifo(): p = tempfile.mktemp(); os.mkfifo(p); f = at(p); os.unlink(p); return f
@@ -29,22 +31,39 @@ def terminal(): master, slave = pty.openpty(); os.set_inheritable(master, True);
 ring = ctypes.create_string_buffer(248)
 kinds = {
     "a file": lambda: tempfile.TemporaryFile(), "memory": lambda: os.memfd_create("x"), "a pipe": pipe, "a FIFO": fifo,
-    "a terminal": terminal, "a terminal that is gone": lambda: pty.openpty()[1], "a unix connection": lambda: socket.socketpair()[0], "a tcp connection": tcp,
-    "null": lambda: at("/dev/null"), "zero": lambda: at("/dev/zero"), "full": lambda: at("/dev/full"), "random": lambda: at("/dev/random"), "urandom": lambda: at("/dev/urandom"),
-    "no folder": lambda: at("/", os.O_RDONLY), "no path": lambda: at("/etc/passwd", os.O_PATH), "no path of a folder": lambda: at("/", os.O_PATH),
-    "no disk": lambda: at(next(d.path for d in os.scandir("/dev") if d.stat().st_mode & 0o170000 == 0o060000), os.O_RDONLY),
-    "no master of terminals": lambda: at("/dev/ptmx"), "no kernel log": lambda: at("/dev/kmsg", os.O_RDONLY), "no memory of the machine": lambda: at("/dev/mem", os.O_RDONLY),
+    "a terminal": terminal, "a terminal that is gone": lambda: pty.openpty()[1],
+    "a unix connection": lambda: socket.socketpair()[0], "a tcp connection": tcp,
+    "null": lambda: at("/dev/null"), "zero": lambda: at("/dev/zero"),
+    "full": lambda: at("/dev/full"), "random": lambda: at("/dev/random"), "urandom": lambda: at("/dev/urandom"),
+    "no folder": lambda: at("/", os.O_RDONLY),
+    "no path": lambda: at("/etc/passwd", os.O_PATH), "no path of a folder": lambda: at("/", os.O_PATH),
+    "no disk": lambda: at(next(d.path for d in os.scandir("/dev") if d.stat().st_mode & 0o170000 == 0o060000),
+        os.O_RDONLY),
+    "no master of terminals": lambda: at("/dev/ptmx"), "no kernel log": lambda: at("/dev/kmsg", os.O_RDONLY),
+    "no memory of the machine": lambda: at("/dev/mem", os.O_RDONLY),
     "no tunnel": lambda: at("/dev/net/tun"), "no file system in a program": lambda: at("/dev/fuse"),
-    "no file of /proc": lambda: at("/proc/self/status", os.O_RDONLY), "no memory of a process": lambda: at("/proc/self/mem"), "no file of /sys": lambda: at("/sys/kernel/fscaps", os.O_RDONLY),
-    "no namespace": lambda: at("/proc/self/ns/net", os.O_RDONLY), "no tcp socket": made, "no tcp server": lambda: tcp(True), "no udp socket": lambda: made(socket.SOCK_DGRAM), "no connected udp": udp,
-    "no unix socket": lambda: made(family=socket.AF_UNIX), "no unix server": lambda: listening(socket.SOCK_STREAM), "no unix datagrams": lambda: made(socket.SOCK_DGRAM, socket.AF_UNIX),
-    "no pair of datagrams": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0], "no pair of packets": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)[0],
-    "no mptcp": lambda: made(protocol=262), "no netlink": lambda: made(socket.SOCK_RAW, socket.AF_NETLINK), "no raw socket": lambda: made(socket.SOCK_RAW, protocol=1), "no packets": lambda: made(socket.SOCK_RAW, socket.AF_PACKET),
-    "no vsock": lambda: made(family=socket.AF_VSOCK), "no cryptography": lambda: made(socket.SOCK_SEQPACKET, socket.AF_ALG),
-    "no epoll": lambda: __import__("select").epoll(), "no eventfd": lambda: libc.eventfd(0, 0), "no timer": lambda: libc.timerfd_create(1, 0), "no inotify": lambda: libc.inotify_init(),
-    "no process": lambda: os.pidfd_open(os.getpid()), "no ring": lambda: call(425, 4, ctypes.addressof(ring)), "no ruleset": lambda: call(444, ctypes.byref(ctypes.c_uint64(1)), 8, 0),
-    "no queue": lambda: (lambda q: q if q >= 0 else at(""))(ctypes.CDLL("librt.so.1").mq_open(b"/sbx-test-%d" % os.getpid(), os.O_RDWR | os.O_CREAT, 0o600, None)),
-    "no mount": lambda: call(428, -100, b"/", 1), "no signals": lambda: call({"x86_64": 289, "aarch64": 74}[os.uname().machine], -1, ctypes.byref(ctypes.c_uint64(512)), 8, 0),
+    "no file of /proc": lambda: at("/proc/self/status", os.O_RDONLY),
+    "no memory of a process": lambda: at("/proc/self/mem"),
+    "no file of /sys": lambda: at("/sys/kernel/fscaps", os.O_RDONLY),
+    "no namespace": lambda: at("/proc/self/ns/net", os.O_RDONLY), "no tcp socket": made,
+    "no tcp server": lambda: tcp(True), "no udp socket": lambda: made(socket.SOCK_DGRAM), "no connected udp": udp,
+    "no unix socket": lambda: made(family=socket.AF_UNIX), "no unix server": lambda: listening(socket.SOCK_STREAM),
+    "no unix datagrams": lambda: made(socket.SOCK_DGRAM, socket.AF_UNIX),
+    "no pair of datagrams": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0],
+    "no pair of packets": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)[0],
+    "no mptcp": lambda: made(protocol=262), "no netlink": lambda: made(socket.SOCK_RAW, socket.AF_NETLINK),
+    "no raw socket": lambda: made(socket.SOCK_RAW, protocol=1),
+    "no packets": lambda: made(socket.SOCK_RAW, socket.AF_PACKET),
+    "no vsock": lambda: made(family=socket.AF_VSOCK),
+    "no cryptography": lambda: made(socket.SOCK_SEQPACKET, socket.AF_ALG),
+    "no epoll": lambda: __import__("select").epoll(), "no eventfd": lambda: libc.eventfd(0, 0),
+    "no timer": lambda: libc.timerfd_create(1, 0), "no inotify": lambda: libc.inotify_init(),
+    "no process": lambda: os.pidfd_open(os.getpid()), "no ring": lambda: call(425, 4, ctypes.addressof(ring)),
+    "no ruleset": lambda: call(444, ctypes.byref(ctypes.c_uint64(1)), 8, 0),
+    "no queue": lambda: (lambda q: q if q >= 0 else at(""))(
+        ctypes.CDLL("librt.so.1").mq_open(b"/sbx-test-%d" % os.getpid(), os.O_RDWR | os.O_CREAT, 0o600, None)),
+    "no mount": lambda: call(428, -100, b"/", 1), "no signals": lambda: call({"x86_64": 289,
+            "aarch64": 74}[os.uname().machine], -1, ctypes.byref(ctypes.c_uint64(512)), 8, 0),
 }
 if sys.argv[1] == "kinds": print("\n".join(kinds)); sys.exit()
 try: got = kinds[sys.argv[1]]()
@@ -59,7 +78,12 @@ END { unlink glob '/dev/mqueue/sbx-test-*' }
 for my $user (users()) {
     my $name = $user->{name};
     my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; }');
-    my $with = sub { my ($kind, $fd, $policy) = @_; unlink "$dir/w/ran"; return run({ %$user, cwd => $dir }, 'python3', $given, $kind, $fd, $sbxrun, $policy // 'p.sbx', '--', 'sh', '-c', 'echo > /w/ran') };
+    my $with = sub {
+        my ($kind, $fd, $policy) = @_;
+        unlink "$dir/w/ran";
+        return run({ %$user, cwd => $dir }, 'python3', $given, $kind, $fd, $sbxrun, $policy // 'p.sbx', '--', 'sh',
+            '-c', 'echo > /w/ran');
+    };
     my $had = 0;
     for my $kind (@kinds) {
         for my $fd (0 .. 2) {
@@ -68,33 +92,47 @@ for my $user (users()) {
             $had++;
             if ($kind =~ /^no /) {
                 is "$run->{status} " . (-e "$dir/w/ran" ? 'ran' : ''), '125 ', "$name: $kind as descriptor $fd";
-                like $run->{err}, qr/^sbxrun: standard @{[qw(input output)[$fd]]} is .*\nsbxrun: pass it through a pipe/, "$name: and is told" if $fd < 2;
+                like $run->{err},
+                    qr/^sbxrun: standard @{[qw(input output)[$fd]]} is .*\nsbxrun: pass it through a pipe/,
+                    "$name: and is told" if $fd < 2;
             } else {
-                is "$run->{status} " . (-e "$dir/w/ran" ? 'ran' : ''), '0 ran', "$name: $kind as descriptor $fd" or diag $run->{err};
+                is "$run->{status} " . (-e "$dir/w/ran" ? 'ran' : ''), '0 ran',
+                    "$name: $kind as descriptor $fd" or diag $run->{err};
             }
         }
     }
     cmp_ok $had, '>', 100, "$name: $had of " . 3 * @kinds . ' are to be had here';
 
     # What the command may do by itself in its own network it could do to the caller's connection.
-    spew("$dir/own.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy own/r =~ s/fs \{/net { allow connect, bind tcp loopback; } fs {/r);
-    is $with->('a tcp connection', 0, 'own.sbx')->{status}, 125, "$name: a connection of the host's where connect is the command's own";
+    spew("$dir/own.sbx",
+        slurp("$dir/p.sbx") =~ s/policy p/policy own/r =~ s/fs \{/net { allow connect, bind tcp loopback; } fs {/r);
+    is $with->('a tcp connection', 0, 'own.sbx')->{status}, 125,
+        "$name: a connection of the host's where connect is the command's own";
     is $with->('a unix connection', 0, 'own.sbx')->{status}, 0, "$name: a unix one";
-    spew("$dir/host.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy host/r =~ s/fs \{/net { allow connect tcp 192.0.2.1:80; } fs {/r);
+    spew("$dir/host.sbx",
+        slurp("$dir/p.sbx") =~ s/policy p/policy host/r =~ s/fs \{/net { allow connect tcp 192.0.2.1:80; } fs {/r);
     is $with->('a tcp connection', 0, 'host.sbx')->{status}, 0, "$name: where it is sbxrun's";
 
     # Without Landlock a file that is open for reading could be opened again.
-    my $without = sub { my ($path, @more) = @_; run({ %$user, cwd => $dir, in => $path }, "$build/tests/live/under", '444=38', '--', $sbxrun, @more, 'p.sbx', '--', 'sh', '-c', 'echo over > /proc/self/fd/0') };
+    my $without = sub {
+        my ($path, @more) = @_;
+        run({ %$user, cwd => $dir, in => $path }, "$build/tests/live/under", '444=38', '--', $sbxrun, @more, 'p.sbx',
+            '--', 'sh', '-c', 'echo over > /proc/self/fd/0');
+    };
     my $mine = spew("$dir/mine", "as it was\n");
     owned($user, $mine);
     chmod 0666, $mine;
     if (landlock(1)) {
-        my $run = run({ %$user, cwd => $dir, in => $mine }, $sbxrun, 'p.sbx', '--', 'sh', '-c', 'echo over > /proc/self/fd/0');
+        my $run = run({ %$user, cwd => $dir, in => $mine }, $sbxrun, 'p.sbx', '--', 'sh', '-c',
+            'echo over > /proc/self/fd/0');
         is slurp($mine), "as it was\n", "$name: with Landlock it can't be written to: exit $run->{status}";
     }
     my $run = $without->($mine);
     is "$run->{status} " . slurp($mine), "125 as it was\n", "$name: without it the run is refused" or diag $run->{err};
-    like $run->{err}, qr/^sbxrun: standard input is a file that the command could open again and write to: this host has no Landlock\nsbxrun: pass it/, "$name: that is told";
+    like $run->{err},
+        qr/^sbxrun:\ standard\ input\ is\ a\ file\ that\ the\ command\ could\ open\ again\ and\ write\ to:\ this\ 
+            host\ has\ no\ Landlock\nsbxrun:\ pass\ it/x,
+        "$name: that is told";
     is $without->('/etc/passwd')->{status} == 125, '', "$name: what is not the command's to write may be read";
 }
 done_testing;

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# A terminal of the command's own: what people do at one, typed by tmux; and the caller's, which is what it was after every end.
+# A terminal of the command's own: what people do at one, typed by tmux; and the caller's, which is what it was after
+# every end.
 use strict;
 use warnings;
 use FindBin;
@@ -17,7 +18,12 @@ sub tmux { my $run = run({ seconds => 10 }, 'tmux', '-L', $server, '-f', '/dev/n
 END { local $?; tmux('kill-server') }
 
 # What the screen shows, without the blank rest of lines and of the screen.
-sub screen { my $text = tmux('capture-pane', '-p', '-t', 'it'); $text =~ s/[ \t]+$//mg; $text =~ s/\n+\z/\n/; return $text }
+sub screen {
+    my $text = tmux('capture-pane', '-p', '-t', 'it');
+    $text =~ s/[ \t]+$//mg;
+    $text =~ s/\n+\z/\n/;
+    return $text;
+}
 
 # Types keys (as tmux names them, or text) and waits until the screen shows what is expected.
 sub types { my (@keys) = @_; tmux('send-keys', '-t', 'it', @keys) }
@@ -35,7 +41,8 @@ sub begins {
     my @as = defined $user->{uid} && $> == 0
         ? ('setpriv', "--reuid=$user->{uid}", "--regid=$user->{gid}", '--clear-groups') : ();
     tmux('kill-session', '-t', 'it');
-    tmux('new-session', '-d', '-s', 'it', '-x', 80, '-y', 24, join ' ', "cd $dir;", 'exec', @as, 'env', "PS1='outside> '",
+    tmux('new-session', '-d', '-s', 'it', '-x', 80, '-y', 24, join ' ', "cd $dir;", 'exec', @as, 'env',
+        "PS1='outside> '",
          'PATH=' . dirname_of($sbxrun) . ":$ENV{PATH}", 'ENV=', 'sh');
     shows(qr/^outside>/m, "$user->{name}: a shell in a terminal");
 }
@@ -51,7 +58,8 @@ sub modes {
 for my $user (users()) {
     my $name = $user->{name};
     my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; allow read, write "/tmp" from tmpfs size 4MiB; } '
-        . 'process { cwd "/w"; env TERM = "xterm-256color"; env PS1 = "inside> "; } limits { lifetime 120s; }', uses => 'shell');
+        . 'process { cwd "/w"; env TERM = "xterm-256color"; env PS1 = "inside> "; } limits { lifetime 120s; }',
+            uses => 'shell');
     owned($user, $dir);
     begins($user, $dir);
     my $before = modes($dir);
@@ -60,7 +68,8 @@ for my $user (users()) {
     types('clear; sbxrun p.sbx -- bash --norc', 'Enter');
     shows(qr/^inside>/m, "$name: bash") or diag screen();
     types('tty; stty size; test -t 0 && test -t 2 && echo all of it; : < /dev/tty && echo controls', 'Enter');
-    shows(qr{^/dev/pts/0\n24 80\nall of it\ncontrols$}m, "$name: a terminal of its own, that controls it, with the caller's size");
+    shows(qr{^/dev/pts/0\n24 80\nall of it\ncontrols$}m,
+        "$name: a terminal of its own, that controls it, with the caller's size");
 
     # Job control.
     types('clear; sleep 100', 'Enter'); sleep 0.4; types('C-z');
@@ -93,7 +102,8 @@ for my $user (users()) {
     types('clear; top -d 1', 'Enter'); shows(qr/PID.*COMMAND/, "$name: top"); types('q');
     SKIP: {
         skip 'vim is not installed', 2 unless has('vim');
-        types('clear; vim -u NONE -N /w/note', 'Enter'); sleep 0.5; types('i', 'written inside', 'Escape', ':wq', 'Enter');
+        types('clear; vim -u NONE -N /w/note', 'Enter');
+        sleep 0.5; types('i', 'written inside', 'Escape', ':wq', 'Enter');
         shows(qr/^inside>/m, "$name: vim"); sleep 0.3;
         is slurp("$dir/w/note"), "written inside\n", "$name: writes";
     }
@@ -122,19 +132,23 @@ for my $user (users()) {
     };
     my $sbxruns = sub { # of this test's own terminal
         my ($pane) = tmux('list-panes', '-t', 'it', '-F', '#{pane_pid}') =~ /(\d+)/;
-        return grep { -e "/proc/$_" && (eval { readlink("/proc/$_/exe") } // '') =~ /sbxrun$/ } split ' ', `ps -o pid= --ppid $pane`;
+        return grep { -e "/proc/$_" && (eval { readlink("/proc/$_/exe") } // '') =~ /sbxrun$/ } split ' ',
+            `ps -o pid= --ppid $pane`;
     };
     $ends->('a signal of its own', 'stty raw -echo; echo begun; sleep 0.3; kill -9 $$');
     $ends->('kill', 'stty raw; echo begun; exec sleep 100', sub { kill TERM => $sbxruns->() });
     $ends->('kill -9', 'printf "\033[?1049h\033[?25lbegun"; exec sleep 100', sub { kill KILL => $sbxruns->() });
 
     # Another screen that was left on, and its mouse.
-    types(q{clear; sbxrun p.sbx -- sh -c 'printf "\033[?1049h\033[?1000;1006h\033[?25lthere"; exec sleep 100'}, 'Enter');
+    types(q{clear; sbxrun p.sbx -- sh -c 'printf "\033[?1049h\033[?1000;1006h\033[?25lthere"; exec sleep 100'},
+        'Enter');
     shows(qr/^there$/m, "$name: another screen");
-    is tmux('display-message', '-p', '-t', 'it', '#{alternate_on} #{mouse_any_flag} #{cursor_flag}'), "1 1 0\n", "$name: with its modes";
+    is tmux('display-message', '-p', '-t', 'it', '#{alternate_on} #{mouse_any_flag} #{cursor_flag}'), "1 1 0\n",
+        "$name: with its modes";
     kill TERM => $sbxruns->();
     shows(qr/^outside>/m, "$name: is left");
-    is tmux('display-message', '-p', '-t', 'it', '#{alternate_on} #{mouse_any_flag} #{cursor_flag}'), "0 0 1\n", "$name: and so are they";
+    is tmux('display-message', '-p', '-t', 'it', '#{alternate_on} #{mouse_any_flag} #{cursor_flag}'), "0 0 1\n",
+        "$name: and so are they";
     unlike screen(), qr/^there$/m, "$name: the first one is seen again";
 
     # Stopped from elsewhere, and continued.
@@ -156,11 +170,13 @@ for my $user (users()) {
     types('wait', 'Enter');
 
     # What comes out is text, whatever its bytes.
-    types(q{clear; sbxrun p.sbx -- sh -c 'head -c 300000 /dev/zero | tr "\0" x | wc -c; printf "\377\376\n"; echo end'}, 'Enter');
+    types(q{clear; sbxrun p.sbx -- sh -c 'head -c 300000 /dev/zero | tr "\0" x | wc -c; printf "\377\376\n"; echo end'},
+        'Enter');
     shows(qr/^300000\n.*\nend$/m, "$name: bytes that are no characters");
 
     # A size of nothing, a terminal that goes away.
-    types('clear; sbxrun p.sbx -- sh -c "trap \"echo hung > /w/hung; exit\" HUP; echo begun; while :; do sleep 0.1; done"', 'Enter');
+    types('clear; sbxrun p.sbx -- sh -c "trap \"echo hung > /w/hung; exit\" HUP; echo begun; while :; do sleep 0.1; '
+        . 'done"', 'Enter');
     shows(qr/^begun$/m, "$name: begun");
     my @left = $sbxruns->();
     tmux('kill-session', '-t', 'it');
@@ -174,11 +190,16 @@ for my $user (users()) {
 # With a pseudo terminal around it, but no tmux: what is counted.
 for my $user (users()) {
     my $name = $user->{name};
-    my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } limits { output 1KiB; lifetime 20s; }', uses => 'shell');
-    my $terminal = sub { run({ %$user, cwd => $dir, seconds => 30, env => { SHELL => '/bin/sh' } }, 'script', '-qec', join(' ', @_), '/dev/null') };
+    my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } limits { output 1KiB; lifetime 20s; }',
+        uses => 'shell');
+    my $terminal = sub {
+        run({ %$user, cwd => $dir, seconds => 30, env => { SHELL => '/bin/sh' } }, 'script', '-qec', join(' ', @_),
+            '/dev/null');
+    };
     SKIP: {
         skip 'script(1) is not installed', 6 unless has('script');
-        my $run = $terminal->("$sbxrun p.sbx -- sh -c 'exec 5<&0; head -c 200000 /dev/zero | tr \"\\0\" x >&5'; echo status \$?");
+        my $run = $terminal->(
+            "$sbxrun p.sbx -- sh -c 'exec 5<&0; head -c 200000 /dev/zero | tr \"\\0\" x >&5'; echo status \$?");
         cmp_ok length($run->{out}), '<', 2000, "$name: its output is limited, whatever descriptor it goes to";
         like $run->{out}, qr/killed for its output.*\n.*status 137/s, "$name: and it is told";
         $run = $terminal->("$sbxrun p.sbx -- /probe tiocsti");
@@ -190,10 +211,13 @@ for my $user (users()) {
         $run = $terminal->("$sbxrun p.sbx -- sh -c 'test -t 0 && test ! -t 1 && echo as it is' | cat");
         like $run->{out}, qr/as it is\r?$/m, "$name: what is no terminal stays what it is";
     }
-    my $run = run({ %$user, cwd => $dir }, $sbxrun, '--tty', 'p.sbx', '--', 'sh', '-c', 'tty; stty size; cat; echo end');
-    is $run->{out}, "/dev/pts/0\r\n24 80\r\nend\r\n", "$name: --tty gives one where there is none, and the end of what is read is one";
+    my $run = run({ %$user, cwd => $dir }, $sbxrun, '--tty', 'p.sbx', '--', 'sh', '-c',
+        'tty; stty size; cat; echo end');
+    is $run->{out}, "/dev/pts/0\r\n24 80\r\nend\r\n",
+        "$name: --tty gives one where there is none, and the end of what is read is one";
     spew("$dir/lines", "one\ntwo\n");
-    $run = run({ %$user, cwd => $dir, in => "$dir/lines" }, $sbxrun, '--tty', 'p.sbx', '--', 'sh', '-c', 'stty -echo; echo ready; cat');
+    $run = run({ %$user, cwd => $dir, in => "$dir/lines" }, $sbxrun, '--tty', 'p.sbx', '--', 'sh', '-c',
+        'stty -echo; echo ready; cat');
     like $run->{out}, qr/one\r\ntwo\r\n$/, "$name: --tty reads from a file";
 }
 done_testing;

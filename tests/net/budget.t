@@ -13,7 +13,8 @@ use Time::HiRes qw(sleep time);
 
 own_network();
 
-# Runs a command in the sandbox of a policy file; once it has said "ready", what sbxrun is then: { peak (KiB), files, ticks }.
+# Runs a command in the sandbox of a policy file; once it has said "ready", what sbxrun is then: { peak (KiB), files,
+# ticks }.
 sub spent {
     my ($user, $dir, $policy, $seconds, @command) = @_;
     my $said = spew("$dir/said-" . int rand 1e9, q());
@@ -21,11 +22,18 @@ sub spent {
     if (!$pid) {
         open STDOUT, '>', $said or die $!;
         open STDERR, '>&', \*STDOUT or die $!;
-        if (defined $user->{uid}) { $) = "$user->{gid} $user->{gid}"; POSIX::setgid($user->{gid}); POSIX::setuid($user->{uid}) }
+        if (defined $user->{uid}) {
+            $) = "$user->{gid} $user->{gid}";
+            POSIX::setgid($user->{gid});
+            POSIX::setuid($user->{uid});
+        }
         chdir $dir;
         exec @{ $user->{within} // [] }, $sbxrun, $policy, '--', @command or POSIX::_exit(99);
     }
-    for (my $end = time + patience(20); time < $end && slurp($said) !~ /^ready$/m;) { return { said => slurp($said) } if waitpid($pid, POSIX::WNOHANG()) == $pid; sleep 0.05 }
+    for (my $end = time + patience(20); time < $end && slurp($said) !~ /^ready$/m;) {
+        return { said => slurp($said) } if waitpid($pid, POSIX::WNOHANG()) == $pid;
+        sleep 0.05;
+    }
     sleep $seconds;
     my ($peak) = (eval { slurp("/proc/$pid/status") } // '') =~ /^VmHWM:\s+(\d+)/m;
     opendir my $files, "/proc/$pid/fd";
@@ -39,7 +47,8 @@ sub spent {
 my $waiting = <<'P'; # THREADS of them wait to send a mebibyte each
 import socket, sys, threading, time
 def full():
-    a, b = socket.socketpair(); pairs.append((a, b)); a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096); a.setblocking(False)
+    a, b = socket.socketpair(); pairs.append((a, b)); a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    a.setblocking(False)
     try:
         while True: a.send(bytes(65536))
     except BlockingIOError: a.setblocking(True)
@@ -61,24 +70,30 @@ P
 
 for my $user (users()) {
     my $who = $user->{name};
-    my $dir = sandbox($user, '    net { allow connect udp 192.0.2.1:7002; allow connect tcp 192.0.2.1:7001; }', uses => 'python');
+    my $dir = sandbox($user, '    net { allow connect udp 192.0.2.1:7002; allow connect tcp 192.0.2.1:7001; }',
+        uses => 'python');
     chmod 0777, $dir;
     spew("$dir/w/waiting.py", $waiting);
     spew("$dir/p.sbx", slurp("$dir/p.sbx") =~ s/(fs \{)/$1 allow read "\/w" from ".\/w";/r);
     my @both = map { spent($user, $dir, 'p.sbx', 0.5, '/usr/bin/python3', '/w/waiting.py', $_) } 0, 200;
-    ok !(grep { !defined $_->{peak} || $_->{said} !~ /^ready$/m } @both), "$who: both ran" or diag map { $_->{said} } @both;
+    ok !(grep { !defined $_->{peak} || $_->{said} !~ /^ready$/m } @both),
+        "$who: both ran" or diag map { $_->{said} } @both;
     my ($none, $many) = @both;
-    cmp_ok $many->{peak} - $none->{peak}, '<', 1024, "$who: 200 messages of 1 MiB that wait take no memory of sbxrun's ($none->{peak} KiB, $many->{peak} KiB)";
-    cmp_ok $many->{files} - $none->{files}, '<=', 400, "$who: and two descriptors each ($none->{files}, $many->{files})";
+    cmp_ok $many->{peak} - $none->{peak}, '<', 1024,
+        "$who: 200 messages of 1 MiB that wait take no memory of sbxrun's ($none->{peak} KiB, $many->{peak} KiB)";
+    cmp_ok $many->{files} - $none->{files}, '<=', 400,
+        "$who: and two descriptors each ($none->{files}, $many->{files})";
 
     # Calls that are refused, one after the other, for three seconds, under a tenth of a processor.
     spew("$dir/w/refused.py", $refused);
     spew("$dir/cpu.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy cpu/r =~ s/\}\s*$/    limits { cpu 0.1; }\n}\n/r);
-    my ($idle, $busy) = map { spent($user, $dir, 'cpu.sbx', 3, '/usr/bin/python3', '/w/refused.py', $_) } 'idle', 'busy';
+    my ($idle, $busy) = map { spent($user, $dir, 'cpu.sbx', 3, '/usr/bin/python3', '/w/refused.py', $_) } 'idle',
+        'busy';
   SKIP: {
         skip "$who: no control group for a limit of processors", 2 if $idle->{said} =~ /control group/;
         like $busy->{said}, qr/^ready\n/, "$who: calls go on being refused" or diag $busy->{said};
-        cmp_ok $busy->{ticks} - $idle->{ticks}, '<=', 0.2 * 0.1 * 3 * POSIX::sysconf(POSIX::_SC_CLK_TCK()) + 2, "$who: they cost sbxrun less than a fifth of the limit ($idle->{ticks}, $busy->{ticks} ticks)";
+        cmp_ok $busy->{ticks} - $idle->{ticks}, '<=', 0.2 * 0.1 * 3 * POSIX::sysconf(POSIX::_SC_CLK_TCK()) + 2,
+            "$who: they cost sbxrun less than a fifth of the limit ($idle->{ticks}, $busy->{ticks} ticks)";
     }
 }
 done_testing;

@@ -39,28 +39,46 @@ like slurp("$dir/g.txt"), qr/^connect4:\n.*map_lookup_elem.*^egress:\n.*ringbuf_
 
 # What is tried, and what comes of it. Tried in turn, by one process.
 my @tries = (
-    'an address that a rule allows' => 'connect:tcp:192.0.2.1:7002' => 'ECONNREFUSED|ok', 'as a mapped address' => 'connect:tcp:m192.0.2.1:7002' => 'ECONNREFUSED|ok',
-    'another port of it' => 'connect:tcp:192.0.2.1:7003' => 'EPERM', 'mapped' => 'connect:tcp:m192.0.2.1:7003' => 'EPERM', 'another address' => 'connect:tcp:198.51.100.1:7002' => 'EPERM',
+    'an address that a rule allows' => 'connect:tcp:192.0.2.1:7002' => 'ECONNREFUSED|ok',
+    'as a mapped address' => 'connect:tcp:m192.0.2.1:7002' => 'ECONNREFUSED|ok',
+    'another port of it' => 'connect:tcp:192.0.2.1:7003' => 'EPERM', 'mapped' => 'connect:tcp:m192.0.2.1:7003' =>
+    'EPERM', 'another address' => 'connect:tcp:198.51.100.1:7002' => 'EPERM',
     'an IPv6 address' => 'connect:tcp:2001-db8--1:7001' => 'EPERM',
     'a name\'s address before it is pinned' => 'connect:tcp:192.0.2.2:7001' => 'EPERM',
-    'a pin' => 'pin:web.test:192.0.2.2:800' => 'ok', 'the address while it is pinned' => 'connect:tcp:192.0.2.2:7001:keep' => 'ok', 'its other port' => 'connect:tcp:192.0.2.2:7002' => 'EPERM',
-    'a pin of an IPv6 address' => 'pin:deep.wild.test:2001-db8--1:60000' => 'ok', 'and that' => 'connect:tcp:2001-db8--1:7001' => 'ok',
-    'a pin of a denied address' => 'pin:web.test:192.0.2.3:60000' => 'ok', 'which stays denied' => 'connect:tcp:192.0.2.3:7001' => 'EPERM',
-    'a pin of a name that no rule allows' => 'pin:evil.test:198.51.100.1:60000' => 'ok', 'has no effect' => 'connect:tcp:198.51.100.1:7001' => 'EPERM',
-    'the pin runs out' => 'sleep:900' => 'ok', 'and then' => 'connect:tcp:192.0.2.2:7001' => 'EPERM', 'what was connected goes on' => 'again:0' => 'ok',
-    'a datagram' => 'sendto:192.0.2.1:7001' => 'ok', 'to another port' => 'sendto:192.0.2.1:7009' => 'EPERM', 'to a denied address' => 'sendto:192.0.2.3:7001' => 'EPERM',
-    'mapped' => 'sendto:m192.0.2.1:7001' => 'ok', 'mapped, denied' => 'sendto:m192.0.2.3:7001' => 'EPERM', 'to IPv6' => 'sendto:2001-db8--1:7001' => 'EPERM',
+    'a pin' => 'pin:web.test:192.0.2.2:800' => 'ok', 'the address while it is pinned' =>
+    'connect:tcp:192.0.2.2:7001:keep' => 'ok', 'its other port' => 'connect:tcp:192.0.2.2:7002' => 'EPERM',
+    'a pin of an IPv6 address' => 'pin:deep.wild.test:2001-db8--1:60000' => 'ok',
+    'and that' => 'connect:tcp:2001-db8--1:7001' => 'ok',
+    'a pin of a denied address' => 'pin:web.test:192.0.2.3:60000' => 'ok',
+    'which stays denied' => 'connect:tcp:192.0.2.3:7001' => 'EPERM',
+    'a pin of a name that no rule allows' => 'pin:evil.test:198.51.100.1:60000' => 'ok',
+    'has no effect' => 'connect:tcp:198.51.100.1:7001' => 'EPERM',
+    'the pin runs out' => 'sleep:900' => 'ok', 'and then' => 'connect:tcp:192.0.2.2:7001' => 'EPERM',
+    'what was connected goes on' => 'again:0' => 'ok',
+    'a datagram' => 'sendto:192.0.2.1:7001' => 'ok', 'to another port' => 'sendto:192.0.2.1:7009' => 'EPERM',
+    'to a denied address' => 'sendto:192.0.2.3:7001' => 'EPERM',
+    'mapped' => 'sendto:m192.0.2.1:7001' => 'ok', 'mapped, denied' => 'sendto:m192.0.2.3:7001' => 'EPERM',
+    'to IPv6' => 'sendto:2001-db8--1:7001' => 'EPERM',
     'udp connected' => 'connect:udp:192.0.2.1:7001' => 'ok', 'elsewhere' => 'connect:udp:198.51.100.1:7001' => 'EPERM',
-    'the host\'s loopback at an allowed port' => 'connect:tcp:127.0.0.1:7001' => 'ok', 'at another' => 'connect:tcp:127.0.0.1:7002' => 'EPERM', 'as 0.0.0.0' => 'connect:tcp:0.0.0.0:7002' => 'EPERM',
+    'the host\'s loopback at an allowed port' => 'connect:tcp:127.0.0.1:7001' => 'ok',
+    'at another' => 'connect:tcp:127.0.0.1:7002' => 'EPERM', 'as 0.0.0.0' => 'connect:tcp:0.0.0.0:7002' => 'EPERM',
     'as ::' => 'connect:tcp:--:7002' => 'EPERM', 'as ::1' => 'connect:tcp:--1:7002' => 'EPERM',
-    'a published port' => 'bind:tcp:127.0.0.1:7100' => 'ok', 'on all addresses' => 'bind:tcp:192.0.2.1:7100' => 'EPERM', 'another port' => 'bind:tcp:127.0.0.1:7101' => 'EPERM',
-    'another protocol' => 'bind:udp:127.0.0.1:7100' => 'EPERM', 'IPv6' => 'bind:tcp:--1:7100' => 'ok', 'another address that a rule publishes at' => 'bind:tcp:192.0.2.2:7200' => 'ok', 'and another port of it' => 'bind:tcp:192.0.2.2:7100' => 'EPERM', 'IPv6, another port' => 'bind:tcp:--1:7101' => 'EPERM',
-    'a raw socket' => 'socket:2:3:1' => 'EPERM', 'ping' => 'socket:2:2:1' => 'EPERM|EACCES', 'sctp' => 'socket:2:1:132' => 'EPERM|EPROTONOSUPPORT', 'mptcp' => 'socket:2:1:262' => 'EPERM|EPROTONOSUPPORT|ENOPROTOOPT',
+    'a published port' => 'bind:tcp:127.0.0.1:7100' => 'ok', 'on all addresses' => 'bind:tcp:192.0.2.1:7100' => 'EPERM',
+    'another port' => 'bind:tcp:127.0.0.1:7101' => 'EPERM',
+    'another protocol' => 'bind:udp:127.0.0.1:7100' => 'EPERM', 'IPv6' => 'bind:tcp:--1:7100' => 'ok',
+    'another address that a rule publishes at' => 'bind:tcp:192.0.2.2:7200' => 'ok', 'and another port of it' =>
+    'bind:tcp:192.0.2.2:7100' => 'EPERM', 'IPv6, another port' => 'bind:tcp:--1:7101' => 'EPERM',
+    'a raw socket' => 'socket:2:3:1' => 'EPERM', 'ping' => 'socket:2:2:1' => 'EPERM|EACCES', 'sctp' =>
+    'socket:2:1:132' => 'EPERM|EPROTONOSUPPORT', 'mptcp' => 'socket:2:1:262' => 'EPERM|EPROTONOSUPPORT|ENOPROTOOPT',
     'a raw IPv6 socket' => 'socket:10:3:58' => 'EPERM',
     'a packet routed by way of a denied host' => 'route:192.0.2.1:7001:192.0.2.3' => 'EPERM',
 );
 my (@words, @names, @wanted);
-while (my ($name, $word, $wanted) = splice @tries, 0, 3) { push @names, $name; push @words, $word; push @wanted, $wanted }
+while (my ($name, $word, $wanted) = splice @tries, 0, 3) {
+    push @names, $name;
+    push @words, $word;
+    push @wanted, $wanted;
+}
 my $seen = watch_packets();
 my $run = run($guard, "$dir/g.json", @words);
 my @packets = $seen->();
@@ -70,9 +88,14 @@ for my $i (0 .. $#words) {
     like $lines[$i] // '', qr/^\Q$words[$i]\E: (?:$wanted[$i])$/, "$names[$i]: $words[$i]";
 }
 my $events = join "\n", @lines[@words .. $#lines];
-like $events, qr/denied connect tcp 192\.0\.2\.3:7001 \(\S*g\.sbx:9:9: deny connect 192\.0\.2\.3\)/, 'a denial names the rule';
-like $events, qr/denied connect tcp 192\.0\.2\.1:7003, 2 times: no rule allows it\n\s+`net \{ allow connect tcp 192\.0\.2\.1:7003; \}` would/, 'or the rule that would allow it';
-is scalar(grep { /192\.0\.2\.3|198\.51\.100\.1/ } @packets), 0, 'no packet went where a rule denies it' or diag join "\n", @packets;
+like $events, qr/denied connect tcp 192\.0\.2\.3:7001 \(\S*g\.sbx:9:9: deny connect 192\.0\.2\.3\)/,
+    'a denial names the rule';
+like $events,
+    qr/denied\ connect\ tcp\ 192\.0\.2\.1:7003,\ 2\ times:\ no\ rule\ allows\ it\n\s+`net\ \{\ allow\ connect\ tcp\ 
+        192\.0\.2\.1:7003;\ \}`\ would/x,
+    'or the rule that would allow it';
+is scalar(grep { /192\.0\.2\.3|198\.51\.100\.1/ } @packets), 0,
+    'no packet went where a rule denies it' or diag join "\n", @packets;
 ok scalar(grep { /192\.0\.2\.1 7001/ } @packets), 'but where one allows it';
 
 # A run with it: bytes for each destination, by name.
@@ -88,12 +111,14 @@ policy r {
     net { allow connect tcp "web.test":7001; allow listen tcp host-loopback:7100; }
 }
 SBX
-my $python = 'import socket; s = socket.create_connection(("web.test", 7001)); s.sendall(b"x" * 1000 + b"\n"); s.recv(10); s.close(); print("done")';
+my $python = 'import socket; s = socket.create_connection(("web.test", 7001)); s.sendall(b"x" * 1000 + b"\n"); '
+    . 's.recv(10); s.close(); print("done")';
 $run = run($sbxrun, '--report', "$dir/report.json", "$dir/r.sbx", '--', 'python3', '-c', $python);
 is "$run->{status} $run->{out}", "0 done\n", 'a run under the guard' or diag $run->{err};
 my $report = slurp("$dir/report.json");
 like $report, qr/"guard":"eBPF"/, 'the report says so';
-my ($sent, $received) = $report =~ /"operation":"connect tcp \\"web\.test\\":7001"[^}]*"sent_bytes":(\d+),"received_bytes":(\d+)/;
+my ($sent, $received) =
+    $report =~ /"operation":"connect tcp \\"web\.test\\":7001"[^}]*"sent_bytes":(\d+),"received_bytes":(\d+)/;
 ok $sent && $sent > 1000 && $sent < 3000, 'and how much was sent to a name: ' . ($sent // 'nothing');
 ok $received && $received > 100 && $received < 3000, 'and received: ' . ($received // 'nothing');
 is left_since($before), '', 'no group is left';
@@ -110,7 +135,11 @@ run($sbxrun, "$dir/r.sbx", '--', 'true');
 is left_since($before), '', 'until the next run';
 
 # A host that lets nobody have one.
-my $unable = run('setpriv', '--bounding-set', '-bpf,-sys_admin,-net_admin', '--inh-caps', '-bpf,-sys_admin,-net_admin', $sbxrun, "$dir/r.sbx", '--', 'true');
+my $unable = run('setpriv', '--bounding-set', '-bpf,-sys_admin,-net_admin', '--inh-caps', '-bpf,-sys_admin,-net_admin',
+    $sbxrun, "$dir/r.sbx", '--', 'true');
 is $unable->{status}, 125, '`require ebpf` stops a run where there can be none';
-like $unable->{err}, qr/the policy requires ebpf, and this host has none: it takes CAP_BPF and CAP_NET_ADMIN, which root has \(\S*r\.sbx:7:5/, 'and says why' or diag $unable->{err};
+like $unable->{err},
+    qr/the\ policy\ requires\ ebpf,\ and\ this\ host\ has\ none:\ it\ takes\ CAP_BPF\ and\ CAP_NET_ADMIN,\ which\ 
+        root\ has\ \(\S*r\.sbx:7:5/x,
+    'and says why' or diag $unable->{err};
 done_testing();

@@ -1,6 +1,8 @@
 #!/usr/bin/perl
-# Random calls on four sockets (model.c): where a rule allows what they do, what comes of each is what Linux says outside; whatever they do, no packet
-# goes and nobody listens where no rule allows it. SBX_MODEL_SEED and SBX_MODEL_SEQUENCES (of 40 calls) make others, and more, of them.
+# Random calls on four sockets (model.c): where a rule allows what they do, what comes of each is what Linux says
+# outside; whatever they do, no packet
+# goes and nobody listens where no rule allows it. SBX_MODEL_SEED and SBX_MODEL_SEQUENCES (of 40 calls) make others, and
+# more, of them.
 use strict;
 use warnings;
 use FindBin;
@@ -18,7 +20,8 @@ my $servers = <<'P';
 import collections, selectors, socket
 ended = collections.deque(maxlen=500) # at its end nothing is answered at once: that would be a race
 places = selectors.DefaultSelector()
-tcp = socket.socket(); tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); tcp.bind(("192.0.2.1", 7001)); tcp.listen(4096)
+tcp = socket.socket(); tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); tcp.bind(("192.0.2.1", 7001))
+tcp.listen(4096)
 udp = socket.socket(type=socket.SOCK_DGRAM); udp.bind(("192.0.2.1", 7002))
 for s in tcp, udp: places.register(s, selectors.EVENT_READ)
 print("ready", flush=True)
@@ -45,20 +48,31 @@ sub listened {
     if (!$pid) {
         open STDOUT, '>', $said or die $!;
         open STDERR, '>', "$dir/err" or die $!;
-        if (defined $user->{uid}) { $) = "$user->{gid} $user->{gid}"; POSIX::setgid($user->{gid}); POSIX::setuid($user->{uid}) }
+        if (defined $user->{uid}) {
+            $) = "$user->{gid} $user->{gid}";
+            POSIX::setgid($user->{gid});
+            POSIX::setuid($user->{uid});
+        }
         chdir $dir;
         exec @{ $user->{within} // [] }, @command or POSIX::_exit(99);
     }
     my %listening;
     for (my $end = time + patience(120); time < $end && waitpid($pid, POSIX::WNOHANG()) == 0;) {
-        for my $file ('/proc/net/tcp', '/proc/net/tcp6') { /^\s*\d+: (\w+:\w+) \S+ 0A/ and $listening{$1}++ for split /\n/, slurp($file) }
+        for my $file ('/proc/net/tcp', '/proc/net/tcp6') {
+            /^\s*\d+: (\w+:\w+) \S+ 0A/ and $listening{$1}++ for split /\n/, slurp($file);
+        }
         sleep 0.002;
     }
     delete $listening{sprintf '%08X:%04X', unpack('V', pack 'C4', 192, 0, 2, 1), 7001};
     return (slurp($said), join ' ', sort keys %listening);
 }
 
-sub lines { my ($text) = @_; my (%of, %order); for (split /\n/, $text) { /^(\d+) (\d+) (.*)$/ and $of{$1}{$2} = $3 } return \%of }
+sub lines {
+    my ($text) = @_;
+    my (%of, %order);
+    for (split /\n/, $text) { /^(\d+) (\d+) (.*)$/ and $of{$1}{$2} = $3 }
+    return \%of;
+}
 sub differ { # the first step of a sequence where they do
     my ($inside, $outside) = @_;
     for my $step (sort { $a <=> $b } keys %{ { %$inside, %$outside } }) {
@@ -92,7 +106,8 @@ for my $user (users()) {
         my $difference = differ($inside->{$number} // {}, $beside->{$number}) // next;
         # What happens behind a program's back may come later on a busy machine: so once more, alone, both.
         for my $turn (1 .. 3) {
-            my ($in, $out) = map { lines($_->{out})->{$number} // {} } in_sandbox($user, $dir, '/model', 'faithful', $number, 1), run($model, 'faithful', $number, 1);
+            my ($in, $out) = map { lines($_->{out})->{$number} // {} }
+                in_sandbox($user, $dir, '/model', 'faithful', $number, 1), run($model, 'faithful', $number, 1);
             $difference = differ($in, $out) // last;
             push @differ, "sequence $number, $difference" if $turn == 3;
         }

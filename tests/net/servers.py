@@ -1,4 +1,5 @@
-# Servers that the tests of the network talk to: echoes, a server that never accepts, HTTP, and a name server that lies as it is told.
+# Servers that the tests of the network talk to: echoes, a server that never accepts, HTTP, and a name server that lies
+# as it is told.
 #   servers.py ASKED [KIND...]   ASKED: where each question for a name is noted. Says "ready" and ends with SIGTERM.
 import asyncio, http.server, os, socket, struct, sys, threading, time
 
@@ -60,7 +61,8 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 def name(text): return b"".join(bytes([len(label)]) + label.encode() for label in text.split(".") if label) + b"\0"
 def a(owner, address, ttl=30): return name(owner) + struct.pack(">HHIH", 1, 1, ttl, 4) + socket.inet_aton(address)
-def aaaa(owner, address, ttl=30): return name(owner) + struct.pack(">HHIH", 28, 1, ttl, 16) + socket.inet_pton(socket.AF_INET6, address)
+def aaaa(owner, address, ttl=30):
+    return name(owner) + struct.pack(">HHIH", 28, 1, ttl, 16) + socket.inet_pton(socket.AF_INET6, address)
 def other(owner, kind, data, ttl=30): return name(owner) + struct.pack(">HHIH", kind, 1, ttl, len(data)) + data
 def cname(owner, target): return other(owner, 5, name(target))
 
@@ -71,24 +73,33 @@ zone = { # lower-case name: {type: records}
     "sub.wild.test": {1: [a("sub.wild.test", "192.0.2.1")]},
     "wild.test": {1: [a("wild.test", "192.0.2.1")]},
     "evilwild.test": {1: [a("evilwild.test", "192.0.2.1")]},
-    "alias.test": {1: [cname("alias.test", "hop.elsewhere.test"), cname("hop.elsewhere.test", "end.elsewhere.test"), a("end.elsewhere.test", "192.0.2.1")]},
+    "alias.test": {1: [cname("alias.test", "hop.elsewhere.test"),
+            cname("hop.elsewhere.test", "end.elsewhere.test"), a("end.elsewhere.test", "192.0.2.1")]},
     "loop.test": {1: [cname("loop.test", "loop2.test"), cname("loop2.test", "loop.test")]},
     "stray.test": {1: [a("stray.test", "192.0.2.1"), a("unasked.test", "198.51.100.1")]},
-    "rebind.test": {1: [a("rebind.test", "10.9.9.9"), a("rebind.test", "127.0.0.1"), a("rebind.test", "169.254.169.254"), a("rebind.test", "0.0.0.0")],
-                    28: [aaaa("rebind.test", "::1"), aaaa("rebind.test", "::ffff:10.9.9.9"), aaaa("rebind.test", "64:ff9b::a09:909"), aaaa("rebind.test", "fe80::1")]},
+    "rebind.test": {1: [a("rebind.test", "10.9.9.9"),
+            a("rebind.test", "127.0.0.1"), a("rebind.test", "169.254.169.254"), a("rebind.test", "0.0.0.0")],
+                    28: [aaaa("rebind.test", "::1"), aaaa("rebind.test", "::ffff:10.9.9.9"),
+                        aaaa("rebind.test", "64:ff9b::a09:909"), aaaa("rebind.test", "fe80::1")]},
     "corp.test": {1: [a("corp.test", "10.9.9.9")]},
     "denied-address.test": {1: [a("denied-address.test", "198.51.100.1")]},
-    "forms.test": {28: [aaaa("forms.test", form) for form in ("::ffff:198.51.100.1", "::198.51.100.1", "64:ff9b::c633:6401", "64:ff9b:1::1", "2002:c633:6401::1", "2001:0:c633:6401::1", "::5efe:c633:6401",
+    "forms.test": {28: [aaaa("forms.test", form) for form in ("::ffff:198.51.100.1", "::198.51.100.1",
+                "64:ff9b::c633:6401", "64:ff9b:1::1", "2002:c633:6401::1", "2001:0:c633:6401::1", "::5efe:c633:6401",
                            "fe80::200:5efe:c633:6401", "::ffff:0:c633:6401")]},
     "half.test": {1: [a("half.test", "10.9.9.9"), a("half.test", "192.0.2.1")]},
     "large.test": {1: [a("large.test", address) for address in many]},
     "greedy.test": {1: [a("greedy.test", f"203.0.{113 + i // 250}.{1 + i % 250}", 3600) for i in range(2000)]},
-    "circle.test": {1: [cname("circle.test", "round.test"), cname("round.test", "circle.test")] + [a(owner, f"192.0.2.{i}") for owner in ("circle.test", "round.test") for i in range(1, 20)]},
-    "services.test": {33: [other("services.test", 33, struct.pack(">HHH", 1, 1, 80) + name("web.test")), other("services.test", 33, struct.pack(">HHH", 1, 1, 80) + name("evil.test"))],
-                      65: [other("services.test", 65, struct.pack(">H", 1) + b"\0" + struct.pack(">HH", 1, 3) + b"\x02h2" + struct.pack(">HH", 4, 4) + socket.inet_aton("198.51.100.1")),
+    "circle.test": {1: [cname("circle.test", "round.test"), cname("round.test", "circle.test")]
+        + [a(owner, f"192.0.2.{i}") for owner in ("circle.test", "round.test") for i in range(1, 20)]},
+    "services.test": {33: [other("services.test", 33, struct.pack(">HHH", 1, 1, 80) + name("web.test")),
+            other("services.test", 33, struct.pack(">HHH", 1, 1, 80) + name("evil.test"))],
+                      65: [other("services.test", 65, struct.pack(">H", 1) + b"\0" + struct.pack(">HH", 1, 3)
+                              + b"\x02h2" + struct.pack(">HH", 4, 4) + socket.inet_aton("198.51.100.1")),
                            other("services.test", 65, struct.pack(">H", 2) + name("evil.test"))],
                       16: [other("services.test", 16, b"\x04text")]},
-    "bare.test": {1: [other("bare.test", 1, b"")], 28: [other("bare.test", 28, b"")], 5: [other("bare.test", 5, b"")], 33: [other("bare.test", 33, bytes(6))], 65: [other("bare.test", 65, b"")]}, # without what they are for
+    # without what they are for
+    "bare.test": {1: [other("bare.test", 1, b"")], 28: [other("bare.test", 28, b"")],
+        5: [other("bare.test", 5, b"")], 33: [other("bare.test", 33, bytes(6))], 65: [other("bare.test", 65, b"")]},
     "proxy.test": {1: [a("proxy.test", "192.0.2.3")]},
     "refused.test": {}, "malformed.test": {}, "silent.test": {}, "wrong-id.test": {}, "wrong-question.test": {},
 }
@@ -104,7 +115,8 @@ def answer(query, over_tcp):
     low = text.lower()
     with open(asked, "a") as log: log.write(f"{text} {kind}{' tcp' if over_tcp else ''}\n")
     if low == "silent.test": return b""
-    if low == "malformed.test": return struct.pack(">HHHHHH", identity, 0x8180, 1, 9, 0, 0) + question + b"\xc0\x0c\0\1\0\1\0\0\0\1\xff\xff\xc0"
+    if low == "malformed.test":
+        return struct.pack(">HHHHHH", identity, 0x8180, 1, 9, 0, 0) + question + b"\xc0\x0c\0\1\0\1\0\0\0\1\xff\xff\xc0"
     records = zone.get(low, {}).get(kind, [])
     code = 0 if low in zone else 3
     if low == "refused.test": code = 5
@@ -132,8 +144,8 @@ def names_tcp(s):
             pass
         c.close()
 
-# ---- proxies: HTTP's CONNECT at :3128, SOCKS5 at :1080, at the next ports the same for "somebody" with "a pass:word". What is asked of them is noted as
-# questions are. Each name leads to the echo server; but some answer otherwise.
+# ---- proxies: HTTP's CONNECT at :3128, SOCKS5 at :1080, at the next ports the same for "somebody" with "a pass:word".
+# What is asked of them is noted as questions are. Each name leads to the echo server; but some answer otherwise.
 
 PAUSE = 3 # seconds, of a proxy within its answer
 
@@ -189,7 +201,8 @@ def socks_proxy(client, wants_user):
     if wants_user:
         if 2 not in methods: client.sendall(b"\5\xff"); client.close(); return
         client.sendall(b"\5\2")
-        exactly(client, 1); name = exactly(client, exactly(client, 1)[0]); password = exactly(client, exactly(client, 1)[0])
+        exactly(client, 1); name = exactly(client, exactly(client, 1)[0])
+        password = exactly(client, exactly(client, 1)[0])
         good = (name, password) == (b"somebody", b"a pass:word")
         client.sendall(b"\1\0" if good else b"\1\1")
         if not good: client.close(); return
@@ -219,8 +232,10 @@ def proxies(listener, talk, wants_user):
 
 full = [] # connections that fill the queue of a server that never accepts: the next one waits
 if "echo" in kinds:
-    serve(echo_all, [tcp("192.0.2.1", 7001), tcp("192.0.2.2", 7001), tcp("192.0.2.3", 7001), tcp("198.51.100.1", 7001), tcp("10.9.9.9", 7001), tcp("127.0.0.1", 7001), tcp("2001:db8::1", 7001, family=socket.AF_INET6)])
-    serve(echo_datagrams, udp("192.0.2.1", 7002)); serve(echo_datagrams, udp("192.0.2.2", 7002)); serve(echo_datagrams, udp("198.51.100.1", 7002))
+    serve(echo_all, [tcp("192.0.2.1", 7001), tcp("192.0.2.2", 7001), tcp("192.0.2.3", 7001), tcp("198.51.100.1", 7001),
+            tcp("10.9.9.9", 7001), tcp("127.0.0.1", 7001), tcp("2001:db8::1", 7001, family=socket.AF_INET6)])
+    serve(echo_datagrams, udp("192.0.2.1", 7002)); serve(echo_datagrams, udp("192.0.2.2", 7002))
+    serve(echo_datagrams, udp("198.51.100.1", 7002))
     serve(echo_datagrams, udp("127.0.0.1", 7002)); serve(echo_datagrams, udp("2001:db8::1", 7002, socket.AF_INET6))
 if "never" in kinds:
     never = tcp("192.0.2.1", 7003, 0)

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Unix sockets: those that lie in the view, by rules that name their paths; whoever is at the other end sees the command's user.
+# Unix sockets: those that lie in the view, by rules that name their paths; whoever is at the other end sees the
+# command's user.
 use strict;
 use warnings;
 use FindBin;
@@ -19,25 +20,33 @@ def serve(path): s = unix(); s.bind(path); s.listen(); return s
 P
 my @tries = (
     ['allowed', 'hello {uid}', 'lambda: to("/host/good").recv(100).decode()'],
-    ['a socket that alone is shown', 'hello {uid}', 'lambda: to("/alone.sock").recv(100).decode()'], ['one that no rule allows', 'EACCES', 'lambda: to("/alone-bad.sock")'],
+    ['a socket that alone is shown', 'hello {uid}', 'lambda: to("/alone.sock").recv(100).decode()'],
+    ['one that no rule allows', 'EACCES', 'lambda: to("/alone-bad.sock")'],
     ['relative', 'hello {uid}', 'lambda: (os.chdir("/host"), to("good").recv(100).decode())[1]'],
     ['with dots', 'hello {uid}', 'lambda: to("/host/../host/./good").recv(100).decode()'],
     ['not allowed', 'EACCES', 'lambda: to("/host/bad")'],
     ['a link to it', 'EACCES', 'lambda: (os.symlink("/host/bad", "/w/link"), to("/w/link"))'],
-    ['a link to what is allowed', 'hello {uid}', 'lambda: (os.symlink("/host/good", "/w/link2"), to("/w/link2").recv(100).decode())[1]'],
-    ['abstract', 'EACCES', 'lambda: to("\0sbx-{pid}")'], ['abstract inside', 'EACCES', 'lambda: unix().bind("\0x")'], ['autobind', 'EACCES', 'lambda: unix().bind("")'],
-    ['none there', 'ENOENT', 'lambda: to("/host/none")'], ['no socket', 'EACCES', 'lambda: to("/host/file")'], ['outside of the view', 'ENOENT', 'lambda: to("{dir}/host/good")'],
+    ['a link to what is allowed', 'hello {uid}',
+        'lambda: (os.symlink("/host/good", "/w/link2"), to("/w/link2").recv(100).decode())[1]'],
+    ['abstract', 'EACCES', 'lambda: to("\0sbx-{pid}")'], ['abstract inside', 'EACCES', 'lambda: unix().bind("\0x")'],
+    ['autobind', 'EACCES', 'lambda: unix().bind("")'],
+    ['none there', 'ENOENT', 'lambda: to("/host/none")'], ['no socket', 'EACCES', 'lambda: to("/host/file")'],
+    ['outside of the view', 'ENOENT', 'lambda: to("{dir}/host/good")'],
     ['by /proc', 'ENOENT', 'lambda: to("/proc/self/root/host/bad")'],
     ['datagrams', 'ok', 'lambda: to("/host/datagrams", socket.SOCK_DGRAM).send(b"one") == 3 and None'],
     ['datagrams by sendto', '3', 'lambda: str(unix(socket.SOCK_DGRAM).sendto(b"two", "/host/datagrams"))'],
-    ['datagrams by sendmsg', '5', 'lambda: str(unix(socket.SOCK_DGRAM).sendmsg([b"th", b"ree"], [], 0, "/host/datagrams"))'],
+    ['datagrams by sendmsg', '5',
+        'lambda: str(unix(socket.SOCK_DGRAM).sendmsg([b"th", b"ree"], [], 0, "/host/datagrams"))'],
     ['datagrams not allowed', 'EACCES', 'lambda: unix(socket.SOCK_DGRAM).sendto(b"bad", "/host/bad-datagrams")'],
     ['sequenced packets', 'hello {uid}', 'lambda: to("/host/packets", socket.SOCK_SEQPACKET).recv(100).decode()'],
     ['a full queue', 'hello {uid}', 'lambda: to("/host/slow").recv(100).decode()'],
     ['a full queue, not waiting', 'EAGAIN', 'lambda: full()'],
-    ['a server inside', 'served {inside}', 'lambda: inside()'], ['its mode', '0o700', 'lambda: oct(os.stat("/w/mine").st_mode & 0o777)'],
-    ['a server elsewhere', 'EACCES', 'lambda: serve("/w/other")'], ['where nothing may be made', 'EACCES', 'lambda: serve("/host/new")'],
-    ['at a folder', 'EADDRINUSE', 'lambda: unix().bind("/w/")'], ['twice', 'EADDRINUSE', 'lambda: unix().bind("/w/mine")'],
+    ['a server inside', 'served {inside}', 'lambda: inside()'],
+    ['its mode', '0o700', 'lambda: oct(os.stat("/w/mine").st_mode & 0o777)'],
+    ['a server elsewhere', 'EACCES', 'lambda: serve("/w/other")'],
+    ['where nothing may be made', 'EACCES', 'lambda: serve("/host/new")'],
+    ['at a folder', 'EADDRINUSE', 'lambda: unix().bind("/w/")'],
+    ['twice', 'EADDRINUSE', 'lambda: unix().bind("/w/mine")'],
     ['descriptors to the host', 'ok', 'lambda: rights()'],
     ['peers of a pair', 'ok', 'lambda: (lambda p: p[0].send(b"x") and None)(socket.socketpair())'],
     ['an internet address', 'EACCES', 'lambda: socket.socket()'],
@@ -52,27 +61,33 @@ def inside():
     return "served %d" % struct.unpack("iii", c.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
 def rights():
     s = to("/host/keeper"); f = os.open("/w/passed", os.O_CREAT | os.O_RDWR)
-    s.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [f]))]); s.recv(1); return None if open("/w/passed").read() == "from outside" else "not written"
+    s.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [f]))]); s.recv(1)
+    return None if open("/w/passed").read() == "from outside" else "not written"
 P
 my $server = <<'P';
 import array, os, socket, struct, sys, threading, time
 folder = sys.argv[1]
 def listen(name, kind=socket.SOCK_STREAM, backlog=64):
-    s = socket.socket(socket.AF_UNIX, kind); s.bind(name if name[0] == "\0" else f"{folder}/{name}"); name[0] != "\0" and os.chmod(f"{folder}/{name}", 0o777)
+    s = socket.socket(socket.AF_UNIX, kind); s.bind(name if name[0] == "\0" else f"{folder}/{name}")
+    name[0] != "\0" and os.chmod(f"{folder}/{name}", 0o777)
     if kind != socket.SOCK_DGRAM: s.listen(backlog)
     return s
 def hello(s, wait=0):
     time.sleep(wait)
     while True:
-        c, _ = s.accept(); pid, uid, gid = struct.unpack("iii", c.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)); c.send(b"hello %d" % uid); c.close()
+        c, _ = s.accept(); pid, uid, gid = struct.unpack("iii", c.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        c.send(b"hello %d" % uid); c.close()
 def keep(s):
     while True:
-        c, _ = s.accept(); _, rights, _, _ = c.recvmsg(1, 100); f = array.array("i", rights[0][2])[0]; os.write(f, b"from outside"); c.send(b"x"); c.close()
+        c, _ = s.accept(); _, rights, _, _ = c.recvmsg(1, 100); f = array.array("i", rights[0][2])[0]
+        os.write(f, b"from outside"); c.send(b"x"); c.close()
 def note(s, path):
     while True: data = s.recv(100); f = open(path, "ab"); f.write(data + b"\n"); f.close()
 def start(f, *a): threading.Thread(target=f, args=a, daemon=True).start()
 for name in ("good", "bad", f"\0sbx-{os.getpid()}"): start(hello, listen(name))
-start(hello, listen("packets", socket.SOCK_SEQPACKET)); start(keep, listen("keeper")); start(note, listen("datagrams", socket.SOCK_DGRAM), f"{folder}/got"); start(note, listen("bad-datagrams", socket.SOCK_DGRAM), f"{folder}/got-bad")
+start(hello, listen("packets", socket.SOCK_SEQPACKET)); start(keep, listen("keeper"))
+start(note, listen("datagrams", socket.SOCK_DGRAM), f"{folder}/got")
+start(note, listen("bad-datagrams", socket.SOCK_DGRAM), f"{folder}/got-bad")
 never = listen("never", backlog=3); slow = listen("slow", backlog=0)
 for _ in range(1): c = socket.socket(socket.AF_UNIX); c.connect(f"{folder}/slow"); globals()[f"c{_}"] = c
 def later():
@@ -96,20 +111,35 @@ P
 for my $user (users()) {
     my $name = $user->{name};
     my $before = leftovers();
-    my $dir = sandbox($user, 'net { allow connect unix "/host/good", "/host/datagrams", "/host/packets", "/host/slow", "/host/never", "/host/keeper", "/alone.sock"; allow bind, listen, connect unix "/w/mine"; }
-        fs { allow read, write "/w" from "./w"; allow read "/host" from "./host"; allow read "/alone.sock" from "./host/good"; allow read "/alone-bad.sock" from "./host/bad"; } limits { lifetime 60s; }', uses => 'python');
+    my $dir = sandbox($user, 'net { allow connect unix "/host/good", "/host/datagrams", "/host/packets", "/host/slow",
+        "/host/never", "/host/keeper", "/alone.sock"; allow bind, listen, connect unix "/w/mine"; }
+        fs { allow read, write "/w" from "./w"; allow read "/host" from "./host";
+            allow read "/alone.sock" from "./host/good"; allow read "/alone-bad.sock" from "./host/bad"; }
+            limits { lifetime 60s; }', uses => 'python');
     mkdir "$dir/host";
     spew("$dir/host/file", '');
     spew("$dir/server.py", $server);
     owned($user, "$dir/host", "$dir/host/file");
     pipe my $ready, my $says or die $!;
     my $pid = fork // die $!;
-    if (!$pid) { close $ready; open STDOUT, '>&', $says; if (defined $user->{uid} && $> == 0) { ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}"); POSIX::setuid($user->{uid}) } exec 'python3', "$dir/server.py", "$dir/host" or POSIX::_exit(1) }
+    if (!$pid) {
+        close $ready;
+        open STDOUT, '>&', $says;
+        if (defined $user->{uid} && $> == 0) {
+            ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
+            POSIX::setuid($user->{uid});
+        }
+        exec 'python3', "$dir/server.py", "$dir/host" or POSIX::_exit(1);
+    }
     close $says;
     my ($server_pid) = (<$ready> // '') =~ /(\d+)/ or die 'no server';
     my %values = (uid => '\d+', pid => $server_pid, dir => $dir, inside => '\d+');
-    spew("$dir/w/code.py", $prelude . $defs . "open('/w/begun', 'w').write('x')\n" . join '', map { my $code = $_->[2] =~ s/\{(pid|dir)\}/$values{$1}/gr; "t(\"$_->[0]\", $code)\n" } @tries);
-    my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => 60 }, 'python3', '/w/code.py');
+    spew("$dir/w/code.py", $prelude . $defs . "open('/w/begun', 'w').write('x')\n" . join '', map {
+        my $code = $_->[2] =~ s/\{(pid|dir)\}/$values{$1}/gr;
+        "t(\"$_->[0]\", $code)\n";
+    } @tries);
+    my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => 60 }, 'python3',
+        '/w/code.py');
     my @lines = split /\n/, $run->{out};
     for my $try (@tries) {
         my ($label, $want) = @$try;
@@ -118,14 +148,20 @@ for my $user (users()) {
     }
     my ($seen) = $run->{out} =~ /^allowed hello (\d+)$/m;
     require JSON::PP;
-    is $seen, JSON::PP::decode_json(slurp("$dir/w/r.json"))->{outside_user}, "$name: the server sees the command's user";
+    is $seen, JSON::PP::decode_json(slurp("$dir/w/r.json"))->{outside_user},
+        "$name: the server sees the command's user";
     isnt $seen, 0, "$name: who is not root";
     is slurp("$dir/host/got"), "one\ntwo\nthree\n", "$name: datagrams came";
     ok !-e "$dir/host/got-bad", "$name: and no others";
-    like $run->{err}, qr/^sbxrun: denied connect unix "\/host\/bad", 2 times: no rule allows it\n +`net \{ allow connect unix "\/host\/bad"; \}` would$/m, "$name: what was denied is said";
+    like $run->{err},
+        qr/^sbxrun:\ denied\ connect\ unix\ "\/host\/bad",\ 2\ times:\ no\ rule\ allows\ it\n
+            \ +`net\ \{\ allow\ connect\ unix\ "\/host\/bad";\ \}`\ would$/mx,
+        "$name: what was denied is said";
 
     # Of a queue that is full poll(2) tells only those who are connected to it.
-    my $full = sandbox($user, 'net { allow connect unix "/host/full", "/host/stuck", "/host/lazy"; allow bind, listen, connect unix "/w/again"; } fs { allow read, write "/w" from "' . "$dir/w" . '"; allow read "/host" from "' . "$dir/host" . '"; } limits { lifetime 60s; }', uses => 'python');
+    my $full = sandbox($user, 'net { allow connect unix "/host/full", "/host/stuck", "/host/lazy"; allow bind, listen, '
+        . 'connect unix "/w/again"; } fs { allow read, write "/w" from "' . "$dir/w" . '"; allow read "/host" from "'
+        . "$dir/host" . '"; } limits { lifetime 60s; }', uses => 'python');
     my $spent = (times)[2] + (times)[3];
     $run = in_sandbox($user, $full, { seconds => 30 }, 'python3', '-c', $prelude . <<'P');
 def fill():
@@ -136,17 +172,21 @@ def stuck():
     s = unix(socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 1, 0))
     while True: s.sendto(b"x", "/host/stuck")
 def alarmed():
-    told = []; signal.signal(signal.SIGALRM, lambda *_: told.append(1)); signal.setitimer(signal.ITIMER_REAL, 0.5); s = unix(socket.SOCK_DGRAM)
+    told = []; signal.signal(signal.SIGALRM, lambda *_: told.append(1)); signal.setitimer(signal.ITIMER_REAL, 0.5)
+    s = unix(socket.SOCK_DGRAM)
     threading.Timer(1.5, lambda: os._exit(len(told))).start(); s.sendto(b"x", "/host/stuck")
 def crowd(): # more than there are sleepers at once, but not at once
-    good = []; all = [threading.Thread(target=lambda: [good.append(to("/host/lazy").recv(9)) for _ in range(30)]) for _ in range(8)]
+    good = []
+    all = [threading.Thread(target=lambda: [good.append(to("/host/lazy").recv(9)) for _ in range(30)])
+        for _ in range(8)]
     [x.start() for x in all]; [x.join() for x in all]; return str(good.count(b"hello"))
 def again(): # more than are remembered
     for _ in range(1100): s = unix(); s.bind("/w/again"); os.unlink("/w/again")
     s = serve("/w/again"); to("/w/again").send(b"x"); return s.accept()[0].recv(1).decode()
 t("full", fill); t("stuck", stuck); t("crowd", crowd); t("again", again); alarmed()
 P
-    is $run->{out}, "full late\nstuck EAGAIN\ncrowd 240\nagain x\n", "$name: who sends to a full queue waits, as long as it says" or diag $run->{err};
+    is $run->{out}, "full late\nstuck EAGAIN\ncrowd 240\nagain x\n",
+        "$name: who sends to a full queue waits, as long as it says" or diag $run->{err};
     is $run->{status}, 1, "$name: and hears signals meanwhile";
     cmp_ok((times)[2] + (times)[3] - $spent, '<', patience(1.5), "$name: and that takes no processor's time");
     kill TERM => $pid;

@@ -1,5 +1,5 @@
-# Watches all that goes over this network's loopback, until SIGTERM: watch.py FILE. In FILE then: each place that a connection was begun to or
-# a datagram was sent to, unless it answers one.
+# Watches all that goes over this network's loopback, until SIGTERM: watch.py FILE. In FILE then: each place that a
+# connection was begun to or a datagram was sent to, unless it answers one.
 import signal, socket, struct, sys
 
 places, asked = set(), set()
@@ -16,8 +16,12 @@ print("ready", flush=True)
 while True:
     data, (_, protocol, direction, *_) = s.recvfrom(65536)
     if direction == 4: continue # each is seen twice: leaving, and coming
-    if protocol == 0x0800: kind, to, origin, rest = data[9], socket.inet_ntoa(data[16:20]), socket.inet_ntoa(data[12:16]), data[(data[0] & 15) * 4:]
-    elif protocol == 0x86dd: kind, to, origin, rest = data[6], socket.inet_ntop(socket.AF_INET6, data[24:40]), socket.inet_ntop(socket.AF_INET6, data[8:24]), data[40:]
+    if protocol == 0x0800:
+        kind, to, origin, rest = data[
+            9], socket.inet_ntoa(data[16:20]), socket.inet_ntoa(data[12:16]), data[(data[0] & 15) * 4:]
+    elif protocol == 0x86dd:
+        kind, to, origin, rest = data[6], socket.inet_ntop(socket.AF_INET6,
+            data[24:40]), socket.inet_ntop(socket.AF_INET6, data[8:24]), data[40:]
     else: places.add(f"protocol {protocol:x}"); continue
     if kind in (6, 17): from_port, port = struct.unpack(">HH", rest[:4])
     if kind == 6:

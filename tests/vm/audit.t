@@ -1,6 +1,8 @@
 #!/usr/bin/perl
-# Why sbxrun does not read Landlock's records: with their log switched on, in the domain and on the host, what a view refuses leaves none, since Landlock is
-# not asked; only what Landlock keeps alone does, and --explain-files tells that too. Switches the host's audit on, so on a machine of its own. As root.
+# Why sbxrun does not read Landlock's records: with their log switched on, in the domain and on the host, what a view
+# refuses leaves none, since Landlock is
+# not asked; only what Landlock keeps alone does, and --explain-files tells that too. Switches the host's audit on, so
+# on a machine of its own. As root.
 use strict;
 use warnings;
 use FindBin;
@@ -18,7 +20,8 @@ plan skip_all => 'this kernel\'s Landlock keeps no records (before Linux 6.15)' 
 sub audit { # a socket that hears what is recorded, or that has asked for the log to be on or off
     my ($groups, $on) = @_;
     my $socket;
-    socket($socket, AF_NETLINK, SOCK_RAW, NETLINK_AUDIT) && bind($socket, pack 'S x2 L L', AF_NETLINK, 0, $groups) or return;
+    socket($socket, AF_NETLINK, SOCK_RAW, NETLINK_AUDIT) && bind($socket, pack 'S x2 L L', AF_NETLINK, 0, $groups)
+        or return;
     defined $on or return $socket;
     my $status = pack 'L10', 1, $on, (0) x 8; # linux/audit.h, struct audit_status: AUDIT_STATUS_ENABLED, the value
     send $socket, pack('L S S L L', 16 + length $status, AUDIT_SET, 1, 1, 0) . $status, 0 or return;
@@ -40,7 +43,8 @@ sub records {
 }
 
 my $user = { name => 'root' };
-my $dir = sandbox($user, 'fs { allow read "/etc/passwd"; allow read "/ro" from "./ro"; allow read, write "/w" from "./w"; deny write "/w/kept"; allow read, modify "/m" from "./m"; }', uses => 'python');
+my $dir = sandbox($user, 'fs { allow read "/etc/passwd"; allow read "/ro" from "./ro"; allow read, write '
+    . '"/w" from "./w"; deny write "/w/kept"; allow read, modify "/m" from "./m"; }', uses => 'python');
 mkdir "$dir/$_" for qw(ro m);
 spew("$dir/$_", "x\n") for qw(ro/f ro/g w/kept w/tool m/f);
 chmod 0755, "$dir/w/tool", "$dir/ro/f";
@@ -60,7 +64,8 @@ my $view = <<'P';
 no(open, "/etc/shadow"); no(os.listdir, "/root"); no(open, "/proc/1/mem"); no(open, "/dev/mem")
 no(open, "/etc/passwd", "a"); no(open, "/etc/new", "w"); no(os.mkdir, "/etc/d"); no(os.unlink, "/etc/passwd")
 for path in ("/ro/f", "/w/kept"): no(open, path, "r+"); no(os.truncate, path, 0)
-no(open, "/ro/new", "w"); no(os.mkdir, "/ro/d"); no(os.unlink, "/ro/f"); no(os.rename, "/ro/f", "/ro/h"); no(os.link, "/ro/f", "/ro/h"); no(os.symlink, "x", "/ro/s"); no(os.mkfifo, "/ro/p")
+no(open, "/ro/new", "w"); no(os.mkdir, "/ro/d"); no(os.unlink, "/ro/f"); no(os.rename, "/ro/f", "/ro/h")
+no(os.link, "/ro/f", "/ro/h"); no(os.symlink, "x", "/ro/s"); no(os.mkfifo, "/ro/p")
 no(os.rename, "/ro/f", "/w/f"); no(os.unlink, "/w/kept"); no(os.execv, "/w/tool", ["x"]); no(os.execv, "/ro/f", ["x"])
 print(refused)
 P

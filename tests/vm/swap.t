@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Swap: a sandbox has as much of it as its policy says, on a machine that has some; on a machine of its own only, as the tests switch it on. As root.
+# Swap: a sandbox has as much of it as its policy says, on a machine that has some; on a machine of its own only, as the
+# tests switch it on. As root.
 use strict;
 use warnings;
 use FindBin;
@@ -10,15 +11,19 @@ use JSON::PP;
 use Test::More;
 
 plan skip_all => 'only root switches swap on' if $>;
-plan skip_all => 'no cgroup v2 with a memory controller' if (eval { slurp('/sys/fs/cgroup/cgroup.subtree_control') } // '') !~ /\bmemory\b/;
+plan skip_all => 'no cgroup v2 with a memory controller'
+    if (eval { slurp('/sys/fs/cgroup/cgroup.subtree_control') } // '') !~ /\bmemory\b/;
 my $file = '/var/tmp/swap';
-system("head -c 200M /dev/zero > $file && chmod 600 $file && mkswap $file > /dev/null && swapon $file") == 0 or plan skip_all => 'no swap can be switched on';
+system("head -c 200M /dev/zero > $file && chmod 600 $file && mkswap $file > /dev/null && swapon $file") == 0
+    or plan skip_all => 'no swap can be switched on';
 
 my $run_with = sub {
     my ($limits, $bytes) = @_;
     my $user = { name => 'root' };
     my $dir = sandbox($user, "fs { allow read, write \"/w\" from \"./w\"; } limits { $limits }", uses => 'python');
-    my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => patience(20) }, 'python3', '-c', "import time\na = bytearray($bytes)\nfor i in range(0, len(a), 4096): a[i] = 1\ntime.sleep(@{[ patience(0.3) ]}); print('kept')");
+    my $run = in_sandbox($user, $dir, { args => ['--report', "$dir/w/r.json"], seconds => patience(20) }, 'python3',
+        '-c', "import time\na = bytearray($bytes)\nfor i in range(0, len(a), 4096): a[i] = 1\n"
+        . "time.sleep(@{[ patience(0.3) ]}); print('kept')");
     return ($run, { map { $_->{limit} => $_ } @{ decode_json(slurp("$dir/w/r.json"))->{limits} } });
 };
 my ($run, $use) = $run_with->('memory 32MiB; swap 64MiB;', 64 << 20);
