@@ -59,7 +59,8 @@ int landlock_make(const struct view *view, const struct loopback *loopback, bool
         const struct view_place *place = &view->places[i];
         if (place->skipped || view_place_is_link(place) || p->verbs == 0)
             continue;
-        closing_fd int fd = view_place_open(place);
+        closing_fd int opened = place->tree >= 0 ? -1 : view_place_open(place);
+        int fd = place->tree >= 0 ? place->tree : opened; // what was attached there is what is seen there
         struct stat status;
         if (fd < 0 || fstat(fd, &status) != 0)
             return fail(failure, p->rule, errno, "cannot open %s in the view", place->path);

@@ -233,7 +233,7 @@ static void secret_name(char name[32], size_t secret)
     snprintf(name, 32, "secret-%zu", secret);
 }
 
-// A new file of memory with that in it. 0, or -1 and errno.
+// A new file of memory with that in it. 0, or -1 and errno. It is closed: nobody may be writing when all is sealed.
 static int write_file(int folder, const char *name, mode_t mode, const char *data, size_t length)
 {
     closing_fd int file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
@@ -310,6 +310,14 @@ static bool own_ground(const struct view *view, size_t i)
 // Makes the folders above the last component of `path` (relative to `root`) and opens the lowest.
 static int make_parents(int root, const char *path, const char **name)
 {
+    const char *last = strrchr(path, '/');
+    char above[4096];
+    *name = last ? last + 1 : path;
+    if (snprintf(above, sizeof above, "%.*s", last ? (int)(last - path) : 1, last ? path : ".") >= (int)sizeof above)
+        return errno = ENAMETOOLONG, -1;
+    int there = sys_openat2(root, above, O_PATH | O_DIRECTORY, INSIDE);
+    if (there >= 0 || errno != ENOENT)
+        return there;
     closing_fd int folder = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (const char *slash; folder >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
         char part[256];
@@ -320,7 +328,6 @@ static int make_parents(int root, const char *path, const char **name)
         close(folder);
         folder = next;
     }
-    *name = path;
     return take_fd(folder);
 }
 
@@ -511,7 +518,8 @@ static int attach_made(struct view *view, size_t i, struct failure *failure)
         return 0;
     }
     closing_fd int parent = make_parents(view->root, place->path + 1, &name);
-    if (parent >= 0 && write_file(parent, name, 0444, place->text.text, place->text.length) == 0)
+    if (parent >= 0 && write_file(parent, name, 0444, place->text.text, place->text.length) == 0 &&
+        (place->tree = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) >= 0)
         return 0;
     if (parent >= 0 && errno == EEXIST && place->above >= 0) {
         place->skipped = true;
