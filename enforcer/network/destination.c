@@ -94,7 +94,12 @@ struct decision destination_decide(const struct plan *plan, struct names *names,
     struct net_point point = {
         .verb = verb, .protocol = protocol, .place = NET_HOST_LOOPBACK, .address = to->number, .port = to->port};
     struct decision decision = {.way = WAY_REFUSED, .rule = NO_RULE};
-    bool loopback = net_is_loopback(to->number);
+    bool loopback = net_is_loopback(to->number),
+         asks = names && verb == VERB_CONNECT && names_are_asked_at(names, to->number, to->port);
+    if (loopback && asks) { // whatever the host has there: its answers would lead nowhere
+        decision.way = WAY_INSIDE;
+        return decision;
+    }
     // What is at a port of 127.0.0.1 is the host's where a rule says so, or the rule would have no effect.
     if (loopback && network_allows(plan, &point, &decision.rule)) {
         decision.way = WAY_HOST;
@@ -112,11 +117,9 @@ struct decision destination_decide(const struct plan *plan, struct names *names,
     point.anywhere = stands_in; // only the proxy knows where it leads
     if (loopback) {
         decision.rule = decision.rule == NO_RULE ? host_rule : decision.rule;
-        if (names && verb == VERB_CONNECT && names_are_asked_at(names, to->number, to->port))
-            decision.way = WAY_INSIDE;
         return decision;
     }
-    if (names && verb == VERB_CONNECT && names_are_asked_at(names, to->number, to->port)) {
+    if (asks) {
         decision.way = WAY_INSIDE; // the host's resolver itself is none of the sandbox's
         return decision;
     }

@@ -237,6 +237,12 @@ if "echo" in kinds:
     serve(echo_datagrams, udp("192.0.2.1", 7002)); serve(echo_datagrams, udp("192.0.2.2", 7002))
     serve(echo_datagrams, udp("198.51.100.1", 7002))
     serve(echo_datagrams, udp("127.0.0.1", 7002)); serve(echo_datagrams, udp("2001:db8::1", 7002, socket.AF_INET6))
+def accept_all(listener):
+    while True: listener.accept()[0].close()
+
+if "everywhere" in kinds: # somebody listens at each address, at ten ports
+    for port in range(7000, 7010):
+        serve(accept_all, tcp("::", port, 128, family=socket.AF_INET6)) # and of IPv4
 if "never" in kinds:
     never = tcp("192.0.2.1", 7003, 0)
     for _ in range(3):
