@@ -404,7 +404,9 @@ with: %empty { $$ = (struct name){0}; } | WITH effect_word { $$ = $2; } ;
 effect_word:
     word
   | KILL                            { $$ = NAME(STR("kill"), @1); }
-  | NUMBER                          { $$ = NAME(((struct str){parse->source->text.text + @1.start, @1.end - @1.start}), @1); }
+  | NUMBER                          {
+        $$ = NAME(((struct str){parse->source->text.text + @1.start, @1.end - @1.start}), @1);
+    }
   ;
 call_operation:
     calls where

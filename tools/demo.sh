@@ -9,7 +9,8 @@ say sbxc --check examples/python.sbx
 "$sbxc" --check examples/python.sbx && echo "no errors; every expectation in it holds"
 say sbxrun examples/python.sbx
 "$sbxrun" examples/python.sbx
-for question in 'read "/workspace/prices.key"' 'write "/usr/bin/helper"' 'exec "/tmp/tool"' 'connect tcp 192.0.2.1:443' 'syscall unshare'; do
+for question in 'read "/workspace/prices.key"' 'write "/usr/bin/helper"' 'exec "/tmp/tool"' \
+    'connect tcp 192.0.2.1:443' 'syscall unshare'; do
     say "sbxc --why '$question' examples/python.sbx"
     "$sbxc" --why "$question" examples/python.sbx
 done

@@ -16,12 +16,17 @@ echo "installing$missing" >&2
 sudo=
 if [ "$(id -u)" != 0 ]; then
     sudo=sudo
-    command -v sudo > /dev/null || { echo "as root: apt-get install --no-install-recommends$missing" >&2; [ -n "$optional" ]; exit; }
+    command -v sudo > /dev/null || {
+        echo "as root: apt-get install --no-install-recommends$missing" >&2
+        [ -n "$optional" ]
+        exit
+    }
 fi
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
 $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends $missing >&2 && exit 0
 [ -n "$optional" ] || exit 1
 for package in $missing; do
-    $sudo apt-get install -y -qq --no-install-recommends "$package" > /dev/null 2>&1 || echo "without $package: what needs it is skipped" >&2
+    $sudo apt-get install -y -qq --no-install-recommends "$package" > /dev/null 2>&1 ||
+        echo "without $package: what needs it is skipped" >&2
 done

@@ -11,5 +11,6 @@ apt-get download -qq golang-github-containers-common golang-github-docker-docker
 for package in *.deb; do dpkg-deb -x "$package" root; done
 cp root/usr/share/containers/seccomp.json ../podman.json
 cp root/usr/share/gocode/src/github.com/docker/docker/profiles/seccomp/default.json ../docker.json
-cp root/usr/share/gocode/src/github.com/docker/docker/profiles/seccomp/fixtures/default-old-format.json ../docker-old.json
+cp root/usr/share/gocode/src/github.com/docker/docker/profiles/seccomp/fixtures/default-old-format.json \
+    ../docker-old.json
 cd .. && rm -rf deb && touch .complete

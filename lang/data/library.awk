@@ -9,6 +9,9 @@ FNR == 1 {
 }
 { gsub(/\\/, "&&"); gsub(/"/, "\\\""); printf "    \"%s\\n\"\n", $0 }
 END {
-    if (name != "") { printf ";\n"; rows = rows sprintf("    {\"%s\", library_%d, sizeof library_%d - 1},\n", name, n, n) }
+    if (name != "") {
+        printf ";\n"
+        rows = rows sprintf("    {\"%s\", library_%d, sizeof library_%d - 1},\n", name, n, n)
+    }
     printf "static const struct library_file library_files[] = {\n%s    {NULL, NULL, 0},\n};\n", rows
 }

@@ -12,7 +12,8 @@ FILENAME ~ /syscalls/ {
 }
 FILENAME ~ /foreign-calls/ { foreign = foreign sprintf("    \"%s\",\n", $1) }
 FILENAME ~ /constants/ {
-    constants = constants sprintf("    {\"%s\", {%sLL, %sLL}, %d},\n", $1, $2 == "-" ? 0 : $2, $3 == "-" ? 0 : $3, ($2 != "-") + 2 * ($3 != "-"))
+    constants = constants sprintf("    {\"%s\", {%sLL, %sLL}, %d},\n",
+        $1, $2 == "-" ? 0 : $2, $3 == "-" ? 0 : $3, ($2 != "-") + 2 * ($3 != "-"))
 }
 END {
     printf "static const struct syscall_row syscall_rows[] = {\n%s};\n\n", calls

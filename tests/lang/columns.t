@@ -15,8 +15,9 @@ my @whole = (
     [qr/\.out$/,                                   'what a program must print, as it prints it'],
     [qr{^tests/fuzz/corpus/},                      'inputs, some of them not text'],
     [qr{^tests/lang/(?:cases|broken|profiles)/},   'inputs that have to be as they are'],
+    [qr{^tests/meaning/cases/},                    'a question and its answer, a line each'],
     [qr{^tests/lang/layout/},                      'inputs of --fmt'],
-    [qr/\.(?:t|sh|awk|py|lua|y|l|def|sbx)$/,    'not laid out yet'],
+    [qr/\.(?:t|sh|awk|py)$/,    'not laid out yet'],
     [qr{^docs/attacks\.md$},                       'made by make matrix'],
 );
 
@@ -24,6 +25,8 @@ my @whole = (
 my %lines = (
     'docs/architecture.md' => qr/^\|/, # the tables of rooms and files, which a test reads
     'docs/sockets.md' => qr/^\|/,      # a table that is made of the code's
+    'compiler/options.def' => qr/^(?:ACTION|OPTION)\(/, # an option a row, which commandline.t reads
+    'enforcer/options.def' => qr/^OPTION\(/,
 );
 
 my @files = tracked();

@@ -67,7 +67,10 @@ local function session()
     vim.cmd('wall')
 
     vim.lsp.stop_client(id)
-    out.stopped = wait(function() return vim.lsp.get_client_by_id(id) == nil or vim.lsp.get_client_by_id(id).is_stopped() end)
+    out.stopped = wait(function()
+        local client = vim.lsp.get_client_by_id(id)
+        return client == nil or client.is_stopped()
+    end)
 end
 
 local good, problem = pcall(session)
