@@ -49,11 +49,12 @@ for my $user (users()) {
     # There is nothing but what the policy shows.
     is $sh->('cat /data/open')->{out}, "data/open\n", "$name: what is allowed is there";
     $refused->('ls /', qr/Permission denied/, 'listing the way');
-    $refused->("cat $_", qr/No such file/, "$_ is not there") for qw(/etc/debian_version /etc/shadow /root /home /var /sys
-        /proc/kcore /proc/keys /proc/sysrq-trigger /proc/sys /dev/mem /dev/kmsg /dev/vda /missing), $dir;
+    $refused->("cat $_", qr/No such file/, "$_ is not there") for qw(/etc/debian_version /etc/shadow /root /home /var
+        /sys /proc/kcore /proc/keys /proc/sysrq-trigger /proc/sys /dev/mem /dev/kmsg /dev/vda /missing), $dir;
     is $sh->('ls /proc | grep -c "^1$"')->{out}, "0\n", "$name: init is not to be seen";
     is $sh->('cat /proc/$$/comm')->{out}, "sh\n", "$name: its own processes are";
-    $refused->('cat /proc/1/environ /proc/1/root/etc/debian_version', qr/No such file|Permission denied/, "init's secrets");
+    $refused->('cat /proc/1/environ /proc/1/root/etc/debian_version', qr/No such file|Permission denied/,
+        "init's secrets");
     is $sh->('ls /dev | tr "\n" " "')->{out}, 'fd full null ptmx pts random shm stderr stdin stdout tty urandom zero ',
         "$name: a minimal /dev";
     is $sh->('echo x > /dev/null && head -c 3 /dev/zero | wc -c && test -c /dev/urandom && { echo ok > /dev/stdout; '
@@ -67,9 +68,12 @@ for my $user (users()) {
 
     # Ways out.
     $refused->("cat $_", qr/No such file|Permission denied|Not a directory/, "by $_")
-        for '/data/absolute', '/data/relative', '/w/shadow', '/../etc/debian_version', '/../../proc/1/root/etc/debian_version',
-            '/usr/../../etc/debian_version', '/data/../outside', '/data/../../../../etc/debian_version', '/proc/self/root/etc/debian_version',
-            '/proc/self/cwd/../../../../etc/shadow', '/proc/self/fd/0/etc/debian_version', '/proc/thread-self/root/outside';
+        for '/data/absolute', '/data/relative', '/w/shadow', '/../etc/debian_version',
+            '/../../proc/1/root/etc/debian_version',
+            '/usr/../../etc/debian_version', '/data/../outside', '/data/../../../../etc/debian_version',
+            '/proc/self/root/etc/debian_version',
+            '/proc/self/cwd/../../../../etc/shadow', '/proc/self/fd/0/etc/debian_version',
+            '/proc/thread-self/root/outside';
     $refused->('ln -s / /w/up; cat /w/up/etc/debian_version', qr/No such file/, 'a planted link');
     $sh->('rm /w/up');
     $refused->('cd /w && mkdir x && cd x && rmdir ../x && cat ../../../../etc/debian_version', qr/No such file/,
@@ -194,7 +198,8 @@ for my $user (users()) {
         my $rules = "allow read \"/w\" from \"./w\"; allow $verbs \"/w\";";
         my $run = in_sandbox($user, sandbox($user, "fs { $rules }"), 'true');
         is $run->{status}, 125, "$name: $verbs without modify on the host's files is refused";
-        like $run->{err}, qr/could change modes, owners, times and attributes .*\(p\.sbx:6:.*\nsbxrun: allow `modify` too/,
+        like $run->{err},
+            qr/could change modes, owners, times and attributes .*\(p\.sbx:6:.*\nsbxrun: allow `modify` too/,
             "$name: with what to write";
         my $beneath = sandbox($user, 'fs { allow read, write "/v" from "./w"; deny modify "/v/in"; }');
         is in_sandbox($user, $beneath, 'true')->{status}, 125, "$name: nor is it denied beneath";
