@@ -21,7 +21,7 @@ my @whole = (
 );
 
 # Scripts, of which some have longer lines still.
-my $scripts = qr/\.(?:t|sh|awk|py)$/;
+my $scripts = qr{^(?:tests/(?:bench|vm)|tools|lang/data)/.*\.(?:sh|awk)$};
 
 # Lines, by file.
 my %lines = (
