@@ -209,6 +209,24 @@ for my $user (users()) {
         "$name: on what is the sandbox's own it may be";
 }
 
+# What the library says of itself: nothing of the host is writable, and of the rest only /dev/shm takes files. And what
+# the page says of the way to what is allowed: it is there to be gone, not to be listed; without Landlock it shows.
+my $under = folder() . '/under';
+system 'cp', "$build/tests/live/under", $under;
+for my $user (users()) {
+    my $name = $user->{name};
+    my $dir = sandbox($user, 'fs { allow read "/srv/a/b" from "./w"; }');
+    my $run = in_sandbox($user, $dir, 'find', qw(/usr /etc /dev /srv/a/b -writable -not -type l));
+    is join(' ', sort grep { !m{^/dev/(?:full|null|random|tty|urandom|zero)$} } split /\n/, $run->{out}), '/dev/shm',
+        "$name: std.base: writable is only /dev/shm, and devices";
+    is in_sandbox($user, $dir, 'sh', '-c', 'echo x > /dev/shm/f && cat /dev/shm/f')->{out}, "x\n", "$name: it is";
+    my @ways = map { in_sandbox($user, $dir, 'ls', $_) } '/', '/srv', '/srv/a', '/srv/a/b';
+    is join(' ', map { $_->{status} } @ways), landlock(1) ? '2 2 2 0' : '0 0 0 0', "$name: the way can't be listed";
+    my $without = run({ %$user, cwd => $dir }, $under, syscall_number('landlock_create_ruleset') . '=38', '--',
+        $sbxrun, 'p.sbx', '--', 'ls', '/srv', '/srv/a');
+    is $without->{out}, "/srv:\na\n\n/srv/a:\nb\n", "$name: without Landlock it shows, and nothing else";
+}
+
 # Root's files look like the sandbox's own, and it makes none that others could use.
 SKIP: {
     skip 'not root', 3 if $>;
