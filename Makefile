@@ -52,7 +52,7 @@ TEST_PROGRAMS    := $(basename $(call objects,tests/meaning tests/codegen tests/
 # Tests that measure time, and those with sandboxes, run one after the other; of the latter the faults, and the long
 # ones that build whole projects, go beside what has none.
 LONG_TESTS       := tests/net/toolchains.t tests/live/examples.t
-TIMED_TESTS      := tests/lang/bad-input.t tests/lang/growth.t tests/lang/lsp.t tests/lang/neovim.t
+TIMED_TESTS      := tests/lang/bad-input.t tests/lang/budget.t tests/lang/growth.t tests/lang/lsp.t tests/lang/neovim.t
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp names policy plan profile question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net naive pty)

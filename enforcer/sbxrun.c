@@ -64,12 +64,31 @@ static int usage_error(const char *message)
 
 // ---- the plan -----------------------------------------------------------------------------------------------------
 
-// `whole`: with the filters of all architectures, as a plan is written, and named by its hash. A run needs its own.
+struct making {
+    struct compilation *compilation;
+    const struct options *options;
+    bool whole; // with the filters of all architectures, as a plan is written, and named by its hash; a run needs its
+                // own
+    struct policy *policy;
+    const char *problem;
+    struct plan *plan;
+};
+
+static void work_plan(void *context)
+{
+    struct making *m = context;
+    m->policy = driver_policy(m->compilation, m->options->policy, &m->options->compile, NULL, &m->problem);
+    m->plan = m->policy ? policy_lower(m->policy, m->whole ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
+}
+
 static struct plan *make_plan(struct compilation *compilation, const struct options *options, bool whole,
                               struct policy **made, const char **problem)
 {
-    struct policy *policy = *made = driver_policy(compilation, options->policy, &options->compile, NULL, problem);
-    return policy ? policy_lower(policy, whole ? ARCH_ALL_MASK : 1u << ARCH_HERE) : NULL;
+    struct making making = {.compilation = compilation, .options = options, .whole = whole};
+    bool good = compilation_work(compilation, work_plan, &making);
+    *made = good ? making.policy : NULL;
+    *problem = making.problem;
+    return good ? making.plan : NULL;
 }
 
 // The same, or from a plan's file. NULL, and it has said why.

@@ -72,6 +72,44 @@ static unsigned arch_mask(struct parse *parse, struct name_list *names)
     return mask;
 }
 
+// What is joined by `and`, `or` and `|` becomes a tree, which everybody who reads it walks down.
+enum { JOINED_MOST = 1000 };
+
+static bool joins(struct parse *parse, struct span span, unsigned depth)
+{
+    if (depth < JOINED_MOST)
+        return true;
+    if (depth == JOINED_MOST)
+        diagnostic_label(parse->diagnostics, diagnose(parse->diagnostics, SBX0106, span), span,
+                         "at most %d parts are joined: say it with `in { … }`, or as several rules", JOINED_MOST);
+    return false;
+}
+
+static struct condition *join(struct parse *parse, enum condition_kind kind, struct span span,
+                              struct condition *left, struct condition *right)
+{
+    unsigned depth = 1 + (right && right->depth > left->depth ? right->depth : left->depth);
+    struct condition *made = MAKE(condition, .kind = kind, .span = span, .left = left, .right = right, .depth = depth);
+    if (joins(parse, span, depth))
+        return made;
+    *made = *left; // an error stands
+    made->depth = depth;
+    return made;
+}
+
+static struct constant *join_constants(struct parse *parse, struct span span,
+                                       struct constant *left, struct constant *right)
+{
+    unsigned depth = 1 + (right->depth > left->depth ? right->depth : left->depth);
+    struct constant *made =
+        MAKE(constant, .kind = CONSTANT_OR, .span = span, .left = left, .right = right, .depth = depth);
+    if (joins(parse, span, depth))
+        return made;
+    *made = *left;
+    made->depth = depth;
+    return made;
+}
+
 static struct constant *number_constant(struct parse *parse, struct expr *number)
 {
     if (number->kind != EXPR_INT)
@@ -427,10 +465,9 @@ where: %empty { $$ = NULL; } | WHERE condition { $$ = $2; } ;
 %left AND;
 %precedence NOT;
 condition:
-    condition OR condition          { $$ = MAKE(condition, .kind = CONDITION_OR, .span = @$, .left = $1, .right = $3); }
-  | condition AND condition
-        { $$ = MAKE(condition, .kind = CONDITION_AND, .span = @$, .left = $1, .right = $3); }
-  | NOT condition                   { $$ = MAKE(condition, .kind = CONDITION_NOT, .span = @$, .left = $2); }
+    condition OR condition          { $$ = join(parse, CONDITION_OR, @$, $1, $3); }
+  | condition AND condition         { $$ = join(parse, CONDITION_AND, @$, $1, $3); }
+  | NOT condition                   { $$ = join(parse, CONDITION_NOT, @$, $2, NULL); }
   | '(' condition ')'               { $$ = $2; }
   | argument_name comparison constant
         { $$ = MAKE(condition, .kind = CONDITION_COMPARE, .span = @$, .argument = $1, .comparison = $2, .value = $3); }
@@ -457,7 +494,7 @@ comparison:
   ;
 constant:
     constant_atom
-  | constant '|' constant_atom      { $$ = MAKE(constant, .kind = CONSTANT_OR, .span = @$, .left = $1, .right = $3); }
+  | constant '|' constant_atom      { $$ = join_constants(parse, @$, $1, $3); }
   ;
 constant_atom:
     word                            { $$ = MAKE(constant, .kind = CONSTANT_NAME, .span = @$, .name = $1.text); }
@@ -689,12 +726,9 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
             diagnostic_help(parse->diagnostics, missing, "%s", help);
         return 0;
     }
-    uint32_t line = parse->said;
-    while (line < here.start && parse->source->text.text[line] != '\n')
-        line++;
-    if (parse->said && line == here.start && !help)
+    if (parse->said && !help && source_line_of(parse->source, here.start) == parse->said)
         return 0; // on the line of another one: it follows from that, as often as not
-    parse->said = here.start + 1;
+    parse->said = source_line_of(parse->source, here.start);
     struct text wanted = {.arena = parse->arena};
     for (int i = 0; i < count && count <= MOST; i++) {
         const char *name = yysymbol_name(expected[i]);
@@ -736,6 +770,7 @@ static void yyerror(struct span *span, struct parse *parse, yyscan_t scanner, co
 
 void parse_source(struct parse *parse)
 {
+    parse->errors_before = parse->diagnostics->errors;
     if (parse->start == PARSE_MODULE)
         parse->module = NEW(parse->arena, struct module);
     if (parse->module)

@@ -1,10 +1,12 @@
 // Memory and text of one compilation: the arena, strings, growing text, a hash map, edit distance.
 #include "lang/arena.h"
 
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 // Large enough for the C library to map it: the kernel's pages are zero, and cost only when touched. The first one is
 // for arenas that hold a line.
@@ -20,6 +22,16 @@ struct arena {
     struct block *blocks;
     char *region; // shared: address space that pages come from as they are touched; NULL: blocks come from the heap
     size_t region_used, region_size;
+    size_t bytes; // of all blocks
+    struct allotment *limit;
+};
+
+struct allotment { // of arena_within
+    jmp_buf out;
+    size_t bytes;    // the most that the arena may have
+    size_t steps;    // since the clock was looked at
+    uint64_t begun;  // when it was looked at first, in nanoseconds; 0: not yet, as in any usual compilation
+    uint64_t length; // nanoseconds from then on
 };
 
 #define REGION_MOST ((size_t)4 << 30)
@@ -39,9 +51,58 @@ static void out_of_memory(void)
     exit(exhausted_status);
 }
 
+enum { STEPS_OF_CLOCK = 1 << 18, STEPS_OF_BLOCK = STEPS_OF_CLOCK / 64 };
+
+void arena_spend(struct arena *arena, size_t steps)
+{
+    struct allotment *limit = arena->limit;
+    if (!limit || (limit->steps += steps) < STEPS_OF_CLOCK)
+        return;
+    limit->steps = 0;
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    uint64_t time = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    limit->begun = limit->begun ? limit->begun : time;
+    if (time - limit->begun > limit->length)
+        longjmp(limit->out, ARENA_OUT_OF_TIME);
+}
+
+enum arena_end arena_within(struct arena *arena, size_t bytes, unsigned seconds, void (*work)(void *), void *context)
+{
+    struct allotment limit = {.bytes = arena->bytes + bytes, .length = seconds * (uint64_t)1000000000};
+    if (arena->limit) {
+        work(context);
+        return ARENA_DONE;
+    }
+    arena->limit = &limit;
+    enum arena_end end = (enum arena_end)setjmp(limit.out);
+    if (end == ARENA_DONE)
+        work(context);
+    arena->limit = NULL;
+    return end;
+}
+
+struct allotment *arena_suspend(struct arena *arena)
+{
+    struct allotment *limit = arena->limit;
+    arena->limit = NULL;
+    return limit;
+}
+
+void arena_resume(struct arena *arena, struct allotment *limit)
+{
+    arena->limit = limit;
+    if (limit)
+        limit->begun = 0;
+}
+
 static struct block *block_new(struct arena *arena, size_t size)
 {
     size_t whole = (sizeof(struct block) + size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    if (arena->limit && whole > arena->limit->bytes - arena->bytes)
+        longjmp(arena->limit->out, ARENA_OUT_OF_MEMORY);
+    arena_spend(arena, STEPS_OF_BLOCK);
+    arena->bytes += whole;
     struct block *block = arena->region && whole <= arena->region_size - arena->region_used
                               ? (struct block *)(arena->region + arena->region_used)
                               : NULL;
@@ -92,6 +153,8 @@ void arena_free(struct arena *arena)
 
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
+    if (bytes > SIZE_MAX / 2 && arena->limit)
+        longjmp(arena->limit->out, ARENA_OUT_OF_MEMORY);
     if (bytes > SIZE_MAX / 2)
         out_of_memory();
     bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
@@ -297,6 +360,8 @@ static int edit_distance(struct str a, struct str b)
 
 void nearest_offer(struct nearest *nearest, struct str candidate)
 {
+    if (!nearest->wrong.length)
+        return;
     int limit = nearest->wrong.length < 2 ? 0 : nearest->wrong.length <= 3 ? 1 : (int)nearest->wrong.length / 3;
     long difference = (long)nearest->wrong.length - (long)candidate.length;
     if (difference > limit || -difference > limit)

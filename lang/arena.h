@@ -20,6 +20,21 @@ void arena_free(struct arena *);
 void *arena_alloc(struct arena *, size_t bytes);                                 // zeroed, aligned for any type
 void *arena_grow(struct arena *, void *old, size_t old_bytes, size_t new_bytes); // a larger copy; `old` stays valid
 
+// Does some work that may take so much of the arena and so much of the processor's time. What would take more is left
+// where it was, without its coming back: what it held besides the arena stays lost until the process ends, so it holds
+// no files, and memory only for moments. Within such work already: just does it, as a part of that.
+enum arena_end { ARENA_DONE, ARENA_OUT_OF_MEMORY, ARENA_OUT_OF_TIME };
+enum arena_end arena_within(struct arena *, size_t bytes, unsigned seconds, void (*work)(void *), void *context);
+
+// Takes the limit off for work that has one of its own, which may not be left in the middle; and puts it back, that
+// work's time not counted.
+struct allotment *arena_suspend(struct arena *);
+void arena_resume(struct arena *, struct allotment *);
+
+// For loops that allocate nothing and go round often: `steps` of about a hundred instructions were done. Where the time
+// of arena_within is over, it does not come back.
+void arena_spend(struct arena *, size_t steps);
+
 void *scratch_alloc(size_t bytes); // not zeroed, and for free(3), before the caller returns
 
 #define NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))

@@ -96,6 +96,7 @@ struct constant { // a number in a condition
     uint64_t number;
     bool negative;
     struct constant *left, *right; // OR
+    unsigned depth;
 };
 
 struct constant_range {
@@ -114,6 +115,7 @@ struct condition { // on the arguments of a call
     struct constant *mask, *value;  // COMPARE, MASK
     struct constant_range *ranges;  // IN
     struct condition *left, *right; // AND, OR; NOT: left
+    unsigned depth;                 // how many of those lie within one another
 };
 
 struct call { // a system call or a group, as named in a rule
@@ -260,7 +262,8 @@ struct policy_decl {
     struct require_decl *requires;
     struct module *module;
     struct span span;
-    bool checked;
+    enum { WALK_NEW, WALK_ON_THE_WAY, WALK_DONE } walk; // check_uses.c: whether its uses were followed
+    const struct use_decl *walking;
     struct policy_decl *next;
 };
 

@@ -46,17 +46,18 @@ static bool check_operation(struct scope *scope, const struct operation *operati
         for (const struct name_list *name = operation->capabilities; name; name = name->next) {
             if (capability_find(name->name.text) >= 0)
                 continue;
-            struct nearest nearest = {.wrong = name->name.text};
+            struct str meant = name->name.text;
             if (!str_starts(name->name.text, STR("CAP_"))) // as other tools call them
-                nearest.wrong = str_format(scope->compilation->arena, "CAP_%.*s", STR_ARGS(name->name.text));
+                meant = str_format(scope->compilation->arena, "CAP_%.*s", STR_ARGS(name->name.text));
+            struct nearest nearest = diagnostics_nearest(scope->diagnostics, meant);
             for (size_t i = 0; constant_row(i); i++)
                 if (capability_find(str_from(constant_row(i)->name)) >= 0)
                     nearest_offer(&nearest, str_from(constant_row(i)->name));
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0601, name->name.span, STR_ARGS(name->name.text));
             diagnostic_suggest(scope->diagnostics, d, name->name.span, "", &nearest,
                                "capabilities(7) lists them, as CAP_KILL");
-            if (capability_find(nearest.wrong) >= 0)
-                diagnostic_fix(scope->diagnostics, d, true, name->name.span, "%.*s", STR_ARGS(nearest.wrong));
+            if (capability_find(meant) >= 0)
+                diagnostic_fix(scope->diagnostics, d, true, name->name.span, "%.*s", STR_ARGS(meant));
             good = false;
         }
         return good;
@@ -75,7 +76,7 @@ static void check_errno(struct scope *scope, struct name name)
 {
     if (!name.text.length || str_is(name.text, "kill") || errno_find(name.text) >= 0)
         return;
-    struct nearest nearest = {.wrong = name.text};
+    struct nearest nearest = diagnostics_nearest(scope->diagnostics, name.text);
     for (size_t i = 0; constant_row(i); i++)
         if (errno_find(str_from(constant_row(i)->name)) >= 0)
             nearest_offer(&nearest, str_from(constant_row(i)->name));
@@ -202,7 +203,7 @@ static void check_setting(struct scope *scope, const struct setting *setting)
             scope_check_value(scope, setting->values, limit_types[limit]);
             break;
         }
-        struct nearest nearest = {.wrong = setting->name.text};
+        struct nearest nearest = diagnostics_nearest(scope->diagnostics, setting->name.text);
         struct text all = {.arena = scope->compilation->arena};
         for (int i = 0; i < LIMIT_COUNT; i++) {
             nearest_offer(&nearest, str_from(limit_names[i]));
@@ -289,7 +290,7 @@ static void check_policy(struct compilation *compilation, struct module *module,
     for (struct require_decl *require = policy->requires; require; require = require->next) {
         int feature = feature_find(require->feature.text);
         if (feature < 0) {
-            struct nearest nearest = {.wrong = require->feature.text};
+            struct nearest nearest = diagnostics_nearest(scope.diagnostics, require->feature.text);
             struct text all = {.arena = compilation->arena};
             for (int i = 0; i < FEATURE_COUNT; i++) {
                 nearest_offer(&nearest, str_from(feature_names[i]));

@@ -6,7 +6,7 @@
 
 static void report_call(struct scope *scope, struct name name)
 {
-    struct nearest nearest = {.wrong = name.text};
+    struct nearest nearest = diagnostics_nearest(scope->diagnostics, name.text);
     for (size_t i = 0; i < syscall_count(); i++)
         nearest_offer(&nearest, str_from(syscall_row(i)->name));
     struct diagnostic *d = diagnose(scope->diagnostics, SBX0501, name.span, STR_ARGS(name.text));
@@ -18,6 +18,8 @@ static int compare_index(const void *a, const void *b)
 {
     return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
 }
+
+enum { GROUPS_WITHIN = 100 };
 
 static void resolve_group(struct compilation *, struct group_decl *);
 
@@ -58,7 +60,7 @@ static struct group_decl *check_group(struct scope *scope, struct name name)
         diagnostic_label(scope->diagnostics, d, also->name.span, "another here");
     }
     if (!group) {
-        struct nearest nearest = {.wrong = name.text};
+        struct nearest nearest = diagnostics_nearest(scope->diagnostics, name.text);
         struct module *prelude = scope->compilation->prelude;
         for (struct group_decl *g = scope->module->groups; g; g = g->next)
             nearest_offer(&nearest, g->name.text);
@@ -84,6 +86,12 @@ static void resolve_group(struct compilation *compilation, struct group_decl *gr
                          group->name.span, "it contains itself");
         return;
     }
+    if (compilation->group_depth >= GROUPS_WITHIN) {
+        diagnostic_label(scope.diagnostics, diagnose(scope.diagnostics, SBX0106, group->name.span), group->name.span,
+                         "at most %d groups lie within one another", GROUPS_WITHIN);
+        return;
+    }
+    compilation->group_depth++;
     group->resolving = true;
     bool *member = NEW_ARRAY(compilation->arena, bool, syscall_count());
     for (struct call *call = group->members; call; call = call->next) {
@@ -106,6 +114,7 @@ static void resolve_group(struct compilation *compilation, struct group_decl *gr
     qsort(group->calls, group->call_count, sizeof *group->calls, compare_index);
     group->resolving = false;
     group->resolved = true;
+    compilation->group_depth--;
 }
 
 static bool check_constant(struct scope *scope, const struct constant *constant, const struct syscall_row *row,
@@ -124,7 +133,7 @@ static bool check_constant(struct scope *scope, const struct constant *constant,
     case CONSTANT_NAME: {
         if (constant_find(constant->name))
             return true;
-        struct nearest nearest = {.wrong = constant->name};
+        struct nearest nearest = diagnostics_nearest(scope->diagnostics, constant->name);
         for (size_t i = 0; constant_row(i); i++)
             nearest_offer(&nearest, str_from(constant_row(i)->name));
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0505, constant->span, STR_ARGS(constant->name));

@@ -37,7 +37,7 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
         if (import) {
             struct policy_decl *policy = module_find_policy(import->module, last);
             if (!policy) {
-                struct nearest nearest = {.wrong = last};
+                struct nearest nearest = diagnostics_nearest(diagnostics, last);
                 for (struct policy_decl *p = import->module->policies; p; p = p->next)
                     nearest_offer(&nearest, p->name.text);
                 struct diagnostic *d = diagnose(diagnostics, SBX0309, span, STR_ARGS(front), STR_ARGS(last));
@@ -54,7 +54,7 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
             return policy;
         }
     }
-    struct nearest nearest = {.wrong = whole};
+    struct nearest nearest = diagnostics_nearest(diagnostics, whole);
     for (struct policy_decl *p = module->policies; p; p = p->next)
         nearest_offer(&nearest, p->name.text);
     for (struct import_decl *i = module->imports; i; i = i->next)
@@ -122,32 +122,41 @@ void scope_check_uses(struct scope *scope)
     }
 }
 
-// Every `use` leads away from where it started, or the cycle is printed.
-static void walk_uses(struct compilation *compilation, struct policy_decl *start, struct policy_decl *policy,
-                      struct map *seen, const struct use_decl *first)
+enum { USES_WITHIN = 1000 }; // as many as a policy may be made of
+
+// Follows the `use`s of a policy, each policy once; one that leads to a policy on the way to it closes a circle, which
+// is told and opened, so that nothing later goes round in it.
+static void walk_uses(struct compilation *compilation, struct policy_decl *policy, struct span from, unsigned depth)
 {
+    if (policy->walk != WALK_NEW)
+        return;
+    if (depth == USES_WITHIN) {
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0316, from), from,
+                         "a policy is made of at most 1,000 others");
+        return;
+    }
+    policy->walk = WALK_ON_THE_WAY;
     for (struct use_decl *use = policy->uses; use; use = use->next) {
         if (!use->target)
             continue;
-        const struct use_decl *origin = first ? first : use;
-        if (use->target == start) {
-            struct diagnostic *d =
-                diagnose(&compilation->diagnostics, SBX0314, origin->span, STR_ARGS(start->name.text));
-            diagnostic_label(&compilation->diagnostics, d, origin->span, "from here");
-            if (use != origin)
-                diagnostic_label(&compilation->diagnostics, d, use->span, "and back to `%.*s` here",
-                                 STR_ARGS(start->name.text));
-            use->target = NULL; // so that nothing later goes round in it
+        policy->walking = use;
+        if (use->target->walk != WALK_ON_THE_WAY) {
+            walk_uses(compilation, use->target, use->span, depth + 1);
             continue;
         }
-        struct str key = str_format(compilation->arena, "%p", (void *)use->target);
-        if (!map_put(seen, key, use->target))
-            walk_uses(compilation, start, use->target, seen, origin);
+        struct policy_decl *start = use->target;
+        const struct use_decl *origin = start->walking;
+        struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0314, origin->span, STR_ARGS(start->name.text));
+        diagnostic_label(&compilation->diagnostics, d, origin->span, "from here");
+        if (use != origin)
+            diagnostic_label(&compilation->diagnostics, d, use->span, "and back to `%.*s` here",
+                             STR_ARGS(start->name.text));
+        use->target = NULL;
     }
+    policy->walk = WALK_DONE;
 }
 
 void scope_check_use_circles(struct compilation *compilation, struct policy_decl *policy)
 {
-    struct map seen = {.arena = compilation->arena};
-    walk_uses(compilation, policy, policy, &seen, NULL);
+    walk_uses(compilation, policy, policy->name.span, 0);
 }

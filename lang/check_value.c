@@ -217,7 +217,7 @@ const struct expr *scope_follow(struct scope *scope, const struct expr *expr, en
             return NULL;
         }
         if (!binding.let) {
-            struct nearest nearest = {.wrong = expr->text};
+            struct nearest nearest = diagnostics_nearest(scope->diagnostics, expr->text);
             for (struct parameter *p = scope->policy ? scope->policy->parameters : NULL; p; p = p->next)
                 nearest_offer(&nearest, p->name.text);
             for (struct let_decl *let = scope->module->lets; let; let = let->next)

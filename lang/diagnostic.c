@@ -37,17 +37,17 @@ struct diagnostic *diagnose(struct diagnostics *diagnostics, enum code code, str
         .span = span,
     };
     va_end(args);
+    arena_spend(diagnostics->arena, DIAGNOSTICS_MOST / 8);
     for (const struct diagnostic *other = diagnostics->first; other; other = other->next)
         if (other->code == code && memcmp(&other->span, &span, sizeof span) == 0 &&
             str_equal(other->message, diagnostic->message))
             return diagnostic; // found again on another way, as when a policy is used twice
+    // Each kind has its own room, so that no warnings hide an error.
     unsigned *count = diagnostic->severity == SEVERITY_ERROR ? &diagnostics->errors : &diagnostics->warnings;
-    if (diagnostics->errors + diagnostics->warnings >= DIAGNOSTICS_MOST) {
+    if (++*count > DIAGNOSTICS_MOST) {
         diagnostics->full = true;
-        ++*count;
         return diagnostic;
     }
-    ++*count;
     *diagnostics->last = diagnostic;
     diagnostics->last = &diagnostic->next;
     return diagnostic;
@@ -84,6 +84,11 @@ void diagnostic_suggest(struct diagnostics *diagnostics, struct diagnostic *diag
             diagnostic_fix(diagnostics, diagnostic, false, span, "%s%.*s", sigil, STR_ARGS(nearest->best));
     } else
         diagnostic_label(diagnostics, diagnostic, span, "%.*s", STR_ARGS(otherwise));
+}
+
+struct nearest diagnostics_nearest(const struct diagnostics *diagnostics, struct str wrong)
+{
+    return (struct nearest){.wrong = diagnostics->errors < DIAGNOSTICS_MOST ? wrong : STR("")};
 }
 
 void diagnostic_fix(struct diagnostics *diagnostics, struct diagnostic *diagnostic, bool certain, struct span span,

@@ -46,7 +46,7 @@ struct diagnostics {
     struct arena *arena;
     struct diagnostic *first, **last;
     unsigned errors, warnings;
-    bool full; // more than DIAGNOSTICS_MOST were found; the rest is not kept
+    bool full; // more errors, or more warnings, than DIAGNOSTICS_MOST were found; the rest is not kept
 };
 
 enum { DIAGNOSTICS_MOST = 200 };
@@ -62,6 +62,8 @@ void diagnostic_label(struct diagnostics *, struct diagnostic *, struct span, co
 // says.
 void diagnostic_suggest(struct diagnostics *, struct diagnostic *, struct span, const char *sigil,
                         const struct nearest *, const char *format, ...) __attribute__((format(printf, 6, 7)));
+// Begins to look for the name that was meant; once as many errors are known as are kept, looks for none.
+struct nearest diagnostics_nearest(const struct diagnostics *, struct str wrong);
 // What to write instead. `certain` as above; the last call decides.
 void diagnostic_fix(struct diagnostics *, struct diagnostic *, bool certain, struct span, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

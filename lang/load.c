@@ -224,7 +224,7 @@ static struct module *import_library(struct compilation *compilation, struct mod
     if (found)
         return found;
     struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0303, import->span, STR_ARGS(name));
-    struct nearest nearest = {.wrong = name};
+    struct nearest nearest = diagnostics_nearest(&compilation->diagnostics, name);
     const struct library_file *file;
     for (size_t i = 0; (file = library_at(i)); i++)
         nearest_offer(&nearest, str_from(file->name));

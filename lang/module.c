@@ -23,6 +23,24 @@ void compilation_free(struct compilation *compilation)
         arena_free(compilation->arena);
 }
 
+bool compilation_work(struct compilation *compilation, void (*work)(void *), void *context)
+{
+    enum arena_end end =
+        arena_within(compilation->arena, (size_t)BUDGET_MEBIBYTES << 20, BUDGET_SECONDS, work, context);
+    if (end == ARENA_DONE)
+        return true;
+    struct span span = {0};
+    for (uint32_t i = compilation->sources.count; i-- > 0;)
+        if (!compilation->sources.list[i]->is_library)
+            span.source = compilation->sources.list[i]->number; // the first one, in the end
+    struct str limit = end == ARENA_OUT_OF_MEMORY
+                           ? str_format(compilation->arena, "%d MiB of memory", BUDGET_MEBIBYTES)
+                           : str_format(compilation->arena, "%d seconds of the processor's time", BUDGET_SECONDS);
+    struct diagnostic *d = diagnose(&compilation->diagnostics, SBX0318, span, STR_ARGS(limit));
+    diagnostic_label(&compilation->diagnostics, d, span, "say it with fewer rules, or in several files");
+    return false;
+}
+
 bool source_check(struct compilation *compilation, struct source *source)
 {
     uint32_t where, length;

@@ -23,11 +23,18 @@ struct compilation {
     struct lookup *lookups;   // the last first
     struct module
         *prelude; // the edition's own groups of system calls, which every module sees; there once a module was loaded
-    bool unreadable; // a file named by the user could not be read
+    unsigned group_depth; // of groups within groups, while they are resolved
+    bool unreadable;      // a file named by the user could not be read
 };
 
 struct compilation *compilation_new(struct arena *); // which it owns from then on
 void compilation_free(struct compilation *);
+
+// Does a compilation's work, from reading to what is made of it, within its budget of memory and time. Where that runs
+// out the work is left where it was (arena_within), and an error among the findings says so: nothing is made of it any
+// more.
+enum { BUDGET_MEBIBYTES = 384, BUDGET_SECONDS = 8 };
+bool compilation_work(struct compilation *, void (*work)(void *), void *context); // false when it ran out
 
 // Indexes a source and looks whether it is text at all (source_flaw). False, and a diagnostic, when it is not: then
 // that is the one thing to mend first, for half a file would only give errors that follow from it.

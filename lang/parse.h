@@ -23,10 +23,11 @@ struct parse {
     uint32_t offset;             // where the scanner stands
     struct span token, previous; // the last two tokens
     uint32_t garbage;            // where what is no word ended last
-    uint32_t said;               // behind the last place that can't stand there
+    uint32_t said;               // the line of the last place that can't stand there, from 1
     int braces, braces_before;   // how many are open, and were before the last token
     enum parse_start start;
-    const char *example; // how what is read is written, for who wrote something else; NULL for a module
+    const char *example;    // how what is read is written, for who wrote something else; NULL for a module
+    unsigned errors_before; // in the diagnostics, when this began
     bool started;
     struct token_list *tokens;   // every token, when someone wants them; NULL otherwise
     struct expected *expected;   // likewise

@@ -106,6 +106,11 @@ static uint32_t line_at(const struct source *source, uint32_t offset)
     return low;
 }
 
+uint32_t source_line_of(const struct source *source, uint32_t offset)
+{
+    return line_at(source, offset) + 1;
+}
+
 struct position source_position(const struct source *source, uint32_t offset)
 {
     uint32_t line = line_at(source, offset);

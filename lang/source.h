@@ -39,7 +39,8 @@ struct position {
     uint32_t column; // from 1, in Unicode code points
 };
 struct position source_position(const struct source *, uint32_t offset);
-struct str source_line(const struct source *, uint32_t line); // without its end
+struct str source_line(const struct source *, uint32_t line);    // without its end
+uint32_t source_line_of(const struct source *, uint32_t offset); // from 1
 
 // The same as editors count: lines from 0, columns from 0 in units of UTF-16 (Language Server Protocol 3.17). What lies
 // beyond a line's or the file's end, or within a character, is the nearest place before it.

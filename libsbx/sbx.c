@@ -49,48 +49,58 @@ static char *findings_of(const struct compilation *compilation, const char *prob
     return NULL;
 }
 
-static sbx_policy *compile(const char *path, const char *text, const char *folder, const char *name,
-                           const char *const *values, char **findings)
+struct compiling {
+    struct compilation *compilation;
+    const char *path, *text, *folder, *name;
+    const char *const *values;
+    const char *problem;
+    struct policy *policy;
+};
+
+static void work_compile(void *context)
 {
-    struct compilation *compilation = compilation_new(arena_new());
+    struct compiling *c = context;
+    struct compilation *compilation = c->compilation;
     struct arena *arena = compilation->arena;
-    struct driver_options options = {.policy = name ? str_copy(arena, str_from(name)).text : NULL};
-    while (values && values[options.value_count])
+    struct driver_options options = {.policy = c->name ? str_copy(arena, str_from(c->name)).text : NULL};
+    while (c->values && c->values[options.value_count])
         options.value_count++;
     const char **copies = NEW_ARRAY(arena, const char *, options.value_count + 1);
     for (size_t i = 0; i < options.value_count; i++)
-        copies[i] = str_copy(arena, str_from(values[i])).text;
+        copies[i] = str_copy(arena, str_from(c->values[i])).text;
     options.values = copies;
-    const char *problem = driver_roots(compilation, &options);
-    struct module *module = NULL;
-    if (!problem && path)
-        module = module_load(compilation, str_copy(arena, str_from(path)).text);
-    else if (!problem && folder)
-        module = module_parse_in(compilation, STR("policy.sbx"), str_copy(arena, str_from(folder)),
-                                 str_copy(arena, str_from(text)));
-    else if (!problem)
-        module = module_parse(compilation, STR("policy.sbx"), str_copy(arena, str_from(text)));
-    struct policy *policy = problem ? NULL : compilation_policy(compilation, module, &options, NULL, &problem);
+    struct module *module = c->path ? module_load(compilation, str_copy(arena, str_from(c->path)).text)
+                            : c->folder
+                                ? module_parse_in(compilation, STR("policy.sbx"), str_copy(arena, str_from(c->folder)),
+                                                  str_copy(arena, str_from(c->text)))
+                                : module_parse(compilation, STR("policy.sbx"), str_copy(arena, str_from(c->text)));
+    c->policy = compilation_policy(compilation, module, &options, NULL, &c->problem);
+}
+
+static sbx_policy *compile(struct compiling c, char **findings)
+{
+    c.compilation = compilation_new(arena_new());
+    bool good = compilation_work(c.compilation, work_compile, &c) && c.policy;
     if (findings)
-        *findings = policy ? NULL : findings_of(compilation, problem);
-    if (!policy) {
-        compilation_free(compilation);
+        *findings = good ? NULL : findings_of(c.compilation, c.problem);
+    if (!good) {
+        compilation_free(c.compilation);
         return NULL;
     }
-    sbx_policy *result = NEW(arena, struct sbx_policy);
-    *result = (struct sbx_policy){compilation, policy, NULL};
+    sbx_policy *result = NEW(c.compilation->arena, struct sbx_policy);
+    *result = (struct sbx_policy){c.compilation, c.policy, NULL};
     return result;
 }
 
 sbx_policy *sbx_compile_file(const char *path, const char *name, const char *const *values, char **findings)
 {
-    return compile(path, NULL, NULL, name, values, findings);
+    return compile((struct compiling){.path = path, .name = name, .values = values}, findings);
 }
 
 sbx_policy *sbx_compile_text(const char *text, const char *folder, const char *name, const char *const *values,
                              char **findings)
 {
-    return compile(NULL, text, folder, name, values, findings);
+    return compile((struct compiling){.text = text, .folder = folder, .name = name, .values = values}, findings);
 }
 
 void sbx_policy_free(sbx_policy *policy)
@@ -99,48 +109,73 @@ void sbx_policy_free(sbx_policy *policy)
         compilation_free(policy->compilation);
 }
 
+static void work_judge(void *context)
+{
+    sbx_policy *policy = context;
+    struct plan **plans = driver_judge(policy->compilation, &policy->policy, 1);
+    policy->plan = plans ? plans[0] : NULL;
+}
+
 int sbx_check(sbx_policy *policy, int prove, char **findings)
 {
     struct compilation *compilation = policy->compilation;
-    struct plan **plans = driver_judge(compilation, &policy->policy, 1);
-    if (plans && prove)
-        prove_plan(policy->policy, plans[0]);
+    if (compilation_work(compilation, work_judge, policy) && policy->plan && prove)
+        prove_plan(policy->policy, policy->plan);
     bool wrong = compilation->diagnostics.errors;
     if (findings)
         *findings = findings_of(compilation, NULL);
-    if (wrong)
-        policy->plan = NULL; // the error stays, and nothing is made of the policy from now on
-    else
-        diagnostics_init(&compilation->diagnostics, compilation->arena); // warnings were told
+    if (!wrong)
+        diagnostics_init(&compilation->diagnostics, compilation->arena); // warnings were told; an error stays
     return wrong;
+}
+
+static void work_lower(void *context)
+{
+    sbx_policy *policy = context;
+    policy->plan = policy_lower(policy->policy, ARCH_ALL_MASK);
 }
 
 struct plan *sbx_policy_plan(sbx_policy *policy)
 {
     if (!policy->plan)
-        policy->plan = policy_lower(policy->policy, ARCH_ALL_MASK);
-    return policy->plan;
+        compilation_work(policy->compilation, work_lower, policy);
+    return policy->compilation->diagnostics.errors ? NULL : policy->plan;
+}
+
+struct asking {
+    sbx_policy *policy;
+    struct str question;
+    struct text answer;
+    int found[WHY_PARTS];
+    bool answered;
+};
+
+static void work_verdict(void *context)
+{
+    struct asking *asking = context;
+    struct policy *policy = asking->policy->policy;
+    struct operation_point points[WHY_PARTS];
+    struct str layers[WHY_PARTS] = {STR(""), STR("")};
+    asking->answered = why_points(policy, asking->question.text, points, asking->found) &&
+                       policy_why(policy, asking->question.text, layers, &asking->answer);
 }
 
 struct sbx_verdict sbx_verdict(sbx_policy *policy, const char *operation)
 {
     struct compilation *compilation = policy->compilation;
-    struct operation_point points[WHY_PARTS];
-    struct str layers[WHY_PARTS] = {STR(""), STR("")}, question = str_copy(compilation->arena, str_from(operation));
-    struct text answer = {.arena = compilation->arena};
+    struct arena *arena = compilation->arena;
+    struct asking asking = {policy, str_copy(arena, str_from(operation)), {.arena = arena}, {0}, false};
+    if (compilation->diagnostics.errors)
+        return (struct sbx_verdict){.rule = findings_of(compilation, NULL)};
+    bool whole = compilation_work(compilation, work_verdict, &asking);
     struct sbx_verdict verdict = {0};
-    int found[WHY_PARTS];
-    if (compilation->diagnostics.errors) {
-        verdict.rule = findings_of(compilation, NULL);
-        return verdict;
-    }
-    if (why_points(policy->policy, question.text, points, found) &&
-        policy_why(policy->policy, question.text, layers, &answer))
-        verdict = (struct sbx_verdict){1, found[WHY_DENIED] == 0, found[WHY_ALLOWED] == 0, copy_of(text_str(&answer))};
+    if (whole && asking.answered)
+        verdict = (struct sbx_verdict){1, asking.found[WHY_DENIED] == 0, asking.found[WHY_ALLOWED] == 0,
+                                       copy_of(text_str(&asking.answer))};
     else
         verdict.rule = findings_of(compilation, NULL);
-    // What is wrong with a question is not wrong with the policy.
-    diagnostics_init(&compilation->diagnostics, compilation->arena);
+    if (whole) // what is wrong with a question is not wrong with the policy
+        diagnostics_init(&compilation->diagnostics, arena);
     return verdict;
 }
 

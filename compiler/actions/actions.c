@@ -40,7 +40,32 @@ int status_of(const struct options *options, const struct compilation *compilati
 struct plan *make_plan(const struct options *options, struct policy *policy)
 {
     struct plan *plan = policy_lower(policy, ARCH_ALL_MASK);
-    return plan && (options->no_proof || prove_plan(policy, plan)) ? plan : NULL;
+    struct allotment *limit = arena_suspend(policy->arena);
+    bool good = plan && (options->no_proof || prove_plan(policy, plan));
+    arena_resume(policy->arena, limit);
+    return good ? plan : NULL;
+}
+
+struct work {
+    struct job *job;
+    void (*work)(struct job *);
+};
+
+static void work_on(void *context)
+{
+    struct work *work = context;
+    work->work(work->job);
+}
+
+int do_job(const struct options *options, char **files, void (*work)(struct job *))
+{
+    struct job job = {options, files, compilation_new(arena_new()), STATUS_CLEAN};
+    if (!compilation_work(job.compilation, work_on, &(struct work){&job, work})) {
+        print_findings(options, job.compilation);
+        job.status = STATUS_ERRORS;
+    }
+    compilation_free(job.compilation);
+    return job.status;
 }
 
 struct policy *load_policy(const struct options *options, struct compilation *compilation, const char *path,

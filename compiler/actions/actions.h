@@ -45,4 +45,14 @@ struct plan *make_plan(const struct options *, struct policy *);
 // Loads the one policy that an action is about. NULL when it has errors, which are printed; *status says which.
 struct policy *load_policy(const struct options *, struct compilation *, const char *path, int *status);
 
+// What an action does with one compilation, within its budget: where that runs out, the findings are printed and
+// nothing else comes of it.
+struct job {
+    const struct options *options;
+    char **files;
+    struct compilation *compilation;
+    int status;
+};
+int do_job(const struct options *, char **files, void (*work)(struct job *));
+
 int write_output(const char *path, struct str data); // NULL: standard output

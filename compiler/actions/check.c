@@ -34,40 +34,49 @@ static bool is_changed(const struct compilation *compilation, const struct map *
     return false;
 }
 
-static struct checked check_file(const struct checks *checks, const char *path)
+struct check { // of one file
+    const struct checks *checks;
+    const char *path;
+    struct checked *checked;
+    struct policy **policies;
+    struct plan **plans; // NULL: nothing is to be proved
+    size_t count;
+};
+
+static void check_within(void *context)
 {
-    const struct options *options = checks->options;
-    struct compilation *compilation = compilation_new(arena_new());
-    struct checked result = {.compilation = compilation, .problem = driver_roots(compilation, &options->driver)};
-    if (result.problem)
-        return result;
-    struct module *module = strcmp(path, "-") == 0 ? module_parse(compilation, STR("<stdin>"), checks->standard_input)
-                                                   : module_load(compilation, path);
-    if (checks->changed && module && !is_changed(compilation, checks->changed)) {
-        result.skipped = true;
-        return result;
+    struct check *check = context;
+    const struct options *options = check->checks->options;
+    struct checked *checked = check->checked;
+    struct compilation *compilation = checked->compilation;
+    checked->problem = driver_roots(compilation, &options->driver);
+    if (checked->problem)
+        return;
+    struct module *module = strcmp(check->path, "-") == 0
+                                ? module_parse(compilation, STR("<stdin>"), check->checks->standard_input)
+                                : module_load(compilation, check->path);
+    if (check->checks->changed && module && !is_changed(compilation, check->checks->changed)) {
+        checked->skipped = true;
+        return;
     }
     if (!module || compilation->diagnostics.errors)
-        return result;
-    bool one = options->driver.policy || options->driver.value_count;
-    struct policy_decl *chosen = one ? driver_select(compilation, module, &options->driver) : NULL;
-    struct expr **values = chosen ? driver_values(compilation, chosen, &options->driver, &result.problem) : NULL;
-    size_t count = 0;
-    for (struct policy_decl *decl = module->policies; decl; decl = decl->next)
-        count++;
-    struct policy **policies = NEW_ARRAY(compilation->arena, struct policy *, count + 1);
-    count = 0;
-    if (values)
-        policies[count++] = policy_build(compilation, chosen, values);
-    for (struct policy_decl *decl = module->policies; decl && !one; decl = decl->next)
-        if (policy_decl_is_whole(decl))
-            policies[count++] = policy_build(compilation, decl, NULL);
+        return;
+    check->policies = driver_policies(compilation, module, &options->driver, &check->count, &checked->problem);
     for (struct group_decl *group = module->groups; group; group = group->next)
         group_find(compilation, module, group->name.text);
-    struct plan **plans = driver_judge(compilation, policies, count);
-    for (size_t i = 0; plans && i < count && !options->no_proof && !compilation->diagnostics.errors; i++)
-        prove_plan(policies[i], plans[i]);
-    return result;
+    check->plans = driver_judge(compilation, check->policies, check->count);
+}
+
+// The proof comes when all of the file is right, for it takes far longer, and has bounds of its own.
+static struct checked check_file(const struct checks *checks, const char *path)
+{
+    struct checked checked = {.compilation = compilation_new(arena_new())};
+    struct check one = {.checks = checks, .path = path, .checked = &checked};
+    bool whole = compilation_work(checked.compilation, check_within, &one);
+    for (size_t i = 0; whole && one.plans && i < one.count && !checks->options->no_proof; i++)
+        if (!checked.compilation->diagnostics.errors)
+            prove_plan(one.policies[i], one.plans[i]);
+    return checked;
 }
 
 static void *work(void *context)

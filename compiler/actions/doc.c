@@ -11,12 +11,12 @@ static bool ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-int document(const struct options *options, char **files)
+static void work_document(struct job *job)
 {
-    struct compilation *compilation = compilation_new(arena_new());
+    const struct options *options = job->options;
+    struct compilation *compilation = job->compilation;
     struct arena *arena = compilation->arena;
-    int status = STATUS_CLEAN;
-    struct policy *policy = load_policy(options, compilation, files[0], &status);
+    struct policy *policy = load_policy(options, compilation, job->files[0], &job->status);
     struct page_facts facts = {
         .proved = !options->no_proof, .values = options->driver.values, .value_count = options->driver.value_count};
     if (policy) {
@@ -24,12 +24,12 @@ int document(const struct options *options, char **files)
         facts.plan = make_plan(options, policy);
         if (!facts.plan) {
             print_findings(options, compilation);
-            status = STATUS_ERRORS;
+            job->status = STATUS_ERRORS;
         }
     }
     if (facts.plan) {
         facts.hash = plan_hash(arena, plan_write(arena, facts.plan));
-        enforcer_dry_run(arena, options, files[0], policy->decl->name.text, &facts.host, &facts.host_refuses);
+        enforcer_dry_run(arena, options, job->files[0], policy->decl->name.text, &facts.host, &facts.host_refuses);
         bool html = options->format == FORMAT_HTML ||
                     (options->format == FORMAT_TEXT && options->output && ends_with(options->output, ".html"));
         struct text out = {.arena = arena};
@@ -38,8 +38,11 @@ int document(const struct options *options, char **files)
                    str_format(arena, "Policy %.*s", STR_ARGS(policy->decl->name.text)));
         policy_page(&page, policy, &facts);
         page_end(&page);
-        status = write_output(options->output, text_str(&out));
+        job->status = write_output(options->output, text_str(&out));
     }
-    compilation_free(compilation);
-    return status;
+}
+
+int document(const struct options *options, char **files)
+{
+    return do_job(options, files, work_document);
 }

@@ -43,33 +43,41 @@ static int show(struct arena *arena, const char *path, struct str text)
     return result;
 }
 
-static int format_one(const struct options *options, const char *path, struct str standard_input)
+struct formatted { // one file
+    const struct options *options;
+    struct compilation *compilation;
+    const char *path;
+    struct str standard_input;
+    int status;
+};
+
+static void format_one(void *context)
 {
-    struct compilation *compilation = compilation_new(arena_new());
+    struct formatted *job = context;
+    const struct options *options = job->options;
+    struct compilation *compilation = job->compilation;
+    const char *path = job->path;
     bool input = strcmp(path, "-") == 0;
     const char *problem = driver_roots(compilation, &options->driver);
     struct module *module = problem ? NULL
-                            : input ? module_parse(compilation, STR("<stdin>"), standard_input)
+                            : input ? module_parse(compilation, STR("<stdin>"), job->standard_input)
                                     : module_load(compilation, path);
-    int status = problem ? usage_error(problem) : STATUS_CLEAN;
     if (!module || compilation->diagnostics.errors) { // left alone
         if (!problem)
             print_findings(options, compilation);
-        status = problem ? status : status_of(options, compilation);
-    } else {
-        const struct str *text = format_source(compilation->arena, module->source);
-        bool same = text && str_equal(*text, module->source->text);
-        if (!text)
-            status = STATUS_ERRORS;
-        else if (options->fmt_write && !input)
-            status = same || files_replace(compilation->arena, path, *text) ? STATUS_CLEAN : fail("write", path);
-        else if (options->fmt_diff && !input)
-            status = same ? STATUS_CLEAN : show(compilation->arena, path, *text);
-        else
-            status = write_output(NULL, *text);
+        job->status = problem ? usage_error(problem) : status_of(options, compilation);
+        return;
     }
-    compilation_free(compilation);
-    return status;
+    const struct str *text = format_source(compilation->arena, module->source);
+    bool same = text && str_equal(*text, module->source->text);
+    if (!text)
+        job->status = STATUS_ERRORS;
+    else if (options->fmt_write && !input)
+        job->status = same || files_replace(compilation->arena, path, *text) ? STATUS_CLEAN : fail("write", path);
+    else if (options->fmt_diff && !input)
+        job->status = same ? STATUS_CLEAN : show(compilation->arena, path, *text);
+    else
+        job->status = write_output(NULL, *text);
 }
 
 int format_files(const struct options *options, char **paths)
@@ -84,8 +92,15 @@ int format_files(const struct options *options, char **paths)
         problem = problem ? problem : files_add(&files, *paths);
     }
     int worst = problem ? usage_error(problem) : STATUS_CLEAN;
-    for (size_t i = 0; i < files.count && !problem; i++)
-        worst = worse(worst, format_one(options, files.paths[i], standard_input));
+    for (size_t i = 0; i < files.count && !problem; i++) {
+        struct formatted job = {options, compilation_new(arena_new()), files.paths[i], standard_input, STATUS_CLEAN};
+        if (!compilation_work(job.compilation, format_one, &job)) {
+            print_findings(options, job.compilation);
+            job.status = STATUS_ERRORS;
+        }
+        worst = worse(worst, job.status);
+        compilation_free(job.compilation);
+    }
     arena_free(arena);
     return worst;
 }

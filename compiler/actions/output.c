@@ -67,41 +67,48 @@ bool can_emit(const char *form)
     return false;
 }
 
-int emit(const struct options *options, char **files)
+static void work_emit(struct job *job)
 {
-    struct compilation *compilation = compilation_new(arena_new());
-    int status = STATUS_CLEAN;
-    struct policy *policy = load_policy(options, compilation, files[0], &status);
+    const struct options *options = job->options;
+    struct compilation *compilation = job->compilation;
+    struct policy *policy = load_policy(options, compilation, job->files[0], &job->status);
     struct plan *plan = policy ? make_plan(options, policy) : NULL;
     if (policy && !plan) {
         print_findings(options, compilation);
-        status = status_of(options, compilation);
+        job->status = status_of(options, compilation);
     } else if (plan) {
         struct text text = {.arena = compilation->arena};
         for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
             if (strcmp(options->emit, forms[i].name) == 0)
                 forms[i].write(&text, options, plan);
-        status = write_output(options->output, text_str(&text));
+        job->status = write_output(options->output, text_str(&text));
     }
     if (plan && options->deny_warnings && compilation->diagnostics.warnings) {
         print_findings(options, compilation);
-        status = STATUS_ERRORS;
+        job->status = STATUS_ERRORS;
     }
-    compilation_free(compilation);
-    return status;
 }
 
-int import(const struct options *options, char **files)
+int emit(const struct options *options, char **files)
 {
-    struct compilation *compilation = compilation_new(arena_new());
-    struct source *source = source_load(compilation, files[0]);
+    return do_job(options, files, work_emit);
+}
+
+static void work_import(struct job *job)
+{
+    const struct options *options = job->options;
+    struct compilation *compilation = job->compilation;
+    struct source *source = source_load(compilation, job->files[0]);
     struct text out = {.arena = compilation->arena};
     bool good =
         source && import_seccomp(compilation, source, &options->import, &out) && !compilation->diagnostics.errors;
     print_findings(options, compilation);
-    int status = status_of(options, compilation);
+    job->status = status_of(options, compilation);
     if (good && write_output(options->output, text_str(&out)) != STATUS_CLEAN)
-        status = STATUS_USAGE;
-    compilation_free(compilation);
-    return status;
+        job->status = STATUS_USAGE;
+}
+
+int import(const struct options *options, char **files)
+{
+    return do_job(options, files, work_import);
 }

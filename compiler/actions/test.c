@@ -30,47 +30,50 @@ static int test_policy(struct policy *policy, unsigned *number)
     return status;
 }
 
+struct tested { // one file
+    const struct options *options;
+    struct compilation *compilation;
+    const char *file;
+    unsigned *number;
+    int status;
+};
+
 // Each policy of a file, or with --policy or -D the one that is meant. None of them, while one has an error.
-static int test_file(const struct options *options, const char *file, unsigned *number)
+static void test_file(void *context)
 {
-    struct compilation *compilation = compilation_new(arena_new());
+    struct tested *job = context;
+    const struct options *options = job->options;
+    struct compilation *compilation = job->compilation;
+    const char *file = job->file;
     const char *problem = driver_roots(compilation, &options->driver);
     struct module *module = problem ? NULL : module_load(compilation, file);
-    struct driver_options driver = options->driver;
-    int status = STATUS_CLEAN;
-    bool one = driver.policy || driver.value_count;
-    struct policy_decl *decl = !module || compilation->diagnostics.errors ? NULL
-                               : one                                      ? driver_select(compilation, module, &driver)
-                                                                          : module->policies;
     size_t count = 0;
-    for (const struct policy_decl *d = decl; d; d = d->next)
-        count++;
-    struct policy **policies = NEW_ARRAY(compilation->arena, struct policy *, count + 1);
-    for (count = 0; decl; decl = one ? NULL : decl->next) {
-        struct expr **values = one ? driver_values(compilation, decl, &driver, &problem) : NULL;
-        if (one ? values != NULL : policy_decl_is_whole(decl))
-            policies[count++] = policy_build(compilation, decl, values);
-    }
+    struct policy **policies = module && !compilation->diagnostics.errors
+                                   ? driver_policies(compilation, module, &options->driver, &count, &problem)
+                                   : NULL;
     for (size_t i = 0; i < count; i++)
         if (policies[i] && policy_is_decided(policies[i], ARCH_ALL_MASK))
             policy_check(policies[i], false);
     for (size_t i = 0; i < count && !compilation->diagnostics.errors; i++) {
-        status = worse(status, test_policy(policies[i], number));
+        job->status = worse(job->status, test_policy(policies[i], job->number));
         if (options->live)
-            status = worse(status, enforcer_live(options, file, policies[i]->decl->name.text, number));
+            job->status = worse(job->status, enforcer_live(options, file, policies[i]->decl->name.text, job->number));
     }
-    report_text(stderr, compilation, options->color);
-    status = worse(status, problem ? usage_error(problem) : status_of(options, compilation));
-    compilation_free(compilation);
-    return status;
+    if (problem)
+        job->status = usage_error(problem);
 }
 
 int test_files(const struct options *options, char **files)
 {
     int worst = STATUS_CLEAN;
     unsigned number = 0;
-    for (; *files; files++)
-        worst = worse(worst, test_file(options, *files, &number));
+    for (; *files; files++) {
+        struct tested job = {options, compilation_new(arena_new()), *files, &number, STATUS_CLEAN};
+        compilation_work(job.compilation, test_file, &job);
+        report_text(stderr, job.compilation, options->color);
+        worst = worse(worst, worse(job.status, status_of(options, job.compilation)));
+        compilation_free(job.compilation);
+    }
     printf("1..%u\n", number);
     return worst;
 }

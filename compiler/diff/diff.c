@@ -92,15 +92,20 @@ static size_t subtrees_of(struct arena *arena, const struct path_set *set, struc
         for (unsigned verb = VERB_READ; verb <= VERB_EXEC; verb <<= 1) {
             if (!(set->regions[i].verbs & verb) || (above[i] != i && set->regions[above[i]].verbs & verb))
                 continue;
-            struct subtree subtree = {set->regions[i].path, verb, NEW_ARRAY(arena, struct str, set->count), 0};
-            for (size_t k = i + 1; k < set->count && path_covers(subtree.path, set->regions[k].path); k++)
-                if (!(set->regions[k].verbs & verb) && set->regions[above[k]].verbs & verb) {
-                    bool inside = false; // beneath an exception already
-                    for (size_t e = 0; e < subtree.except_count; e++)
-                        inside |= path_covers(subtree.excepts[e], set->regions[k].path);
-                    if (!inside)
-                        subtree.excepts[subtree.except_count++] = set->regions[k].path;
+            struct subtree subtree = {set->regions[i].path, verb, NULL, 0};
+            size_t capacity = 0;
+            for (size_t k = i + 1; k < set->count && path_covers(subtree.path, set->regions[k].path); k++) {
+                size_t known = subtree.except_count;
+                if (set->regions[k].verbs & verb || !(set->regions[above[k]].verbs & verb) ||
+                    (known && path_covers(subtree.excepts[known - 1], set->regions[k].path)))
+                    continue; // none, or beneath an exception already: subtrees are contiguous
+                if (known == capacity) {
+                    capacity = capacity ? 2 * capacity : 4;
+                    subtree.excepts = arena_grow(arena, subtree.excepts, known * sizeof *subtree.excepts,
+                                                 capacity * sizeof *subtree.excepts);
                 }
+                subtree.excepts[subtree.except_count++] = set->regions[k].path;
+            }
             bool merged = false;
             for (size_t k = count; k-- > 0 && str_equal((*list)[k].path, subtree.path) && !merged;)
                 if (same_subtree(&(*list)[k], &subtree)) {
@@ -131,14 +136,31 @@ static void compare_paths(struct comparing *c, const struct path_set *more, enum
     }
 }
 
-// Where the content of a path comes from: the deepest place at or above it that brings some.
-static const struct plan_view *content_of(const struct plan *plan, struct str path)
+struct contents { // of a plan, along paths in their order
+    const struct plan *plan;
+    size_t next;
+    const struct plan_view **above; // the places above that bring some
+    size_t depth;
+};
+
+static struct contents contents_of(struct arena *arena, const struct plan *plan)
 {
-    const struct plan_view *found = NULL;
-    for (size_t i = 0; i < plan->view_count; i++)
-        if (plan->view[i].from != PLAN_INHERIT && path_covers(plan->view[i].path, path))
-            found = &plan->view[i]; // sorted: deeper ones come later
-    return found;
+    return (struct contents){plan, 0, NEW_ARRAY(arena, const struct plan_view *, plan->view_count + 1), 0};
+}
+
+// Where the content of a path comes from: the deepest place at or above it that brings some.
+static const struct plan_view *content_at(struct contents *c, struct str path)
+{
+    for (; c->next < c->plan->view_count && path_compare(c->plan->view[c->next].path, path) <= 0; c->next++) {
+        const struct plan_view *place = &c->plan->view[c->next];
+        while (c->depth && !path_covers(c->above[c->depth - 1]->path, place->path))
+            c->depth--;
+        if (place->from != PLAN_INHERIT)
+            c->above[c->depth++] = place;
+    }
+    while (c->depth && !path_covers(c->above[c->depth - 1]->path, path))
+        c->depth--;
+    return c->depth ? c->above[c->depth - 1] : NULL;
 }
 
 // "from "./src/lib"", for a path beneath a place.
@@ -173,6 +195,7 @@ static struct str content_text(struct arena *arena, const struct plan_view *plac
 static void compare_content(struct comparing *c, const struct plan *before, const struct plan *after)
 {
     struct str reported = {0};
+    struct contents contents_before = contents_of(c->arena, before), contents_after = contents_of(c->arena, after);
     for (size_t i = 0, k = 0; i < before->view_count || k < after->view_count;) {
         int order = i == before->view_count  ? 1
                     : k == after->view_count ? -1
@@ -182,7 +205,7 @@ static void compare_content(struct comparing *c, const struct plan *before, cons
             (order <= 0 && before->view[i].from != PLAN_INHERIT) || (order >= 0 && after->view[k].from != PLAN_INHERIT);
         i += order <= 0;
         k += order >= 0;
-        const struct plan_view *old = content_of(before, path), *new = content_of(after, path);
+        const struct plan_view *old = content_at(&contents_before, path), *new = content_at(&contents_after, path);
         if (!brought || !old || !new || !path_set_verbs(policy_paths(c->before), path) ||
             !path_set_verbs(policy_paths(c->after), path))
             continue; // what is new or gone is said by its verbs
@@ -420,12 +443,12 @@ static struct str user_text(struct arena *arena, const struct plan *plan)
                                           : str_from(plan_user_names[plan->user]);
 }
 
-static const struct plan_env *env_find(const struct plan *plan, struct str name)
+static struct map env_of(struct arena *arena, const struct plan *plan)
 {
+    struct map map = {.arena = arena};
     for (size_t i = 0; i < plan->env_count; i++)
-        if (str_equal(plan->env[i].name, name))
-            return &plan->env[i];
-    return NULL;
+        map_put(&map, plan->env[i].name, &plan->env[i]);
+    return map;
 }
 
 static struct str env_text(struct arena *arena, const struct plan_env *env)
@@ -437,8 +460,9 @@ static struct str env_text(struct arena *arena, const struct plan_env *env)
 
 static void compare_env(struct comparing *c, const struct plan *of, const struct plan *before, const struct plan *after)
 {
+    struct map before_env = env_of(c->arena, before), after_env = env_of(c->arena, after);
     for (size_t i = 0; i < of->env_count; i++) {
-        const struct plan_env *old = env_find(before, of->env[i].name), *new = env_find(after, of->env[i].name);
+        const struct plan_env *old = map_get(&before_env, of->env[i].name), *new = map_get(&after_env, of->env[i].name);
         if (of == before && new)
             continue; // said from the other side
         if (old && new && old->keep == new->keep && str_equal(old->value, new->value))

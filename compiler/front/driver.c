@@ -78,6 +78,24 @@ bool policy_decl_is_whole(const struct policy_decl *decl)
     return true;
 }
 
+struct policy **driver_policies(struct compilation *compilation, struct module *module,
+                                const struct driver_options *options, size_t *count, const char **problem)
+{
+    bool one = options->policy || options->value_count;
+    struct policy_decl *decl = one ? driver_select(compilation, module, options) : module->policies;
+    size_t most = 0;
+    for (const struct policy_decl *d = decl; d; d = d->next)
+        most++;
+    struct policy **policies = NEW_ARRAY(compilation->arena, struct policy *, most + 1);
+    *problem = NULL;
+    for (*count = 0; decl; decl = one ? NULL : decl->next) {
+        struct expr **values = one ? driver_values(compilation, decl, options, problem) : NULL;
+        if (one ? values != NULL : policy_decl_is_whole(decl))
+            policies[(*count)++] = policy_build(compilation, decl, values);
+    }
+    return policies;
+}
+
 struct plan **driver_judge(struct compilation *compilation, struct policy **policies, size_t count)
 {
     struct plan **plans = NEW_ARRAY(compilation->arena, struct plan *, count + 1);
@@ -99,7 +117,7 @@ struct policy *compilation_policy(struct compilation *compilation, struct module
         module && !compilation->diagnostics.errors ? driver_select(compilation, module, options) : NULL;
     struct expr **values = decl ? driver_values(compilation, decl, options, problem) : NULL;
     struct policy *policy = !values  ? NULL
-                            : beside ? policy_build_beside(beside, decl, values, WITHIN_ALL)
+                            : beside ? policy_build_beside(beside, decl, values)
                                      : policy_build(compilation, decl, values);
     return policy && policy_is_decided(policy, ARCH_ALL_MASK) && policy_check(policy, true) ? policy : NULL;
 }

@@ -25,6 +25,11 @@ struct expr **driver_values(struct compilation *, struct policy_decl *, const st
 
 bool policy_decl_is_whole(const struct policy_decl *); // all its parameters have values
 
+// All policies of a module whose parameters have values, or with --policy or -D the one that is meant. Of each NULL
+// while the compilation has an error; what is wrong is said of all of them. *problem as below, or NULL.
+struct policy **driver_policies(struct compilation *, struct module *, const struct driver_options *, size_t *count,
+                                const char **problem);
+
 // What the author of policies should hear besides their errors: lints, obligations, expectations; of those that are not
 // NULL. Their plans, whose filters are not proved; NULL when a finding forbids them.
 struct plan **driver_judge(struct compilation *, struct policy **, size_t count);

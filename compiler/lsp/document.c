@@ -164,28 +164,55 @@ struct compilation *documents_compilation(const struct documents *documents)
     return compilation;
 }
 
+struct analysing {
+    const struct document *document;
+    struct analysis *analysis;
+};
+
+static void work(void *context)
+{
+    struct analysing *analysing = context;
+    const struct document *document = analysing->document;
+    struct analysis *analysis = analysing->analysis;
+    struct compilation *compilation = analysis->compilation;
+    struct arena *arena = compilation->arena;
+    struct module *module = document->path.length ? module_load(compilation, str_copy(arena, document->path).text)
+                                                  : module_parse(compilation, str_copy(arena, document->uri),
+                                                                 str_copy(arena, document->text));
+    if (!module) // a file that can't be read any more, though its text is here
+        module = module_parse(compilation, str_copy(arena, document->path), str_copy(arena, document->text));
+    size_t count = 0, at = 0;
+    for (const struct policy_decl *decl = module->policies; decl; decl = decl->next)
+        count++;
+    analysis->policies = NEW_ARRAY(arena, struct policy *, count + 1);
+    analysis->names = module_names(compilation, module);
+    analysis->source = module->source;
+    analysis->module = module;
+    bool reads = !compilation->diagnostics.errors;
+    for (struct policy_decl *decl = module->policies; decl && reads; decl = decl->next, at++)
+        analysis->policies[at] = policy_decl_is_whole(decl) ? policy_build(compilation, decl, NULL) : NULL;
+    driver_judge(compilation, analysis->policies, at);
+}
+
 static struct analysis *analyse(const struct documents *documents, const struct document *document)
 {
     struct compilation *compilation = documents_compilation(documents);
     struct arena *arena = compilation->arena;
     struct analysis *analysis = NEW(arena, struct analysis);
     analysis->compilation = compilation;
-    analysis->module = document->path.length
-                           ? module_load(compilation, str_copy(arena, document->path).text)
-                           : module_parse(compilation, str_copy(arena, document->uri), str_copy(arena, document->text));
-    if (!analysis->module) // a file that can't be read any more, though its text is here
-        analysis->module = module_parse(compilation, str_copy(arena, document->path), str_copy(arena, document->text));
-    analysis->source = analysis->module->source;
-    size_t count = 0;
-    for (const struct policy_decl *decl = analysis->module->policies; decl; decl = decl->next)
-        count++;
-    analysis->policies = NEW_ARRAY(arena, struct policy *, count + 1);
-    size_t at = 0;
-    bool reads = !compilation->diagnostics.errors;
-    for (struct policy_decl *decl = analysis->module->policies; decl && reads; decl = decl->next, at++)
-        analysis->policies[at] = policy_decl_is_whole(decl) ? policy_build(compilation, decl, NULL) : NULL;
-    driver_judge(compilation, analysis->policies, at);
-    analysis->names = module_names(compilation, analysis->module);
+    bool whole = compilation_work(compilation, work, &(struct analysing){document, analysis});
+    if (!whole && !analysis->module) { // nothing is known of it but its text
+        struct source *source =
+            source_add(&compilation->sources, document->path.length ? document->path : document->uri, STR(""),
+                       str_copy(arena, document->text));
+        source_index(&compilation->sources, source);
+        analysis->source = source;
+        analysis->module = NEW(arena, struct module);
+        analysis->module->source = source;
+        analysis->module->key = source->name;
+        analysis->names = NEW(arena, struct names);
+        analysis->policies = NEW_ARRAY(arena, struct policy *, 1);
+    }
     return analysis;
 }
 

@@ -35,11 +35,16 @@ static void write_blocks(struct json_writer *w, const struct analysis *analysis,
 {
     const struct token_list *tokens = analysis_tokens(analysis);
     int depth = 0;
-    size_t start = 0;
-    for (size_t i = 1; i < tokens->count; i++) {
+    size_t start = 0, low = 0, high = tokens->count; // the policy's first word
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (tokens->spans[middle].start < policy.start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (size_t i = low ? low : 1; i < tokens->count && tokens->spans[i].end <= policy.end; i++) {
         struct span token = tokens->spans[i];
-        if (token.start < policy.start || token.end > policy.end)
-            continue;
         struct str text = token_text(analysis, token);
         if (str_is(text, "{") && ++depth == 2)
             start = i - 1;

@@ -16,7 +16,8 @@ struct builder {
     struct diagnostics *diagnostics;
     struct policy *policy;
     struct instance *instances;
-    size_t instance_count;
+    size_t instance_count, instance_capacity;
+    bool is_ceiling; // what is built is one
     size_t rule_capacity, env_capacity;
     struct map env;                  // by name: one more than the index in the policy
     struct map secrets;              // by name: struct secret_value

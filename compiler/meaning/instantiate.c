@@ -158,6 +158,15 @@ static void default_values(const struct policy_decl *decl, struct expr **values)
             values[i] = evaluate_in(decl->module, NULL, NULL, p->value);
 }
 
+static bool same_values(const struct policy_decl *decl, struct expr *const *a, struct expr *const *b)
+{
+    size_t index = 0;
+    for (const struct parameter *p = decl->parameters; p; p = p->next, index++)
+        if (!same_expr(a[index], b[index]))
+            return false;
+    return true;
+}
+
 static struct instance *add_instance(struct builder *b, struct policy_decl *decl, struct expr **values,
                                      const struct use_chain *chain, unsigned distance, struct span span)
 {
@@ -166,17 +175,18 @@ static struct instance *add_instance(struct builder *b, struct policy_decl *decl
         struct instance *known = &b->instances[i];
         if (known->decl != decl)
             continue;
-        bool same = true;
-        size_t index = 0;
-        for (const struct parameter *p = decl->parameters; p && same; p = p->next, index++)
-            same = same_expr(known->values[index], values[index]);
-        if (same)
+        if (same_values(decl, known->values, values))
             return known;
     }
     if (b->instance_count == INSTANCES_MOST) {
         diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0316, span), span,
                          "a policy is made of at most 1,000 others");
         return NULL;
+    }
+    if (b->instance_count == b->instance_capacity) {
+        b->instance_capacity = b->instance_capacity ? 2 * b->instance_capacity : 8;
+        b->instances = arena_grow(b->arena, b->instances, b->instance_count * sizeof *b->instances,
+                                  b->instance_capacity * sizeof *b->instances);
     }
     b->instances[b->instance_count] = (struct instance){decl, values, chain, distance};
     return &b->instances[b->instance_count++];
@@ -204,6 +214,28 @@ static void add_secret(struct builder *b, const struct secret_decl *decl, size_t
         diagnostic_label(b->diagnostics, d, secret.span, "this one");
         diagnostic_label(b->diagnostics, d, other->span, "and this one");
     }
+}
+
+// Of a ceiling only those parts count (enum within); what its net rules say of system calls is one of the network's.
+static struct policy *build_in(struct compilation *, struct policy_decl *, struct expr *const *values, struct graph *,
+                               unsigned parts, bool is_ceiling);
+
+// A `within`, whose ceiling is made once. What a ceiling lies within is its own affair.
+static void add_ceiling(struct builder *b, const struct use_decl *use, struct expr **values)
+{
+    struct policy *policy = b->policy;
+    default_values(use->target, values);
+    if (b->is_ceiling)
+        return;
+    for (size_t i = 0; i < policy->within_count; i++) {
+        const struct obligation *known = &policy->withins[i];
+        if (known->use->target == use->target && known->use->within == use->within &&
+            same_values(use->target, known->values, values))
+            return;
+    }
+    struct policy *ceiling = build_in(b->compilation, use->target, values, policy->graph, use->within, true);
+    if (ceiling)
+        policy->withins[policy->within_count++] = (struct obligation){use, b->instance->chain, values, ceiling};
 }
 
 static void add_instance_items(struct builder *b)
@@ -241,11 +273,7 @@ static void add_instance_items(struct builder *b)
             continue;
         struct expr **values = argument_values(b, use);
         if (use->within) {
-            default_values(use->target, values);
-            struct policy *ceiling = policy_build_beside(policy, use->target, values, use->within);
-            if (!ceiling)
-                continue;
-            policy->withins[policy->within_count++] = (struct obligation){use, b->instance->chain, ceiling};
+            add_ceiling(b, use, values);
             continue;
         }
         struct use_chain *chain = NEW(b->arena, struct use_chain);
@@ -331,7 +359,7 @@ static void add_derived(void *context, const struct operation *operation, const 
 
 // A ceiling shares the graph of the policy beneath it, so that their verdicts can be compared.
 static struct policy *build_in(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values,
-                               struct graph *graph, unsigned parts)
+                               struct graph *graph, unsigned parts, bool is_ceiling)
 {
     struct arena *arena = compilation->arena;
     struct policy *policy = NEW(arena, struct policy);
@@ -340,15 +368,15 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
                         .arena = arena,
                         .diagnostics = &compilation->diagnostics,
                         .policy = policy,
+                        .is_ceiling = is_ceiling,
                         .env = {.arena = arena},
                         .secrets = {.arena = arena}};
-    b.instances = NEW_ARRAY(arena, struct instance, INSTANCES_MOST);
     size_t count = 0, index = 0, own_rules = 0;
     for (const struct parameter *p = decl->parameters; p; p = p->next)
         count++;
     for (const struct rule_decl *rule = decl->rules; rule; rule = rule->next)
         own_rules++;
-    reserve_rules(&b, own_rules + 128); // with those of a usual library
+    reserve_rules(&b, own_rules + (decl->uses ? 128 : 1)); // with those of a usual library
     struct expr **own = NEW_ARRAY(arena, struct expr *, count);
     for (size_t i = 0; i < count && values; i++)
         own[i] = values[i];
@@ -364,8 +392,9 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
     policy->unseen = group_find(compilation, compilation->prelude, STR("unseen-arguments"));
     add_instance(&b, decl, own, NULL, 0, decl->name.span);
     for (size_t i = 0; i < b.instance_count; i++) {
-        b.instance = &b.instances[i];
-        b.module = b.instance->decl->module;
+        struct instance instance = b.instances[i]; // the list grows
+        b.instance = &instance;
+        b.module = instance.decl->module;
         add_instance_items(&b);
     }
     b.instance = NULL;
@@ -379,11 +408,10 @@ static struct policy *build_in(struct compilation *compilation, struct policy_de
 
 struct policy *policy_build(struct compilation *compilation, struct policy_decl *decl, struct expr *const *values)
 {
-    return build_in(compilation, decl, values, graph_new(compilation->arena), WITHIN_ALL);
+    return build_in(compilation, decl, values, graph_new(compilation->arena), WITHIN_ALL, false);
 }
 
-struct policy *policy_build_beside(struct policy *policy, struct policy_decl *decl, struct expr *const *values,
-                                   unsigned parts)
+struct policy *policy_build_beside(struct policy *policy, struct policy_decl *decl, struct expr *const *values)
 {
-    return build_in(policy->compilation, decl, values, policy->graph, parts);
+    return build_in(policy->compilation, decl, values, policy->graph, WITHIN_ALL, false);
 }

@@ -118,6 +118,7 @@ struct policy {
     struct obligation { // within
         const struct use_decl *use;
         const struct use_chain *chain;
+        struct expr *const *values; // of the ceiling's parameters
         struct policy *ceiling;
     } * withins;
     size_t within_count;
@@ -133,8 +134,7 @@ struct policy {
 // compilation's diagnostics; NULL while there is an error in the compilation, also one of another policy or of a value.
 struct policy *policy_build(struct compilation *, struct policy_decl *, struct expr *const *values);
 // The same, in the graph of another policy of the compilation, so that the two can be compared.
-// Only those parts of it count (enum within); what its net rules say of system calls is one of the network's.
-struct policy *policy_build_beside(struct policy *, struct policy_decl *, struct expr *const *values, unsigned parts);
+struct policy *policy_build_beside(struct policy *, struct policy_decl *, struct expr *const *values);
 
 struct operation_point { // one operation
     enum domain domain;

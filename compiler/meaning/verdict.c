@@ -145,6 +145,7 @@ static bool leads_somewhere(const struct policy *policy, struct net_point *name)
 
 struct verdict policy_verdict(const struct policy *policy, const struct operation_point *point)
 {
+    arena_spend(policy->arena, 1 + policy->rule_count / 4);
     if (point->domain == DOMAIN_CALLS)
         return call_verdict(policy, point);
     if (point->domain == DOMAIN_NET && point->net.anywhere) {
@@ -180,6 +181,7 @@ struct verdict policy_verdict(const struct policy *policy, const struct operatio
 
 bool policy_net_allows(const struct policy *policy, const struct net_point *point)
 {
+    arena_spend(policy->arena, 1 + policy->net_rule_count);
     struct operation_point operation = {.domain = DOMAIN_NET, .verb = point->verb, .net = *point};
     if (point->anywhere)
         return leads_somewhere(policy, &operation.net);

@@ -267,8 +267,32 @@ static Z3_ast filter_formula(struct prover *p, const struct bpf_program *program
 
 // ---- the question -------------------------------------------------------------------------------------------------
 
+// How many intervals the conditions of a policy have. Z3 takes kilobytes for each, and can't be stopped in good order.
+enum { INTERVALS_MOST = 10000 };
+
+static size_t intervals_of(const struct test *test)
+{
+    if (!test)
+        return 0;
+    return test->kind == CONDITION_IN ? test->interval_count : intervals_of(test->left) + intervals_of(test->right);
+}
+
+static size_t intervals_of_policy(const struct policy *policy, enum arch arch)
+{
+    size_t count = 0;
+    for (size_t call = 0; call < syscall_count(); call++)
+        for (const struct call_rule *entry = policy->calls[call]; entry; entry = entry->next)
+            count += intervals_of(entry->match->tests[arch]) +
+                     intervals_of(entry->except ? entry->except->tests[arch] : NULL);
+    return count;
+}
+
 struct prover *prover_new(const struct policy *policy, enum arch arch, const char **why)
 {
+    if (policy && intervals_of_policy(policy, arch) > INTERVALS_MOST) {
+        *why = "its conditions have more than 10,000 values";
+        return NULL;
+    }
     struct prover *p = calloc(1, sizeof *p);
     if (!p || !z3_load(&p->z3, why)) {
         *why = p ? *why : "memory ran out";

@@ -143,5 +143,5 @@ void report_text(FILE *out, const struct compilation *compilation, bool color)
     for (const struct diagnostic *d = diagnostics->first; d; d = d->next)
         print_diagnostic(out, compilation, d, color ? &colored : &plain);
     if (diagnostics->full)
-        fprintf(out, "%d findings are shown; there are more\n", DIAGNOSTICS_MOST);
+        fprintf(out, "%d findings of a kind are shown; there are more\n", DIAGNOSTICS_MOST);
 }

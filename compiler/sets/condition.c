@@ -228,6 +228,33 @@ static graph_node interval_graph(struct graph *graph, const struct test *test, s
     return graph_runs(graph, WORD_HIGH(test->argument), high_mask, runs, used);
 }
 
+// The values of 64 bits in any of several intervals; by halves, so that many cost little more than their sum.
+static graph_node any_of(struct graph *graph, const struct test *test, const struct test_interval *intervals,
+                         size_t count, graph_node yes, graph_node no)
+{
+    if (count == 0)
+        return no;
+    if (count == 1)
+        return interval_graph(graph, test, intervals[0], yes, no);
+    return graph_apply(graph, either, any_of(graph, test, intervals, count / 2, yes, no),
+                       any_of(graph, test, intervals + count / 2, count - count / 2, yes, no));
+}
+
+// The same of the low half alone, which is one question.
+static graph_node any_low(struct graph *graph, const struct test *test, graph_node yes, graph_node no)
+{
+    struct graph_interval *intervals = scratch_alloc((test->interval_count + 1) * sizeof *intervals);
+    size_t count = 0;
+    for (; count < test->interval_count && test->intervals[count].first <= UINT32_MAX; count++) {
+        uint64_t last = test->intervals[count].last;
+        intervals[count] = (struct graph_interval){(uint32_t)test->intervals[count].first,
+                                                   last > UINT32_MAX ? UINT32_MAX : (uint32_t)last};
+    }
+    graph_node node = graph_test(graph, WORD_LOW(test->argument), (uint32_t)test->mask, intervals, count, yes, no);
+    free(intervals);
+    return node;
+}
+
 graph_node test_graph(struct graph *graph, const struct test *test)
 {
     graph_node yes = graph_leaf(graph, 1), no = graph_leaf(graph, 0);
@@ -239,19 +266,7 @@ graph_node test_graph(struct graph *graph, const struct test *test)
     case CONDITION_NOT: return graph_select(graph, test_graph(graph, test->left), no, yes);
     default: break;
     }
-    if (test->mask >> 32 == 0) { // the kernel does not look at the high half, or the condition does not
-        // Interval by interval, so that nothing has to be allocated: equal nodes exist once, whatever the way to them.
-        graph_node node = no;
-        for (size_t i = 0; i < test->interval_count && test->intervals[i].first <= UINT32_MAX; i++) {
-            uint64_t last = test->intervals[i].last;
-            graph_node one = low_test(graph, test, (uint32_t)test->intervals[i].first,
-                                      last > UINT32_MAX ? UINT32_MAX : (uint32_t)last, yes, no);
-            node = i == 0 ? one : graph_apply(graph, either, node, one);
-        }
-        return node;
-    }
-    graph_node any = no;
-    for (size_t i = 0; i < test->interval_count; i++)
-        any = graph_apply(graph, either, any, interval_graph(graph, test, test->intervals[i], yes, no));
-    return any;
+    if (test->mask >> 32 == 0) // the kernel does not look at the high half, or the condition does not
+        return any_low(graph, test, yes, no);
+    return any_of(graph, test, test->intervals, test->interval_count, yes, no);
 }

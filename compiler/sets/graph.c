@@ -245,6 +245,7 @@ static graph_node merge(struct graph *graph, graph_operation *operation, graph_n
     if (graph_is_exhausted(graph))
         return graph_leaf(graph, 0);
     graph->merges++;
+    arena_spend(graph->arena, 16);
     graph_node result = merge_runs(graph, operation, condition, a, b);
     if (graph->count > graph->memo_capacity) {
         graph->memo_capacity *= 4;
@@ -374,6 +375,7 @@ static bool walk(struct search *search, graph_node node)
 {
     if (!reaches(search, node) || --search->budget < 0)
         return false;
+    arena_spend(search->graph->arena, 4);
     const struct graph_vertex *vertex = graph_at(search->graph, node);
     if (vertex->run_count == 0)
         return true;

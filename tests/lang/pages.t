@@ -11,7 +11,7 @@ use Sbx;
 use Test::More;
 
 # Without an example: they are about command lines, about what takes minutes, or about faults of ours.
-my %untried = map { $_ => 1 } qw(SBX0315 SBX0317 SBX0514 SBX0515 SBX0516 SBX0706 SBX0811);
+my %untried = map { $_ => 1 } qw(SBX0315 SBX0317 SBX0318 SBX0514 SBX0515 SBX0516 SBX0706 SBX0811);
 my @codes = map { "SBX$_" } slurp("$root/lang/diagnostics.def") =~ /DIAGNOSTIC\((\d+)/g;
 
 sub write_files {

@@ -66,7 +66,7 @@ static unsigned compare(enum domain domain, const char *block, const char *befor
     struct policy *old = policy_load_text(&compilation, before, true), *new = NULL;
     struct module *module = old ? module_from_text(compilation, after) : NULL;
     if (module && !compilation->diagnostics.errors)
-        new = policy_build_beside(old, module->policies, NULL, WITHIN_ALL);
+        new = policy_build_beside(old, module->policies, NULL);
     unsigned wrong = 0;
     if (new) {
         const struct policy_diff *diff = policy_diff(old, new);
