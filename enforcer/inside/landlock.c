@@ -43,6 +43,24 @@ static uint64_t rights_of(unsigned verbs, bool device_folder)
     return rights | (device_folder && verbs & VERB_MODIFY ? LANDLOCK_FS_IOCTL_DEV : 0);
 }
 
+// Known of what was made or opened for the view; what lies in a place above has to be looked at.
+static bool is_folder(const struct view *view, size_t i, int fd)
+{
+    struct stat status;
+    switch (view->plan->view[i].from) {
+    case PLAN_TMPFS:
+    case PLAN_DEV:
+    case PLAN_PROC: return true;
+    case PLAN_SECRET:
+    case PLAN_TEXT:
+    case PLAN_SANDBOX: return false;
+    case PLAN_HOST:
+    case PLAN_OVERLAY:
+    case PLAN_IMAGE: return view->places[i].is_folder;
+    default: return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+    }
+}
+
 int landlock_make(const struct view *view, const struct loopback *loopback, bool standard, const struct handed *handed,
                   struct failure *failure)
 {
@@ -61,13 +79,12 @@ int landlock_make(const struct view *view, const struct loopback *loopback, bool
             continue;
         closing_fd int opened = place->tree >= 0 ? -1 : view_place_open(place);
         int fd = place->tree >= 0 ? place->tree : opened; // what was attached there is what is seen there
-        struct stat status;
-        if (fd < 0 || fstat(fd, &status) != 0)
+        if (fd < 0)
             return fail(failure, p->rule, errno, "cannot open %s in the view", place->path);
         bool devices = place->content >= 0 && view->plan->view[place->content].from == PLAN_DEV;
         struct landlock_path_beneath_attr rule = {
             .allowed_access = rights_of(p->verbs, devices) & attributes.handled_access_fs, .parent_fd = fd};
-        if (!S_ISDIR(status.st_mode))
+        if (!is_folder(view, i, fd))
             rule.allowed_access &= FILE_RIGHTS | LANDLOCK_FS_TRUNCATE | LANDLOCK_FS_IOCTL_DEV;
         if (rule.allowed_access && syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
             return fail(failure, p->rule, errno, "cannot add %s to the Landlock ruleset", place->path);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/mount.h>
 
 #include "compiler/sets/path_set.h"
@@ -100,6 +101,13 @@ int tree_clone(int source, uint64_t attributes, int identities, bool *mapped)
     return sys_mount_setattr(tree, AT_RECURSIVE, &set) != 0 ? -1 : take_fd(tree);
 }
 
+// A file of the host that nobody could execute, whatever rules say.
+static bool is_no_program(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && !(status.st_mode & 0111);
+}
+
 bool link_instead(const struct view *view, size_t place)
 {
     const struct plan_view *p = &view->plan->view[place];
@@ -123,7 +131,8 @@ bool link_instead(const struct view *view, size_t place)
         if (!path_covers(other->path, goal))
             continue;
         bool same = other->from == PLAN_HOST && other->base == PLAN_ABSOLUTE && str_equal(other->host, other->path) &&
-                    other->verbs == p->verbs && i != place;
+                    (other->verbs == p->verbs || (other->verbs == (p->verbs | VERB_EXEC) && is_no_program(target))) &&
+                    i != place;
         if (same)
             memcpy(at->link, text, (size_t)n + 1);
         return same;

@@ -8,7 +8,8 @@ sbx = ctypes.CDLL(sys.argv[1] if len(sys.argv) > 1 else "libsbx.so.0")
 
 
 class Verdict(ctypes.Structure):
-    _fields_ = [("decided", ctypes.c_int), ("allowed", ctypes.c_int), ("denied", ctypes.c_int), ("rule", ctypes.c_void_p)]
+    _fields_ = [("decided", ctypes.c_int), ("allowed", ctypes.c_int), ("denied", ctypes.c_int),
+                ("rule", ctypes.c_void_p)]
 
 
 Said = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
@@ -29,7 +30,7 @@ class Result(ctypes.Structure):
 
 
 sbx.sbx_compile_text.restype = ctypes.c_void_p
-sbx.sbx_compile_text.argtypes = [ctypes.c_char_p] * 3 + [ctypes.POINTER(ctypes.c_char_p), ctypes.POINTER(ctypes.c_void_p)]
+sbx.sbx_compile_text.argtypes = [ctypes.c_char_p] * 3 + [ctypes.POINTER(t) for t in (ctypes.c_char_p, ctypes.c_void_p)]
 sbx.sbx_check.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_void_p)]
 sbx.sbx_verdict.restype, sbx.sbx_verdict.argtypes = Verdict, [ctypes.c_void_p, ctypes.c_char_p]
 sbx.sbx_run.restype, sbx.sbx_run.argtypes = Result, [ctypes.c_void_p, ctypes.POINTER(Run)]
@@ -56,7 +57,8 @@ verdict = sbx.sbx_verdict(policy, b"connect tcp 192.0.2.1:443")
 print("may connect:", "yes" if verdict.allowed else "no")
 take(verdict.rule)
 command = (ctypes.c_char_p * 4)(b"sh", b"-c", b"echo hello; cat", None)
-run = Run(command, None, -1, -1, -1, b"from outside\n", 13, Said(lambda _, stream, data, length: print(data[:length].decode(), end="")), Event(), None)
+said = Said(lambda _, stream, data, length: print(data[:length].decode(), end=""))
+run = Run(command, None, -1, -1, -1, b"from outside\n", 13, said, Event(), None)
 result = sbx.sbx_run(policy, ctypes.byref(run))
 if result.status < 0:
     sys.exit(take(result.report))

@@ -11,8 +11,11 @@ def look_around():
     yield "leave something in /usr/bin", lambda: open("/usr/bin/helper", "w")
     yield "send the orders to 192.0.2.1", lambda: socket.create_connection(("192.0.2.1", 443), timeout=2)
     yield "run what it wrote to /tmp", run_from_tmp
-    yield "become root in a namespace", lambda: os.unshare(0x10000000) if hasattr(os, "unshare") else subprocess.run(["unshare", "-U", "true"], check=True, stderr=subprocess.DEVNULL)
-    yield "see other processes", lambda: [int(p) for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()][0]
+    unshare = ["unshare", "-U", "true"]
+    yield "become root in a namespace", (lambda: os.unshare(0x10000000) if hasattr(os, "unshare")
+                                         else subprocess.run(unshare, check=True, stderr=subprocess.DEVNULL))
+    yield "see other processes", lambda: [int(p) for p in os.listdir("/proc")
+                                           if p.isdigit() and int(p) != os.getpid()][0]
 
 
 def run_from_tmp():

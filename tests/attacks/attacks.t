@@ -83,7 +83,8 @@ for my $user (users()) {
         allow read, write "/home" from "' . ($user->{name} eq 'root' ? '/var/cache' : './home') . '";
     }
     limits { pids 40; lifetime 60s; }');
-    mkdir "$dir/$_" for 'w/deep', 'w/deep/hidden', 'shown', 'small', 'home', 'plain', 'plain/caches', 'plain/locked', 'plain/deep',
+    mkdir "$dir/$_" for 'w/deep', 'w/deep/hidden', 'shown', 'small', 'home', 'plain', 'plain/caches', 'plain/locked',
+        'plain/deep',
         'plain/deep/hidden', 'plain/later';
     system('cp', $attack, "$dir/attack");
     system('cp', $attack, "$dir/suid");
@@ -146,7 +147,8 @@ for my $user (users()) {
     chmod 0777, $reports;
     for my $row (@rows) {
         my ($id, $part, $what, $arguments, $must, $control, $as, $under) = @$row;
-        my $got = outcome(run({ %$user, seconds => 70, cwd => $host, env => $home, setup => $folders }, $sbxrun, '--report',
+        my $got =
+            outcome(run({ %$user, seconds => 70, cwd => $host, env => $home, setup => $folders }, $sbxrun, '--report',
                 "$reports/$id", "$dir/" . ($under // 'p') . '.sbx', '--', '/attack', $words->($arguments, \%inside)));
         my $without = outcome($plain->($as, $words->($arguments, \%outside)));
         my $possible = $without =~ /^(?:$control)$/;
@@ -185,13 +187,15 @@ for my $user (users()) {
     }
     # What an image is made of, and who reads it.
     my $helped = folder();
-    system('cp', $sbxrun, $helped) == 0 && system('cp', "$build/tests/live/stranger", "$helped/sbximage") == 0 or die $!;
+    system('cp', $sbxrun, $helped) == 0 && system('cp', "$build/tests/live/stranger", "$helped/sbximage") == 0
+        or die $!;
     spew("$dir/image.sbx", 'sbx 1; import std.base;
         policy image { use std.base.inside; fs { allow read, exec "/" from image "./image.tar"; } }');
     for my $case (
         ['an archive that a library would have lrzip of the host read', "LRZI\0\6" . "\0" x 4000, $sbxrun,
             qr/not a whole archive: Unrecognized/],
-        ['an archive of archives, which takes minutes', `printf x | gzip | gzip`, $sbxrun, qr/compressed more than once/],
+        ['an archive of archives, which takes minutes', `printf x | gzip | gzip`, $sbxrun,
+            qr/compressed more than once/],
         ['a stranger in the place of the program that unpacks images: files, processes, network, keys', 'tries',
             "$helped/sbxrun", qr/: held \(/],
     ) {

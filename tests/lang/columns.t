@@ -17,9 +17,11 @@ my @whole = (
     [qr{^tests/lang/(?:cases|broken|profiles)/},   'inputs that have to be as they are'],
     [qr{^tests/meaning/cases/},                    'a question and its answer, a line each'],
     [qr{^tests/lang/layout/},                      'inputs of --fmt'],
-    [qr/\.(?:t|sh|awk|py)$/,    'not laid out yet'],
     [qr{^docs/attacks\.md$},                       'made by make matrix'],
 );
+
+# Scripts, of which some have longer lines still.
+my $scripts = qr{^(?:tests/(?:bench|vm)|tools|lang/data)/.*\.(?:sh|awk)$};
 
 # Lines, by file.
 my %lines = (
@@ -33,7 +35,7 @@ my @files = tracked();
 cmp_ok @files, '>', 500, 'files are tracked';
 my %used;
 for my $file (@files) {
-    next if !-f "$root/$file";
+    next if !-f "$root/$file" || $file =~ $scripts;
     my ($listed) = grep { $file =~ $_->[0] } @whole;
     my $number = 0;
     my @long;

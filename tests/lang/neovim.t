@@ -16,7 +16,8 @@ mkdir "$dir/org";
 spew("$dir/org/lib.sbx", "sbx 1;\npolicy ceiling "
     . "{\n    fs { allow read \"/srv\"; }\n    syscalls { allow openat2; }\n    limits { memory 1GiB; }\n}\n");
 my $user = "sbx 1;\nimport \"org/lib.sbx\" as org;\n"
-    . "policy p {\n    within org.ceiling;\n    summary \"🎉🎉\";  limits { memory 1Mb; }\n    syscalls { allow open; }\n}\n";
+    . "policy p {\n    within org.ceiling;\n    summary \"🎉🎉\";  limits { memory 1Mb; }\n"
+    . "    syscalls { allow open; }\n}\n";
 utf8::encode($user);
 spew("$dir/user.sbx", $user);
 my $run = run({ seconds => 60, cwd => $dir, env => { SBXC => $sbxc, FOLDER => $dir, HOME => $dir,

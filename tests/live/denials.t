@@ -142,8 +142,8 @@ for my $user (users()) {
         'fs { allow read "/etc/passwd"; allow read, write "/w" from "./w"; deny write "/w/kept" because "ours"; }');
     spew("$dir/w/kept", "x\n");
     owned($user, "$dir/w/kept");
-    my $code = 'for path, mode in (("/etc/shadow", "r"), ("/etc/passwd", "r"), ("/etc/passwd", "a"), ("/nonexistent", "r"),
-        ("/etc/new", "w"), ("/w/kept", "w"), ("/w/free", "w"), ("/etc/shadow", "r")):
+    my $code = 'for path, mode in (("/etc/shadow", "r"), ("/etc/passwd", "r"), ("/etc/passwd", "a"),
+        ("/nonexistent", "r"), ("/etc/new", "w"), ("/w/kept", "w"), ("/w/free", "w"), ("/etc/shadow", "r")):
     try: open(path, mode); print(path, "ok")
     except OSError as e: print(path, "refused")
 os.stat("/etc")
@@ -161,13 +161,17 @@ exit(1)';
             /w/kept\ refused\n/w/free\ ok\n/etc/shadow\ refused\nnot\ run\nran\nnot\ run$}mx,
         "$name: files are kept as ever";
     # A call that is denied with kill ends its process all the same, also one that names a file.
-    spew("$dir/kill.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy kills/r =~ s/\}\s*\z/ syscalls { deny chmod, fchmodat, fchmodat2 with kill; } }\n/r);
+    spew("$dir/kill.sbx", slurp(
+            "$dir/p.sbx") =~ s/policy p/policy kills/r
+            =~ s/\}\s*\z/ syscalls { deny chmod, fchmodat, fchmodat2 with kill; } }\n/r);
     for my $explain ([], ['--explain-files']) {
-        my $killed = run({ %$user, cwd => $dir }, $sbxrun, @$explain, 'kill.sbx', '--', 'sh', '-c', 'cat /etc/shadow; chmod 600 /w/free; echo $?');
+        my $killed = run({ %$user, cwd => $dir }, $sbxrun, @$explain, 'kill.sbx', '--', 'sh', '-c',
+            'cat /etc/shadow; chmod 600 /w/free; echo $?');
         is $killed->{out}, "159\n", "$name: @$explain a process that is killed for its call" or diag $killed->{err};
         $killed = run({ %$user, cwd => $dir }, $sbxrun, @$explain, 'kill.sbx', '--', 'chmod', '600', '/w/free');
         is $killed->{status}, 159, "$name: @$explain the command itself";
-        like $killed->{err}, qr/^sbxrun: killed by SIGSYS, as for a system call that a rule denies `with kill`/m, "$name: that is told";
+        like $killed->{err}, qr/^sbxrun: killed by SIGSYS, as for a system call that a rule denies `with kill`/m,
+            "$name: that is told";
     }
     my %files = map { $_->{operation} => $_ } @{ decode_json(slurp("$dir/w/r.json"))->{files} };
     is $files{'read "/etc/shadow"'}{count}, 2, "$name: a file that no rule allows" or diag explain \%files;

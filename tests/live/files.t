@@ -49,11 +49,12 @@ for my $user (users()) {
     # There is nothing but what the policy shows.
     is $sh->('cat /data/open')->{out}, "data/open\n", "$name: what is allowed is there";
     $refused->('ls /', qr/Permission denied/, 'listing the way');
-    $refused->("cat $_", qr/No such file/, "$_ is not there") for qw(/etc/debian_version /etc/shadow /root /home /var /sys
-        /proc/kcore /proc/keys /proc/sysrq-trigger /proc/sys /dev/mem /dev/kmsg /dev/vda /missing), $dir;
+    $refused->("cat $_", qr/No such file/, "$_ is not there") for qw(/etc/debian_version /etc/shadow /root /home /var
+        /sys /proc/kcore /proc/keys /proc/sysrq-trigger /proc/sys /dev/mem /dev/kmsg /dev/vda /missing), $dir;
     is $sh->('ls /proc | grep -c "^1$"')->{out}, "0\n", "$name: init is not to be seen";
     is $sh->('cat /proc/$$/comm')->{out}, "sh\n", "$name: its own processes are";
-    $refused->('cat /proc/1/environ /proc/1/root/etc/debian_version', qr/No such file|Permission denied/, "init's secrets");
+    $refused->('cat /proc/1/environ /proc/1/root/etc/debian_version', qr/No such file|Permission denied/,
+        "init's secrets");
     is $sh->('ls /dev | tr "\n" " "')->{out}, 'fd full null ptmx pts random shm stderr stdin stdout tty urandom zero ',
         "$name: a minimal /dev";
     is $sh->('echo x > /dev/null && head -c 3 /dev/zero | wc -c && test -c /dev/urandom && { echo ok > /dev/stdout; '
@@ -67,9 +68,12 @@ for my $user (users()) {
 
     # Ways out.
     $refused->("cat $_", qr/No such file|Permission denied|Not a directory/, "by $_")
-        for '/data/absolute', '/data/relative', '/w/shadow', '/../etc/debian_version', '/../../proc/1/root/etc/debian_version',
-            '/usr/../../etc/debian_version', '/data/../outside', '/data/../../../../etc/debian_version', '/proc/self/root/etc/debian_version',
-            '/proc/self/cwd/../../../../etc/shadow', '/proc/self/fd/0/etc/debian_version', '/proc/thread-self/root/outside';
+        for '/data/absolute', '/data/relative', '/w/shadow', '/../etc/debian_version',
+            '/../../proc/1/root/etc/debian_version',
+            '/usr/../../etc/debian_version', '/data/../outside', '/data/../../../../etc/debian_version',
+            '/proc/self/root/etc/debian_version',
+            '/proc/self/cwd/../../../../etc/shadow', '/proc/self/fd/0/etc/debian_version',
+            '/proc/thread-self/root/outside';
     $refused->('ln -s / /w/up; cat /w/up/etc/debian_version', qr/No such file/, 'a planted link');
     $sh->('rm /w/up');
     $refused->('cd /w && mkdir x && cd x && rmdir ../x && cat ../../../../etc/debian_version', qr/No such file/,
@@ -194,7 +198,8 @@ for my $user (users()) {
         my $rules = "allow read \"/w\" from \"./w\"; allow $verbs \"/w\";";
         my $run = in_sandbox($user, sandbox($user, "fs { $rules }"), 'true');
         is $run->{status}, 125, "$name: $verbs without modify on the host's files is refused";
-        like $run->{err}, qr/could change modes, owners, times and attributes .*\(p\.sbx:6:.*\nsbxrun: allow `modify` too/,
+        like $run->{err},
+            qr/could change modes, owners, times and attributes .*\(p\.sbx:6:.*\nsbxrun: allow `modify` too/,
             "$name: with what to write";
         my $beneath = sandbox($user, 'fs { allow read, write "/v" from "./w"; deny modify "/v/in"; }');
         is in_sandbox($user, $beneath, 'true')->{status}, 125, "$name: nor is it denied beneath";
@@ -202,6 +207,24 @@ for my $user (users()) {
     my $own = sandbox($user, 'fs { allow read, create "/drop" from tmpfs size 1MiB; }');
     is in_sandbox($user, $own, 'sh', '-c', 'mkdir /drop/f && echo made')->{out}, "made\n",
         "$name: on what is the sandbox's own it may be";
+}
+
+# What the library says of itself: nothing of the host is writable, and of the rest only /dev/shm takes files. And what
+# the page says of the way to what is allowed: it is there to be gone, not to be listed; without Landlock it shows.
+my $under = folder() . '/under';
+system 'cp', "$build/tests/live/under", $under;
+for my $user (users()) {
+    my $name = $user->{name};
+    my $dir = sandbox($user, 'fs { allow read "/srv/a/b" from "./w"; }');
+    my $run = in_sandbox($user, $dir, 'find', qw(/usr /etc /dev /srv/a/b -writable -not -type l));
+    my @writable = grep { !m{^/dev/(?:full|null|random|tty|urandom|zero|pts/.*)$} } split /\n/, $run->{out};
+    is "@writable", '/dev/shm', "$name: std.base: writable is only /dev/shm, and devices";
+    is in_sandbox($user, $dir, 'sh', '-c', 'echo x > /dev/shm/f && cat /dev/shm/f')->{out}, "x\n", "$name: it is";
+    my @ways = map { in_sandbox($user, $dir, 'ls', $_) } '/', '/srv', '/srv/a', '/srv/a/b';
+    is join(' ', map { $_->{status} } @ways), landlock(1) ? '2 2 2 0' : '0 0 0 0', "$name: the way can't be listed";
+    my $without = run({ %$user, cwd => $dir }, $under, syscall_number('landlock_create_ruleset') . '=38', '--',
+        $sbxrun, 'p.sbx', '--', 'ls', '/srv', '/srv/a');
+    is $without->{out}, "/srv:\na\n\n/srv/a:\nb\n", "$name: without Landlock it shows, and nothing else";
 }
 
 # Root's files look like the sandbox's own, and it makes none that others could use.

@@ -147,7 +147,8 @@ for my $user (users()) {
     my $dir = sandbox($user, 'net { allow connect tcp "web.test":7001, "*.wild.test":7001, "alias.test":7001,
         "loop.test":7001, "stray.test":7001, "rebind.test", "denied-address.test", "forms.test", "half.test",
         "large.test":7001, "services.test",
-        "refused.test", "silent.test", "malformed.test", "bare.test", "wrong-id.test", "wrong-question.test", "in-hosts.test":7001;
+        "refused.test", "silent.test", "malformed.test", "bare.test", "wrong-id.test", "wrong-question.test",
+        "in-hosts.test":7001;
         deny connect tcp 198.51.100.0/24; } fs { allow read "/w" from "./w"; }
         limits { lifetime 120s; }', uses => 'python');
     asked();

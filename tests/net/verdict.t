@@ -1,6 +1,8 @@
 #!/usr/bin/perl
-# The verdict and the network: random rules on names, addresses, both loopbacks and private addresses; then a program tries
-# each of its ways, and gets what the policy function says. SBX_VERDICT_OPERATIONS, SBX_VERDICT_SECONDS and SBX_VERDICT_SEED
+# The verdict and the network: random rules on names, addresses, both loopbacks and private addresses; then a program
+# tries
+# each of its ways, and gets what the policy function says. SBX_VERDICT_OPERATIONS, SBX_VERDICT_SECONDS and
+# SBX_VERDICT_SEED
 # say how many, how long at most, and where to begin.
 use strict;
 use warnings;
@@ -44,7 +46,8 @@ sub rules {
     for (1 .. 1 + rand 7) {
         my $deny = rand() < 0.35;
         my $except = $deny && rand() < 0.3 ? ' except ' . target(1) : '';
-        push @rules, ($deny ? 'deny' : 'allow') . ' connect ' . pick('tcp', 'udp', 'tcp, udp') . ' ' . target($deny) . "$except;";
+        push @rules, ($deny ? 'deny' : 'allow') . ' connect ' . pick('tcp', 'udp', 'tcp, udp') . ' ' . target($deny)
+            . "$except;";
     }
     return join ' ', @rules;
 }
@@ -53,7 +56,8 @@ sub rules {
 sub hex_of {
     my ($address) = @_;
     $address = '127.0.0.1' if $address eq '0.0.0.0';
-    return $address =~ /:/ ? unpack('H*', inet_pton(AF_INET6, $address)) : '0' x 20 . 'ffff' . unpack('H*', inet_pton(AF_INET, $address));
+    return $address =~ /:/ ? unpack('H*', inet_pton(AF_INET6, $address)) : '0' x 20 . 'ffff'
+        . unpack('H*', inet_pton(AF_INET, $address));
 }
 
 my $program = <<'P';
@@ -97,11 +101,18 @@ for (my $i = $seed; $tried < $most && time - $started < $seconds; $i++) {
     my $rules = rules();
     my $dir = sandbox($user, "net { $rules } limits { lifetime 60s; }", uses => 'python');
     my @order = sort { rand() <=> 0.5 } sort keys %names;
-    my $run = in_sandbox($user, $dir, { seconds => 60 }, 'python3', '-c', $program . 'all(' . list(@addresses) . ", 'address')\n"
+    my $run = in_sandbox($user, $dir, { seconds => 60 }, 'python3', '-c',
+        $program . 'all(' . list(@addresses) . ", 'address')\n"
         . join '', map { "found = sorted(look('$_')); print('name', '$_', *found); all(found, '$_')\n" } @order);
     my @lines = split /\n/, $run->{out};
     my %known = map { $_ => 1 } map { @$_ } values %names;
-    my $says = answers("$dir/p.sbx", map({ my $a = $_; map { my $p = $_; map { my $k = $_; ("$k " . hex_of($a) . " $p", map { "$k " . hex_of($a) . " $p $_" } keys %names) } 1, 2 } @ports } @addresses, keys %known),
+    my $says = answers("$dir/p.sbx", map({
+        my $a = $_;
+        map {
+            my $p = $_;
+            map { my $k = $_; ("$k " . hex_of($a) . " $p", map { "$k " . hex_of($a) . " $p $_" } keys %names) } 1, 2;
+        } @ports;
+    } @addresses, keys %known),
         map { my $n = $_; map { 'pin ' . hex_of($_) . " $n" } @{ $names{$n} } } keys %names);
     my %pinned; # address: the names that it is an answer for, so far
     my $bad = sub { $wrong++; push @{ $told{$i} }, $_[0] };
@@ -129,7 +140,8 @@ for (my $i = $seed; $tried < $most && time - $started < $seconds; $i++) {
 
 sub list { return '[' . join(', ', map { "'$_'" } @_) . ']' }
 
-diag "seed $_: " . join "\n  ", @{ $told{$_} }[ 0 .. ($#{ $told{$_} } > 4 ? 4 : $#{ $told{$_} }) ], $told{$_}[-1] for (sort { $a <=> $b } keys %told)[ 0 .. (keys %told > 3 ? 2 : keys(%told) - 1) ];
+diag "seed $_: " . join "\n  ", @{ $told{$_} }[ 0 .. ($#{ $told{$_} } > 4 ? 4 : $#{ $told{$_} }) ],
+    $told{$_}[-1] for (sort { $a <=> $b } keys %told)[ 0 .. (keys %told > 3 ? 2 : keys(%told) - 1) ];
 is $wrong, 0, "$tried operations under $policies policies are what the verdict says";
 cmp_ok $tried, '>=', $most < 500 ? $most : 500, 'enough were tried in the time there was';
 cmp_ok $allowed, '>', $tried / 20, 'of which some are allowed';
