@@ -39,5 +39,6 @@ void lint_policy(struct policy *policy)
     lint_allows(policy);
     lint_denies(policy);
     lint_pairs(policy);
+    lint_places(policy);
     lint_dangers(policy);
 }

@@ -15,4 +15,5 @@ void lint_command(struct policy *); // can't execute its own command
 void lint_allows(struct policy *);  // allows that others make needless, or that a deny takes back
 void lint_denies(struct policy *);  // denies of what nothing allows
 void lint_pairs(struct policy *);   // two rules that can be one
+void lint_places(struct policy *);  // allows of what is not in the sandbox's own /proc or /dev
 void lint_dangers(struct policy *); // writable and executable places; calls that make other rules pointless

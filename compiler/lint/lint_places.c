@@ -1,0 +1,80 @@
+// Places at which there is nothing to allow: what `from proc` and `from dev` hold is a short list.
+#include <string.h>
+
+#include "compiler/lint/lint.h"
+
+static const struct {
+    enum source_kind kind;
+    bool numbers; // processes
+    const char *names[16], *says;
+} contents[] = {
+    {FROM_PROC, true, {"self", "thread-self"}, "the sandbox's /proc shows its own processes, and nothing of the host"},
+    {FROM_DEV,
+     false,
+     {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm", "fd", "stdin", "stdout", "stderr"},
+     "the sandbox's /dev has null, zero, full, random, urandom, tty and terminals of its own"},
+};
+
+static bool is_number(struct str text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.text[i] < '0' || text.text[i] > '9')
+            return false;
+    return text.length;
+}
+
+// Is there, or may there be, something with the path's first name beneath the place?
+static bool may_hold(size_t row, struct str place, struct str path)
+{
+    struct str name = {path.text + place.length + 1, path.length - place.length - 1};
+    const char *end = memchr(name.text, '/', name.length);
+    if (end)
+        name.length = (size_t)(end - name.text);
+    for (size_t i = 0; contents[row].names[i]; i++)
+        if (str_is(name, contents[row].names[i]))
+            return true;
+    return contents[row].numbers && is_number(name);
+}
+
+// The rule that gives the path its content: the one with the deepest `from` at or above it.
+static const struct rule *content_of(const struct policy *policy, struct str path)
+{
+    const struct rule *deepest = NULL;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct rule *rule = &policy->rules[i];
+        if (rule->domain == DOMAIN_FILES && rule->effect == EFFECT_ALLOW && rule->content &&
+            path_covers(rule->paths[0], path) && (!deepest || rule->paths[0].length > deepest->paths[0].length))
+            deepest = rule;
+    }
+    return deepest;
+}
+
+static void judge(struct policy *policy, const struct rule *rule, struct str path)
+{
+    const struct rule *source = content_of(policy, path);
+    for (size_t row = 0; source && row < sizeof contents / sizeof *contents; row++) {
+        if (source->content->kind != contents[row].kind || str_equal(source->paths[0], path) ||
+            may_hold(row, source->paths[0], path))
+            continue;
+        struct diagnostic *d = lint_finding(policy, SBX0718, rule->span, STR_ARGS(path));
+        if (!d)
+            continue;
+        diagnostic_label(&policy->compilation->diagnostics, d, rule->span, "%s", contents[row].says);
+        if (contents[row].kind == FROM_PROC)
+            diagnostic_help(&policy->compilation->diagnostics, d,
+                            "a file of the host's own at another place: `allow read \"/host/…\" from \"%.*s\";`",
+                            STR_ARGS(path));
+    }
+}
+
+void lint_places(struct policy *policy)
+{
+    enum { BY_HAND = 500 }; // as many as one writes
+    for (size_t i = 0; i < policy->rule_count && policy->rule_count < 4 * BY_HAND; i++) {
+        const struct rule *rule = &policy->rules[i];
+        for (size_t k = 0; rule->domain == DOMAIN_FILES && rule->effect == EFFECT_ALLOW && !rule->chain &&
+                           !rule->content && k < rule->path_count;
+             k++)
+            judge(policy, rule, rule->paths[k]);
+    }
+}
