@@ -221,7 +221,8 @@ for my $user (users()) {
     is "@writable", '/dev/shm', "$name: std.base: writable is only /dev/shm, and devices";
     is in_sandbox($user, $dir, 'sh', '-c', 'echo x > /dev/shm/f && cat /dev/shm/f')->{out}, "x\n", "$name: it is";
     my $cpu = sandbox($user, 'fs { allow read "/host/cpuinfo" from "/proc/cpuinfo"; allow read "/proc/cpuinfo"; }');
-    my $shown = in_sandbox($user, $cpu, 'sh', '-c', 'head -c 9 /host/cpuinfo; test -e /proc/cpuinfo || echo " not there"');
+    my $look = 'head -c 9 /host/cpuinfo; test -e /proc/cpuinfo || echo " not there"';
+    my $shown = in_sandbox($user, $cpu, 'sh', '-c', $look);
     is $shown->{out}, slurp('/proc/cpuinfo') =~ s/(.{9}).*/$1 not there\n/sr, "$name: /proc/cpuinfo is not in /proc";
     my @ways = map { in_sandbox($user, $dir, 'ls', $_) } '/', '/srv', '/srv/a', '/srv/a/b';
     is join(' ', map { $_->{status} } @ways), landlock(1) ? '2 2 2 0' : '0 0 0 0', "$name: the way can't be listed";
