@@ -24,6 +24,20 @@ SKIP: {
     my @shipped = map { m{([^/]+)\.json$} } sort glob "$build/profiles/*.json";
     skip "Debian's packages with container profiles could not be fetched (tools/profiles.sh)", 1 if !@shipped;
     check("$build/profiles/$_.json", sort keys %sets) for @shipped;
+    # A profile as a ceiling: for system calls alone, since it says nothing of files and addresses.
+    my $dir = folder();
+    run($sbxc, '--import=docker-seccomp', '-o', "$dir/container.sbx", "$build/profiles/podman.json");
+    my $policy = sub {
+        my ($within, $call) = @_;
+        return run($sbxc, '--check', spew("$dir/p.sbx", "sbx 1;\nimport \"container.sbx\" as container;\n"
+            . "policy p {\n    within container.imported$within;\n    net { allow connect tcp \"api.example\":443; }\n"
+            . "    syscalls { allow read, write, openat, socket, connect, $call; }\n}\n"));
+    };
+    is $policy->(' for syscalls', 'close')->{status}, 0, 'within a profile, for system calls';
+    like $policy->(' for syscalls', 'kexec_load')->{err}, qr/`syscall kexec_load` is allowed here, and not there/,
+        'a call more is found';
+    like $policy->('', 'close')->{err}, qr/`connect tcp "api\.example":443` is allowed here, and not there/,
+        'as a whole it allows no connection';
     # Which ones those are is a table in docs/import.md.
     my %listed = map { $_ => 1 } slurp("$root/docs/import.md") =~ /^\| `([\w.-]+)` \| .* \| no difference \|$/mg;
     is join(' ', grep { !$listed{$_} } @shipped), '', 'each is in the table';
