@@ -108,36 +108,41 @@ static void derive_kinds(const struct derivation *d, const char *call)
 // a handle on a process outside, and TCP_ZEROCOPY_RECEIVE (35), which maps memory. Some have no name in constants.tsv:
 // SO_PASSPIDFD (76), SO_PASSRIGHTS (83); UDP_CORK, UDP_SEGMENT, UDP_GRO.
 static const struct {
+    unsigned wanted; // a net rule has to allow one of these, or there are no such sockets; 0: none
     const char *level, *set, *ways_out;
     struct {
         int first, last;
     } asked;
 } options[] = {
-    {"SOL_SOCKET",
+    {0,
+     "SOL_SOCKET",
      "SO_REUSEADDR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE, SO_NO_CHECK, SO_LINGER, "
      "SO_BSDCOMPAT, SO_REUSEPORT, SO_PASSCRED, SO_RCVLOWAT, SO_SNDLOWAT, SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD, "
      "SO_TIMESTAMP_OLD, SO_PASSSEC, SO_TIMESTAMPNS_OLD, SO_RXQ_OVFL, SO_MAX_PACING_RATE, SO_TIMESTAMP_NEW, "
      "SO_TIMESTAMPNS_NEW, SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW, 76, 83",
      ", SO_DONTROUTE, SO_PRIORITY, SO_BINDTODEVICE, SO_BINDTOIFINDEX",
      {0, 76}},
-    {"IPPROTO_IP",
+    {PROTOCOL_TCP | PROTOCOL_UDP,
+     "IPPROTO_IP",
      "IP_TOS, IP_TTL, IP_RECVERR, IP_MTU_DISCOVER, IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IP_RECVORIGDSTADDR, "
      "IP_BIND_ADDRESS_NO_PORT, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_MULTICAST_ALL",
      ", IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF",
      {0, 52}},
-    {"IPPROTO_IPV6",
+    {PROTOCOL_TCP | PROTOCOL_UDP,
+     "IPPROTO_IPV6",
      "IPV6_V6ONLY, IPV6_TCLASS, IPV6_UNICAST_HOPS, IPV6_RECVERR, IPV6_MTU_DISCOVER, IPV6_RECVPKTINFO, "
      "IPV6_RECVTCLASS, IPV6_RECVHOPLIMIT, IPV6_AUTOFLOWLABEL, IPV6_DONTFRAG, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP, "
      "IPV6_MULTICAST_ALL",
      ", IPV6_ADD_MEMBERSHIP, IPV6_DROP_MEMBERSHIP, IPV6_MULTICAST_IF",
      {0, 78}},
-    {"IPPROTO_TCP",
+    {PROTOCOL_TCP,
+     "IPPROTO_TCP",
      "TCP_NODELAY, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_LINGER2, "
      "TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_QUICKACK, TCP_CONGESTION, TCP_THIN_LINEAR_TIMEOUTS, TCP_USER_TIMEOUT, "
      "TCP_NOTSENT_LOWAT",
      "",
      {1, 34}},
-    {"IPPROTO_UDP", "1, 103, 104", "", {1, 104}},
+    {PROTOCOL_UDP, "IPPROTO_UDP", "1, 103, 104", "", {1, 104}},
 };
 
 static void derive_options(const struct derivation *d)
@@ -145,6 +150,8 @@ static void derive_options(const struct derivation *d)
     struct text set = {.arena = d->policy->arena}, asked = {.arena = d->policy->arena};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         const char *between = i ? " or " : "";
+        if (options[i].wanted && !(options[i].wanted & d->protocols))
+            continue;
         text_addf(&set, "%slevel == %s and optname in { %s%s }", between, options[i].level, options[i].set,
                   d->broker || !d->protocols ? "" : options[i].ways_out);
         text_addf(&asked, "%slevel == %s and optname in { ", between, options[i].level);

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "compiler/front/driver.h"
+#include "lang/load.h"
 #include "enforcer/host/host.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
@@ -21,7 +23,7 @@
 
 static const struct {
     const char *name;
-    struct str plan;
+    struct str policy; // its text: enforcer/helpers
 } programs[] = {
     [HELPER_IMAGE] = {"sbximage", {helper_image, sizeof helper_image - 1}},
     [HELPER_NAMES] = {"sbxnames", {helper_names, sizeof helper_names - 1}},
@@ -101,14 +103,29 @@ static int limit(struct bounds *bounds, const struct plan *plan, struct failure 
     return 0;
 }
 
+// Compiled as any policy is, beside the run's own memory.
+static struct plan *plan_of(struct arena *arena, enum helper_program program)
+{
+    const char *problem = NULL;
+    struct str why, text = {0};
+    struct compilation *compilation = compilation_new(arena_new());
+    struct module *module =
+        module_parse_in(compilation, str_from(programs[program].name), STR("/"), programs[program].policy);
+    struct policy *policy = compilation_policy(compilation, module, &(struct driver_options){0}, NULL, &problem);
+    struct plan *plan = policy ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
+    if (plan)
+        text = plan_write(arena, plan);
+    compilation_free(compilation);
+    return text.length ? plan_read(arena, text, &why) : NULL;
+}
+
 static int prepare(struct starting *s, const struct helper *helper, struct arena *arena, struct failure *failure)
 {
     const char *name = programs[helper->program].name;
     char folder[PATH_MAX];
-    struct str why;
-    struct plan *plan = plan_read(arena, programs[helper->program].plan, &why);
+    struct plan *plan = plan_of(arena, helper->program);
     if (!plan)
-        return fail(failure, NO_RULE, 0, "the plan of %s can't be read: %.*s", name, STR_ARGS(why));
+        return fail(failure, NO_RULE, 0, "the policy of %s can't be compiled", name);
     if (!find(helper->program, folder))
         return fail_with_advice(failure, NO_RULE, 0, "it is installed beside sbxrun", "%s is not there", name);
     const struct view_bases bases = {.policy = folder, .cwd = helper->folder};

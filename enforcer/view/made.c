@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum { NOBODY = 65534 };
 
@@ -57,6 +58,14 @@ static int make(struct text *text, enum sandbox_file file, const struct plan *pl
                   "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\n"
                   "protocols: files\nservices: files\n");
         return 0;
+    case SANDBOX_FILE_timezone: {
+        char link[256];
+        ssize_t n = readlink("/etc/localtime", link, sizeof link - 1);
+        link[n > 0 ? n : 0] = '\0';
+        const char *zone = strstr(link, "/zoneinfo/");
+        text_addf(text, "%s\n", zone ? zone + strlen("/zoneinfo/") : "Etc/UTC");
+        return 0;
+    }
     case SANDBOX_FILE_machine_id:
         if (getrandom(number, sizeof number, 0) != sizeof number)
             return -1;

@@ -507,17 +507,28 @@ static int clone_text(const struct view *view, size_t i, const struct props *pro
     return tree < 0 ? fail(failure, view->plan->view[i].rule, errno, "cannot make %s", place->path) : tree;
 }
 
+struct made_in { // the folder in which the last file was made: others of it follow
+    int folder;  // -1: none
+    const char *path;
+    size_t length; // of the folder's, with its slash
+};
+
 // What is made lies in folders of the view's own as a file of theirs. Where the policy shows a folder above, what
 // `from sandbox` would make gives way to what is, or is not, there.
-static int attach_made(struct view *view, size_t i, struct failure *failure)
+static int attach_made(struct view *view, size_t i, struct made_in *in, struct failure *failure)
 {
     struct view_place *place = &view->places[i];
-    const char *name;
+    const char *name = strrchr(place->path, '/') + 1;
+    size_t above = (size_t)(name - place->path);
     if (place->above >= 0 && !own_ground(view, i)) {
         place->skipped = true;
         return 0;
     }
-    closing_fd int parent = make_parents(view->root, place->path + 1, &name);
+    if (in->folder < 0 || in->length != above || memcmp(in->path, place->path, above) != 0) {
+        close_scoped(&in->folder);
+        *in = (struct made_in){make_parents(view->root, place->path + 1, &name), place->path, above};
+    }
+    int parent = in->folder;
     if (parent >= 0 && write_file(parent, name, 0444, place->text.text, place->text.length) == 0 &&
         (place->tree = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) >= 0)
         return 0;
@@ -545,7 +556,7 @@ static int make_content(const struct view *view, size_t i, const struct props *p
     }
 }
 
-static int attach(struct view *view, size_t i, const struct props *props, struct failure *failure)
+static int attach(struct view *view, size_t i, const struct props *props, struct made_in *in, struct failure *failure)
 {
     const struct plan_view *p = &view->plan->view[i];
     struct view_place *place = &view->places[i];
@@ -554,7 +565,7 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
     if (view_place_is_link(place))
         return attach_link(view, i, failure);
     if (!is_mask(view, i) && (p->from == PLAN_SANDBOX || (p->from == PLAN_TEXT && !is_text_elsewhere(view, i))))
-        return attach_made(view, i, failure);
+        return attach_made(view, i, in, failure);
     if (pin_parents(view, i, failure))
         return -1;
     if (is_mask(view, i))
@@ -677,9 +688,11 @@ int view_enter(struct view *view, struct failure *failure)
         return -1;
     if (sys_move_mount(view->root, old_root) != 0)
         return fail(failure, NO_RULE, errno, "cannot attach the root of the view");
+    struct made_in in = {.folder = -1};
     for (size_t i = 0; i < view->plan->view_count; i++)
-        if (attach(view, i, &props, failure))
+        if (attach(view, i, &props, &in, failure))
             return -1;
+    close_scoped(&in.folder);
     if (attach_hidden(view, &props, failure) || seal(view, own_root, failure))
         return -1;
     if (fchdir(view->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || chdir("/") != 0)

@@ -148,7 +148,8 @@ static inline void random_test(struct oracle_test *test, uint8_t argument)
 static inline bool has_rules_of_ours(const char *name)
 {
     static const char *const calls[] = {"socket", "socketpair", "setsockopt",  "getsockopt", "fcntl",
-                                        "keyctl", "add_key",    "request_key", "setrlimit",  "prlimit64"};
+                                        "keyctl", "add_key",    "request_key", "setrlimit",  "prlimit64",
+                                        "sendto", "sendmsg",    "sendmmsg"};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (strcmp(name, calls[i]) == 0)
             return true;
