@@ -231,8 +231,12 @@ static void check_setting(struct scope *scope, const struct setting *setting)
             check_proxy(scope->compilation, literal, &(struct proxy_url){0});
         break;
     }
-    case SETTING_ENV_KEEP: break;
+    case SETTING_ENV_KEEP:
+        for (const struct name_list *name = setting->names; name; name = name->next)
+            check_variable(scope->compilation, name->name.text, name->name.span);
+        break;
     case SETTING_ENV_SET: {
+        check_variable(scope->compilation, setting->name.text, setting->name.span);
         enum type have;
         unsigned before = scope->diagnostics->errors;
         const struct expr *literal = scope_follow(scope, setting->values, &have);
@@ -280,8 +284,11 @@ static void check_policy(struct compilation *compilation, struct module *module,
     for (struct setting *setting = policy->settings; setting; setting = setting->next)
         check_setting(&scope, setting);
     for (struct secret_decl *secret = policy->secrets; secret; secret = secret->next) {
-        scope_check_value(&scope, secret->source, secret->from_env ? TYPE_STRING : TYPE_PATH);
         enum type have;
+        bool typed = scope_check_value(&scope, secret->source, secret->from_env ? TYPE_STRING : TYPE_PATH);
+        const struct expr *source = typed ? scope_follow(&scope, secret->source, &have) : NULL;
+        if (source && secret->from_env)
+            check_variable(compilation, source->text, source->span);
         const struct expr *at =
             scope_check_value(&scope, secret->at, TYPE_PATH) ? scope_follow(&scope, secret->at, &have) : NULL;
         if (at)

@@ -11,10 +11,8 @@ struct binding binding_find(const struct module *module, const struct policy_dec
     return (struct binding){.let = map_get(&module->let_map, name)};
 }
 
-bool check_view_path(struct compilation *compilation, const struct expr *expr)
+const char *view_path_flaw(struct str path)
 {
-    struct diagnostics *diagnostics = &compilation->diagnostics;
-    struct str path = expr->text;
     const char *problem = NULL;
     if (str_starts(path, STR("~")) || str_starts(path, STR("$HOME")) || str_starts(path, STR("${HOME}")))
         problem = "the caller's home is `home`: `allow read \"/project\" from home \"project\";`";
@@ -34,6 +32,14 @@ bool check_view_path(struct compilation *compilation, const struct expr *expr)
             problem = "no system takes a name of more than 255 bytes";
         start = i + 1;
     }
+    return problem;
+}
+
+bool check_view_path(struct compilation *compilation, const struct expr *expr)
+{
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    struct str path = expr->text;
+    const char *problem = view_path_flaw(path);
     if (problem) {
         struct diagnostic *d = diagnose(diagnostics, SBX0401, expr->span, STR_ARGS(path));
         diagnostic_label(diagnostics, d, expr->span, "%s", problem);
@@ -64,9 +70,17 @@ bool check_view_path(struct compilation *compilation, const struct expr *expr)
     return true;
 }
 
-bool check_host_name(struct compilation *compilation, const struct expr *expr)
+const char *variable_flaw(struct str name)
 {
-    struct str name = expr->text;
+    if (str_is(name, PROXY_CREDENTIALS))
+        return "it is sbxrun's alone: with it a sandbox would have the proxy's password";
+    if (!name.length || memchr(name.text, '=', name.length))
+        return "a variable has a name, and no `=` in it";
+    return NULL;
+}
+
+const char *host_name_flaw(struct str name)
+{
     const char *problem = NULL;
     bool wildcard = str_starts(name, STR("*."));
     if (wildcard)
@@ -99,12 +113,27 @@ bool check_host_name(struct compilation *compilation, const struct expr *expr)
     }
     if (!problem && wildcard && labels < 2)
         problem = "a wildcard needs at least two labels: `*.example.com`";
+    return problem;
+}
+
+bool check_host_name(struct compilation *compilation, const struct expr *expr)
+{
+    const char *problem = host_name_flaw(expr->text);
     if (!problem)
         return true;
     struct diagnostics *diagnostics = &compilation->diagnostics;
     diagnostic_label(diagnostics, diagnose(diagnostics, SBX0403, expr->span, STR_ARGS(expr->text)), expr->span, "%s",
                      problem);
     return false;
+}
+
+bool check_variable(struct compilation *compilation, struct str name, struct span span)
+{
+    const char *problem = variable_flaw(name);
+    if (problem)
+        diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0612, span, STR_ARGS(name)),
+                         span, "%s", problem);
+    return !problem;
 }
 
 bool check_port(struct compilation *compilation, const struct expr *expr)

@@ -3,6 +3,9 @@
 
 #include "lang/arena.h"
 
+// The variable of sbxrun's environment that says who may use the proxy, `user:password`, which no sandbox sees.
+#define PROXY_CREDENTIALS "SBX_PROXY_CREDENTIALS"
+
 enum proxy_kind { PROXY_HTTP, PROXY_SOCKS5, PROXY_KINDS };
 extern const char
     *const proxy_kind_names[PROXY_KINDS]; // as URLs name them (RFC 9110 for http; socks5 is everybody's habit)

@@ -195,7 +195,8 @@ static struct instance *add_instance(struct builder *b, struct policy_decl *decl
 static void add_secret(struct builder *b, const struct secret_decl *decl, size_t index)
 {
     const struct expr *source = builder_evaluate(b, decl->source), *at = builder_evaluate(b, decl->at);
-    if (!source || !at || !check_view_path(b->compilation, at)) {
+    if (!source || !at || !check_view_path(b->compilation, at) ||
+        (decl->from_env && !check_variable(b->compilation, source->text, source->span))) {
         builder_leave_out(b);
         return;
     }

@@ -4,6 +4,7 @@
 #include "compiler/plan/json.h"
 #include "compiler/sets/path_set.h"
 #include "compiler/plan/plan_names.h"
+#include "lang/check.h"
 
 enum { PLAN_LARGEST = 64 * 1024 * 1024, ITEMS_MOST = 100000 };
 
@@ -116,16 +117,10 @@ static bool read_true(struct plan_reader *r, const struct json *item, const char
 static struct str read_view_path(struct plan_reader *r, const struct json *object, const char *key)
 {
     struct str path = member(r, object, key, JSON_STRING)->text;
-    bool good = path.length && path.text[0] == '/' && path.length < 4096 && !memchr(path.text, '\0', path.length);
-    for (size_t i = 1, start = 1; good && path.length > 1 && i <= path.length; i++)
-        if (i == path.length || path.text[i] == '/') {
-            struct str part = {path.text + start, i - start};
-            good = part.length && part.length < 256 && !str_is(part, ".") && !str_is(part, "..");
-            start = i + 1;
-        }
-    if (!good)
-        complain(r, key, "not an absolute, normal path");
-    return good ? path : STR("/");
+    const char *flaw = view_path_flaw(path);
+    if (flaw)
+        complain(r, key, flaw);
+    return flaw ? STR("/") : path;
 }
 
 static void read_host(struct plan_reader *r, const struct json *item, enum plan_base *base, struct str *host)
@@ -243,9 +238,19 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
         if (net_box_has_addresses(&net->box)) {
             net->box.first = read_address(r, item, "first");
             net->box.last = read_address(r, item, "last");
+            if (net->box.last < net->box.first)
+                complain(r, "last", "less than the first");
         } else if (net->box.place != NET_HOST_LOOPBACK) {
             net->box.name = member(r, item, "name", JSON_STRING)->text;
+            const char *flaw = net->box.place == NET_UNIX ? view_path_flaw(net->box.name)
+                               : net->box.place == NET_WILDCARD
+                                   ? host_name_flaw(str_format(r->arena, "*.%.*s", STR_ARGS(net->box.name)))
+                                   : host_name_flaw(net->box.name);
+            if (flaw)
+                complain(r, "name", flaw);
         }
+        if (!net->box.verbs || !net->box.protocols)
+            complain(r, net->box.verbs ? "protocols" : "verbs", "none");
         net->box.private = read_true(r, item, "private");
         if (net->box.private && !net_box_has_name(&net->box))
             complain(r, "private", "about what is no name");
@@ -255,6 +260,8 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
         if (net->box.place != NET_UNIX) {
             net->box.port_first = (uint16_t)number_below(r, item, "port_first", 65536);
             net->box.port_last = (uint16_t)number_below(r, item, "port_last", 65536);
+            if (net->box.port_last < net->box.port_first)
+                complain(r, "port_last", "less than the first");
         }
     }
 }
@@ -286,6 +293,7 @@ static void read_process(struct plan_reader *r, const struct json *root, struct 
         plan->user_number = (uint32_t)number_below(r, process, "number", 65536);
     plan->cwd = read_view_path(r, process, "cwd");
     const struct json *env = member(r, process, "env", JSON_ARRAY);
+    struct map seen = {.arena = r->arena};
     plan->env = NEW_ARRAY(r->arena, struct plan_env, env->count);
     for (const struct json *item = env->first; item && !r->failed; item = item->next) {
         ONLY(r, item, "name", "value");
@@ -294,8 +302,11 @@ static void read_process(struct plan_reader *r, const struct json *root, struct 
         variable->keep = !json_get(item, "value");
         if (!variable->keep)
             variable->value = member(r, item, "value", JSON_STRING)->text;
-        if (!variable->name.length || memchr(variable->name.text, '=', variable->name.length))
-            complain(r, "name", "not a variable's name");
+        const char *flaw = variable_flaw(variable->name);
+        if (flaw)
+            complain(r, "name", flaw);
+        if (map_put(&seen, variable->name, variable))
+            complain(r, "env", "a variable twice");
     }
 }
 
@@ -312,8 +323,9 @@ static void read_rest(struct plan_reader *r, const struct json *root, struct pla
         plan->limits[limit] =
             (struct plan_limit){true, number_in(r, item, "value", &limit_ranges[limit]), read_rule(r, item, rules)};
     }
-    plan->capabilities = number_below(r, root, "capabilities", 0);
+    plan->capabilities = number_below(r, root, "capabilities", 1ull << CAPABILITY_COUNT);
     const struct json *secrets = member(r, root, "secrets", JSON_ARRAY);
+    struct map named = {.arena = r->arena};
     plan->secrets = NEW_ARRAY(r->arena, struct plan_secret, secrets->count);
     for (const struct json *item = secrets->first; item && !r->failed; item = item->next) {
         ONLY(r, item, "name", "variable", "base", "host", "rule");
@@ -324,12 +336,14 @@ static void read_rest(struct plan_reader *r, const struct json *root, struct pla
             secret->variable = member(r, item, "variable", JSON_STRING)->text;
         else
             read_host(r, item, &secret->base, &secret->host);
-        if (json_get(item, "variable") &&
-            (!secret->variable.length || memchr(secret->variable.text, '=', secret->variable.length)))
-            complain(r, "variable", "not a variable's name");
+        const char *flaw = json_get(item, "variable") ? variable_flaw(secret->variable) : NULL;
+        if (flaw)
+            complain(r, "variable", flaw);
+        if (map_put(&named, secret->name, secret))
+            complain(r, "secrets", "a name twice");
     }
     for (size_t i = 0; i < plan->view_count; i++)
-        if (plan->view[i].from == PLAN_SECRET && !plan_secret_find(plan, plan->view[i].secret))
+        if (plan->view[i].from == PLAN_SECRET && !map_get(&named, plan->view[i].secret))
             complain(r, "view", "a secret that the plan does not have");
     const struct json *requires = member(r, root, "requires", JSON_ARRAY);
     plan->requires = NEW_ARRAY(r->arena, struct plan_require, requires->count);
@@ -337,7 +351,9 @@ static void read_rest(struct plan_reader *r, const struct json *root, struct pla
         ONLY(r, item, "feature", "version", "degrade", "rule");
         struct plan_require *require = &plan->requires[plan->require_count++];
         require->feature = (enum feature)one_of(r, item, "feature", feature_names, FEATURE_COUNT);
-        require->version = number_below(r, item, "version", 0);
+        require->version = number_below(r, item, "version", (uint64_t)UINT32_MAX + 1);
+        if (require->version && !feature_versions[require->feature])
+            complain(r, "version", "of what has none");
         require->degrade = json_get(item, "degrade") != NULL;
         if (require->degrade)
             require->because = member(r, item, "degrade", JSON_STRING)->text;

@@ -376,12 +376,21 @@ static enum proof solve(struct question *q, const struct ebpf_program *decision,
     return proof;
 }
 
+enum { BOXES_MOST = 10000 }; // Z3 takes kilobytes for each, and can't be stopped in good order
+
 enum proof guard_prove_decision(const struct policy *policy, const struct net_graphs *graphs,
                                 const struct ebpf_program *decision, bool listen, unsigned seconds,
                                 struct guard_counterexample *example)
 {
     struct question q = {.policy = policy, .graphs = graphs};
     *example = (struct guard_counterexample){0};
+    size_t boxes = 0;
+    for (size_t i = 0; i < policy->net_rule_count; i++)
+        boxes += policy->net_rules[i]->net.count + policy->net_rules[i]->net_except.count;
+    if (boxes > BOXES_MOST) {
+        example->why = "the network rules name more than 10,000 things";
+        return NOT_PROVED;
+    }
     return z3_load(&q.z3, &example->why) ? solve(&q, decision, listen, seconds, example) : NOT_PROVED;
 }
 

@@ -35,8 +35,9 @@ static const struct plan_require *may_degrade(const struct plan *plan, enum feat
 
 static void degrade(struct claims *claims, const struct plan *plan, const struct plan_require *require, struct str lost)
 {
-    claims->degraded = arena_grow(plan->arena, claims->degraded, claims->degraded_count * sizeof *claims->degraded,
-                                  (claims->degraded_count + 1) * sizeof *claims->degraded);
+    if ((claims->degraded_count & (claims->degraded_count - 1)) == 0) // full: it has a power of two, or none
+        claims->degraded = arena_grow(plan->arena, claims->degraded, claims->degraded_count * sizeof *claims->degraded,
+                                      (2 * claims->degraded_count + 1) * sizeof *claims->degraded);
     claims->degraded[claims->degraded_count++] =
         (struct degradation){require->feature, lost, require->because, require->rule};
 }

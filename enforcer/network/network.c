@@ -137,7 +137,7 @@ static void claim_guard(const struct plan *plan, struct network *network)
         }
 }
 
-// A proxy makes connections, and sends no datagrams. What it asks for is not for the command to read.
+// A proxy makes connections, and sends no datagrams.
 static int claim_proxy(const struct plan *plan, struct network *network, struct failure *failure)
 {
     for (size_t i = 0; i < plan->net_count; i++) {
@@ -147,10 +147,6 @@ static int claim_proxy(const struct plan *plan, struct network *network, struct 
                                     "allow tcp, or addresses, which are reached without the proxy",
                                     "datagrams to a name can't go through a proxy");
     }
-    for (size_t i = 0; i < plan->env_count; i++)
-        if (plan->env[i].keep && str_is(plan->env[i].name, PROXY_CREDENTIALS))
-            return fail(failure, plan->proxy.rule, 0,
-                        "the policy keeps %s in the command's environment, which is sbxrun's alone", PROXY_CREDENTIALS);
     return proxy_find(plan, &network->proxy, failure);
 }
 

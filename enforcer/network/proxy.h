@@ -9,8 +9,6 @@
 
 #include "enforcer/host/failure.h"
 
-#define PROXY_CREDENTIALS "SBX_PROXY_CREDENTIALS" // user:password
-
 struct proxy_place {
     struct sockaddr_storage address;
     socklen_t length; // 0: no proxy is used

@@ -38,6 +38,8 @@ sub refused {
 sub changed { my ($how) = @_; my $plan = decode_json($json); $how->($plan); return JSON::PP->new->encode($plan) }
 
 my $filter = decode_json($json)->{syscalls}{x86_64};
+my $name = { effect => 'allow', verbs => ['connect'], protocols => ['tcp'], place => 'name', port_first => 1,
+    port_last => 2 };
 for my $case (
     ['another version', sub { $_[0]{sbx_plan} = 2 }], ['no version', sub { delete $_[0]{sbx_plan} }],
     ['an unknown member', sub { $_[0]{extra} = 1 }],
@@ -58,6 +60,24 @@ for my $case (
     ['a user out of range', sub { $_[0]{process}{number} = 70000 }],
     ['an unknown user', sub { $_[0]{process}{user} = 'admin' }],
     ['a variable with = in its name', sub { $_[0]{process}{env}[0]{name} = 'A=B' }],
+    ['a variable twice', sub { push @{ $_[0]{process}{env} }, $_[0]{process}{env}[0] }],
+    ['the proxy\'s password kept',
+        sub { push @{ $_[0]{process}{env} }, { name => 'SBX_PROXY_CREDENTIALS' } }, qr/sbxrun's alone/],
+    ['the proxy\'s password as a secret',
+        sub { $_[0]{secrets} = [{ name => 'S', variable => 'SBX_PROXY_CREDENTIALS' }] }, qr/sbxrun's alone/],
+    ['a secret of no variable', sub { $_[0]{secrets} = [{ name => 'S', variable => '' }] }],
+    ['a secret twice', sub { $_[0]{secrets} = [({ name => 'S', variable => 'A' }) x 2] }],
+    ['a capability that Linux does not have', sub { $_[0]{capabilities} = 1 << 41 }],
+    ['a version of what has none', sub { $_[0]{requires} = [{ feature => 'ebpf', version => 2 }] }],
+    ['ports the wrong way round', sub { @{ $_[0]{network}[0] }{ 'port_first', 'port_last' } = (9, 8) }],
+    ['addresses the wrong way round',
+        sub { @{ $_[0]{network}[0] }{ 'first', 'last' } = ('f' x 32, '0' x 32) }],
+    ['a host name that is none', sub { push @{ $_[0]{network} }, { %{ $name }, name => 'a b' } }],
+    ['a wildcard of all', sub { push @{ $_[0]{network} }, { %{ $name }, place => 'wildcard', name => 'com' } }],
+    ['a unix path that is none',
+        sub { push @{ $_[0]{network} }, { %{ $name }, place => 'unix', protocols => ['unix'], name => 'x/../y' } }],
+    ['a rule about no verb', sub { $_[0]{network}[0]{verbs} = [] }],
+    ['a rule about no protocol', sub { $_[0]{network}[0]{protocols} = [] }],
     ['an unknown feature', sub { $_[0]{requires} = [{ feature => 'magic', version => 0 }] }],
     ['a port out of range', sub { $_[0]{network}[0]{port_last} = 65536 }],
     ['an address that is none', sub { $_[0]{network}[0]{first} = 'x' x 32 }],
@@ -75,7 +95,7 @@ for my $case (
     ['an unknown architecture', sub { $_[0]{syscalls}{mips} = $filter }],
     ['NUL in a word of the command', sub { $_[0]{command}[1] = "a\0b" }],
 ) {
-    refused($case->[0], changed($case->[1]));
+    refused($case->[0], changed($case->[1]), $case->[2]);
 }
 refused('text that is not JSON', 'plan');
 refused('nothing', '');
@@ -91,6 +111,29 @@ refused('a folder', $json) if 0;
 like run($sbxrun, "$dir/none.json")->{err}, qr/No such file/, 'a plan that is not there';
 mkdir "$dir/folder.json";
 like run($sbxrun, "$dir/folder.json")->{err}, qr/not a regular file/, 'a folder';
+
+# Many of anything: read and answered in a time that grows with their number.
+spew("$dir/net.sbx",
+    'sbx 1; import std.base; policy p { use std.base; command "/bin/true";
+        net { allow connect tcp 192.0.2.1:443; } }');
+system("$sbxc --emit=plan -o $dir/net.json $dir/net.sbx") == 0 or die;
+$json = slurp("$dir/net.json");
+my ($rule) = grep { $_->{place} eq 'address' } @{ decode_json($json)->{network} };
+my %many = (
+    '20,000 rules on addresses' => sub {
+        my @addresses = map { sprintf '%032x', 0xffff0a000000 + $_ } 1 .. 20_000;
+        $_[0]{network} = [map { { %$rule, first => $_, last => $_ } } @addresses];
+    },
+    '90,000 degradations' =>
+        sub { $_[0]{requires} = [({ feature => 'landlock', version => 99, degrade => 'x' }) x 90_000] },
+    '50,000 secrets' => sub { $_[0]{secrets} = [map { { name => "S$_", variable => "A$_" } } 1 .. 50_000] },
+);
+for my $what (sort keys %many) {
+    my $before = (times)[2] + (times)[3];
+    my $run = run({ seconds => 60 }, $sbxrun, '--dry-run', spew("$dir/many.json", changed($many{$what})));
+    is $run->{status}, 0, "$what in a plan" or diag substr $run->{err}, 0, 300;
+    cmp_ok + (times)[2] + (times)[3] - $before, '<', 5, "$what: quickly";
+}
 
 # A filter that is well formed, and lets nothing be run: a refusal, not a crash.
 refused('a filter that denies exec', changed(sub { $_[0]{syscalls}{x86_64} = '0006000000050001' }),
