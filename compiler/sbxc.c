@@ -163,7 +163,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     options->color =
         strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (!*chosen)
-        return "say what to do: --check, --test, --why, --diff, --emit, --import, --doc, --lsp or --explain";
+        return "say what to do: --check, --test, --why, --diff, --fix, --fmt, --emit, --import, --doc, --explain or "
+               "--lsp";
     if (*chosen == serve_editor)
         return optind < argc ? "--lsp takes no files: an editor names them" : NULL;
     if (optind == argc)

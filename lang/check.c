@@ -99,8 +99,13 @@ static void check_content(struct scope *scope, const struct rule_decl *rule)
     if (rule->operation.paths && rule->operation.paths->next)
         diagnostic_label(scope->diagnostics, diagnose(scope->diagnostics, SBX0411, content->span), content->span,
                          "give each path its own rule");
-    if (content->path)
-        scope_check_value(scope, content->path, TYPE_PATH);
+    if (content->path) {
+        enum type have;
+        bool typed = scope_check_value(scope, content->path, TYPE_PATH);
+        const struct expr *literal = typed ? scope_follow(scope, content->path, &have) : NULL;
+        if (literal)
+            check_host_path(scope->compilation, literal);
+    }
     if (content->size)
         scope_check_value(scope, content->size, TYPE_SIZE);
     if (content->text)
@@ -289,6 +294,8 @@ static void check_policy(struct compilation *compilation, struct module *module,
         const struct expr *source = typed ? scope_follow(&scope, secret->source, &have) : NULL;
         if (source && secret->from_env)
             check_variable(compilation, source->text, source->span);
+        else if (source)
+            check_host_path(compilation, source);
         const struct expr *at =
             scope_check_value(&scope, secret->at, TYPE_PATH) ? scope_follow(&scope, secret->at, &have) : NULL;
         if (at)

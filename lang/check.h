@@ -18,6 +18,7 @@ bool operation_check(struct compilation *, struct module *, struct policy_decl *
 // The literals' own rules; each records what is wrong. `expr` is a literal, its references already followed.
 bool check_proxy(struct compilation *, const struct expr *, struct proxy_url *); // a string
 bool check_view_path(struct compilation *, const struct expr *);                 // absolute, normal, no globs
+bool check_host_path(struct compilation *, const struct expr *);                 // no shell's words, no globs
 bool check_host_name(struct compilation *, const struct expr *);                 // LDH labels, or "*." and two labels
 bool check_variable(struct compilation *, struct str name, struct span);         // of the caller's environment
 bool check_port(struct compilation *, const struct expr *);                      // 0..65535

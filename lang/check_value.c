@@ -70,6 +70,43 @@ bool check_view_path(struct compilation *compilation, const struct expr *expr)
     return true;
 }
 
+// A shell would put something else in the place of these words; nobody does here.
+static const char *shell_word(struct str path)
+{
+    if (!path.length)
+        return "a path is missing: the folder itself is `.`";
+    if (path.text[0] == '~' || str_starts(path, STR("$HOME")) || str_starts(path, STR("${HOME}")))
+        return "nothing puts a home in its place: the caller's home is `home`, as `from home \"project\"`";
+    for (size_t i = 0; i + 1 < path.length; i++) {
+        char next = path.text[i + 1];
+        bool names =
+            next == '{' || next == '(' || next == '_' || (next >= 'A' && next <= 'Z') || (next >= 'a' && next <= 'z');
+        if (path.text[i] == '$' && names && (i == 0 || path.text[i - 1] == '/'))
+            return "no variable gets a value here: a parameter stands without quotes, as `from $src`, and gets its own "
+                   "by "
+                   "`-D src=…`";
+    }
+    return NULL;
+}
+
+bool check_host_path(struct compilation *compilation, const struct expr *expr)
+{
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    const char *problem = shell_word(expr->text);
+    if (problem) {
+        diagnostic_label(diagnostics, diagnose(diagnostics, SBX0424, expr->span, STR_ARGS(expr->text)), expr->span,
+                         "%s", problem);
+        return false;
+    }
+    for (size_t i = 0; i < expr->text.length; i++)
+        if (expr->text.text[i] == '*' || expr->text.text[i] == '?' || expr->text.text[i] == '[') {
+            diagnostic_label(diagnostics, diagnose(diagnostics, SBX0402, expr->span, STR_ARGS(expr->text)), expr->span,
+                             "name the folder of the host, which brings all beneath it");
+            return false;
+        }
+    return true;
+}
+
 const char *variable_flaw(struct str name)
 {
     if (str_is(name, PROXY_CREDENTIALS))

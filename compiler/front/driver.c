@@ -28,7 +28,16 @@ struct policy_decl *driver_select(struct compilation *compilation, struct module
         text_addf(&names, "%s%.*s", names.length ? ", " : "", STR_ARGS(p->name.text));
     struct span start = {module->source->number, 0, 0};
     struct diagnostic *d = diagnose(diagnostics, SBX0315, start);
-    if (names.length)
+    struct nearest nearest = {.wrong = options->policy ? str_from(options->policy) : STR("")};
+    for (const struct policy_decl *p = module->policies; p; p = p->next)
+        nearest_offer(&nearest, p->name.text);
+    if (nearest.best.length)
+        diagnostic_label(diagnostics, d, start, "none is called `%s`: did you mean `%.*s`?", options->policy,
+                         STR_ARGS(nearest.best));
+    else if (options->policy && names.length)
+        diagnostic_label(diagnostics, d, start, "none is called `%s`: it has %.*s", options->policy,
+                         STR_ARGS(text_str(&names)));
+    else if (names.length)
         diagnostic_label(diagnostics, d, start, "it has %.*s: name one with `--policy`", STR_ARGS(text_str(&names)));
     else
         diagnostic_label(diagnostics, d, start, "it has none");

@@ -33,7 +33,7 @@ static const struct view_content *content_of(struct builder *b, const struct con
     made->kind = content->kind == FROM_CWD || content->kind == FROM_HOME ? FROM_POLICY : content->kind;
     if (content->path) {
         const struct expr *path = builder_evaluate(b, content->path);
-        if (!path)
+        if (!path || !check_host_path(b->compilation, path))
             return NULL;
         made->host = builder_host_path(
             b, path, content->kind == FROM_OVERLAY || content->kind == FROM_IMAGE ? content->path_kind : content->kind);
@@ -196,7 +196,8 @@ static void add_secret(struct builder *b, const struct secret_decl *decl, size_t
 {
     const struct expr *source = builder_evaluate(b, decl->source), *at = builder_evaluate(b, decl->at);
     if (!source || !at || !check_view_path(b->compilation, at) ||
-        (decl->from_env && !check_variable(b->compilation, source->text, source->span))) {
+        (decl->from_env ? !check_variable(b->compilation, source->text, source->span)
+                        : !check_host_path(b->compilation, source))) {
         builder_leave_out(b);
         return;
     }

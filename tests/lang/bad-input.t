@@ -111,7 +111,7 @@ for my $import ('"../out/secret.sbx"', '"link.sbx"', '"folder/secret.sbx"', 'lin
 # A parameter's value is a value, whatever is in it.
 my $path = spew("$dir/value.sbx",
     'sbx 1; policy p(src: path = "./x", n: int = 1) { fs { allow read "/a" from $src; } limits { pids $n; } }');
-for my $value ('a"; deny read "x', "a\nb", 'a;b', '$n', '*', '../..', "'") {
+for my $value ('a"; deny read "x', "a\nb", 'a;b', '../..', "'") {
     my $run = run($sbxc, '--emit=plan', '-D', "src=$value", $path);
     is $run->{status}, 0, "-D src=$value is a path";
     (my $json = $value) =~ s/(["\\])/\\$1/g;

@@ -70,6 +70,16 @@ for my $program (sort keys %read) {
     my @unsaid = grep { $man !~ /^\.(?:It|Pq) Ev \Q$_\E\b/m } sort keys %variables;
     is_deeply \@unsaid, [], "$program(1) has the environment";
 }
+# Without an action all of them are named.
+my @actions = map { /^ACTION\(\w+, +"(\w+)"/ } split /\n/, slurp("$root/compiler/options.def");
+my $none = run($sbxc, 'x.sbx')->{err};
+is join(' ', grep { $none !~ /--\Q$_\E\b/ } @actions), '', 'who says nothing is told of each action';
+my $two = spew(folder() . '/two.sbx', "sbx 1;\npolicy first { }\npolicy second { }\n");
+like run($sbxc, '--why', 'read "/a"', '--policy', 'secnd', $two)->{err},
+    qr/none is called `secnd`: did you mean `second`\?/, 'a policy that is not there';
+like run($sbxc, '--why', 'read "/a"', '--policy', 'other', $two)->{err},
+    qr/none is called `other`: it has first, second/, 'one that is like none';
+
 # The policy in sbx(5) is one.
 my ($example) = slurp("$root/docs/man/sbx.5") =~ /^\.Bd -literal.*?\n(.*?)^\.Ed/ms;
 is run($sbxc, '--check', '--no-proof', spew(folder() . '/report.sbx', $example))->{status}, 0,

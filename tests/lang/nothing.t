@@ -55,6 +55,7 @@ my @cases = map { [@$_] } (
         ['h', 'a b', 'SBX0403'], ['h', '*.com', 'SBX0403'], ['e', '"a b":443', 'SBX0403'],
         ['e', '"example.com":99999', 'SBX0404'], ['e', '"example.com":{1,$n}', 'SBX0406'],
         ['e', 'example.com:443', 'SBX0105'],
+        ['src', '~/x', 'SBX0424'], ['src', '$HOME/x', 'SBX0424'], ['src', '*.c', 'SBX0402'], ['src', '', 'SBX0424'],
         ['d', '1m', 'SBX0107'], ['o', '99999', 'SBX0404'], ['b', 'yes', 'SBX0105'], ['s', "\xff", 'SBX0115'],
         ['s', "a\xe2\x80\xaeb", 'SBX0115'],
     ),
@@ -134,7 +135,7 @@ for my $case (@cases) {
     is join("\n", @wrong), '', "$name: $code from each, and nothing else";
     if ($given) { # the same value, written in the file
         my ($parameter, $value) = split /=/, $options[1], 2;
-        $value = qq("$value") if $parameter =~ /^[hs]$/;
+        $value = qq("$value") if $parameter =~ /^(?:[hs]|src)$/;
         next if $value eq '' || $value =~ /[;,]/; # which would go on in the file
         (my $written = $good) =~ s/\b$parameter: (\w+) = [^,)]*/$parameter: $1 = $value/;
         my $run = run({ cwd => $dir }, $sbxc, '--check', '--no-proof', spew("$dir/q.sbx", $written));
