@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "compiler/plan/json.h"
+#include "enforcer/actions/run.h"
 #include "enforcer/host/caller.h"
+#include "enforcer/host/clock.h"
 
 enum { WORDS_MOST = 65536, BYTES_MOST = 16 << 20 }; // of one command; the kernel takes no more
 
@@ -116,7 +118,9 @@ static _Noreturn void run_one(pid_t parent, int (*one)(void *context, char **arg
     _exit(status);
 }
 
-int batch_run(unsigned count, FILE *report, int (*one)(void *context, char **argv), void *context)
+// Runs `one` in a new process for each command, with a NULL-ended argv and /dev/null as standard input, `count` at a
+// time; what it returns is the command's status.
+static int batch_run(unsigned count, FILE *report, int (*one)(void *context, char **argv), void *context)
 {
     struct job *jobs = calloc(count, sizeof *jobs);
     bool all_good = true;
@@ -161,4 +165,52 @@ int batch_run(unsigned count, FILE *report, int (*one)(void *context, char **arg
         fclose(in);
     free(jobs);
     return !in || more < 0 ? 125 : all_good ? 0 : 123;
+}
+
+struct batch { // what each of its commands begins with
+    const struct options *options;
+    const struct plan *plan;
+    struct policy *policy;
+};
+
+// In a process of its own. What was compiled before lies in memory that nobody else writes; what the sandbox is told
+// lies where both sides see it.
+static int run_of_batch(void *context, char **argv)
+{
+    const struct batch *batch = context;
+    uint64_t started = clock_now();
+    struct arena *arena = arena_new_shared();
+    if (!arena)
+        return cannot_start(too_little_space);
+    struct options options = *batch->options;
+    struct plan *plan = NEW(arena, struct plan);
+    options.command = argv;
+    options.report = NULL;
+    *plan = *batch->plan;
+    plan->arena = arena;
+    // Nothing is left to do meanwhile, and the other processors have runs of their own.
+    struct native *begun = options.driver->begin(arena, false, false, TERMINAL_NEVER);
+    int status = run_plan(plan, batch->policy, NULL, NULL, &options, begun, started);
+    options.driver->end(begun);
+    return status;
+}
+
+int run_batch(const struct options *options)
+{
+    struct compilation *compilation = compilation_new(arena_new());
+    struct batch batch = {.options = options};
+    batch.plan = load_plan(compilation, options, options->report, &batch.policy);
+    FILE *report = options->report ? fopen(options->report, "we") : NULL;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (options->report && !report)
+        fprintf(stderr, "sbxrun: cannot write the report %s: %s\n", options->report, strerror(errno));
+    int status = !batch.plan || (options->report && !report) ? STATUS_NOT_SET_UP
+                                                             : batch_run(options->jobs    ? options->jobs
+                                                                         : processors > 0 ? (unsigned)processors
+                                                                                          : 1,
+                                                                         report, run_of_batch, &batch);
+    if (report && fclose(report) != 0)
+        fprintf(stderr, "sbxrun: the report %s could not be written: %s\n", options->report, strerror(errno));
+    compilation_free(compilation);
+    return status;
 }

@@ -8,12 +8,15 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "enforcer/actions/run.h"
 #include "enforcer/limits/cgroup.h"
 #include "enforcer/helpers/helper.h"
 #include "enforcer/host/host.h"
@@ -320,7 +323,8 @@ static const struct {
     {"guard", find_guard},          {"images", find_images},         {"security modules", find_modules},
 };
 
-bool doctor_host(FILE *out)
+// Prints what there is. False if no policy at all can run here.
+static bool doctor_host(FILE *out)
 {
     bool runs = true;
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
@@ -334,7 +338,9 @@ bool doctor_host(FILE *out)
     return runs;
 }
 
-bool doctor_policy(FILE *out, const struct plan *plan, const struct run *run, const struct failure *failure)
+// What came of a policy that was claimed and set up here for a trial: what refused it (in the failure), or what it goes
+// without. `plan`: NULL when it is only some policy. False if it was refused.
+static bool doctor_policy(FILE *out, const struct plan *plan, const struct run *run, const struct failure *failure)
 {
     const struct claims *claims = run->claims;
     if (plan)
@@ -352,4 +358,48 @@ bool doctor_policy(FILE *out, const struct plan *plan, const struct run *run, co
         fprintf(out, "  %.*s, as the policy permits: %.*s\n", STR_ARGS(claims->degraded[i].lost),
                 STR_ARGS(claims->degraded[i].because));
     return true;
+}
+
+// A policy for when none is given, in a file to be removed. NULL and errno.
+static const char *some_policy(void)
+{
+    static const char text[] =
+        "sbx 1; import std.base; policy trial { use std.base; fs { allow read, write \"/tmp\" from tmpfs size 1MiB; } "
+        "}\n";
+    static char path[] = "/tmp/sbx-doctor-XXXXXX.sbx";
+    closing_fd int fd = mkstemps(path, 4);
+    return fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1 ? path : NULL;
+}
+
+int examine(struct compilation *compilation, struct arena *shared, struct options *options, uint64_t started)
+{
+    bool given = options->policy, runs = doctor_host(stdout);
+    fflush(stdout);
+    if (!given && !(options->policy = some_policy())) {
+        fprintf(stderr, "sbxrun: cannot write a policy to /tmp, to try it: %s\n", strerror(errno));
+        return STATUS_NOT_SET_UP;
+    }
+    struct native *begun = options->driver->begin(compilation->arena, shared, false, TERMINAL_NEVER);
+    struct policy *policy = NULL;
+    struct plan *plan = load_plan(compilation, options, options->report, &policy);
+    if (!given)
+        unlink(options->policy);
+    if (plan) {
+        struct probes *probes = NEW(plan->arena, struct probes);
+        struct run *run = run_new(plan, policy, NULL, options, started);
+        struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
+        struct failure failure = {0};
+        *probes = (struct probes){NEW_ARRAY(plan->arena, struct probe, 2), 2};
+        probes->list[0] = (struct probe){.point = {.domain = DOMAIN_FILES, .verb = VERB_READ, .path = STR("/")}};
+        probes->list[1] = (struct probe){.point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = SYS_getppid}};
+        run->probes = probes;
+        if (claim_plan(plan, options->strict, run->claims, &failure) == 0)
+            options->driver->run(begun, run, &outcome, &failure);
+        for (size_t i = 0; outcome.ended == ENDED_EXITED && i < probes->count; i++)
+            if (probes->list[i].result == PROBE_UNCLEAR)
+                fail(&failure, NO_RULE, 0, "%s", probes->list[i].note);
+        runs &= doctor_policy(stdout, given ? plan : NULL, run, &failure);
+    }
+    options->driver->end(begun);
+    return plan && runs ? 0 : STATUS_NOT_SET_UP;
 }

@@ -5,13 +5,8 @@
 // the command that changes it.
 #pragma once
 
-#include <stdio.h>
+#include "enforcer/actions/actions.h"
 
-#include "enforcer/drivers/run.h"
-
-// Prints what there is. False if no policy at all can run here.
-bool doctor_host(FILE *);
-
-// What came of a policy that was claimed and set up here for a trial: what refused it (in the failure), or what it goes
-// without. `plan`: NULL when it is only some policy. False if it was refused.
-bool doctor_policy(FILE *, const struct plan *, const struct run *, const struct failure *);
+// What the machine offers, and what comes of a policy here: claimed, then set up for real around a look at its root and
+// one call. Without a policy in the options, of some policy.
+int examine(struct compilation *, struct arena *shared, struct options *, uint64_t started);
