@@ -231,6 +231,7 @@ declarations:
   | declarations declaration
   | declarations error ';'          { yyerrok; }
   | declarations error '}'          { yyerrok; }
+  | declarations error unread_block { yyerrok; }
   ;
 
 declaration:
@@ -710,6 +711,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
         ? HABIT_TOP : parse->braces_before == 1 ? HABIT_POLICY : HABIT_ANYWHERE;
     const char *help = at_end ? NULL : habit_help(word, before, place);
     bool is_word = word.length && ((word.text[0] | 32) >= 'a' && (word.text[0] | 32) <= 'z');
+    if (is_word && !at_end && str_is(before, "policy"))
+        help = "a word of the language can't be a policy's name";
     if (parse->garbage > parse->previous.end && !(help && is_word))
         return 0; // something that is no word stands right before it: that is said already
     if (semicolon && parse->previous.source && parse->start == PARSE_MODULE) {
