@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -142,11 +143,16 @@ static void mutate(void)
     }
 }
 
+enum { MEBIBYTES_MOST = 1024 }; // with sanitizers, which keep what is freed for a while
+
 static void run_one(void)
 {
     alarm(10); // an input that takes so long is a finding too
     LLVMFuzzerTestOneInput(current, current_size);
     alarm(0);
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0 && usage.ru_maxrss > MEBIBYTES_MOST * 1024L)
+        abort(); // and one that takes so much memory
 }
 
 int main(int argc, char **argv)
