@@ -105,8 +105,8 @@ static void derive_kinds(const struct derivation *d, const char *call)
 
 // The options that may be set; those that choose a way out, which may be set where rules allow the loopback alone, and
 // every socket is the sandbox's own; and those that may be asked for: all that the edition knows but SO_PEERPIDFD (77),
-// a handle on a process outside, and TCP_ZEROCOPY_RECEIVE (35), which maps memory. Some have no name in constants.tsv:
-// SO_PASSPIDFD (76), SO_PASSRIGHTS (83); UDP_CORK, UDP_SEGMENT, UDP_GRO.
+// a handle on a process outside, as SO_PASSPIDFD (76) asks for with each message, and TCP_ZEROCOPY_RECEIVE (35), which
+// maps memory. Some have no name in constants.tsv: SO_PASSRIGHTS (83); UDP_CORK, UDP_SEGMENT, UDP_GRO.
 static const struct {
     unsigned wanted; // a net rule has to allow one of these, or there are no such sockets; 0: none
     const char *level, *set, *ways_out;
@@ -119,7 +119,7 @@ static const struct {
      "SO_REUSEADDR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE, SO_NO_CHECK, SO_LINGER, "
      "SO_BSDCOMPAT, SO_REUSEPORT, SO_PASSCRED, SO_RCVLOWAT, SO_SNDLOWAT, SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD, "
      "SO_TIMESTAMP_OLD, SO_PASSSEC, SO_TIMESTAMPNS_OLD, SO_RXQ_OVFL, SO_MAX_PACING_RATE, SO_TIMESTAMP_NEW, "
-     "SO_TIMESTAMPNS_NEW, SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW, 76, 83",
+     "SO_TIMESTAMPNS_NEW, SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW, 83",
      ", SO_DONTROUTE, SO_PRIORITY, SO_BINDTODEVICE, SO_BINDTOIFINDEX",
      {0, 76}},
     {PROTOCOL_TCP | PROTOCOL_UDP,

@@ -166,9 +166,9 @@ static uint32_t first_that_allows(uint32_t a, uint32_t b)
     return a == NET_GRAPH_ALLOW || b == NET_GRAPH_ALLOW ? NET_GRAPH_ALLOW : a ? a : b;
 }
 
-static uint32_t unless_denied(uint32_t a, uint32_t b)
+static uint32_t both_allow(uint32_t a, uint32_t b)
 {
-    return a && a != NET_GRAPH_ALLOW ? a : b;
+    return a != NET_GRAPH_ALLOW ? a : b;
 }
 
 // The addresses that lead to the host itself: its loopback, and those that the kernel takes for it (0.0.0.0, ::).
@@ -208,17 +208,16 @@ static graph_node connect_graph(struct net_graphs *graphs, const struct plan *pl
     return graph_select(graph, is_proxy, graph_leaf(graph, NET_GRAPH_ALLOW), decision);
 }
 
-// Servers are published where rules allow to listen and none denies to bind.
+// Servers are published where rules allow to bind and to listen.
 static graph_node listen_graph(struct net_graphs *graphs)
 {
     struct graph *graph = graphs->graph;
     graph_node binds = decide(graphs, VERB_BIND, NET_ADDRESS, STR("")),
                listens = decide(graphs, VERB_LISTEN, NET_ADDRESS, STR(""));
-    graph_node outside =
-        graph_apply(graph, unless_denied, binds, listens); // where no rule speaks of bind, listen is enough
+    graph_node outside = graph_apply(graph, both_allow, binds, listens);
     binds = graph_apply(graph, first_that_allows, decide(graphs, VERB_BIND, NET_HOST_LOOPBACK, STR("")), binds);
     listens = decide(graphs, VERB_LISTEN, NET_HOST_LOOPBACK, STR(""));
-    return graph_select(graph, loopback(graph), graph_apply(graph, unless_denied, binds, listens), outside);
+    return graph_select(graph, loopback(graph), graph_apply(graph, both_allow, binds, listens), outside);
 }
 
 // ---- names --------------------------------------------------------------------------------------------------------

@@ -153,11 +153,6 @@ static Z3_ast rules_formula(const struct question *q, enum effect effect, const 
     return formula;
 }
 
-static Z3_ast denied(const struct question *q, unsigned verb, enum net_place place)
-{
-    return rules_formula(q, EFFECT_DENY, &(struct asked){verb, place, STR("")});
-}
-
 static Z3_ast allowed(const struct question *q, unsigned verb, enum net_place place, struct str name)
 {
     struct asked asked = {verb, place, name};
@@ -180,9 +175,8 @@ static Z3_ast policy_formula(const struct question *q, bool listen)
     if (listen) {
         Z3_ast may_bind =
             either(q, allowed(q, VERB_BIND, NET_HOST_LOOPBACK, none), allowed(q, VERB_BIND, NET_ADDRESS, none));
-        Z3_ast denies = either(q, denied(q, VERB_BIND, NET_HOST_LOOPBACK), denied(q, VERB_BIND, NET_ADDRESS));
-        Z3_ast there = both(q, allowed(q, VERB_LISTEN, NET_HOST_LOOPBACK, none), either(q, may_bind, no(q, denies)));
-        Z3_ast outside = both(q, allowed(q, VERB_LISTEN, NET_ADDRESS, none), no(q, denied(q, VERB_BIND, NET_ADDRESS)));
+        Z3_ast there = both(q, allowed(q, VERB_LISTEN, NET_HOST_LOOPBACK, none), may_bind);
+        Z3_ast outside = both(q, allowed(q, VERB_LISTEN, NET_ADDRESS, none), allowed(q, VERB_BIND, NET_ADDRESS, none));
         return q->z3.mk_ite(q->context, is_loopback(q), there, outside);
     }
     Z3_ast by_name = falsehood(q), to_proxy = falsehood(q);
@@ -218,20 +212,16 @@ static bool policy_says(const struct question *q, bool listen, const uint32_t *w
                               .port = (uint16_t)port};
     if ((protocol != NET_TCP && protocol != NET_UDP) || port > 65535)
         return false;
-    struct operation_point operation = {.domain = DOMAIN_NET, .verb = VERB_BIND};
-    bool binds = false, refused = false;
+    bool binds = false;
     for (int here = !loopback; here < 2 && listen; here++) {
-        operation.net = point;
-        operation.net.verb = VERB_BIND;
-        operation.net.place = here ? NET_ADDRESS : NET_HOST_LOOPBACK;
-        operation.net.address = here ? address : point.address;
-        binds |= policy_net_allows(q->policy, &operation.net);
-        for (size_t i = 0; i < q->policy->net_rule_count; i++)
-            refused |= q->policy->net_rules[i]->effect == EFFECT_DENY &&
-                       rule_matches(q->policy, q->policy->net_rules[i], &operation);
+        struct net_point bound = point;
+        bound.verb = VERB_BIND;
+        bound.place = here ? NET_ADDRESS : NET_HOST_LOOPBACK;
+        bound.address = here ? address : point.address;
+        binds |= policy_net_allows(q->policy, &bound);
     }
     if (listen)
-        return policy_net_allows(q->policy, &point) && (binds || !refused);
+        return policy_net_allows(q->policy, &point) && binds;
     struct proxy_url proxy;
     bool has_proxy = q->policy->proxy.set && !proxy_url_parse(q->policy->arena, q->policy->proxy.text, &proxy);
     if (policy_net_allows(q->policy, &point) ||

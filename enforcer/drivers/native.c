@@ -13,6 +13,7 @@
 #include "enforcer/network/broker.h"
 #include "enforcer/limits/cgroup.h"
 #include "enforcer/view/changes.h"
+#include "enforcer/view/fifos.h"
 #include "enforcer/view/hidden.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/view/made.h"
@@ -186,6 +187,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
         return -1;
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
+        (!run->claims->landlock && fifos_refuse(&native->view, &native->identity, failure)) ||
         made_prepare(&native->view, &native->identity, failure) ||
         images_prepare(&native->view, &run->bases, failure) || hidden_find(&native->view, failure) ||
         placeholders_make(&native->placeholders, &native->view, failure) ||

@@ -278,8 +278,8 @@ void broker_call_bind(struct brokered *call)
     bool refused = false;
     if (decision.way == WAY_REFUSED && decision.rule != NO_RULE) // a deny holds, whatever else is allowed
         refused = true;
-    else if (to.port && listening.way == WAY_HOST && listening.rule != NO_RULE)
-        error = publish(call, &to);
+    else if (to.port && decision.way == WAY_HOST && listening.way == WAY_HOST && listening.rule != NO_RULE)
+        error = publish(call, &to); // both were allowed there
     else if (!call->kind.inside)
         refused = true;
     else if (to.port == 0 && to.any && connects(plan, protocol))

@@ -86,7 +86,7 @@ static bool decided(const struct plan *plan, bool listen, unsigned protocol, net
                               .address = loopback ? meant : address,
                               .port = port};
     if (listen) {
-        bool may_listen = network_allows(plan, &point, &rule), denied = false;
+        bool may_listen = network_allows(plan, &point, &rule);
         for (int here = !loopback; here < 2; here++) {
             uint32_t by;
             point.verb = VERB_BIND;
@@ -94,9 +94,8 @@ static bool decided(const struct plan *plan, bool listen, unsigned protocol, net
             point.address = here ? address : meant;
             if (network_allows(plan, &point, &by))
                 return may_listen;
-            denied |= by != NO_RULE;
         }
-        return may_listen && !denied;
+        return false;
     }
     if (network_allows(plan, &point, &rule))
         return true;

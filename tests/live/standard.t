@@ -134,5 +134,21 @@ for my $user (users()) {
             host\ has\ no\ Landlock\nsbxrun:\ pass\ it/x,
         "$name: that is told";
     is $without->('/etc/passwd')->{status} == 125, '', "$name: what is not the command's to write may be read";
+
+    # Nor does anything else keep it from writing to a FIFO in a folder that is only read.
+    my $fifos = sandbox($user, 'fs { allow read "/ro" from "./ro"; }', uses => 'shell');
+    mkdir $_ for "$fifos/ro", "$fifos/ro/deep", "$fifos/ro/deep/er";
+    owned($user, "$fifos/ro", "$fifos/ro/deep", "$fifos/ro/deep/er");
+    my $bare = sub {
+        run({ %$user, cwd => $fifos }, "$build/tests/live/under", '444=38', '--', $sbxrun, 'p.sbx', '--', 'true')
+    };
+    is $bare->()->{status}, 0, "$name: without Landlock, a folder without one";
+    POSIX::mkfifo("$fifos/ro/deep/er/pipe", 0644) or die $!;
+    owned($user, "$fifos/ro/deep/er/pipe");
+    $run = $bare->();
+    is $run->{status}, 125, "$name: with one of the command's user the run is refused";
+    like $run->{err}, qr{^sbxrun: /ro/deep/er/pipe is a FIFO of the host, .*Landlock}s, "$name: which is named";
+    is run({ %$user, cwd => $fifos }, $sbxrun, 'p.sbx', '--', 'true')->{status}, 0, "$name: with Landlock it is kept"
+        if landlock(1);
 }
 done_testing;

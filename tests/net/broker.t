@@ -346,6 +346,11 @@ for my $user (users()) {
     $dir = sandbox($user, 'net { allow listen tcp host-loopback:18080; deny bind tcp host-loopback:18080; }
         fs { allow read "/w" from "./w"; }', uses => 'python');
     check($user, $dir, '', [['a denied bind', 'EACCES', 'lambda: socket.socket().bind((LO, 18080))']]);
+    $dir = sandbox($user, 'net { allow listen host-loopback:18080; allow connect tcp 192.0.2.1:7001; }
+        fs { allow read "/w" from "./w"; }', uses => 'python');
+    check($user, $dir, '', [['a bind that only a rule on listen is about', 'EACCES',
+            'lambda: socket.socket().bind((LO, 18080))'],
+        ['and of udp', 'EACCES', 'lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).bind((LO, 18080))']]);
 
     # What may be bound may not send anywhere: no rule allows to connect.
     $dir = sandbox($user, 'net { allow bind, listen udp host-loopback:18081; allow bind unix "/w/own"; } fs '

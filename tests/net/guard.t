@@ -29,7 +29,7 @@ policy g {
         allow connect udp 192.0.2.0/24:7001;
         deny connect 192.0.2.3;
         allow connect tcp host-loopback:7001;
-        allow listen tcp host-loopback:7100, 192.0.2.2:7200;
+        allow bind, listen tcp host-loopback:7100, 192.0.2.2:7200;
     }
 }
 SBX
@@ -108,7 +108,7 @@ policy r {
     use std.python;
     require ebpf;
     fs { allow read, exec "/usr"; allow read, exec "/bin"; allow read "/lib"; allow read "/lib64"; }
-    net { allow connect tcp "web.test":7001; allow listen tcp host-loopback:7100; }
+    net { allow connect tcp "web.test":7001; allow bind, listen tcp host-loopback:7100; }
 }
 SBX
 my $python = 'import socket; s = socket.create_connection(("web.test", 7001)); s.sendall(b"x" * 1000 + b"\n"); '

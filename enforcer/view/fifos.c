@@ -1,0 +1,108 @@
+// FIFOs of the host in what may only be read.
+#include "enforcer/view/fifos.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "compiler/sets/path_set.h"
+#include "enforcer/host/kernel.h"
+#include "enforcer/host/scoped.h"
+
+enum { FOLDERS_MOST = 1000000, DEEPEST = 512 };
+
+struct search {
+    const struct view *view;
+    const struct identity *identity;
+    struct failure *failure;
+    uint32_t rule; // of the place that is looked through
+    size_t folders;
+    char path[8192]; // in the view
+};
+
+static bool may_only_read(const struct search *search)
+{
+    unsigned verbs = plan_verbs(search->view->plan, str_from(search->path));
+    return verbs & VERB_READ && !(verbs & VERB_MODIFY);
+}
+
+static bool can_write(const struct search *search, const struct stat *status)
+{
+    return status->st_uid == search->identity->outside_user ? status->st_mode & 0200 : status->st_mode & 022;
+}
+
+static int refuse(const struct search *search, const char *format)
+{
+    return fail_with_advice(search->failure, search->rule, 0,
+                            "remove it, deny it, or allow it to be modified; or run where the kernel has Landlock",
+                            format, search->path);
+}
+
+static int look(struct search *search, int folder, int depth);
+
+static int look_at(struct search *search, int folder, const char *name, unsigned char type, int depth)
+{
+    struct stat status;
+    if (type == DT_UNKNOWN)
+        type = fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ? DT_REG : IFTODT(status.st_mode);
+    if (type == DT_DIR) {
+        int beneath = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return beneath < 0 ? 0
+                           : look(search, beneath, depth + 1); // what sbxrun may not list, the command may not either
+    }
+    if (type == DT_FIFO && fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && can_write(search, &status) &&
+        may_only_read(search))
+        return refuse(search, "%s is a FIFO of the host, and nothing here keeps the command from writing to it");
+    return 0;
+}
+
+// Closes the folder.
+static int look(struct search *search, int folder, int depth)
+{
+    size_t length = strlen(search->path);
+    DIR *list = fdopendir(folder);
+    int result = 0;
+    if (!list)
+        close(folder);
+    if (depth > DEEPEST || ++search->folders > FOLDERS_MOST)
+        result = refuse(search, "there is more in %s than can be looked through for FIFOs");
+    for (struct dirent *entry; list && !result && (entry = readdir(list));) {
+        if (entry->d_type == DT_REG || entry->d_type == DT_LNK || strcmp(entry->d_name, ".") == 0 ||
+            strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (length + strlen(entry->d_name) + 2 > sizeof search->path)
+            continue; // no call takes such a path whole
+        strcpy(search->path + length, length && search->path[length - 1] == '/' ? "" : "/");
+        strcat(search->path, entry->d_name);
+        result = look_at(search, folder, entry->d_name, entry->d_type, depth);
+        search->path[length] = '\0';
+    }
+    if (list)
+        closedir(list);
+    return result;
+}
+
+int fifos_refuse(const struct view *view, const struct identity *identity, struct failure *failure)
+{
+    struct search search = {.view = view, .identity = identity, .failure = failure};
+    for (size_t i = 0; i < view->plan->view_count; i++) {
+        const struct plan_view *p = &view->plan->view[i];
+        struct stat status;
+        if (p->from != PLAN_HOST || !view->places[i].host || strlen(view->places[i].path) >= sizeof search.path)
+            continue;
+        strcpy(search.path, view->places[i].path);
+        search.rule = p->rule;
+        closing_fd int at = sys_openat2(AT_FDCWD, view->places[i].host, O_PATH | O_CLOEXEC, RESOLVE_NO_MAGICLINKS);
+        if (at < 0 || fstat(at, &status) != 0)
+            continue; // what is missing is told when it is opened
+        if (S_ISFIFO(status.st_mode) && can_write(&search, &status) && may_only_read(&search))
+            return refuse(&search, "%s is a FIFO of the host, and nothing here keeps the command from writing to it");
+        int folder = S_ISDIR(status.st_mode) ? openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        if (folder >= 0 && look(&search, folder, 0))
+            return -1;
+    }
+    return 0;
+}
