@@ -278,7 +278,8 @@ static int find_image(struct view *view, size_t i, const struct view_bases *base
         return 0;
     }
     if (place < 0 || fstat(place, &status) != 0)
-        return fail(failure, p->rule, errno, "cannot open the image %s", path);
+        return errno == ELOOP ? host_refused(p->rule, errno, path, NULL, failure)
+                              : fail(failure, p->rule, errno, "cannot open the image %s", path);
     if (!S_ISREG(status.st_mode))
         return fail(failure, p->rule, 0, "the image %s is not a file", path);
     struct cache cache = {.fd = -1};

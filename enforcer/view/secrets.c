@@ -46,6 +46,8 @@ static int from_file(struct secret *secret, const struct view *view, const struc
                     STR_ARGS(p->name));
     closing_fd int place = host_open(view, path);
     struct stat status;
+    if (place < 0 && errno == ELOOP)
+        return host_refused(p->rule, errno, path, NULL, failure);
     if (place < 0 || fstat(place, &status) != 0)
         return fail(failure, p->rule, errno, "cannot open %s, which the secret %.*s is to come from", path,
                     STR_ARGS(p->name));

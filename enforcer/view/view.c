@@ -26,6 +26,7 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
 {
     *view = (struct view){.plan = plan, .secrets = view->secrets, .root = -1};
     view->places = NEW_ARRAY(plan->arena, struct view_place, plan->view_count + 1);
+    view->grounds = grounds_new(plan->arena, plan->view_count);
     view->places[0].path = ""; // so that there is a first one to look at
     int *open = NEW_ARRAY(plan->arena, int, plan->view_count + 1);
     size_t depth = 0;
@@ -107,17 +108,13 @@ static int missing(struct view *view, size_t i, const char *what, int error, str
         view->places[i].skipped = true;
         return 0;
     }
-    if (error == ELOOP)
-        return fail_with_advice(failure, p->rule, 0, "name what it points to",
-                                "%s is, or passes, a symbolic link that the sandbox could have made", what);
     if (error == ENOENT && p->from == PLAN_INHERIT)
         return fail_with_advice(failure, p->rule, 0,
                                 "a path is kept apart from the folder it lies in by a mount, which needs it to be "
                                 "there: make it, or leave the rule away",
                                 "%s does not exist on the host, so its rule can't be enforced", what);
-    return fail_with_advice(failure, p->rule, error,
-                            error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL,
-                            "cannot open %s on the host", what);
+    return host_refused(p->rule, error, what,
+                        error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL, failure);
 }
 
 static int open_place(struct view *view, size_t i, int identities, struct failure *failure)

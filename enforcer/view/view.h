@@ -44,6 +44,7 @@ struct hide { // where one lies in a place of the view
 };
 
 struct secrets;
+struct grounds;
 
 struct view {
     const struct plan *plan;
@@ -52,6 +53,7 @@ struct view {
     struct hidden *hidden;         // hidden.h
     struct hide *hides;
     size_t hidden_count, hide_count;
+    struct grounds *grounds; // view_source.h
     int root;
 };
 

@@ -2,6 +2,7 @@
 #include "enforcer/view/view_source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,14 +12,80 @@
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
 
-static bool sandbox_writes(const struct view *view, struct str folder)
+// ---- where the sandbox writes --------------------------------------------------------------------------------------
+
+struct ground { // a folder or file of the host, by what it is and not by how it is spelled
+    dev_t device;
+    ino_t inode;
+};
+
+struct grounds { // all that the sandbox may write
+    size_t count;
+    bool known, all; // looked up; one of them can't be looked at
+    struct ground list[];
+};
+
+struct grounds *grounds_new(struct arena *arena, size_t most)
 {
-    for (size_t i = 0; i < view->plan->view_count; i++)
-        if (view->plan->view[i].verbs & VERB_WRITE && view->places[i].host &&
-            path_covers(str_from(view->places[i].host), folder))
-            return true;
-    return false;
+    struct grounds *grounds = arena_alloc(arena, sizeof *grounds + most * sizeof *grounds->list);
+    *grounds = (struct grounds){0};
+    return grounds;
 }
+
+// Where a place of the view is on the host; false when it is not from there.
+static bool host_of(const struct view *view, size_t i, char path[PATH_MAX])
+{
+    const struct view_place *place = &view->places[i],
+                            *content = place->content < 0 ? NULL : &view->places[place->content];
+    if (!content || !content->host)
+        return false;
+    snprintf(path, PATH_MAX, "%s%s", content->host, place->path + (content->path[1] ? strlen(content->path) : 0));
+    return true;
+}
+
+// Each is opened as the plan spells it, through whatever links lead there now: a place that the sandbox's own links
+// lead to is refused when the view is opened.
+static const struct grounds *find_grounds(const struct view *view)
+{
+    struct grounds *grounds = view->grounds;
+    char path[PATH_MAX];
+    struct stat status;
+    for (size_t i = 0; !grounds->known && i < view->plan->view_count; i++) {
+        if (!(view->plan->view[i].verbs & VERB_WRITE) || !host_of(view, i, path))
+            continue;
+        if (stat(path, &status) == 0)
+            grounds->list[grounds->count++] = (struct ground){status.st_dev, status.st_ino};
+        else if (errno != ENOENT && errno != ENOTDIR)
+            grounds->all = true;
+    }
+    grounds->known = true;
+    return grounds;
+}
+
+// Whether the sandbox may write in a folder, whose path has no link: it, or one above it, is what a place shows. Also
+// where that can't be told.
+static bool sandbox_writes(const struct view *view, const char *path)
+{
+    const struct grounds *grounds = find_grounds(view);
+    if (!grounds->count || grounds->all)
+        return grounds->all;
+    closing_fd int folder = sys_openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+    struct ground below = {0};
+    for (struct stat status; folder >= 0 && fstat(folder, &status) == 0;) {
+        if (status.st_dev == below.device && status.st_ino == below.inode)
+            return false; // the root is its own folder
+        below = (struct ground){status.st_dev, status.st_ino};
+        for (size_t i = 0; i < grounds->count; i++)
+            if (grounds->list[i].device == below.device && grounds->list[i].inode == below.inode)
+                return true;
+        int above = openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        close(folder);
+        folder = above;
+    }
+    return true;
+}
+
+// ---- opening ------------------------------------------------------------------------------------------------------
 
 // Follows the links of `path` one by one into `resolved`, which has none. False and errno.
 static bool resolve(const struct view *view, const char *path, char resolved[PATH_MAX])
@@ -55,7 +122,8 @@ static bool resolve(const struct view *view, const char *path, char resolved[PAT
             continue;
         }
         link[n] = '\0';
-        if (sandbox_writes(view, length ? (struct str){resolved, length} : STR("/")) || ++links > 40)
+        resolved[length] = '\0';
+        if (sandbox_writes(view, length ? resolved : "/") || ++links > 40)
             return errno = ELOOP, false;
         if (snprintf(joined, sizeof joined, "%s%s", link, at + span) >= (int)sizeof joined)
             return errno = ENAMETOOLONG, false;
@@ -78,6 +146,13 @@ int host_open(const struct view *view, const char *path)
     if (fd >= 0 || errno != ELOOP || !resolve(view, path, resolved))
         return fd;
     return sys_openat2(AT_FDCWD, resolved, O_PATH, STRICT);
+}
+
+int host_refused(uint32_t rule, int error, const char *path, const char *advice, struct failure *failure)
+{
+    return error == ELOOP ? fail_with_advice(failure, rule, 0, "name what it points to",
+                                             "%s is, or passes, a symbolic link that the sandbox could have made", path)
+                          : fail_with_advice(failure, rule, error, advice, "cannot open %s on the host", path);
 }
 
 int tree_clone(int source, uint64_t attributes, int identities, bool *mapped)

@@ -3,9 +3,16 @@
 
 #include "enforcer/view/view.h"
 
-// Opens a host path without following a symbolic link that lies where the sandbox could write. Returns an O_PATH
+// What the sandbox may write of the host, to be found out when the first link is met. In the arena.
+struct grounds *grounds_new(struct arena *, size_t most);
+
+// Opens a host path without following a symbolic link that lies where the sandbox could write, by whatever names the
+// policy calls that folder. Returns an O_PATH
 // descriptor that the caller owns, or -1 and errno (ELOOP for such a link).
 int host_open(const struct view *, const char *path);
+
+// Why it could not be: the failure, with a word of advice (NULL: none) that fits unless it was a link. Returns -1.
+int host_refused(uint32_t rule, int error, const char *path, const char *advice, struct failure *);
 
 // A copy of the mounts at `source` with more restrictions, not attached: the caller owns it. -1 and errno. With
 // `identities` >= 0 it is an idmapped mount where the file system has those; *mapped says so.

@@ -182,6 +182,49 @@ for my $user (users()) {
     $d = sandbox($user, 'fs { allow read "/x" from "./link"; }');
     mkdir "$d/target"; spew("$d/target/f", "through\n"); symlink 'target', "$d/link";
     is in_sandbox($user, $d, 'cat', '/x/f')->{out}, "through\n", "$name: a link elsewhere is";
+    #  # Whatever the policy calls the folder in which the link lies: `real/sub` has links out, and each policy can write
+    # in it by another name, or (where nothing is refused) not at all.
+    my $ways = sub { # what is writable, what is read at /x, whether that is refused
+        my ($writable, $read, $refused, $called) = @_;
+        my $d = sandbox($user, "fs { $writable " . ($read =~ /^fs (.*)/ ? "$1 }" : "} $read"), uses => 'shell');
+        mkdir "$d/$_" for 'real', 'real/sub', 'real/sub/deep', 'out';
+        spew("$d/out/f", "outside\n");
+        spew("$d/real/sub/good", "good\n");
+        symlink $_->[0], $_->[1] for ['../../out', "$d/real/sub/conf"], ['../../out/f', "$d/real/sub/file"],
+            ['../../../out', "$d/real/sub/deep/conf"], ['real', "$d/link"], ['link', "$d/two"], ['.', "$d/home"];
+        owned($user, map { "$d/$_" } 'real', 'real/sub', 'real/sub/deep');
+        my $run = in_sandbox($user, $d, { env => { HOME => "$d/home" } }, 'sh', '-c', 'cat /x /x/f 2>/dev/null; exit 0');
+        return is "$run->{status} $run->{out}", "0 outside\n", "$name: $called: followed" if !$refused;
+        is "$run->{status} $run->{out}", '125 ', "$name: $called: not followed" or diag $run->{err};
+        like $run->{err}, qr/symbolic link that the sandbox could have made/, "$name: $called: says so";
+    };
+    my %reads = (
+        'a folder' => 'fs allow read "/x" from "./real/sub/conf";',
+        'beneath a link' => 'fs allow read "/x" from "./real/sub/conf/f";',
+        'deeper' => 'fs allow read "/x" from "./real/sub/deep/conf";',
+        'an overlay' => 'fs allow read "/x" from overlay "./real/sub/conf";',
+        'by a link' => 'fs allow read "/x" from "./two/sub/conf";',
+        'under cwd' => 'fs allow read "/x" from cwd "real/sub/conf";',
+        'a secret' => 'secrets { T from file "./real/sub/file" at "/x"; }',
+    );
+    my %writable = (
+        'by its name' => 'allow read, write "/w" from "./real";',
+        'by a link' => 'allow read, write "/w" from "./link";',
+        'by two links' => 'allow read, write "/w" from "./two/sub";',
+        'part of what is read' => 'allow read "/w" from "./real"; allow write "/w/sub";',
+        'part, by a link' => 'allow read "/w" from "./link"; allow write "/w/sub";',
+        'under a home that is a link' => 'allow read, write "/w" from home "real";',
+    );
+    for my $where (sort keys %writable) { $ways->($writable{$where}, $reads{'a folder'}, 1, "a folder, written $where") }
+    $ways->('allow read "/w" from "./link"; allow read, write "/v" from "./w";', $reads{$_}, 0, "$_, not written")
+        for sort keys %reads;
+    $ways->($writable{'by a link'}, $reads{$_}, 1, "$_, written by a link") for sort keys %reads;
+    my $archive = sandbox($user, 'fs { allow read, write "/w" from "./link"; allow read "/x" from image "./real/tar"; }');
+    mkdir "$archive/real"; symlink 'real', "$archive/link"; symlink '/etc/passwd', "$archive/real/tar";
+    owned($user, "$archive/real");
+    $run = in_sandbox($user, $archive, 'true');
+    is $run->{status}, 125, "$name: nor is a link to an image followed";
+    like $run->{err}, qr/symbolic link that the sandbox could have made/, "$name: says so";
 
     # Parts of write, by Landlock.
     $d = sandbox($user, 'fs { allow read "/w" from "./w"; allow modify "/w"; }');
