@@ -10,14 +10,24 @@ set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-headers='asm/fcntl.h asm/termbits.h asm/mman.h linux/mman.h asm/ioctls.h linux/fcntl.h linux/stat.h linux/sched.h linux/prctl.h
-    linux/futex.h linux/keyctl.h asm/signal.h linux/mount.h linux/fs.h linux/resource.h asm/socket.h
+headers='asm/fcntl.h asm/termbits.h asm/mman.h linux/mman.h asm/ioctls.h linux/fcntl.h linux/stat.h linux/sched.h
+    linux/prctl.h linux/futex.h linux/keyctl.h asm/signal.h linux/mount.h linux/fs.h linux/resource.h asm/socket.h
     linux/random.h linux/memfd.h linux/seccomp.h asm/errno.h linux/capability.h linux/time.h linux/wait.h
-    linux/sockios.h asm/sockios.h linux/ptrace.h linux/eventpoll.h linux/ipc.h linux/membarrier.h linux/close_range.h linux/if_tun.h linux/tiocl.h linux/kcmp.h linux/userfaultfd.h linux/quota.h linux/reboot.h linux/in.h linux/tcp.h linux/in6.h linux/vt.h linux/kd.h'
-wanted='^(O_|AT_|S_I|PROT_|MAP_|MADV_|MREMAP_|MCL_|MS_|MLOCK_|CLONE_|PR_|ARCH_|F_|LOCK_|SEEK_|TIOC|TC[A-Z]|FIO|FIONREAD|SIOC|FUTEX_|KEYCTL_|SIG[A-Z]|SA_|SIG_|MNT_|UMOUNT_|RLIMIT_|SOL_|SO_|GRND_|MFD_|SECCOMP_|E[A-Z0-9]+$|CAP_[A-Z_]+$|CLOCK_|TIMER_|W[A-Z]+$|P_|PTRACE_|EPOLL|IPC_|SHM_|RENAME_|FALLOC_|FS_IOC|FICLONE|BLK|RWF_|CLOSE_RANGE_|MEMBARRIER_|TIOCL_|XATTR_|PRIO_|SCHED_|KCMP_|UFFD|TUN|VT_|KD|TCP_|IPV6_|IP_)'
-unwanted='^(CAP_LAST_CAP|F_LINUX_SPECIFIC_BASE|E2BIG_|EXT[0-9]|CLONE_ARGS|SIG_DFL|SIG_IGN|SIG_ERR|SIGRTM|.*_H$|SIGEV|.*_SIZE_VER[0-9])'
+    linux/sockios.h asm/sockios.h linux/ptrace.h linux/eventpoll.h linux/ipc.h linux/membarrier.h
+    linux/close_range.h linux/if_tun.h linux/tiocl.h linux/kcmp.h linux/userfaultfd.h linux/quota.h linux/reboot.h
+    linux/in.h linux/tcp.h linux/in6.h linux/vt.h linux/kd.h'
+wanted='^(O_|AT_|S_I|PROT_|MAP_|MADV_|MREMAP_|MCL_|MS_|MLOCK_|CLONE_|PR_|ARCH_|F_|LOCK_|SEEK_|TIOC|TC[A-Z]|FIO'
+wanted="$wanted"'|FIONREAD|SIOC|FUTEX_|KEYCTL_|SIG[A-Z]|SA_|SIG_|MNT_|UMOUNT_|RLIMIT_|SOL_|SO_|GRND_|MFD_|SECCOMP_'
+wanted="$wanted"'|E[A-Z0-9]+$|CAP_[A-Z_]+$|CLOCK_|TIMER_|W[A-Z]+$|P_|PTRACE_|EPOLL|IPC_|SHM_|RENAME_|FALLOC_|FS_IOC'
+wanted="$wanted"'|FICLONE|BLK|RWF_|CLOSE_RANGE_|MEMBARRIER_|TIOCL_|XATTR_|PRIO_|SCHED_|KCMP_|UFFD|TUN|VT_|KD|TCP_'
+wanted="$wanted"'|IPV6_|IP_)'
+unwanted='^(CAP_LAST_CAP|F_LINUX_SPECIFIC_BASE|E2BIG_|EXT[0-9]|CLONE_ARGS|SIG_DFL|SIG_IGN|SIG_ERR|SIGRTM|.*_H$'
+unwanted="$unwanted"'|SIGEV|.*_SIZE_VER[0-9])'
 
-names() { grep -E '^#define [A-Z][A-Z0-9_]* ' | awk '{ print $2 }' | grep -E "$wanted" | grep -vE "$unwanted" | LC_ALL=C sort -u; }
+names() {
+    grep -E '^#define [A-Z][A-Z0-9_]* ' | awk '{ print $2 }' | grep -E "$wanted" | grep -vE "$unwanted" |
+        LC_ALL=C sort -u
+}
 
 values() { awk '/^value_of_.*:$/ { name = substr($1, 10, length($1) - 10) }
     /^\t\.(quad|xword)\t/ { print name "\t" $2 } /^\t\.zero\t8$/ { print name "\t0" }'; }
@@ -32,7 +42,7 @@ evaluate() { # includes, names, compiler flags: prints "name value" for each tha
           echo '#endif'
       done < "$list"; } > "$work/probe.c"
     while ! gcc -O1 -w -S -o "$work/probe.s" "$@" "$work/probe.c" 2> "$work/errors"; do
-        bad=$(awk -F: '/probe\.c:[0-9]+:[0-9]+: error/ || /probe\.c:[0-9]+:[0-9]+: note: in expansion/ { print $2 }' "$work/errors" | sort -un)
+        bad=$(awk -F: '/probe\.c:[0-9]+:[0-9]+: (error|note: in expansion)/ { print $2 }' "$work/errors" | sort -un)
         [ -n "$bad" ] || { cat "$work/errors" >&2; exit 1; }
         for line in $bad; do sed -i "${line}s/.*//" "$work/probe.c"; done
     done
@@ -94,8 +104,8 @@ PER_BSD
 PER_SVR4
 NAMES
 printf '%s\n' "$libc" | gcc -E -dM - | awk '/^#define (AF|MSG)_[A-Z0-9_]+ / { print $2 }' >> "$work/names.libc"
-echo 'MSG_PEEK MSG_DONTWAIT MSG_NOSIGNAL MSG_OOB MSG_TRUNC MSG_WAITALL MSG_FASTOPEN MSG_MORE MSG_ZEROCOPY MSG_CMSG_CLOEXEC MSG_CTRUNC MSG_DONTROUTE MSG_EOR MSG_ERRQUEUE MSG_CONFIRM MSG_WAITFORONE' |
-    tr ' ' '\n' >> "$work/names.libc"
+printf 'MSG_%s\n' PEEK DONTWAIT NOSIGNAL OOB TRUNC WAITALL FASTOPEN MORE ZEROCOPY CMSG_CLOEXEC CTRUNC DONTROUTE EOR \
+    ERRQUEUE CONFIRM WAITFORONE >> "$work/names.libc"
 LC_ALL=C sort -u -o "$work/names.libc" "$work/names.libc"
 evaluate_enum() { # the same without #ifdef: enumerators are no macros
     { printf '%s\n#include <sys/personality.h>\n' "$libc"

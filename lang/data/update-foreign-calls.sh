@@ -14,8 +14,11 @@ cat > "$work/names.c" <<'C'
 
 int main(void)
 {
-    static const unsigned arches[] = {SCMP_ARCH_X86, SCMP_ARCH_X32, SCMP_ARCH_ARM, SCMP_ARCH_MIPS, SCMP_ARCH_MIPS64, SCMP_ARCH_MIPS64N32, SCMP_ARCH_PPC,
-                                      SCMP_ARCH_PPC64, SCMP_ARCH_S390, SCMP_ARCH_S390X, SCMP_ARCH_RISCV64, SCMP_ARCH_PARISC, SCMP_ARCH_X86_64, SCMP_ARCH_AARCH64};
+    static const unsigned arches[] = {
+        SCMP_ARCH_X86,  SCMP_ARCH_X32,   SCMP_ARCH_ARM,     SCMP_ARCH_MIPS,   SCMP_ARCH_MIPS64, SCMP_ARCH_MIPS64N32,
+        SCMP_ARCH_PPC,  SCMP_ARCH_PPC64, SCMP_ARCH_S390,    SCMP_ARCH_S390X,  SCMP_ARCH_RISCV64,
+        SCMP_ARCH_PARISC, SCMP_ARCH_X86_64, SCMP_ARCH_AARCH64,
+    };
     for (unsigned a = 0; a < sizeof arches / sizeof *arches; a++)
         for (int number = 0; number < 0xF0010; number += number == 8000 ? 0xF0000 - 8000 : 1) {
             char *name = seccomp_syscall_resolve_num_arch(arches[a], number);

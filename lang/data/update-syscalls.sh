@@ -133,15 +133,20 @@ cat "$work/newer" >> "$work/x86_64"; cat "$work/newer" >> "$work/aarch64"
 cat <<'HEAD'
 # The system calls of Linux 6.18, edition 1. Made by update-syscalls.sh beside this file, which names its sources.
 # name	x86_64	aarch64	argument:type…    ("-": not there)
-# types: width and sign as the kernel compares them; ptr is a pointer. mask: bits, compared by `&`, == and !=; enum: names.
+# types: width and sign as the kernel compares them; ptr is a pointer.
+# mask: bits, compared by `&`, == and !=; enum: names.
 HEAD
 awk -F'\t' '
     FILENAME ~ /x86_64$/  { x[$1] = $2; all[$1]; next }
     FILENAME ~ /aarch64$/ { a[$1] = $2; all[$1]; next }
     { name = $1; $1 = ""; sub(/^ /, ""); gsub(/ /, "\t"); args[name] = $0 }
-    END { for (n in all) printf "%s\t%s\t%s%s\n", n, (n in x ? x[n] : "-"), (n in a ? a[n] : "-"), (args[n] != "" ? "\t" args[n] : "") }' \
+    END { for (n in all)
+              printf "%s\t%s\t%s%s\n", n, (n in x ? x[n] : "-"), (n in a ? a[n] : "-"),
+                     (args[n] != "" ? "\t" args[n] : "") }' \
     "$work/x86_64" "$work/aarch64" "$work/traced" "$work/by-hand" |
-    sed -E -e 's/\tdfd:/\tdirfd:/' -e 's/\tfilename:/\tpathname:/' -e 's/\tclone_flags:/\tflags:/' -e 's/\tufd:/\tfd:/' \
+    sed -E -e 's/\tdfd:/\tdirfd:/' -e 's/\tfilename:/\tpathname:/' -e 's/\tclone_flags:/\tflags:/' \
+        -e 's/\tufd:/\tfd:/' \
         -e 's/\t([a-z_]*flags?|mode|prot|mflags|shmflg|msgflg|semflg|oflag|nstype):[su](16|32|64)/\t\1:mask\2/g' \
-        -e 's/\t(option|request|cmd|family|level|optname|whence|op|operation|advice|behavior|resource|which_clock|clockid|how|which|policy|idtype):[su](32|64)/\t\1:enum\2/g' |
+        -e 's/\t(option|request|cmd|family|level|optname|whence|op|operation|advice):[su](32|64)/\t\1:enum\2/g' \
+        -e 's/\t(behavior|resource|which_clock|clockid|how|which|policy|idtype):[su](32|64)/\t\1:enum\2/g' |
     LC_ALL=C sort

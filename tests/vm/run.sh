@@ -9,20 +9,28 @@ build=$1 suite=$2
 shift 2
 cd "$(dirname "$0")/../.."
 root=$(pwd)
-[ "$#" -gt 0 ] || set -- tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/denials.t tests/live/limits.t tests/live/cache.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/callers.t tests/live/cores.t tests/live/leftovers.t tests/live/live.t \
-    tests/live/secrets.t tests/live/placeholders.t tests/live/overlay.t tests/live/image.t tests/live/hidden.t tests/live/helpers.t tests/attacks/attacks.t tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/swap.t tests/vm/audit.t tests/vm/manager.t
+[ "$#" -gt 0 ] || set -- \
+    tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/denials.t tests/live/limits.t \
+    tests/live/cache.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/callers.t \
+    tests/live/cores.t tests/live/leftovers.t tests/live/live.t tests/live/secrets.t tests/live/placeholders.t \
+    tests/live/overlay.t tests/live/image.t tests/live/hidden.t tests/live/helpers.t tests/attacks/attacks.t \
+    tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t \
+    tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/swap.t tests/vm/audit.t tests/vm/manager.t
 vm=$build/vm
 mkdir -p "$vm"
 exec 9> "$vm/lock" && flock 9 # one at a time
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | awk '$2 == "main" && !/security/ { print $1; exit }')
-[ -n "$mirror" ] || { echo "make test-vm needs a Debian mirror among apt's sources (after apt-get update)" >&2; exit 1; }
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
+    awk '$2 == "main" && !/security/ { print $1; exit }')
+fail() { echo "$*" >&2; exit 1; }
+[ -n "$mirror" ] || fail "make test-vm needs a Debian mirror among apt's sources (after apt-get update)"
 
 # The guest's root: what the tests need, no kernel.
 packages=perl,python3-minimal,libpython3-stdlib,libz3-4,iproute2,apparmor,systemd,dbus,dbus-user-session
 if [ "$(cat "$vm/root/.complete" 2>/dev/null)" != $packages ]; then
     echo "making the guest's root" >&2
     rm -rf "$vm/root"
-    debootstrap --variant=minbase --include=$packages bookworm "$vm/root" "$mirror" > "$vm/debootstrap.log" 2>&1 || { tail "$vm/debootstrap.log" >&2; exit 1; }
+    debootstrap --variant=minbase --include=$packages bookworm "$vm/root" "$mirror" > "$vm/debootstrap.log" 2>&1 ||
+        fail "$(tail "$vm/debootstrap.log")"
     rm -rf "$vm/root/var/cache/apt/archives" "$vm/root/var/lib/apt/lists"
     chroot "$vm/root" useradd --system --no-create-home --shell /bin/sh sbx-test
     echo $packages > "$vm/root/.complete"
@@ -33,13 +41,19 @@ kernel=$vm/kernel-$suite
 if [ ! -e "$kernel/.complete" ]; then
     echo "fetching the kernel of $suite" >&2
     rm -rf "$kernel" && mkdir -p "$kernel/apt/lists/partial" "$kernel/apt/cache/archives/partial"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$kernel/apt/sources.list"
+    keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    echo "deb [signed-by=$keys] $mirror $suite main" > "$kernel/apt/sources.list"
     cat > "$kernel/apt/conf" <<X
-Dir::Etc::SourceList "$kernel/apt/sources.list"; Dir::Etc::SourceParts "/dev/null"; Dir::State::Lists "$kernel/apt/lists"; Dir::Cache "$kernel/apt/cache";
+Dir::Etc::SourceList "$kernel/apt/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State::Lists "$kernel/apt/lists";
+Dir::Cache "$kernel/apt/cache";
 APT::Sandbox::User "root";
 X
     export APT_CONFIG="$kernel/apt/conf"
-    depends() { apt-cache depends "$1" | awk '/Depends: linux-(image|base|binary|modules)-[0-9]/ { print $2 }'; } # newer suites split the image
+    depends() { # newer suites split the image
+        apt-cache depends "$1" | awk '/Depends: linux-(image|base|binary|modules)-[0-9]/ { print $2 }'
+    }
     apt-get -qq update
     image=$(depends linux-image-cloud-amd64 | head -1)
     # shellcheck disable=SC2046
@@ -61,9 +75,15 @@ cp /bin/busybox "$init/bin/busybox"
 cp -r "$modules" "$init/base/lib/modules"
 depmod -b "$init/base" "$version"
 number=10
-for module in virtio_pci virtio_blk ext4 overlay; do modprobe -S "$version" -d "$init/base" --show-depends "$module"; done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r file; do
-    cp "$file" "$init/mods/$number-$(basename "$file")"
-    case $file in *.xz) xz -d "$init/mods/$number-$(basename "$file")" ;; *.zst) zstd -q -d --rm "$init/mods/$number-$(basename "$file")" ;; esac
+for module in virtio_pci virtio_blk ext4 overlay; do
+    modprobe -S "$version" -d "$init/base" --show-depends "$module"
+done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r file; do
+    module=$init/mods/$number-$(basename "$file")
+    cp "$file" "$module"
+    case $file in
+    *.xz) xz -d "$module" ;;
+    *.zst) zstd -q -d --rm "$module" ;;
+    esac
     number=$((number + 1))
 done
 rm -rf "$init/base"
@@ -81,7 +101,8 @@ chmod +x "$init/init"
 
 # The disk: the root, the programs, the tests.
 guest=$vm/root/srv/sbx
-rm -rf "$guest" && mkdir -p "$guest/build/tests/live" "$guest/build/tests/attacks" "$guest/build/tests/net" "$guest/build/tests/faults"
+rm -rf "$guest"
+for folder in live attacks net faults; do mkdir -p "$guest/build/tests/$folder"; done
 cp -r "$root/tests" "$root/lang" "$root/examples" "$root/stdlib-policies" "$root/enforcer" "$guest/"
 cp "$build/sbxc" "$build/sbxrun" "$build/sbximage" "$build/sbxnames" "$guest/build/"
 cp "$build/tests/live/probe" "$build/tests/live/under" "$build/tests/live/stranger" "$guest/build/tests/live/"
@@ -97,7 +118,8 @@ mount -t cgroup2 none /sys/fs/cgroup && echo "+memory +cpu +pids +io" > /sys/fs/
 [ -e /etc/hosts ] || echo "127.0.0.1 localhost" > /etc/hosts # for tests that put another in its place
 dmesg -n 1 # the console is the tests'
 echo "# kernel \$(uname -r), \$(cat /sys/kernel/security/lsm), cgroup v2: \$(cat /sys/fs/cgroup/cgroup.controllers)"
-cd /srv/sbx && { SBX_SLOW=8 SBX_MATRIX=/var/tmp/matrix SBX_BUILD=/srv/sbx/build prove --timer $* 2>&1; echo \$? > /var/tmp/status; } | cat
+export SBX_SLOW=8 SBX_MATRIX=/var/tmp/matrix SBX_BUILD=/srv/sbx/build
+cd /srv/sbx && { prove --timer $* 2>&1; echo \$? > /var/tmp/status; } | cat
 status=\$(cat /var/tmp/status)
 sed 's/^/MATRIX /' /var/tmp/matrix 2>/dev/null
 echo "VM-STATUS \$status"
@@ -110,10 +132,11 @@ chmod +x "$vm/root/vm-init"
 rm -f "$vm/disk.img"
 truncate -s 2G "$vm/disk.img"
 mke2fs -q -t ext4 -d "$vm/root" "$vm/disk.img"
-timeout "${VM_SECONDS:-1200}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -kernel "$image" -initrd "$vm/init-$suite.gz" \
-    -append 'console=ttyS0 panic=-1 quiet' -drive "file=$vm/disk.img,if=virtio,format=raw" -nographic -no-reboot < /dev/null > "$vm/log-$suite" 2>&1 || true
+timeout "${VM_SECONDS:-1200}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
+    -kernel "$image" -initrd "$vm/init-$suite.gz" -append 'console=ttyS0 panic=-1 quiet' \
+    -drive "file=$vm/disk.img,if=virtio,format=raw" -nographic -no-reboot < /dev/null > "$vm/log-$suite" 2>&1 || true
 rm -f "$vm/disk.img"
 tr -d '\r' < "$vm/log-$suite" | grep -aE '^(\[[0-9:]+\] tests/|# |#  |tests/|All tests|Files=|Result|  Failed)' || true
 mkdir -p "$build/matrix"
 tr -d '\r' < "$vm/log-$suite" | sed -n 's/^MATRIX //p' > "$build/matrix/$suite.tsv"
-grep -aq 'VM-STATUS 0' "$vm/log-$suite" || { echo "not all held in the virtual machine ($suite): $vm/log-$suite" >&2; exit 1; }
+grep -aq 'VM-STATUS 0' "$vm/log-$suite" || fail "not all held in the virtual machine ($suite): $vm/log-$suite"
