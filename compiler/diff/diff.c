@@ -1,9 +1,9 @@
 // Comparing two policies: differences of sets, written as rules would be.
 #include "compiler/diff/diff.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "compiler/diff/compare_files.h"
 #include "compiler/sets/call_groups.h"
 #include "compiler/code/cbpf.h"
 #include "compiler/sets/condition_text.h"
@@ -11,226 +11,6 @@
 #include "compiler/plan/lower.h"
 #include "compiler/sets/quantity.h"
 #include "compiler/meaning/search.h"
-
-struct comparing {
-    struct arena *arena;
-    struct policy *before, *after;
-    struct policy_diff *diff;
-    struct difference **last;
-};
-
-static struct difference *add(struct comparing *c, const char *domain, enum difference_kind kind, struct str text)
-{
-    struct difference *d = NEW(c->arena, struct difference);
-    *d = (struct difference){.domain = domain, .kind = kind, .text = text};
-    *c->last = d;
-    c->last = &d->next;
-    c->diff->counts[kind]++;
-    c->diff->wider |= kind == BECOMES_ALLOWED;
-    return d;
-}
-
-// An operation, and the rule that decides about it: of the newer policy, or, where none does there any more, of the
-// older one.
-static void explain(struct comparing *c, struct difference *d, const struct operation_point *point)
-{
-    struct policy *policy = c->after;
-    struct verdict verdict = policy_verdict(policy, point);
-    const char *how = d->kind == BECOMES_ALLOWED ? "allowed by" : "denied by";
-    if (!verdict.rule) {
-        policy = c->before;
-        verdict = policy_verdict(policy, point);
-        how = verdict.allowed ? "was allowed by" : "was denied by";
-    }
-    d->example = operation_text(policy, point);
-    if (verdict.rule)
-        d->reason = str_format(c->arena, "%s %.*s: %.*s", how, STR_ARGS(rule_place(policy, verdict.rule)),
-                               STR_ARGS(rule_text(policy, verdict.rule)));
-}
-
-static const char *effect_of(enum difference_kind kind)
-{
-    return kind == BECOMES_ALLOWED ? "allow" : "deny";
-}
-
-// ---- files --------------------------------------------------------------------------------------------------------
-
-struct subtree { // of a path set, for one or more verbs
-    struct str path;
-    unsigned verbs;
-    struct str *excepts;
-    size_t except_count;
-};
-
-static bool same_subtree(const struct subtree *a, const struct subtree *b)
-{
-    bool same = str_equal(a->path, b->path) && a->except_count == b->except_count;
-    for (size_t i = 0; i < a->except_count && same; i++)
-        same = str_equal(a->excepts[i], b->excepts[i]);
-    return same;
-}
-
-// The region above each region; itself when there is none.
-static size_t *regions_above(struct arena *arena, const struct path_set *set)
-{
-    size_t *above = NEW_ARRAY(arena, size_t, set->count + 1);
-    for (size_t i = 0; i < set->count; i++) {
-        size_t k = i ? i - 1 : 0;
-        while (i && !path_covers(set->regions[k].path, set->regions[i].path) && above[k] != k)
-            k = above[k];
-        above[i] = i && path_covers(set->regions[k].path, set->regions[i].path) ? k : i;
-    }
-    return above;
-}
-
-// A path set as subtrees less subtrees. Returns how many were written to *list.
-static size_t subtrees_of(struct arena *arena, const struct path_set *set, struct subtree **list)
-{
-    size_t *above = regions_above(arena, set), count = 0;
-    *list = NEW_ARRAY(arena, struct subtree, set->count * 5 + 1);
-    for (size_t i = 0; i < set->count; i++)
-        for (unsigned verb = VERB_READ; verb <= VERB_EXEC; verb <<= 1) {
-            if (!(set->regions[i].verbs & verb) || (above[i] != i && set->regions[above[i]].verbs & verb))
-                continue;
-            struct subtree subtree = {set->regions[i].path, verb, NULL, 0};
-            size_t capacity = 0;
-            for (size_t k = i + 1; k < set->count && path_covers(subtree.path, set->regions[k].path); k++) {
-                size_t known = subtree.except_count;
-                if (set->regions[k].verbs & verb || !(set->regions[above[k]].verbs & verb) ||
-                    (known && path_covers(subtree.excepts[known - 1], set->regions[k].path)))
-                    continue; // none, or beneath an exception already: subtrees are contiguous
-                if (known == capacity) {
-                    capacity = capacity ? 2 * capacity : 4;
-                    subtree.excepts = arena_grow(arena, subtree.excepts, known * sizeof *subtree.excepts,
-                                                 capacity * sizeof *subtree.excepts);
-                }
-                subtree.excepts[subtree.except_count++] = set->regions[k].path;
-            }
-            bool merged = false;
-            for (size_t k = count; k-- > 0 && str_equal((*list)[k].path, subtree.path) && !merged;)
-                if (same_subtree(&(*list)[k], &subtree)) {
-                    (*list)[k].verbs |= verb;
-                    merged = true;
-                }
-            if (!merged)
-                (*list)[count++] = subtree;
-        }
-    return count;
-}
-
-static void compare_paths(struct comparing *c, const struct path_set *more, enum difference_kind kind)
-{
-    struct subtree *list;
-    size_t count = subtrees_of(c->arena, more, &list);
-    for (size_t i = 0; i < count; i++) {
-        struct text text = {.arena = c->arena};
-        text_addf(&text, "%s ", effect_of(kind));
-        path_verbs_print(&text, list[i].verbs);
-        text_addf(&text, " \"%.*s\"", STR_ARGS(list[i].path));
-        for (size_t e = 0; e < list[i].except_count; e++)
-            text_addf(&text, "%s \"%.*s\"", e ? "," : " except", STR_ARGS(list[i].excepts[e]));
-        struct difference *d = add(c, "files", kind, text_str(&text));
-        explain(c, d,
-                &(struct operation_point){
-                    .domain = DOMAIN_FILES, .verb = list[i].verbs & -list[i].verbs, .path = list[i].path});
-    }
-}
-
-struct contents { // of a plan, along paths in their order
-    const struct plan *plan;
-    size_t next;
-    const struct plan_view **above; // the places above that bring some
-    size_t depth;
-};
-
-static struct contents contents_of(struct arena *arena, const struct plan *plan)
-{
-    return (struct contents){plan, 0, NEW_ARRAY(arena, const struct plan_view *, plan->view_count + 1), 0};
-}
-
-// Where the content of a path comes from: the deepest place at or above it that brings some.
-static const struct plan_view *content_at(struct contents *c, struct str path)
-{
-    for (; c->next < c->plan->view_count && path_compare(c->plan->view[c->next].path, path) <= 0; c->next++) {
-        const struct plan_view *place = &c->plan->view[c->next];
-        while (c->depth && !path_covers(c->above[c->depth - 1]->path, place->path))
-            c->depth--;
-        if (place->from != PLAN_INHERIT)
-            c->above[c->depth++] = place;
-    }
-    while (c->depth && !path_covers(c->above[c->depth - 1]->path, path))
-        c->depth--;
-    return c->depth ? c->above[c->depth - 1] : NULL;
-}
-
-// "from "./src/lib"", for a path beneath a place.
-static struct str content_text(struct arena *arena, const struct plan_view *place, struct str path)
-{
-    struct text text = {.arena = arena};
-    struct str rest = {path.text + place->path.length, path.length - place->path.length};
-    if (place->path.length == 1)
-        rest = path.length == 1 ? STR("") : path;
-    const char *base = place->base == PLAN_CWD ? "cwd " : place->base == PLAN_HOME ? "home " : "";
-    bool root = str_is(place->host, "/") && rest.length;
-    switch (place->from) {
-    case PLAN_HOST:
-    case PLAN_OVERLAY:
-    case PLAN_IMAGE:
-        text_addf(&text, "%s%s\"%.*s%.*s\"",
-                  place->from == PLAN_OVERLAY ? "overlay "
-                  : place->from == PLAN_IMAGE ? "image "
-                                              : "",
-                  base, STR_ARGS(root ? STR("") : place->host), STR_ARGS(rest));
-        if (place->from == PLAN_OVERLAY || place->from == PLAN_IMAGE)
-            text_addf(&text, " size %.*s", STR_ARGS(size_text(arena, place->size)));
-        break;
-    case PLAN_TMPFS: text_addf(&text, "tmpfs size %.*s", STR_ARGS(size_text(arena, place->size))); break;
-    case PLAN_SANDBOX: text_addf(&text, "sandbox %.*s", STR_ARGS(place->text)); break;
-    case PLAN_TEXT: text_addf(&text, "text of %zu bytes", place->text.length); break;
-    default: text_addf(&text, "%s", plan_from_names[place->from]);
-    }
-    return text_str(&text);
-}
-
-static void compare_content(struct comparing *c, const struct plan *before, const struct plan *after)
-{
-    struct str reported = {0};
-    struct contents contents_before = contents_of(c->arena, before), contents_after = contents_of(c->arena, after);
-    for (size_t i = 0, k = 0; i < before->view_count || k < after->view_count;) {
-        int order = i == before->view_count  ? 1
-                    : k == after->view_count ? -1
-                                             : path_compare(before->view[i].path, after->view[k].path);
-        struct str path = order <= 0 ? before->view[i].path : after->view[k].path;
-        bool brought =
-            (order <= 0 && before->view[i].from != PLAN_INHERIT) || (order >= 0 && after->view[k].from != PLAN_INHERIT);
-        i += order <= 0;
-        k += order >= 0;
-        const struct plan_view *old = content_at(&contents_before, path), *new = content_at(&contents_after, path);
-        if (!brought || !old || !new || !path_set_verbs(policy_paths(c->before), path) ||
-            !path_set_verbs(policy_paths(c->after), path))
-            continue; // what is new or gone is said by its verbs
-        struct str was = content_text(c->arena, old, path), is = content_text(c->arena, new, path);
-        if (str_equal(was, is) || (reported.length && path_covers(reported, path) && path_covers(old->path, reported) &&
-                                   path_covers(new->path, reported)))
-            continue;
-        reported = path;
-        enum difference_kind kind = BECOMES_ALLOWED; // other content: nobody can say that there is less of it
-        if (old->from == PLAN_TMPFS && new->from == PLAN_TMPFS)
-            kind = new->size > old->size ? BECOMES_ALLOWED : BECOMES_DENIED;
-        else if (new->from == PLAN_TMPFS)
-            kind = OTHERWISE; // memory holds nothing of the host's
-        add(c, "files", kind,
-            str_format(c->arena, "\"%.*s\" is from %.*s, was from %.*s", STR_ARGS(path), STR_ARGS(is), STR_ARGS(was)));
-    }
-}
-
-static void compare_files(struct comparing *c, const struct plan *before, const struct plan *after)
-{
-    const struct path_set *old = policy_paths(c->before), *new = policy_paths(c->after);
-    compare_paths(c, path_set_minus(c->arena, new, old), BECOMES_ALLOWED);
-    compare_paths(c, path_set_minus(c->arena, old, new), BECOMES_DENIED);
-    compare_content(c, before, after);
-}
 
 // ---- network ------------------------------------------------------------------------------------------------------
 
@@ -289,9 +69,9 @@ static void compare_net_way(struct comparing *c, struct policy *allows, struct p
     for (struct net_part *part = net_set_select(c->arena, &all, borders, count, allowed_by_one, &net); part;
          part = part->next) {
         struct text text = {.arena = c->arena};
-        text_addf(&text, "%s ", effect_of(kind));
+        text_addf(&text, "%s ", diff_effect(kind));
         net_part_print(&text, part, take_other_loopback(part) ? "loopback" : NULL);
-        struct difference *d = add(c, "network", kind, text_str(&text));
+        struct difference *d = diff_add(c, "network", kind, text_str(&text));
         bool whole = part->box.first == 0 && part->box.last == ~(net_address)0;
         struct net_point point = {
             .verb = part->box.verbs & -part->box.verbs,
@@ -304,7 +84,7 @@ static void compare_net_way(struct comparing *c, struct policy *allows, struct p
             .port = part->box.port_first,
         };
         if (allowed_by_one(&point, &net))
-            explain(c, d, &(struct operation_point){.domain = DOMAIN_NET, .verb = point.verb, .net = point});
+            diff_explain(c, d, &(struct operation_point){.domain = DOMAIN_NET, .verb = point.verb, .net = point});
     }
 }
 
@@ -386,16 +166,16 @@ static void compare_calls_of(struct comparing *c, enum difference_kind kind)
         if (line->architectures != ARCH_ALL_MASK)
             text_addf(&text, "on %s ", arch_names[line->arch]);
         if (kind != OTHERWISE)
-            text_addf(&text, "%s ", effect_of(kind));
+            text_addf(&text, "%s ", diff_effect(kind));
         calls_print(&text, c->after->compilation, line->member, line->architectures, NULL, NULL);
         text_addf(&text, "%.*s", STR_ARGS(line->condition));
-        struct difference *d = add(c, "system calls", kind, text_str(&text));
+        struct difference *d = diff_add(c, "system calls", kind, text_str(&text));
         graph_node node;
         struct operation_point point;
         int found = call_change(c, line->arch, line->call, kind, &node, &point);
         c->diff->wider |= found < 0;
         if (found > 0 && kind != OTHERWISE)
-            explain(c, d, &point);
+            diff_explain(c, d, &point);
     }
 }
 
@@ -407,10 +187,10 @@ static void compare_capabilities(struct comparing *c)
     for (enum difference_kind kind = BECOMES_ALLOWED; kind <= BECOMES_DENIED; kind++)
         for (uint64_t rest = kind == BECOMES_ALLOWED ? new & ~old : old & ~new; rest; rest &= rest - 1) {
             unsigned capability = (unsigned)__builtin_ctzll(rest);
-            struct difference *d = add(c, "capabilities", kind,
-                                       str_format(c->arena, "%s capability %s", effect_of(kind),
-                                                  constant_name_of("CAP_", NULL, capability, ARCH_X86_64)));
-            explain(c, d, &(struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = capability});
+            struct difference *d = diff_add(c, "capabilities", kind,
+                                            str_format(c->arena, "%s capability %s", diff_effect(kind),
+                                                       constant_name_of("CAP_", NULL, capability, ARCH_X86_64)));
+            diff_explain(c, d, &(struct operation_point){.domain = DOMAIN_CAPABILITIES, .capability = capability});
             d->example = (struct str){0};
         }
 }
@@ -424,8 +204,8 @@ static void compare_limits(struct comparing *c)
         bool wider = !new->set || (old->set && new->number > old->number);
         struct str was = old->set ? limit_text(c->arena, (enum limit)i, old->number) : STR("without");
         struct str is = new->set ? limit_text(c->arena, (enum limit)i, new->number) : STR("no limit");
-        add(c, "limits", wider ? BECOMES_ALLOWED : BECOMES_DENIED,
-            str_format(c->arena, "%s %.*s, was %.*s", limit_names[i], STR_ARGS(is), STR_ARGS(was)));
+        diff_add(c, "limits", wider ? BECOMES_ALLOWED : BECOMES_DENIED,
+                 str_format(c->arena, "%s %.*s, was %.*s", limit_names[i], STR_ARGS(is), STR_ARGS(was)));
     }
 }
 
@@ -468,9 +248,9 @@ static void compare_env(struct comparing *c, const struct plan *of, const struct
         if (old && new && old->keep == new->keep && str_equal(old->value, new->value))
             continue;
         enum difference_kind kind = new &&new->keep ? BECOMES_ALLOWED : old && old->keep ? BECOMES_DENIED : OTHERWISE;
-        add(c, "process", kind,
-            str_format(c->arena, "env %.*s: %.*s, was %.*s", STR_ARGS(of->env[i].name),
-                       STR_ARGS(env_text(c->arena, new)), STR_ARGS(env_text(c->arena, old))));
+        diff_add(c, "process", kind,
+                 str_format(c->arena, "env %.*s: %.*s, was %.*s", STR_ARGS(of->env[i].name),
+                            STR_ARGS(env_text(c->arena, new)), STR_ARGS(env_text(c->arena, old))));
     }
 }
 
@@ -497,8 +277,8 @@ static void compare_secrets(struct comparing *c, const struct policy *of, const 
     for (size_t i = 0; i < of->secret_count; i++) {
         struct str text = secret_text(c->arena, &of->secrets[i]);
         if (!has_secret(c->arena, other, text))
-            add(c, "process", kind,
-                str_format(c->arena, "%ssecret %.*s", kind == BECOMES_DENIED ? "no " : "", STR_ARGS(text)));
+            diff_add(c, "process", kind,
+                     str_format(c->arena, "%ssecret %.*s", kind == BECOMES_DENIED ? "no " : "", STR_ARGS(text)));
     }
 }
 
@@ -543,8 +323,8 @@ static void compare_requires(struct comparing *c, const struct plan *before, con
         // is refused.
         bool wider = (new.asked &&new.degrade && !(old.asked && old.degrade)) ||
                      (old.asked && !old.degrade && !new.asked) || (old.asked && new.asked &&new.version < old.version);
-        add(c, "process", wider ? BECOMES_ALLOWED : BECOMES_DENIED,
-            str_format(c->arena, "%s: %.*s, was %.*s", feature_names[feature], STR_ARGS(is), STR_ARGS(was)));
+        diff_add(c, "process", wider ? BECOMES_ALLOWED : BECOMES_DENIED,
+                 str_format(c->arena, "%s: %.*s, was %.*s", feature_names[feature], STR_ARGS(is), STR_ARGS(was)));
     }
 }
 
@@ -559,20 +339,20 @@ static void compare_process(struct comparing *c, const struct plan *before, cons
     struct str was = words_text(c->arena, before->command, before->command_count),
                is = words_text(c->arena, after->command, after->command_count);
     if (!str_equal(was, is))
-        add(c, "process", OTHERWISE, str_format(c->arena, "command %.*s, was %.*s", STR_ARGS(is), STR_ARGS(was)));
+        diff_add(c, "process", OTHERWISE, str_format(c->arena, "command %.*s, was %.*s", STR_ARGS(is), STR_ARGS(was)));
     if (before->user != after->user || before->user_number != after->user_number)
-        add(c, "process", after->user == PLAN_USER_ROOT ? BECOMES_ALLOWED : OTHERWISE,
-            str_format(c->arena, "user %.*s, was %.*s", STR_ARGS(user_text(c->arena, after)),
-                       STR_ARGS(user_text(c->arena, before))));
+        diff_add(c, "process", after->user == PLAN_USER_ROOT ? BECOMES_ALLOWED : OTHERWISE,
+                 str_format(c->arena, "user %.*s, was %.*s", STR_ARGS(user_text(c->arena, after)),
+                            STR_ARGS(user_text(c->arena, before))));
     struct str proxy_was = before->proxy.set ? proxy_text(c->arena, before) : STR("none"),
                proxy = after->proxy.set ? proxy_text(c->arena, after) : STR("none");
     if (!str_equal(proxy_was, proxy))
-        add(c, "process", OTHERWISE,
-            str_format(c->arena, "via proxy %.*s, was %.*s", STR_ARGS(proxy), STR_ARGS(proxy_was)));
+        diff_add(c, "process", OTHERWISE,
+                 str_format(c->arena, "via proxy %.*s, was %.*s", STR_ARGS(proxy), STR_ARGS(proxy_was)));
     struct str cwd_was = before->cwd.length ? before->cwd : STR("/"), cwd = after->cwd.length ? after->cwd : STR("/");
     if (!str_equal(cwd_was, cwd))
-        add(c, "process", OTHERWISE,
-            str_format(c->arena, "cwd \"%.*s\", was \"%.*s\"", STR_ARGS(cwd), STR_ARGS(cwd_was)));
+        diff_add(c, "process", OTHERWISE,
+                 str_format(c->arena, "cwd \"%.*s\", was \"%.*s\"", STR_ARGS(cwd), STR_ARGS(cwd_was)));
     compare_env(c, after, before, after);
     compare_env(c, before, before, after);
     compare_secrets(c, c->after, c->before, BECOMES_ALLOWED);
