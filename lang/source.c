@@ -191,23 +191,29 @@ static bool is_bidirectional(uint32_t code)
            code == 0x200F || code == 0x061C;
 }
 
+uint32_t text_character(struct str text, uint32_t at, bool *seen)
+{
+    uint32_t length, code = decode(text, at, &length);
+    *seen = length && code >= 0x20 && (code < 0x7F || code >= 0xA0) && !is_bidirectional(code);
+    return length ? length : 1;
+}
+
 void text_quote(struct text *text, struct str value)
 {
     text_addf(text, "\"");
-    for (size_t i = 0; i < value.length;) {
-        uint32_t length, code = decode(value, i, &length);
-        bool plain = length && code >= 0x20 && (code < 0x7F || code >= 0xA0) && !is_bidirectional(code);
-        if (!length)
-            length = 1;
-        if (code == '"' || code == '\\')
-            text_addf(text, "\\%c", (char)code);
-        else if (code == '\n' || code == '\t')
-            text_addf(text, code == '\n' ? "\\n" : "\\t");
-        else if (plain)
+    for (uint32_t i = 0, length; i < value.length; i += length) {
+        bool seen;
+        char c = value.text[i];
+        length = text_character(value, i, &seen);
+        if (c == '"' || c == '\\')
+            text_addf(text, "\\%c", c);
+        else if (c == '\n' || c == '\t')
+            text_addf(text, c == '\n' ? "\\n" : "\\t");
+        else if (seen)
             text_add(text, value.text + i, length);
-        for (uint32_t k = 0; !plain && code != '\n' && code != '\t' && k < length; k++)
-            text_addf(text, "\\x%02x", (unsigned char)value.text[i + k]);
-        i += length;
+        else
+            for (uint32_t k = 0; k < length; k++)
+                text_addf(text, "\\x%02x", (unsigned char)value.text[i + k]);
     }
     text_addf(text, "\"");
 }

@@ -54,8 +54,11 @@ bool text_is_utf8(struct str); // RFC 3629
 // (Trojan Source).
 const char *source_flaw(struct str text, uint32_t *where, uint32_t *length);
 
-// A string as the language writes it, quotes and escapes included. What a reader would not see as it is, or a terminal
-// would obey, is written as \xNN: controls, bidirectional ones too, and what is not UTF-8.
+// How long the character at `at` is. *seen: a reader sees it as it is, and no terminal obeys it; else it is a control,
+// bidirectional ones too, or a byte that is not UTF-8.
+uint32_t text_character(struct str text, uint32_t at, bool *seen);
+
+// A string as the language writes it, quotes and escapes included: what a reader would not see is written as \xNN.
 void text_quote(struct text *, struct str);
 
 static inline struct span span_join(struct span a, struct span b)

@@ -7,13 +7,14 @@
 
 #include "compiler/report/report.h"
 #include "enforcer/actions/plan_file.h"
+#include "enforcer/host/say.h"
 
 const char too_little_space[] =
     "cannot share memory with a sandbox: too little address space is left (`ulimit -v` says how much there is)";
 
 int cannot_start(const char *why)
 {
-    fprintf(stderr, "sbxrun: %s\n", why);
+    say(stderr, "sbxrun: %s", why);
     return STATUS_NOT_SET_UP;
 }
 

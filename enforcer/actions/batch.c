@@ -15,6 +15,7 @@
 #include "enforcer/actions/run.h"
 #include "enforcer/host/caller.h"
 #include "enforcer/host/clock.h"
+#include "enforcer/host/say.h"
 
 enum { WORDS_MOST = 65536, BYTES_MOST = 16 << 20 }; // of one command; the kernel takes no more
 
@@ -148,7 +149,7 @@ static int batch_run(unsigned count, FILE *report, int (*one)(void *context, cha
         if (job->pid == 0)
             run_one(parent, one, context, job->command.argv);
         if (job->pid < 0) {
-            fprintf(stderr, "sbxrun: cannot start a command: %s\n", strerror(errno));
+            say(stderr, "sbxrun: cannot start a command: %s", strerror(errno));
             job->pid = 0;
             more = -2;
             break;
@@ -203,14 +204,14 @@ int run_batch(const struct options *options)
     FILE *report = options->report ? fopen(options->report, "we") : NULL;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (options->report && !report)
-        fprintf(stderr, "sbxrun: cannot write the report %s: %s\n", options->report, strerror(errno));
+        say(stderr, "sbxrun: cannot write the report %s: %s", options->report, strerror(errno));
     int status = !batch.plan || (options->report && !report) ? STATUS_NOT_SET_UP
                                                              : batch_run(options->jobs    ? options->jobs
                                                                          : processors > 0 ? (unsigned)processors
                                                                                           : 1,
                                                                          report, run_of_batch, &batch);
     if (report && fclose(report) != 0)
-        fprintf(stderr, "sbxrun: the report %s could not be written: %s\n", options->report, strerror(errno));
+        say(stderr, "sbxrun: the report %s could not be written: %s", options->report, strerror(errno));
     compilation_free(compilation);
     return status;
 }

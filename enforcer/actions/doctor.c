@@ -22,6 +22,7 @@
 #include "enforcer/host/host.h"
 #include "enforcer/drivers/features.h"
 #include "enforcer/host/kernel.h"
+#include "enforcer/host/say.h"
 #include "enforcer/network/net_guard.h"
 #include "enforcer/host/scoped.h"
 
@@ -343,20 +344,21 @@ static bool doctor_host(FILE *out)
 static bool doctor_policy(FILE *out, const struct plan *plan, const struct run *run, const struct failure *failure)
 {
     const struct claims *claims = run->claims;
+    const char *found = failure->what[0]         ? "nothing runs here:"
+                        : claims->degraded_count ? "commands run here, without"
+                                                 : "commands run here, and every rule is enforced.";
+    fputc('\n', out);
     if (plan)
-        fprintf(out, "\nUnder the policy %.*s ", STR_ARGS(plan->name));
+        say(out, "Under the policy %.*s %s", STR_ARGS(plan->name), found);
     else
-        fputs("\nUnder a policy of std.base alone ", out);
+        say(out, "Under a policy of std.base alone %s", found);
     if (failure->what[0]) {
-        fputs("nothing runs here:\n", out);
         failure_print(out, failure, run->plan);
         return false;
     }
-    fputs(claims->degraded_count ? "commands run here, without\n" : "commands run here, and every rule is enforced.\n",
-          out);
     for (size_t i = 0; i < claims->degraded_count; i++)
-        fprintf(out, "  %.*s, as the policy permits: %.*s\n", STR_ARGS(claims->degraded[i].lost),
-                STR_ARGS(claims->degraded[i].because));
+        say(out, "  %.*s, as the policy permits: %.*s", STR_ARGS(claims->degraded[i].lost),
+            STR_ARGS(claims->degraded[i].because));
     return true;
 }
 
@@ -376,7 +378,7 @@ int examine(struct compilation *compilation, struct arena *shared, struct option
     bool given = options->policy, runs = doctor_host(stdout);
     fflush(stdout);
     if (!given && !(options->policy = some_policy())) {
-        fprintf(stderr, "sbxrun: cannot write a policy to /tmp, to try it: %s\n", strerror(errno));
+        say(stderr, "sbxrun: cannot write a policy to /tmp, to try it: %s", strerror(errno));
         return STATUS_NOT_SET_UP;
     }
     struct native *begun = options->driver->begin(compilation->arena, shared, false, TERMINAL_NEVER);

@@ -3,6 +3,7 @@
 
 #include "compiler/sets/path_set.h"
 #include "compiler/sets/quantity.h"
+#include "enforcer/host/say.h"
 
 static const char *place_of(const struct plan *plan, uint32_t rule)
 {
@@ -47,7 +48,7 @@ static struct str content_text(const struct plan *plan, const struct plan_view *
 static void print_view(FILE *out, const struct run *run)
 {
     const struct plan *plan = run->plan;
-    fprintf(out, "files\n");
+    say(out, "files");
     for (size_t i = 0; i < plan->view_count; i++) {
         const struct plan_view *place = &plan->view[i];
         struct text verbs = {.arena = plan->arena};
@@ -55,38 +56,37 @@ static void print_view(FILE *out, const struct run *run)
             path_verbs_print(&verbs, place->verbs);
         else
             text_addf(&verbs, "nothing");
-        fprintf(out, "  %-18.*s %.*s%s\n", STR_ARGS(text_str(&verbs)), STR_ARGS(place->path),
-                place_of(plan, place->rule));
+        say(out, "  %-18.*s %.*s%s", STR_ARGS(text_str(&verbs)), STR_ARGS(place->path), place_of(plan, place->rule));
         if (place->from != PLAN_INHERIT && place->verbs)
-            fprintf(out, "  %-18s   %.*s\n", "", STR_ARGS(content_text(plan, place, &run->bases)));
-        fprintf(out, "  %-18s   %.*s\n", "", STR_ARGS(claim_place(plan, run->claims, place)));
+            say(out, "  %-18s   %.*s", "", STR_ARGS(content_text(plan, place, &run->bases)));
+        say(out, "  %-18s   %.*s", "", STR_ARGS(claim_place(plan, run->claims, place)));
     }
 }
 
 static void print_network(FILE *out, const struct plan *plan, const struct network *network)
 {
     if (!network->own.up) {
-        fprintf(out, "network            none: an empty network namespace, without even a loopback\n");
+        say(out, "network            none: an empty network namespace, without even a loopback");
         return;
     }
-    if (network->brokered)
-        fprintf(out,
-                "network            an empty network namespace with a loopback of its own; sbxrun makes each "
-                "connection that a rule allows\n%s%s%s",
-                network->guard_lacks ? "                   no guard: "
-                                     : "                   a guard in eBPF stands behind it\n",
-                network->guard_lacks ? network->guard_lacks : "", network->guard_lacks ? "\n" : "");
-    else
-        fprintf(out, "network            an empty network namespace with a loopback of its own, ports from %u%s\n",
-                network->own.port_start, network->own.needs_landlock ? ", of tcp only:" : "");
+    if (network->brokered) {
+        say(out,
+            "network            an empty network namespace with a loopback of its own; sbxrun makes each "
+            "connection that a rule allows");
+        if (network->guard_lacks)
+            say(out, "                   no guard: %s", network->guard_lacks);
+        else
+            say(out, "                   a guard in eBPF stands behind it");
+    } else
+        say(out, "network            an empty network namespace with a loopback of its own, ports from %u%s",
+            network->own.port_start, network->own.needs_landlock ? ", of tcp only:" : "");
     for (size_t i = 0; i < network->own.port_count && i < 32; i++)
-        fprintf(out, "                   tcp %u, by Landlock\n", network->own.ports[i].port);
+        say(out, "                   tcp %u, by Landlock", network->own.ports[i].port);
     for (size_t i = 0; i < plan->net_count; i++)
         if (!plan->net[i].deny) {
             struct text text = {.arena = plan->arena};
             net_box_print(&text, &plan->net[i].box);
-            fprintf(out, "                   allow %.*s%s\n", STR_ARGS(text_str(&text)),
-                    place_of(plan, plan->net[i].rule));
+            say(out, "                   allow %.*s%s", STR_ARGS(text_str(&text)), place_of(plan, plan->net[i].rule));
         }
 }
 
@@ -99,39 +99,47 @@ static void print_limits(FILE *out, const struct run *run)
         uint64_t value = plan->limits[i].value;
         struct str text = limit_text(plan->arena, (enum limit)i, value);
         const char *keeper = limit_keeper(&run->claims->bounds, (enum limit)i);
-        fprintf(out, "limit %-12s %.*s: %s%s\n", limit_names[i], STR_ARGS(text), keeper ? keeper : "NOT KEPT here",
-                place_of(plan, plan->limits[i].rule));
+        say(out, "limit %-12s %.*s: %s%s", limit_names[i], STR_ARGS(text), keeper ? keeper : "NOT KEPT here",
+            place_of(plan, plan->limits[i].rule));
     }
+}
+
+static struct str words_of(struct arena *arena, char *const *words)
+{
+    struct text text = {.arena = arena};
+    for (; *words; words++)
+        text_addf(&text, " %s", *words);
+    return text_str(&text);
+}
+
+static struct str capabilities_of(const struct plan *plan)
+{
+    struct text text = {.arena = plan->arena};
+    for (unsigned c = 0; c < 64; c++) {
+        const char *name = plan->capabilities >> c & 1 ? constant_name_of("CAP_", NULL, c, ARCH_HERE) : NULL;
+        if (name)
+            text_addf(&text, "%s%s", text.length ? ", " : "", name);
+    }
+    return text.length ? text_str(&text) : STR("none");
 }
 
 void dry_run_print(FILE *out, const struct run *run)
 {
     const struct plan *plan = run->plan;
-    fprintf(out, "policy             %.*s\ncommand           ", STR_ARGS(plan->name));
-    for (char *const *word = run->argv; *word; word++)
-        fprintf(out, " %s", *word);
-    fprintf(out, "\nuser               %s inside, without a way back to yours; starts in %.*s\n",
-            plan->user == PLAN_USER_NUMBER ? str_format(plan->arena, "%u", plan->user_number).text
-                                           : plan_user_names[plan->user],
-            STR_ARGS(plan->cwd.length ? plan->cwd : STR("/")));
-    fprintf(out, "environment       ");
-    for (char *const *variable = run->environment; *variable; variable++)
-        fprintf(out, " %s", *variable);
-    fprintf(out, "\ncapabilities       ");
-    for (unsigned c = 0, any = 0; c < 64; c++) {
-        const char *name = plan->capabilities >> c & 1 ? constant_name_of("CAP_", NULL, c, ARCH_HERE) : NULL;
-        if (name)
-            fprintf(out, "%s%s", any++ ? ", " : "", name);
-        else if (c == 63 && !any)
-            fprintf(out, "none");
-    }
-    fprintf(out, "\nsystem calls       a filter of %zu instructions, by seccomp\n", plan->filters[ARCH_HERE].length);
+    say(out, "policy             %.*s", STR_ARGS(plan->name));
+    say(out, "command           %.*s", STR_ARGS(words_of(plan->arena, run->argv)));
+    say(out, "user               %s inside, without a way back to yours; starts in %.*s",
+        plan->user == PLAN_USER_NUMBER ? str_format(plan->arena, "%u", plan->user_number).text
+                                       : plan_user_names[plan->user],
+        STR_ARGS(plan->cwd.length ? plan->cwd : STR("/")));
+    say(out, "environment       %.*s", STR_ARGS(words_of(plan->arena, run->environment)));
+    say(out, "capabilities       %.*s", STR_ARGS(capabilities_of(plan)));
+    say(out, "system calls       a filter of %zu instructions, by seccomp", plan->filters[ARCH_HERE].length);
     print_network(out, plan, &run->claims->network);
     print_limits(out, run);
     for (size_t i = 0; i < run->claims->degraded_count; i++) {
         const struct degradation *d = &run->claims->degraded[i];
-        fprintf(out, "goes without       %.*s: %.*s%s\n", STR_ARGS(d->lost), STR_ARGS(d->because),
-                place_of(plan, d->rule));
+        say(out, "goes without       %.*s: %.*s%s", STR_ARGS(d->lost), STR_ARGS(d->because), place_of(plan, d->rule));
     }
     print_view(out, run);
 }

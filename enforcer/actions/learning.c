@@ -13,13 +13,14 @@
 #include "compiler/report/report.h"
 #include "enforcer/actions/observe.h"
 #include "enforcer/actions/plan_file.h"
+#include "enforcer/host/say.h"
 #include "lang/load.h"
 
 enum { STATUS_NOT_SET_UP = 125 };
 
 static int refuse(const char *what, const char *path, const char *why)
 {
-    fprintf(stderr, "sbxrun: %s %s: %s\n", what, path, why);
+    say(stderr, "sbxrun: %s %s: %s", what, path, why);
     return STATUS_NOT_SET_UP;
 }
 
@@ -158,8 +159,8 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
     int error = write_file(arena, record, seen_write(arena, all));
     if (error || (error = write_file(arena, out, learned.text)))
         return refuse("cannot write", out, strerror(error));
-    fprintf(stderr, "sbxrun: %s: %zu rules of its own; it allows %zu of %zu things that were seen%s\n", out,
-            learned.rules, learned.allowed, learned.operations, learned.noted ? ", and notes the others" : "");
+    say(stderr, "sbxrun: %s: %zu rules of its own; it allows %zu of %zu things that were seen%s", out, learned.rules,
+        learned.allowed, learned.operations, learned.noted ? ", and notes the others" : "");
     return status;
 }
 
@@ -271,8 +272,8 @@ int tightening_run(struct arena *arena, const char *path, const struct driver_op
         putchar('\n');
     }
     if (unused)
-        fprintf(stderr, "sbxrun: the command had no use for %zu rule%s of %s\n", unused, unused == 1 ? "" : "s", path);
+        say(stderr, "sbxrun: the command had no use for %zu rule%s of %s", unused, unused == 1 ? "" : "s", path);
     else
-        fprintf(stderr, "sbxrun: the command had a use for every rule of %s\n", path);
+        say(stderr, "sbxrun: the command had a use for every rule of %s", path);
     return status;
 }

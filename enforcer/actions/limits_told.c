@@ -3,12 +3,14 @@
 
 #include <inttypes.h>
 
+#include "enforcer/host/say.h"
+
 static const struct {
     enum limit limit;
-    const char *said, *times; // the second where it is known how often
+    const char *said, *counted; // the second where it is known how often
 } told[] = {
     {LIMIT_pids, "there were as many processes and threads as there may be",
-     "a process or thread more than there may be was refused, %" PRIu64 " times"},
+     "a process or thread more than there may be was refused"},
     {LIMIT_open_files, "a process had as many files open as it may", NULL},
     {LIMIT_file_size, "a file reached the size that one may have", NULL},
 };
@@ -22,11 +24,10 @@ void limits_tell(FILE *out, const struct run *run, const struct outcome *outcome
         bool counted = run->claims->bounds.cgroup >> told[i].limit & 1;
         if (!limit->set || !use->reached_known || !use->reached)
             continue;
-        fputs("sbxrun: ", out);
-        if (told[i].times && counted)
-            fprintf(out, told[i].times, use->reached);
+        struct str rule = rule_named(plan, limit->rule);
+        if (told[i].counted && counted)
+            say(out, "sbxrun: %s, %" PRIu64 " times (%.*s)", told[i].counted, use->reached, STR_ARGS(rule));
         else
-            fputs(told[i].said, out);
-        fprintf(out, " (%.*s)\n", STR_ARGS(rule_named(plan, limit->rule)));
+            say(out, "sbxrun: %s (%.*s)", told[i].said, STR_ARGS(rule));
     }
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "enforcer/host/say.h"
 #include "enforcer/host/scoped.h"
 
 struct str file_read_whole(struct arena *arena, const char *path, const char **problem)
@@ -47,13 +48,13 @@ struct plan *plan_file_load(struct arena *arena, const char *path, const char *b
     struct str text = file_read_whole(arena, path, &problem), why;
     struct plan *plan = problem ? NULL : plan_read(arena, text, &why);
     if (!plan) {
-        fprintf(stderr, problem ? "sbxrun: cannot read %s: %s\n" : "sbxrun: %s is not a plan: %s\n", path,
-                problem ? problem : why.text);
+        say(stderr, problem ? "sbxrun: cannot read %s: %s" : "sbxrun: %s is not a plan: %s", path,
+            problem ? problem : why.text);
         return NULL;
     }
     char *real = realpath(beside ? beside : path, NULL);
     if (beside && !real) {
-        fprintf(stderr, "sbxrun: --beside %s: %s\n", beside, strerror(errno));
+        say(stderr, "sbxrun: --beside %s: %s", beside, strerror(errno));
         return NULL;
     }
     const char *slash = !real ? NULL : beside ? real + strlen(real) : strrchr(real, '/');

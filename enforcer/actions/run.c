@@ -12,6 +12,7 @@
 #include "enforcer/actions/live.h"
 #include "enforcer/actions/plan_file.h"
 #include "enforcer/actions/run_report.h"
+#include "enforcer/host/say.h"
 #include "enforcer/supervisor/events.h"
 
 // What make(1) tells those that it starts, without the descriptors of its jobserver unless those are handed over.
@@ -90,27 +91,26 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
         return 128 + outcome->value;
     case ENDED_NOT_SET_UP: failure_print(stderr, failure, run->plan); return STATUS_NOT_SET_UP;
     case ENDED_NOT_EXECUTED:
-        fprintf(stderr, "sbxrun: cannot execute %s: %s%s\n", run->argv[0], strerror(outcome->value),
-                outcome->value == EACCES   ? "; it is no program, or no rule allows to exec it"
-                : outcome->value == ENOENT ? "; the view has no such file (or not the interpreter it names)"
-                                           : "");
+        say(stderr, "sbxrun: cannot execute %s: %s%s", run->argv[0], strerror(outcome->value),
+            outcome->value == EACCES   ? "; it is no program, or no rule allows to exec it"
+            : outcome->value == ENOENT ? "; the view has no such file (or not the interpreter it names)"
+                                       : "");
         return outcome->value == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTED;
     case ENDED_LIFETIME:
-        fprintf(stderr, "sbxrun: its lifetime ran out (%.*s)\n",
-                STR_ARGS(rule_named(run->plan, limits[LIMIT_lifetime].rule)));
+        say(stderr, "sbxrun: its lifetime ran out (%.*s)",
+            STR_ARGS(rule_named(run->plan, limits[LIMIT_lifetime].rule)));
         return STATUS_LIFETIME;
     case ENDED_MEMORY:
-        fprintf(stderr, "sbxrun: killed for its memory, at a peak of %llu MiB (%.*s)\n",
-                (unsigned long long)(outcome->peak >> 20), STR_ARGS(rule_named(run->plan, limits[LIMIT_memory].rule)));
+        say(stderr, "sbxrun: killed for its memory, at a peak of %llu MiB (%.*s)",
+            (unsigned long long)(outcome->peak >> 20), STR_ARGS(rule_named(run->plan, limits[LIMIT_memory].rule)));
         return 128 + 9;
     case ENDED_CPU_TIME:
-        fprintf(stderr, "sbxrun: killed for its processor time, after %llu.%03llu s (%.*s)\n",
-                (unsigned long long)(outcome->cpu / 1000000), (unsigned long long)(outcome->cpu / 1000 % 1000),
-                STR_ARGS(rule_named(run->plan, limits[LIMIT_cpu_time].rule)));
+        say(stderr, "sbxrun: killed for its processor time, after %llu.%03llu s (%.*s)",
+            (unsigned long long)(outcome->cpu / 1000000), (unsigned long long)(outcome->cpu / 1000 % 1000),
+            STR_ARGS(rule_named(run->plan, limits[LIMIT_cpu_time].rule)));
         return 128 + 9;
     case ENDED_OUTPUT:
-        fprintf(stderr, "sbxrun: killed for its output (%.*s)\n",
-                STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule)));
+        say(stderr, "sbxrun: killed for its output (%.*s)", STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule)));
         return 128 + 9;
     }
     return STATUS_NOT_SET_UP;
@@ -176,18 +176,18 @@ int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, co
     // Programs try calls that they can do without: a person may want to know, a log only when something failed.
     events_print(stderr, run->events, status != 0 || isatty(STDERR_FILENO));
     if (stream && (ferror(stream) || fclose(stream) != 0))
-        fprintf(stderr, "sbxrun: not all events could be written to %s\n", options->events);
+        say(stderr, "sbxrun: not all events could be written to %s", options->events);
     if (outcome.changes_unlisted)
-        fprintf(stderr, "sbxrun: %llu of the changes could not be listed, as %s says\n",
-                (unsigned long long)outcome.changes_unlisted, options->changes);
+        say(stderr, "sbxrun: %llu of the changes could not be listed, as %s says",
+            (unsigned long long)outcome.changes_unlisted, options->changes);
     if (run->changes && (fclose(run->changes) != 0 || outcome.changes_unwritten))
-        fprintf(stderr, "sbxrun: the changes could not be written to %s: %s\n", options->changes,
-                strerror(outcome.changes_unwritten ? outcome.changes_unwritten : errno));
+        say(stderr, "sbxrun: the changes could not be written to %s: %s", options->changes,
+            strerror(outcome.changes_unwritten ? outcome.changes_unwritten : errno));
     if (report) {
         struct str hash = plan_hash(plan->arena, plan_write(plan->arena, plan));
         bool written = run_report_write(report, run, hash, &outcome, &failure);
         if (fclose(report) != 0 || !written)
-            fprintf(stderr, "sbxrun: the report %s could not be written: %s\n", options->report, strerror(errno));
+            say(stderr, "sbxrun: the report %s could not be written: %s", options->report, strerror(errno));
     }
     events_free(run->events);
     return status;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "enforcer/host/say.h"
+
 static void record(struct failure *failure, uint32_t rule, int error, const char *advice, const char *format,
                    va_list args)
 {
@@ -44,11 +46,9 @@ struct str rule_named(const struct plan *plan, uint32_t rule)
 void failure_print(FILE *out, const struct failure *failure, const struct plan *plan)
 {
     struct str rule = rule_named(plan, failure->rule);
-    fprintf(out, "sbxrun: %s%s%s", failure->what, failure->error ? ": " : "",
-            failure->error ? strerror(failure->error) : "");
-    if (rule.length)
-        fprintf(out, " (%.*s)", STR_ARGS(rule));
-    fputc('\n', out);
+    say(out, "sbxrun: %s%s%s%s%.*s%s", failure->what, failure->error ? ": " : "",
+        failure->error ? strerror(failure->error) : "", rule.length ? " (" : "", STR_ARGS(rule),
+        rule.length ? ")" : "");
     if (failure->advice[0])
-        fprintf(out, "sbxrun: %s\n", failure->advice);
+        say(out, "sbxrun: %s", failure->advice);
 }

@@ -12,6 +12,7 @@
 
 #include "enforcer/network/broker_calls.h"
 #include "enforcer/helpers/helper.h"
+#include "enforcer/host/say.h"
 #include "enforcer/network/names_wire.h"
 #include "enforcer/network/opener.h"
 #include "enforcer/host/scoped.h"
@@ -65,7 +66,7 @@ static void helper_gone(struct stub *stub)
     if (stub->starts < STARTS_MOST)
         watch_stub(stub, true);
     else
-        fprintf(stderr, "sbxrun: sbxnames died %d times, so no more names are resolved\n", stub->starts);
+        say(stderr, "sbxrun: sbxnames died %d times, so no more names are resolved", stub->starts);
 }
 
 // A name as sbxnames writes it: no byte in it means anything to a terminal or a proxy.
@@ -120,10 +121,10 @@ static void helper_asks(struct supervisor *supervisor, struct watch *watch, uint
         net_address stand_in = names_stand_in(broker->names, name);
         answer.yes = stand_in ? NAMES_STANDS_IN : NAMES_NO;
         if (!stand_in && !broker->stub->told_full) {
-            fprintf(stderr,
-                    "sbxrun: so many names are reached through the proxy that no address is left to stand for \"%.*s\" "
-                    "and others\n",
-                    STR_ARGS(name));
+            say(stderr,
+                "sbxrun: so many names are reached through the proxy that no address is left to stand for \"%.*s\" "
+                "and others",
+                STR_ARGS(name));
             broker->stub->told_full = true;
         }
         for (int i = 15; i >= 0; i--, stand_in >>= 8)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "enforcer/network/broker_calls.h"
+#include "enforcer/host/say.h"
 #include "enforcer/host/scoped.h"
 
 // ---- answers ------------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ static void attempt_talk(struct attempt *attempt, bool ended)
         return;
     }
     if (error && attempt->broker->proxy_failures++ < PROXY_FAILURES_TOLD)
-        fprintf(stderr, "sbxrun: the proxy does not connect: %s\n", reached && *said ? said : strerror(error));
+        say(stderr, "sbxrun: the proxy does not connect: %s", reached && *said ? said : strerror(error));
     attempt->error = error;
     attempt->done = true;
     if (attempt->blocking)

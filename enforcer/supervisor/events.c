@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "enforcer/host/failure.h"
+#include "enforcer/host/say.h"
 #include "enforcer/supervisor/remedy.h"
 
 enum {
@@ -156,30 +157,30 @@ void events_print(FILE *out, const struct events *events, bool calls)
             left++;
             continue;
         }
-        fprintf(out, "sbxrun: denied %.*s", STR_ARGS(target->operation));
+        struct arena *arena = arena_new();
+        struct str what = target->operation;
         if (target->count > 1)
-            fprintf(out, ", %llu times", (unsigned long long)target->count);
+            what = str_format(arena, "%.*s, %llu times", STR_ARGS(what), (unsigned long long)target->count);
         if (target->rule < events->plan->rule_count) {
-            fprintf(out, " (%.*s)\n", STR_ARGS(rule_named(events->plan, target->rule)));
+            say(out, "sbxrun: denied %.*s (%.*s)", STR_ARGS(what), STR_ARGS(rule_named(events->plan, target->rule)));
         } else if (target->rule == RULE_NOT_KNOWN) {
-            fprintf(out, ": the plan does not say by which rule\n");
+            say(out, "sbxrun: denied %.*s: the plan does not say by which rule", STR_ARGS(what));
         } else {
-            struct arena *arena = arena_new();
             struct remedy remedy = remedy_of(arena, events->plan, target->operation);
-            fprintf(out, ": no rule allows it\n");
+            say(out, "sbxrun: denied %.*s: no rule allows it", STR_ARGS(what));
             if (remedy.rule.length)
-                fprintf(out, "        `%.*s` would%s%.*s\n", STR_ARGS(remedy.rule),
-                        remedy.needs.length ? ", but it takes " : "", STR_ARGS(remedy.needs));
+                say(out, "        `%.*s` would%s%.*s", STR_ARGS(remedy.rule),
+                    remedy.needs.length ? ", but it takes " : "", STR_ARGS(remedy.needs));
             else if (remedy.needs.length)
-                fprintf(out, "        none would: it takes %.*s\n", STR_ARGS(remedy.needs));
-            arena_free(arena);
+                say(out, "        none would: it takes %.*s", STR_ARGS(remedy.needs));
         }
+        arena_free(arena);
     }
     if (left)
-        fprintf(out, "sbxrun: and denied %zu other things (--report lists them)\n", left);
+        say(out, "sbxrun: and denied %zu other things (--report lists them)", left);
     if (events && events->others[true])
-        fprintf(out, "sbxrun: and denied more than could be told apart, %llu times\n",
-                (unsigned long long)events->others[true]);
+        say(out, "sbxrun: and denied more than could be told apart, %llu times",
+            (unsigned long long)events->others[true]);
 }
 
 void events_write(struct json_writer *w, const struct events *events, enum event_kind kind)

@@ -16,6 +16,7 @@
 
 #include "enforcer/host/clock.h"
 #include "enforcer/host/kernel.h"
+#include "enforcer/host/say.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/view_source.h"
 
@@ -593,8 +594,8 @@ void placeholders_remove(struct placeholders *placeholders, FILE *out)
         const struct kept_place *kept = &placeholders->list[i];
         const struct view *view = placeholders->view;
         if (kept->made && kept->error)
-            fprintf(out, "sbxrun: %s/%s on the host kept the place of %s and can't be removed: %s\n",
-                    view->places[view->places[kept->place].content].host, kept->path, view->places[kept->place].path,
-                    strerror(kept->error));
+            say(out, "sbxrun: %s/%s on the host kept the place of %s and can't be removed: %s",
+                view->places[view->places[kept->place].content].host, kept->path, view->places[kept->place].path,
+                strerror(kept->error));
     }
 }

@@ -130,6 +130,8 @@ for my $user (users()) {
         ['an end of a compression that is cut off', qr/not a whole archive/,
             substr(compressed('gzip', archive(@usual)), 0, -6)],
         ['a compression in a compression', qr/compressed more than once/, compressed('gzip | gzip', archive(@usual))],
+        ['a name that a terminal obeys', qr/leads out of it: \.\.\/e\\x1b\[31mR\\xff \(/,
+            $bad->({ name => "../e\e[31mR\xff", data => 'x' })],
         ['nothing', qr/nothing is in it/, "\0" x 1024],
         ['an empty file', qr/not a whole archive|Unrecognized/, ''],
         ['no archive', qr/not a whole archive: Unrecognized/, "no archive at all\n" x 100],

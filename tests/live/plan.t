@@ -112,6 +112,30 @@ like run($sbxrun, "$dir/none.json")->{err}, qr/No such file/, 'a plan that is no
 mkdir "$dir/folder.json";
 like run($sbxrun, "$dir/folder.json")->{err}, qr/not a regular file/, 'a folder';
 
+# What a terminal would obey, or take for a line of sbxrun's own, is seen as what it is.
+my $obeyed = "\e[2J\nsbxrun: all is well\r\xc2\x9b31m";
+my %shown = (
+    'the file of a rule' => sub { $_->{file} = $obeyed for @{ $_[0]{rules} } },
+    'a path' => sub { $_->{from} eq 'tmpfs' and $_->{path} .= "/$obeyed" for @{ $_[0]{view} } },
+    'a variable' => sub { $_->{name} eq 'A' and $_->{value} = $obeyed for @{ $_[0]{process}{env} } },
+    'the folder to start in' => sub { $_[0]{process}{cwd} = "/tmp/$obeyed" },
+    'a word of the command' => sub { $_[0]{command} = ["/none/$obeyed"] },
+    'what is gone without' => sub { $_[0]{requires} = [{ feature => 'landlock', version => 99, degrade => $obeyed }] },
+    'what is required' => sub { $_->{text} = $obeyed for @{ $_[0]{rules} };
+        $_[0]{requires} = [{ feature => 'landlock', version => 99, rule => 0 }] },
+);
+for my $what (sort keys %shown) {
+    my $plan = spew("$dir/shown.json", changed($shown{$what}));
+    my $said = '';
+    for my $how (['--dry-run'], [], ['--doctor']) {
+        my $run = run($sbxrun, @$how, $plan);
+        my $all = "$run->{out}$run->{err}";
+        unlike $all, qr/[\0-\x09\x0b-\x1f\x7f\x9b]|^sbxrun: all is well/m, "@$how: $what: nothing of it is obeyed";
+        $said .= $all;
+    }
+    like $said, qr/\\x1b\[2J\\x0asbxrun: all is well\\x0d|is not a plan/, "$what: it is seen";
+}
+
 # Many of anything: read and answered in a time that grows with their number.
 spew("$dir/net.sbx",
     'sbx 1; import std.base; policy p { use std.base; command "/bin/true";
