@@ -182,7 +182,7 @@ for my $user (users()) {
     $d = sandbox($user, 'fs { allow read "/x" from "./link"; }');
     mkdir "$d/target"; spew("$d/target/f", "through\n"); symlink 'target', "$d/link";
     is in_sandbox($user, $d, 'cat', '/x/f')->{out}, "through\n", "$name: a link elsewhere is";
-    #  # Whatever the policy calls the folder in which the link lies: `real/sub` has links out, and each policy can write
+    # Whatever the policy calls the folder in which the link lies: `real/sub` has links out, and each policy can write
     # in it by another name, or (where nothing is refused) not at all.
     my $ways = sub { # what is writable, what is read at /x, whether that is refused
         my ($writable, $read, $refused, $called) = @_;
@@ -193,7 +193,8 @@ for my $user (users()) {
         symlink $_->[0], $_->[1] for ['../../out', "$d/real/sub/conf"], ['../../out/f', "$d/real/sub/file"],
             ['../../../out', "$d/real/sub/deep/conf"], ['real', "$d/link"], ['link', "$d/two"], ['.', "$d/home"];
         owned($user, map { "$d/$_" } 'real', 'real/sub', 'real/sub/deep');
-        my $run = in_sandbox($user, $d, { env => { HOME => "$d/home" } }, 'sh', '-c', 'cat /x /x/f 2>/dev/null; exit 0');
+        my $run = in_sandbox($user, $d, { env => { HOME => "$d/home" } },
+            'sh', '-c', 'cat /x /x/f 2>/dev/null; exit 0');
         return is "$run->{status} $run->{out}", "0 outside\n", "$name: $called: followed" if !$refused;
         is "$run->{status} $run->{out}", '125 ', "$name: $called: not followed" or diag $run->{err};
         like $run->{err}, qr/symbolic link that the sandbox could have made/, "$name: $called: says so";
@@ -215,11 +216,12 @@ for my $user (users()) {
         'part, by a link' => 'allow read "/w" from "./link"; allow write "/w/sub";',
         'under a home that is a link' => 'allow read, write "/w" from home "real";',
     );
-    for my $where (sort keys %writable) { $ways->($writable{$where}, $reads{'a folder'}, 1, "a folder, written $where") }
+    $ways->($writable{$_}, $reads{'a folder'}, 1, "a folder, written $_") for sort keys %writable;
     $ways->('allow read "/w" from "./link"; allow read, write "/v" from "./w";', $reads{$_}, 0, "$_, not written")
         for sort keys %reads;
     $ways->($writable{'by a link'}, $reads{$_}, 1, "$_, written by a link") for sort keys %reads;
-    my $archive = sandbox($user, 'fs { allow read, write "/w" from "./link"; allow read "/x" from image "./real/tar"; }');
+    my $archive =
+        sandbox($user, 'fs { allow read, write "/w" from "./link"; allow read "/x" from image "./real/tar"; }');
     mkdir "$archive/real"; symlink 'real', "$archive/link"; symlink '/etc/passwd', "$archive/real/tar";
     owned($user, "$archive/real");
     $run = in_sandbox($user, $archive, 'true');
