@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "compiler/front/output.h"
 #include "compiler/prove/prove_guard.h"
 #include "compiler/report/report.h"
 
@@ -82,7 +83,7 @@ struct policy *load_policy(const struct options *options, struct compilation *co
 
 int write_output(const char *path, struct str data)
 {
-    FILE *out = path ? fopen(path, "we") : stdout;
+    FILE *out = path ? output_open(path) : stdout;
     if (!out || fwrite(data.text, 1, data.length, out) != data.length || fflush(out) != 0 ||
         (path && fclose(out) != 0)) {
         fprintf(stderr, "sbxc: cannot write %s: %s\n", path ? path : "to standard output", strerror(errno));

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "compiler/front/output.h"
 #include "compiler/plan/json.h"
 #include "enforcer/actions/run.h"
 #include "enforcer/host/caller.h"
@@ -201,7 +202,7 @@ int run_batch(const struct options *options)
     struct compilation *compilation = compilation_new(arena_new());
     struct batch batch = {.options = options};
     batch.plan = load_plan(compilation, options, options->report, &batch.policy);
-    FILE *report = options->report ? fopen(options->report, "we") : NULL;
+    FILE *report = options->report ? output_open(options->report) : NULL;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (options->report && !report)
         say(stderr, "sbxrun: cannot write the report %s: %s", options->report, strerror(errno));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "compiler/code/cbpf.h"
+#include "compiler/front/output.h"
 #include "compiler/learn/learn.h"
 #include "compiler/report/report.h"
 #include "enforcer/actions/observe.h"
@@ -37,20 +38,6 @@ static const struct plan *usual_plan(struct arena *arena)
     if (!plan)
         report_text(stderr, compilation, false);
     return plan;
-}
-
-// All of it or nothing.
-static int write_file(struct arena *arena, const char *path, struct str text)
-{
-    const char *temporary = str_format(arena, "%s.%d", path, (int)getpid()).text;
-    FILE *file = fopen(temporary, "we");
-    bool written = file && fwrite(text.text, 1, text.length, file) == text.length;
-    if ((file && fclose(file) != 0) || !written || rename(temporary, path) != 0) {
-        int error = errno;
-        unlink(temporary);
-        return error ? error : EIO;
-    }
-    return 0;
 }
 
 // The command as a policy names it: found in PATH, by its whole name.
@@ -156,8 +143,8 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
     if (!learn(arena, all, str_from(folder), name_of(arena, out), str_from(given_name), given_policy, options, &learned,
                &problem))
         return refuse("cannot learn", out, problem);
-    int error = write_file(arena, record, seen_write(arena, all));
-    if (error || (error = write_file(arena, out, learned.text)))
+    int error = output_write(record, seen_write(arena, all));
+    if (error || (error = output_write(out, learned.text)))
         return refuse("cannot write", out, strerror(error));
     say(stderr, "sbxrun: %s: %zu rules of its own; it allows %zu of %zu things that were seen%s", out, learned.rules,
         learned.allowed, learned.operations, learned.noted ? ", and notes the others" : "");

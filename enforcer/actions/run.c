@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "compiler/front/output.h"
 #include "enforcer/actions/dry_run.h"
 #include "enforcer/actions/limits_told.h"
 #include "enforcer/actions/live.h"
@@ -149,9 +150,9 @@ int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, co
     struct failure failure = {0};
     struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
     run->probes = live ? live_probes(live) : NULL;
-    FILE *report = options->report ? fopen(options->report, "we") : NULL;
-    run->changes = options->changes && !options->dry_run ? fopen(options->changes, "we") : NULL;
-    FILE *stream = options->events && !options->dry_run ? fopen(options->events, "we") : NULL;
+    FILE *report = options->report ? output_open(options->report) : NULL;
+    run->changes = options->changes && !options->dry_run ? output_open(options->changes) : NULL;
+    FILE *stream = options->events && !options->dry_run ? output_open(options->events) : NULL;
     run->events = events_new(plan, stream);
     if (!run->argv[0] && !live)
         fail_with_advice(&failure, NO_RULE, 0, "give one after `--`", "the policy has no command");
