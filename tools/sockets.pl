@@ -57,7 +57,8 @@ P
 - *As Linux does*: it can lead nowhere, whatever the arguments are.
 - A copy of a descriptor (`dup`, `fork`, `SCM_RIGHTS`) is the same socket. Only where a socket of the host's takes the
   place of one of the sandbox's, it does so in the process that made the call: its other descriptors of the socket
-  follow, those of other processes do not.
+  follow, those of other processes do not. Of event loops (epoll) that wait for it none follow any more once it took
+  four milliseconds to look at what those before them wait for.
 - `shutdown`, `accept`, reading, writing to where a socket is connected, and options are the command's own calls. None
   of them leads a socket anywhere; options that would are denied.
 - What Linux remembers of a `shutdown` of a socket that is not connected, for when it will be, is not remembered where

@@ -97,7 +97,7 @@ static int add(struct supervisor *supervisor, void *self)
     broker->supervisor = supervisor;
     if (broker->settings.guard && net_guard_add(supervisor, broker->settings.guard) != 0)
         return -1;
-    return supervisor_add(supervisor, &broker->timer, EPOLLIN);
+    return supervisor_pace(supervisor, &broker->timer, EPOLLIN);
 }
 
 static void end(void *self)

@@ -35,9 +35,9 @@ static void watch_stub(struct stub *stub, bool on)
     struct supervisor *supervisor = stub->broker->supervisor;
     for (int i = 0; i < stub->count; i++)
         if (on)
-            supervisor_add(supervisor, &stub->sockets[i], EPOLLIN);
+            supervisor_pace(supervisor, &stub->sockets[i], EPOLLIN);
         else
-            epoll_ctl(supervisor->loop, EPOLL_CTL_DEL, stub->sockets[i].fd, NULL);
+            epoll_ctl(supervisor->paced, EPOLL_CTL_DEL, stub->sockets[i].fd, NULL);
 }
 
 static void end(pid_t *pid)
@@ -55,7 +55,7 @@ static void helper_gone(struct stub *stub)
 {
     const uint64_t lasting = 600000000000;
     if (stub->helper.fd >= 0) {
-        epoll_ctl(stub->broker->supervisor->loop, EPOLL_CTL_DEL, stub->helper.fd, NULL);
+        epoll_ctl(stub->broker->supervisor->paced, EPOLL_CTL_DEL, stub->helper.fd, NULL);
         close(stub->helper.fd);
         stub->helper.fd = -1;
     }
@@ -164,7 +164,7 @@ static void question_waits(struct supervisor *supervisor, struct watch *watch, u
                                                 &failure);
     as_itself_end();
     stub->helper.fd = take_fd(mine);
-    if (stub->pid > 0 && supervisor_add(supervisor, &stub->helper, EPOLLIN) == 0)
+    if (stub->pid > 0 && supervisor_pace(supervisor, &stub->helper, EPOLLIN) == 0)
         return;
     if (failure.what[0])
         failure_print(stderr, &failure, broker->settings.plan);

@@ -59,7 +59,7 @@ static void attempt_end(struct attempt *attempt)
 {
     struct broker *broker = attempt->broker;
     if (attempt->watch.fd >= 0) {
-        epoll_ctl(broker->supervisor->loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
+        epoll_ctl(broker->supervisor->paced, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
         close(attempt->watch.fd);
         attempt->watch.fd = -1;
     }
@@ -89,7 +89,7 @@ static void attempt_answer(struct attempt *attempt)
     if (notified_answer(&attempt->call, attempt->error, 0) || attempt->given_up++)
         attempt_end(attempt);
     else if (attempt->watch.fd >= 0)
-        epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
+        epoll_ctl(attempt->broker->supervisor->paced, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
 }
 
 // True: the call of a message was made and answered. What it is made on may be another socket by now.
@@ -111,7 +111,7 @@ static bool attempt_made(struct attempt *attempt)
 static void attempt_look(struct attempt *attempt)
 {
     enum { PAUSE = 2000000, PAUSE_MOST = 64000000 }; // nanoseconds
-    int loop = attempt->broker->supervisor->loop;
+    int loop = attempt->broker->supervisor->paced;
     epoll_ctl(loop, EPOLL_CTL_DEL, attempt->watch.fd, NULL);
     if (!notified_waits(&attempt->call) || attempt_made(attempt)) {
         attempt_end(attempt);
@@ -120,7 +120,7 @@ static void attempt_look(struct attempt *attempt)
     notified_park(&attempt->call);
     struct pollfd now = {.fd = attempt->watch.fd, .events = POLLOUT};
     attempt->look = 0;
-    if (poll(&now, 1, 0) == 0 && supervisor_add(attempt->broker->supervisor, &attempt->watch, EPOLLOUT) == 0)
+    if (poll(&now, 1, 0) == 0 && supervisor_pace(attempt->broker->supervisor, &attempt->watch, EPOLLOUT) == 0)
         return;
     attempt->pause = !attempt->pause ? PAUSE : attempt->pause < PAUSE_MOST ? attempt->pause * 2 : PAUSE_MOST;
     attempt->look = clock_now() + attempt->pause;
@@ -147,7 +147,7 @@ static void attempt_talk(struct attempt *attempt, bool ended)
         struct epoll_event again = {.events = EPOLLET | (events == POLLIN ? EPOLLIN : EPOLLOUT),
                                     .data.ptr = &attempt->watch};
         if (attempt->listens != again.events)
-            epoll_ctl(attempt->broker->supervisor->loop, EPOLL_CTL_MOD, attempt->watch.fd, &again);
+            epoll_ctl(attempt->broker->supervisor->paced, EPOLL_CTL_MOD, attempt->watch.fd, &again);
         attempt->listens = again.events;
         return;
     }
@@ -204,24 +204,36 @@ static void attempt_ready(struct supervisor *supervisor, struct watch *watch, ui
     attempt_answer(attempt);
 }
 
-// A socket with a timeout (SO_SNDTIMEO) goes on connecting behind its caller's back (socket(7)).
+// Whose look is due, and has been for longest; NULL: none is.
+static struct attempt *due(const struct broker *broker, uint64_t now)
+{
+    struct attempt *first = NULL;
+    for (struct attempt *attempt = broker->attempts; attempt; attempt = attempt->next)
+        if (attempt->look && attempt->look <= (first ? first->look - 1 : now))
+            first = attempt;
+    return first;
+}
+
+// A socket with a timeout (SO_SNDTIMEO) goes on connecting behind its caller's back (socket(7)). Looks are few at once,
+// so that what they may cost is kept to: the timer comes again for the others.
 void broker_late(struct supervisor *supervisor, struct watch *watch, uint32_t events)
 {
+    enum { LOOKS_AT_ONCE = 4 };
     (void)supervisor, (void)events;
     uint64_t times, now = clock_now();
     struct broker *broker = watch->context;
+    struct attempt *looks;
     if (read(watch->fd, &times, sizeof times) < 0)
         return;
     for (struct attempt *attempt = broker->attempts, *next; attempt; attempt = next) {
         next = attempt->next;
-        if (!attempt->until || attempt->until > now) {
-            if (attempt->look && attempt->look <= now)
-                attempt_look(attempt);
+        if (!attempt->until || attempt->until > now)
             continue;
-        }
         notified_answer(&attempt->call, attempt->again ? EAGAIN : attempt->talk ? ETIMEDOUT : EINPROGRESS, 0);
         attempt_end(attempt);
     }
+    for (int i = 0; i < LOOKS_AT_ONCE && (looks = due(broker, now)); i++)
+        attempt_look(looks);
     set_timer(broker);
 }
 
@@ -263,7 +275,7 @@ void broker_wait(struct brokered *call, int fd, bool (*again)(struct brokered *)
                                 .next = broker->attempts};
     notified_park(&attempt->call);
     broker->attempts = attempt;
-    if (supervisor_add(broker->supervisor, &attempt->watch, EPOLLOUT) != 0) {
+    if (supervisor_pace(broker->supervisor, &attempt->watch, EPOLLOUT) != 0) {
         broker_refuse(call, ENOBUFS);
         attempt_end(attempt);
     } else if (wait) {
@@ -295,7 +307,7 @@ void broker_wait_through(struct brokered *call, int twin, struct proxy_talk *tal
                                 .next = broker->attempts};
     notified_park(&attempt->call);
     broker->attempts = attempt;
-    if (supervisor_add(broker->supervisor, &attempt->watch, EPOLLOUT) != 0) {
+    if (supervisor_pace(broker->supervisor, &attempt->watch, EPOLLOUT) != 0) {
         notified_answer(&attempt->call, ENOBUFS, 0);
         attempt_end(attempt);
     } else {

@@ -210,7 +210,7 @@ static void denials_came(struct supervisor *supervisor, struct watch *watch, uin
 int net_guard_add(struct supervisor *supervisor, struct net_guard *guard)
 {
     guard->watch = (struct watch){ring_buffer__epoll_fd(guard->denials), denials_came, guard};
-    return supervisor_add(supervisor, &guard->watch, EPOLLIN);
+    return supervisor_pace(supervisor, &guard->watch, EPOLLIN);
 }
 
 // Addresses that no name is pinned to any more make room: a connection that outlived all of that is cut.

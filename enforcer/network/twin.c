@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "enforcer/host/clock.h"
 #include "enforcer/host/scoped.h"
 
 int socket_examine(int fd, struct socket_kind *kind)
@@ -156,7 +157,7 @@ int twin_make(const struct outside *outside, int like, const struct socket_kind 
 
 // ---- placing ------------------------------------------------------------------------------------------------------
 
-enum { LINES_MOST = 1024, NEAR = 4 };
+enum { LINES_MOST = 1024, NEAR = 4, SPENT_MOST = 4000000 }; // the last: nanoseconds, and one epoll instance
 
 struct entry { // of a caller's table of descriptors (proc(5), fdinfo; `ino` since Linux 5.14)
     bool is_there, closes_on_exec, waits; // it is an epoll instance that waits for something
@@ -220,10 +221,11 @@ static void wait_again(const struct twin_waiter *waiter, int twin)
 }
 
 // Adds the caller's descriptor, if it is another of that socket, or waits for it. False: there is no such descriptor.
+// The kernel tells all that an epoll instance waits for or nothing, and a program makes as many as it likes.
 static bool add_place(struct notified *call, int fd, const struct entry *socket, struct twin_places *places)
 {
     struct entry entry = {0};
-    if (call->caller.again && fd < NOTIFIED_KEPT) {
+    if (call->caller.again && fd < NOTIFIED_KEPT && !places->enough) {
         entry = entry_of(call, fd);
     } else { // then a link's text comes sooner
         char number[16], text[64] = "", own[64];
@@ -231,13 +233,18 @@ static bool add_place(struct notified *call, int fd, const struct entry *socket,
         snprintf(own, sizeof own, "socket:[%llu]", socket->inode);
         entry.is_there = readlinkat(call->caller.table, number, text, sizeof text - 1) > 0;
         entry.waits = strcmp(text, "anon_inode:[eventpoll]") == 0;
-        if (strcmp(text, own) == 0 || (!entry.is_there && errno == EINVAL)) // in the folder fdinfo there are no links
+        bool no_links = !entry.is_there && errno == EINVAL; // as in the folder fdinfo
+        if (strcmp(text, own) == 0 || (no_links && !places->enough))
             entry = entry_of(call, fd);
+        entry.is_there |= no_links;
     }
-    if (entry.waits)
+    if (entry.waits && !places->enough) {
         places->waiter_count = find_waits(call, fd, socket->inode, places->waiters, places->waiter_count);
-    else if (entry.inode && entry.inode == socket->inode && entry.mount == socket->mount && places->count < PLACES_MOST)
+        places->enough = clock_worked() - places->since > SPENT_MOST;
+    } else if (entry.inode && entry.inode == socket->inode && entry.mount == socket->mount &&
+               places->count < PLACES_MOST) {
         places->of[places->count++] = (struct twin_at){fd, entry.closes_on_exec};
+    }
     return entry.is_there;
 }
 
@@ -260,7 +267,8 @@ void twin_places_find(struct notified *call, int at, unsigned long long inode, s
     struct entry socket = entry_of(call, at);
     if (socket.inode != inode) // it means something else by now
         socket.inode = 0;
-    const struct twin_places only = {.inode = inode, .count = 1, .of = {{at, socket.closes_on_exec}}};
+    const struct twin_places only = {
+        .inode = inode, .count = 1, .of = {{at, socket.closes_on_exec}}, .since = clock_worked()};
     *places = only;
     if (!socket.inode || add_kept(call, &socket, places))
         return;

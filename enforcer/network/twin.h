@@ -37,12 +37,14 @@ struct twin_places {
         int instance, at; // a descriptor of ours; the caller's number of the socket
         struct epoll_event event;
     } waiters[PLACES_MOST];
+    uint64_t since; // processor time (clock.h)
+    bool enough;    // of it was spent on epoll instances: no more are looked at
 };
 #define ending_places __attribute__((cleanup(twin_places_end))) struct twin_places
 
 // Finds the places of the socket of that inode, for the caller's descriptor `at`: that one, its other descriptors of
 // the same socket, and the epoll instances that wait for it (of a process with many descriptors: those among its first,
-// and those next to `at`).
+// and those next to `at`; and none after a few milliseconds of looking at what they wait for).
 void twin_places_find(struct notified *, int at, unsigned long long inode, struct twin_places *);
 
 // Puts the twin there, with the close-on-exec flag of each. 0, or -errno: then it is in none.

@@ -22,15 +22,17 @@
 #include "enforcer/host/scoped.h"
 
 // Under a limit of processors what the supervisor does is bounded, too: by a share of that limit, and no more than a
-// fiftieth of a second of it at once. While that is used up, calls wait in the kernel.
+// fiftieth of a second of it at once. While that is used up calls wait in the kernel, and paced sources in their epoll:
+// calls that are made again, connections that are being made, questions for names.
 enum { SHARE = 8, AT_ONCE = 20000000 }; // an eighth; nanoseconds
 
 struct budget {
     uint64_t rate; // thousandths of a processor that the limit is; 0: there is none
     uint64_t at;   // when `left` was that
     int64_t left;  // nanoseconds of processor time
-    int64_t used;  // ever
+    uint64_t used; // ever
     struct watch again;
+    struct watch paced; // fd -1: there are no such sources
 };
 
 struct calls {
@@ -244,20 +246,23 @@ static void answer_one(struct calls *calls)
 
 // ---- what it may cost ---------------------------------------------------------------------------------------------
 
-static int64_t processor_time(void)
+static void take_work(struct supervisor *supervisor, struct calls *calls, bool take)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    struct watch *paced = &calls->budget.paced;
+    supervisor->prompt = take ? &calls->listener : NULL;
+    if (paced->fd >= 0)
+        epoll_ctl(supervisor->loop, EPOLL_CTL_MOD, paced->fd,
+                  &(struct epoll_event){.events = take ? EPOLLIN : 0, .data.ptr = paced});
 }
 
-// Takes what was used from the budget. Where more was used than there is, no call is taken until there is some again.
-static void spend(struct supervisor *supervisor, struct budget *budget)
+// Takes what was used from the budget. Where more was used than there is, no work is taken until there is some again.
+static void spend(struct supervisor *supervisor, struct calls *calls)
 {
-    int64_t used = processor_time();
+    struct budget *budget = &calls->budget;
+    uint64_t used = clock_worked();
     uint64_t now = clock_now(), past = now - budget->at < 1000000000u * 1000u ? now - budget->at : 1000000000u * 1000u;
     budget->left += (int64_t)(past * budget->rate / 1000 / SHARE);
-    budget->left = (budget->left < AT_ONCE ? budget->left : AT_ONCE) - (used - budget->used);
+    budget->left = (budget->left < AT_ONCE ? budget->left : AT_ONCE) - (int64_t)(used - budget->used);
     budget->used = used;
     budget->at = now;
     if (budget->left >= 0)
@@ -266,7 +271,7 @@ static void spend(struct supervisor *supervisor, struct budget *budget)
     struct itimerspec when = {
         .it_value = {.tv_sec = (time_t)(wait / 1000000000u), .tv_nsec = (long)(wait % 1000000000u)}};
     if (timerfd_settime(budget->again.fd, 0, &when, NULL) == 0)
-        supervisor->prompt = NULL;
+        take_work(supervisor, calls, false);
 }
 
 static void goes_on(struct supervisor *supervisor, struct watch *watch, uint32_t events)
@@ -275,7 +280,18 @@ static void goes_on(struct supervisor *supervisor, struct watch *watch, uint32_t
     struct calls *calls = watch->context;
     uint64_t times;
     if (read(watch->fd, &times, sizeof times) == sizeof times)
-        supervisor->prompt = &calls->listener;
+        take_work(supervisor, calls, true);
+}
+
+// One of them, the one that was ready for longest.
+static void paced_is_ready(struct supervisor *supervisor, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct epoll_event event;
+    struct watch *source = epoll_wait(watch->fd, &event, 1, 0) == 1 ? event.data.ptr : NULL;
+    if (source && source->fd >= 0)
+        source->ready(supervisor, source, event.events);
+    spend(supervisor, watch->context);
 }
 
 static void call_came(struct supervisor *supervisor, struct watch *watch, uint32_t events)
@@ -288,7 +304,7 @@ static void call_came(struct supervisor *supervisor, struct watch *watch, uint32
     }
     answer_one(calls);
     if (calls->budget.rate)
-        spend(supervisor, &calls->budget);
+        spend(supervisor, calls);
 }
 
 // ---- the source ---------------------------------------------------------------------------------------------------
@@ -306,7 +322,7 @@ static void handed_over(struct supervisor *supervisor, struct watch *watch, uint
         ioctl(calls->source.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
               SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
         supervisor->prompt = &calls->listener;
-        calls->budget.used = processor_time();
+        calls->budget.used = clock_worked();
     } else if (what == HANDED_ROOT && calls->maker.self) {
         calls->maker.take_root(calls->maker.self, fds, count);
     }
@@ -322,19 +338,24 @@ struct calls *calls_new(const struct call_settings *settings, const struct call_
         fail(failure, NO_RULE, ENOMEM, "cannot answer for the command's calls");
         return NULL;
     }
-    *calls = (struct calls){.settings = settings,
-                            .maker = *maker,
-                            .source = {-1, NOTIFIED_NOBODY},
-                            .listener = {-1, call_came, calls},
-                            .handover = {handover, handed_over, calls},
-                            .budget = {.at = clock_now(), .left = AT_ONCE, .again = {-1, goes_on, calls}}};
+    *calls = (struct calls){
+        .settings = settings,
+        .maker = *maker,
+        .source = {-1, NOTIFIED_NOBODY},
+        .listener = {-1, call_came, calls},
+        .handover = {handover, handed_over, calls},
+        .budget = {
+            .at = clock_now(), .left = AT_ONCE, .again = {-1, goes_on, calls}, .paced = {-1, paced_is_ready, calls}}};
     const struct plan_limit *cpu = &settings->plan->limits[LIMIT_cpu];
     if (cpu->set) {
         calls->budget.rate = cpu->value;
         calls->budget.again.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     }
-    if (cpu->set && calls->budget.again.fd < 0) {
+    if (cpu->set && maker->self)
+        calls->budget.paced.fd = epoll_create1(EPOLL_CLOEXEC);
+    if (cpu->set && (calls->budget.again.fd < 0 || (maker->self && calls->budget.paced.fd < 0))) {
         fail(failure, NO_RULE, errno, "cannot bound what the command's calls cost");
+        close_scoped(&calls->budget.again.fd);
         free(calls);
         return NULL;
     }
@@ -343,9 +364,15 @@ struct calls *calls_new(const struct call_settings *settings, const struct call_
 
 int calls_add(struct supervisor *supervisor, struct calls *calls)
 {
-    if (calls->maker.self && calls->maker.add(supervisor, calls->maker.self) != 0)
+    struct budget *budget = &calls->budget;
+    if (budget->rate && supervisor_add(supervisor, &budget->again, EPOLLIN) != 0)
         return -1;
-    if (calls->budget.rate && supervisor_add(supervisor, &calls->budget.again, EPOLLIN) != 0)
+    if (budget->paced.fd >= 0) {
+        if (supervisor_add(supervisor, &budget->paced, EPOLLIN) != 0)
+            return -1;
+        supervisor->paced = budget->paced.fd;
+    }
+    if (calls->maker.self && calls->maker.add(supervisor, calls->maker.self) != 0)
         return -1;
     return supervisor_add(supervisor, &calls->handover, EPOLLIN);
 }
@@ -358,5 +385,6 @@ void calls_free(struct calls *calls)
         calls->maker.free(calls->maker.self);
     notified_end(&calls->source);
     close_scoped(&calls->budget.again.fd);
+    close_scoped(&calls->budget.paced.fd);
     free(calls);
 }

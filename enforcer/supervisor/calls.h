@@ -27,7 +27,7 @@ struct call_settings {
 
 struct call_maker {                                     // who makes calls that the policy allows in the command's place
     void *self;                                         // NULL: nobody
-    int (*add)(struct supervisor *, void *self);        // its sources, to the loop; 0, or -1 and errno
+    int (*add)(struct supervisor *, void *self);        // its sources, paced (loop.h); 0, or -1 and errno
     void (*take_root)(void *self, int *fds, int count); // what was handed over: its own from here on
     void (*make)(void *self, struct notified *);        // one call; it may be answered later
     void (*free)(void *self);

@@ -4,10 +4,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int supervisor_add(struct supervisor *s, struct watch *source, uint32_t events)
+static int add(int loop, struct watch *source, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = source};
-    return epoll_ctl(s->loop, EPOLL_CTL_ADD, source->fd, &event);
+    return epoll_ctl(loop, EPOLL_CTL_ADD, source->fd, &event);
+}
+
+int supervisor_add(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    return add(s->loop, source, events);
+}
+
+int supervisor_pace(struct supervisor *s, struct watch *source, uint32_t events)
+{
+    return add(s->paced, source, events);
 }
 
 void supervisor_kill(struct supervisor *s, enum ended reason)

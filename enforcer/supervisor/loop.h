@@ -4,6 +4,9 @@
 // prompt: the loop waits for it beside the others, not through epoll, for a caller that the kernel wants answered on
 // its own processor (seccomp_unotify(2), SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP). Epoll forgets that on the way, and a call
 // then costs two wake-ups of another processor.
+//
+// What the command can make sbxrun do is paced: a source of another epoll, which waits in the loop while there is time
+// left for the command's calls (calls.c), and not where there is none.
 #pragma once
 
 #include <signal.h>
@@ -26,6 +29,7 @@ enum ended {
 struct supervisor {
     int (*pass_on)(int init, int signal, bool group); // a signal: to the command, or its group
     int loop, init;                                   // epoll; a pidfd of the sandbox's first process
+    int paced;                                        // epoll; the loop, where nothing bounds what calls cost
     bool over;                                        // the sandbox's processes are dead
     enum ended reason;                                // why the supervisor killed it; ENDED_EXITED while it did not
     size_t streams_open;                              // outputs not yet drained
@@ -38,5 +42,6 @@ struct watch {
     void *context; // of `ready`
 };
 
-int supervisor_add(struct supervisor *, struct watch *, uint32_t events);
+int supervisor_add(struct supervisor *, struct watch *, uint32_t events);  // 0, or -1 and errno
+int supervisor_pace(struct supervisor *, struct watch *, uint32_t events); // a paced one
 void supervisor_kill(struct supervisor *, enum ended reason);

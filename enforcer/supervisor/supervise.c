@@ -102,7 +102,8 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
 {
     closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
     closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    struct supervisor s = {.pass_on = watched->pass_on, .loop = loop, .init = watched->init, .reason = ENDED_EXITED};
+    struct supervisor s = {
+        .pass_on = watched->pass_on, .loop = loop, .init = watched->init, .paced = loop, .reason = ENDED_EXITED};
     struct watch init = {watched->init, init_ended, NULL}, signal = {signals, signal_came, watched->terminal},
                  lifetime = {-1, lifetime_over, NULL},
                  memory = {watched->memory_events, watched->memory_is_file ? memory_changed : memory_ran_out, NULL};

@@ -59,6 +59,46 @@ for _ in range(int(sys.argv[1])): threading.Thread(target=full, daemon=True).sta
 time.sleep(1); print("ready", flush=True); time.sleep(60)
 P
 
+my $full = <<'P'; # messages to a server that takes none wait for their own socket; then for the server alone
+import socket, sys, threading, time
+def socket_of_its_own():
+    a, b = socket.socketpair(type=socket.SOCK_DGRAM); a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+    a.setblocking(False)
+    try:
+        while True: a.send(bytes(300))
+    except BlockingIOError: a.setblocking(True)
+    b.setblocking(False); return a, b
+server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); server.bind("/s/a")
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.setblocking(False)
+try:
+    while True: s.sendto(b"x", "/s/a")
+except BlockingIOError: pass
+pairs = [socket_of_its_own() for _ in range(400)]
+threading.stack_size(65536)
+for a, b in pairs: threading.Thread(target=a.sendto, args=(b"y", "/s/a"), daemon=True).start()
+time.sleep(4)
+for a, b in pairs if sys.argv[1] != "idle" else []:
+    try:
+        while True: b.recv(300)
+    except BlockingIOError: pass
+if sys.argv[1] == "served":
+    server.settimeout(30); came = 0
+    while came < 400: came += server.recv(1) == b"y"
+print("ready", flush=True); time.sleep(60)
+P
+
+my $loops = <<'P'; # epoll instances that wait for much
+import resource, select, socket, sys, os, time
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]; resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+s = socket.socket(type=socket.SOCK_DGRAM); many = min(15000, most - 200)
+loops, at = [select.epoll() for _ in range(60)], os.eventfd(0)
+if sys.argv[2] == "known": first = socket.socket(type=socket.SOCK_DGRAM); first.connect(("192.0.2.1", 7002))
+for _ in range(many if sys.argv[1] == "many" else 1):
+    copy = os.dup(at)
+    for loop in loops: loop.register(copy, select.EPOLLIN)
+s.connect(("192.0.2.1", 7002)); s.send(b"x"); print("ready", flush=True); time.sleep(60)
+P
+
 my $refused = <<'P';
 import socket, sys, time
 s = socket.socket(type=socket.SOCK_DGRAM); data = bytes(1 << 20); print("ready", flush=True)
@@ -84,6 +124,16 @@ for my $user (users()) {
     cmp_ok $many->{files} - $none->{files}, '<=', 400,
         "$who: and two descriptors each ($none->{files}, $many->{files})";
 
+    # A connect beside them, by one who never called and by one who did.
+    spew("$dir/w/loops.py", $loops);
+    for my $caller ('new', 'known') {
+        my @python = ('/usr/bin/python3', '/w/loops.py');
+        my ($one, $much) = map { spent($user, $dir, 'p.sbx', 0, @python, $_, $caller) } 'one', 'many';
+        like $much->{said}, qr/^ready$/m, "$who, $caller: a connect beside 60 epoll instances" or diag $much->{said};
+        cmp_ok $much->{ticks} - $one->{ticks}, '<', 0.2 * POSIX::sysconf(POSIX::_SC_CLK_TCK()),
+            "$who, $caller: costs sbxrun little ($one->{ticks}, $much->{ticks} ticks)";
+    }
+
     # Calls that are refused, one after the other, for three seconds, under a tenth of a processor.
     spew("$dir/w/refused.py", $refused);
     spew("$dir/cpu.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy cpu/r =~ s/\}\s*$/    limits { cpu 0.1; }\n}\n/r);
@@ -94,6 +144,18 @@ for my $user (users()) {
         like $busy->{said}, qr/^ready\n/, "$who: calls go on being refused" or diag $busy->{said};
         cmp_ok $busy->{ticks} - $idle->{ticks}, '<=', 0.2 * 0.1 * 3 * POSIX::sysconf(POSIX::_SC_CLK_TCK()) + 2,
             "$who: they cost sbxrun less than a fifth of the limit ($idle->{ticks}, $busy->{ticks} ticks)";
+        # Calls that wait, and are made again and again.
+        my $unix = sandbox($user, 'fs { allow read "/w" from "./w"; allow read, write "/s" from tmpfs size 1MiB; }
+            net { allow connect, bind unix "/s/a"; } limits { cpu 0.1; pids 1000; }', uses => 'python');
+        chmod 0777, $unix;
+        spew("$unix/w/full.py", $full);
+        ($idle, $busy) = map { spent($user, $unix, 'p.sbx', 3, '/usr/bin/python3', '/w/full.py', $_) } 'idle', 'busy';
+        like $busy->{said}, qr/^ready$/m, "$who: 400 calls wait" or diag $busy->{said};
+        cmp_ok $busy->{ticks} - $idle->{ticks}, '<=', 0.2 * 0.1 * 3 * POSIX::sysconf(POSIX::_SC_CLK_TCK()) + 2,
+            "$who: their tries cost no more, either ($idle->{ticks}, $busy->{ticks} ticks)";
+        my $served = spent($user, $unix, 'p.sbx', 0, '/usr/bin/python3', '/w/full.py', 'served');
+        like $served->{said}, qr/^ready$/m, "$who: all of them are sent, when somebody takes them"
+            or diag $served->{said};
     }
 }
 done_testing;
