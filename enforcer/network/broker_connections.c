@@ -93,7 +93,7 @@ static void connect_through(struct brokered *call, const struct destination *to,
     struct socket_kind kind = call->kind;
     enum socket_state state = state_of(call);
     if (state != SOCKET_OWN && state != SOCKET_LOOSE) {
-        broker_refuse(call, call->kind.type == SOCK_STREAM && state != SOCKET_PUBLISHED ? EISCONN : EHOSTUNREACH);
+        broker_refuse(call, state != SOCKET_PUBLISHED ? EISCONN : EHOSTUNREACH);
         return;
     }
     destination_of(&at, (const struct sockaddr *)&proxy->address, proxy->length);
@@ -144,13 +144,14 @@ void broker_call_connect(struct brokered *call)
     }
     struct decision decision =
         destination_decide(call->broker->settings.plan, call->broker->names, VERB_CONNECT, protocol, &to);
-    if (decision.way == WAY_HOST && state == SOCKET_OWN_BUSY) {
+    bool leads_out = decision.way == WAY_HOST || decision.way == WAY_PROXY;
+    if (leads_out && state == SOCKET_OWN_BUSY) {
         broker_refuse(call, cell.error);
         return;
     }
     if (decision.way == WAY_REFUSED && cell.error == EACCES)
         broker_denied(call->broker, VERB_CONNECT, protocol, &to, &decision);
-    if (decision.way == WAY_HOST)
+    if (leads_out)
         broker_allowed(call->broker, VERB_CONNECT, protocol, &to, &decision);
     if (decision.way == WAY_REFUSED)
         broker_refuse(call, cell.error);
@@ -158,10 +159,12 @@ void broker_call_connect(struct brokered *call)
         connect_inside(call, &to);
     else if (decision.way == WAY_INSIDE) // a twin is in the host's network
         broker_refuse(call, cell.error == EACCES ? ENETUNREACH : cell.error);
-    else if (decision.name.length && call->broker->settings.network->proxy.length)
+    else if (decision.way == WAY_PROXY)
         connect_through(call, &to, decision.name);
-    else
+    else if (decision.way == WAY_HOST)
         connect_host(call, &to);
+    else
+        broker_refuse(call, EHOSTUNREACH);
 }
 
 // ---- bind, listen -------------------------------------------------------------------------------------------------

@@ -182,6 +182,8 @@ static void forget_sent(size_t sent)
 // 0, or an errno: it goes nowhere.
 static int decide(struct brokered *call)
 {
+    static const int errors[] = {
+        [WAY_REFUSED] = EACCES, [WAY_INSIDE] = ENETUNREACH, [WAY_PROXY] = EHOSTUNREACH, [WAY_NOWHERE] = EHOSTUNREACH};
     struct destination *to = &message.to;
     unsigned protocol = socket_protocol(&call->kind);
     message.way = call->kind.inside ? WAY_INSIDE : WAY_HOST;
@@ -197,7 +199,8 @@ static int decide(struct brokered *call)
     message.way = message.decision.way;
     if (message.way == WAY_REFUSED)
         broker_denied(call->broker, VERB_CONNECT, protocol, to, &message.decision);
-    return message.way == WAY_REFUSED ? EACCES : message.way == WAY_INSIDE && !call->kind.inside ? ENETUNREACH : 0;
+    bool leads = message.way == WAY_HOST || (message.way == WAY_INSIDE && call->kind.inside);
+    return leads ? 0 : errors[message.way];
 }
 
 // Makes the caller's socket one that leads there. 0, or an errno.

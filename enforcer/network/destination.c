@@ -88,6 +88,11 @@ void destination_set(struct destination *to, net_address number, uint16_t port)
         six->sin6_addr.s6_addr[i] = (uint8_t)number;
 }
 
+static enum way way_to_name(const struct plan *plan, unsigned protocol)
+{
+    return !plan->proxy.set ? WAY_HOST : protocol == PROTOCOL_TCP ? WAY_PROXY : WAY_NOWHERE;
+}
+
 struct decision destination_decide(const struct plan *plan, struct names *names, unsigned verb, unsigned protocol,
                                    const struct destination *to)
 {
@@ -133,7 +138,7 @@ struct decision destination_decide(const struct plan *plan, struct names *names,
         bool allowed = network_allows(plan, &point, &rule);
         if (!allowed && decision.name.length)
             continue;
-        decision = (struct decision){allowed ? WAY_HOST : WAY_REFUSED, rule, name};
+        decision = (struct decision){allowed ? way_to_name(plan, protocol) : WAY_REFUSED, rule, name};
         if (allowed)
             return decision;
     }

@@ -28,6 +28,8 @@ enum way {
     WAY_REFUSED,
     WAY_INSIDE, // in the sandbox's own network
     WAY_HOST,   // in the host's
+    WAY_PROXY,  // to a name, which the host's proxy is asked for: the address leads nowhere by itself
+    WAY_NOWHERE // a rule allows it, and nothing leads there, as a datagram to such a name: EHOSTUNREACH
 };
 
 struct decision {

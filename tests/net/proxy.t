@@ -152,6 +152,27 @@ P
         is scalar(() = $run->{err} =~ /^sbxrun: so many names .* to stand for "n4000\.wild\.test" and others$/mg), 1,
             "$name: which is said, once" or diag $run->{err};
     }
+    # Somebody outside has the address that stands for a name: it is none of theirs.
+    system(qw(ip addr add 198.18.0.1/32 dev lo)) == 0 or die;
+    my $named = sandbox($user, 'net { allow connect "web.test":443; allow connect udp 192.0.2.1:7002;
+        via proxy "http://192.0.2.3:3128"; }', uses => 'python');
+    my $seen = watch_packets();
+    my $sent = in_sandbox($user, $named, 'python3', '-c', $prelude . <<'P');
+to = (socket.gethostbyname("web.test"), 443); assert to[0] == "198.18.0.1", to
+def outside(): u = socket.socket(type=socket.SOCK_DGRAM); u.connect(("192.0.2.1", 7002)); return u
+for label, u in ("new", lambda: socket.socket(type=socket.SOCK_DGRAM)), ("used", outside):
+    t(label + " connect", lambda: u().connect(to))
+    t(label + " sendto", lambda: print(u().sendto(b"LEAK", to)))
+    t(label + " sendmsg", lambda: print(u().sendmsg([b"LEAK"], [], 0, to)))
+six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+t("IPv6 sendto", lambda: print(six.sendto(b"LEAK", ("::ffff:198.18.0.1", 443))))
+t("tcp", lambda: blocking("web.test"))
+P
+    is $sent->{out}, join('', map { "$_ EHOSTUNREACH\n" } 'new connect', 'new sendto', 'new sendmsg',
+         'used connect', 'used sendto', 'used sendmsg', 'IPv6 sendto') . "tcp echoed\n",
+        "$name: a datagram to what stands for a name" or diag $sent->{err};
+    is join(' ', grep { /198\.18/ } $seen->()), '', "$name: leaves no packet";
+    system(qw(ip addr del 198.18.0.1/32 dev lo)) == 0 or die;
     my $policy = sub { sandbox($user, "net { $_[0] via proxy \"$_[1]\"; } $_[2]", uses => 'python') };
     my $dir = $policy->('allow connect tcp "web.test":443;', 'http://192.0.2.3:3129', '');
     my $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . 't("1", lambda: blocking("web.test"))');
