@@ -25,46 +25,9 @@
 #include "enforcer/host/cache_folder.h"
 #include "enforcer/actions/plan_file.h"
 #include "enforcer/host/scoped.h"
+#include "enforcer/host/seal.h"
 
-enum { NAME = 3, SEAL = 64, BLOCK = 64, LARGEST = 1024 * 1024 };
-
-// ---- the secret and the seal --------------------------------------------------------------------------------------
-
-// Nothing of the secret stays in memory: root's sandboxes begin as copies of this process. False: there is none any
-// more.
-static bool seal(const struct plan_cache *cache, struct str body, char hex[SHA256_DIGEST_STRING_LENGTH])
-{
-    uint8_t secret[BLOCK] = {0}, inner[BLOCK], outer[BLOCK], digest[SHA256_DIGEST_LENGTH];
-    SHA2_CTX context;
-    if (!cache_secret(secret))
-        return false;
-    for (int i = 0; i < BLOCK; i++) {
-        inner[i] = secret[i] ^ 0x36;
-        outer[i] = secret[i] ^ 0x5c;
-    }
-    SHA256Init(&context);
-    SHA256Update(&context, inner, BLOCK);
-    SHA256Update(&context, (const uint8_t *)cache->key, SEAL);
-    SHA256Update(&context, (const uint8_t *)body.text, body.length);
-    SHA256Final(digest, &context);
-    SHA256Init(&context);
-    SHA256Update(&context, outer, BLOCK);
-    SHA256Update(&context, digest, sizeof digest);
-    SHA256End(&context, hex);
-    explicit_bzero(secret, sizeof secret);
-    explicit_bzero(inner, sizeof inner);
-    explicit_bzero(outer, sizeof outer);
-    explicit_bzero(&context, sizeof context);
-    return true;
-}
-
-static bool is_seal(const char *a, const char *b)
-{
-    unsigned differs = 0;
-    for (int i = 0; i < SEAL; i++)
-        differs |= (unsigned)(a[i] ^ b[i]);
-    return !differs;
-}
+enum { NAME = 3, LARGEST = 1024 * 1024 };
 
 // ---- the key ------------------------------------------------------------------------------------------------------
 
@@ -133,6 +96,11 @@ void plan_cache_end(struct plan_cache *cache)
     cache->folder = -1;
 }
 
+static bool seal_plan(const struct plan_cache *cache, struct str body, char seal[SEAL + 1])
+{
+    return seal_make("plan", (struct str){cache->key, SEAL}, body, seal);
+}
+
 // ---- finding ------------------------------------------------------------------------------------------------------
 
 // Up to the next of that character, which is taken too. False: there is none.
@@ -165,7 +133,7 @@ static bool holds(const struct plan_cache *cache, struct str line)
 
 static struct plan *find(const struct plan_cache *cache, struct str *text)
 {
-    char name[NAME + 1] = "", whole[SHA256_DIGEST_STRING_LENGTH];
+    char name[NAME + 1] = "", whole[SEAL + 1];
     struct stat status;
     memcpy(name, cache->key, NAME);
     closing_fd int fd = openat(cache->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -178,7 +146,7 @@ static struct plan *find(const struct plan_cache *cache, struct str *text)
     struct str rest = {data, (size_t)status.st_size}, line, why;
     if (!take(&rest, '\n', &line) || line.length != SEAL)
         return NULL;
-    if (!seal(cache, rest, whole) || !is_seal(line.text, whole))
+    if (!seal_plan(cache, rest, whole) || !seal_equal(line.text, whole))
         return NULL;
     struct str folder = {0};
     while (take(&rest, '\n', &line) && line.length) {
@@ -200,10 +168,8 @@ static struct plan *find(const struct plan_cache *cache, struct str *text)
 struct plan *plan_cache_find(struct plan_cache *cache, struct str *text)
 {
     struct plan *plan = cache->folder < 0 ? NULL : find(cache, text);
-    uint8_t secret[BLOCK];
-    if (!plan && cache->folder >= 0 && !cache_secret(secret))
+    if (!plan && cache->folder >= 0 && !seal_possible())
         plan_cache_end(cache);
-    explicit_bzero(secret, sizeof secret);
     return plan;
 }
 
@@ -230,7 +196,7 @@ void plan_cache_keep(const struct plan_cache *cache, const struct compilation *c
     }
     struct str json = plan_write(cache->arena, plan);
     text_addf(&body, "\n%.*s", STR_ARGS(json));
-    if (!seal(cache, text_str(&body), hex))
+    if (!seal_plan(cache, text_str(&body), hex))
         return;
     struct str entry = str_format(cache->arena, "%s\n%.*s", hex, STR_ARGS(text_str(&body)));
     memcpy(name, cache->key, NAME);

@@ -2,9 +2,8 @@
 //
 // An entry is found by a hash of how sbxrun was called (which program this is, which policy of which file, -I). It
 // holds the hash of every file that the compiler read, what it looked for and did not find, and the plan. It is used
-// when all of that is so still, and when its seal is whole: a code (HMAC-SHA-256, RFC 2104) whose secret lies
-// beside the caches, where no sandbox can read it (cache_folder.h). A policy with -D is not cached: its values are
-// nobody's to find in a file.
+// when all of that is so still, and when its seal is whole (enforcer/host/seal.h): without a keyring nothing is cached.
+// Nor is a policy with -D, whose values are nobody's to find in a file.
 #pragma once
 
 #include "compiler/front/driver.h"
@@ -21,7 +20,7 @@ struct plan_cache { // of one call
 void plan_cache_begin(struct plan_cache *, struct arena *, const char *policy, const struct driver_options *);
 void plan_cache_end(struct plan_cache *);
 
-// The plan, and its text (JSON). NULL: it is to be compiled; where there is no secret the cache ends with that.
+// The plan, and its text (JSON). NULL: it is to be compiled; where nothing can be sealed the cache ends with that.
 struct plan *plan_cache_find(struct plan_cache *, struct str *text);
 
 // Keeps a plan (with the filters of all architectures) that was compiled without errors, in place of what was known

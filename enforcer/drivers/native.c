@@ -459,6 +459,7 @@ void native_end(struct native *native)
 {
     relay_end(&native->relay);
     kill_and_reap(native, NULL);
+    images_release(&native->view);
     placeholders_remove(&native->placeholders, stderr);
     secrets_wipe(&native->secrets);
     cgroup_remove(&native->cgroup);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -116,36 +115,4 @@ int cache_place_open(int which)
         return fd;
     closing_fd int made = open_folder(path, &problem);
     return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
-static bool make_secret(char path[PATH_MAX])
-{
-    uint8_t secret[32];
-    char link[64];
-    const char *problem;
-    char *slash = strrchr(path, '/');
-    *slash = '\0';
-    closing_fd int folder = open_folder(path, &problem);
-    *slash = '/';
-    closing_fd int made = folder < 0 ? -1 : openat(folder, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-    snprintf(link, sizeof link, "/proc/self/fd/%d", made);
-    bool whole = made >= 0 && getrandom(secret, sizeof secret, 0) == sizeof secret &&
-                 write(made, secret, sizeof secret) == sizeof secret &&
-                 (linkat(AT_FDCWD, link, folder, slash + 1, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST);
-    explicit_bzero(secret, sizeof secret);
-    return whole; // by another run, which was sooner
-}
-
-bool cache_secret(uint8_t secret[32])
-{
-    char path[PATH_MAX];
-    struct stat status;
-    if (!place(0, path) || strlen(path) + sizeof "/secret" > PATH_MAX)
-        return false;
-    strcat(path, "/secret");
-    closing_fd int fd = open_there(path, O_RDONLY);
-    if (fd < 0 && errno == ENOENT && make_secret(path))
-        fd = open_there(path, O_RDONLY);
-    return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-           !(status.st_mode & 077) && read(fd, secret, 32) == 32;
 }

@@ -38,6 +38,7 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
                                      .content = -1,
                                      .source = -1,
                                      .tree = -1,
+                                     .image = -1,
                                      .upper = -1};
         while (depth && !path_covers(plan->view[open[depth - 1]].path, p->path))
             depth--;

@@ -30,6 +30,8 @@ struct view_place {          // one of plan->view
     char *link; // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
     int source, tree; // O_PATH on the host's side, kept for places below; the mount, not attached yet
     bool of_outside;  // it belongs to the outside identity, and is not presented as if it did
+    int image;        // the folder of an image, locked while the run lasts, so that nobody removes it
+    bool unkept;      // which is this run's alone, and goes with it
     int upper;        // of an overlay: where what differs lies, once the view is built
 };
 

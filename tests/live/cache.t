@@ -8,6 +8,39 @@ use Sbx;
 use Live;
 use JSON::PP;
 use Test::More;
+use Digest::SHA qw(sha256_hex hmac_sha256_hex);
+
+# search | read NUMBER | session COMMAND: as sessions are, with the user's keyring in their own
+my $keys = <<'P';
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+number = {"x86_64": 250, "aarch64": 219}[os.uname().machine]
+def word(x): return ctypes.c_char_p(x.encode()) if isinstance(x, str) else ctypes.c_long(x)
+def keyctl(*a): return libc.syscall(number, *[word(x) for x in a])
+def read(key):
+    data = ctypes.create_string_buffer(64)
+    n = libc.syscall(number, 11, ctypes.c_long(key), data, 64)
+    return data.raw[:n].hex() if n >= 0 else ""
+if sys.argv[1] == "session":
+    keyctl(1, 0)
+    keyctl(8, -4, -3)
+    os.execvp(sys.argv[2], sys.argv[2:])
+elif sys.argv[1] == "read":
+    print(read(int(sys.argv[2])) or "no")
+else:
+    keys = [keyctl(10, ring, "user", "sbxrun-seal", 0) for ring in (-1, -2, -3, -4, -5)]
+    found = [(key, read(key)) for key in keys if key > 0]
+    print(*(found[0] if found else ("none",)))
+P
+
+# What an entry is found by, as plan_cache.c has it: the program, the policy's file, what it was called.
+my $plan_key = sub {
+    my ($dir) = @_;
+    my ($build_id) = `readelf -n $sbxrun` =~ /Build ID: (\w+)/;
+    my $word = sub { my ($kind, $text) = @_; $kind . pack('Q<', length $text) . $text };
+    return sha256_hex(join '', $word->('b', pack 'H*', $build_id // ''), $word->('f', "$dir/p.sbx"),
+        $word->('s', 'p.sbx'), $word->('p', ''));
+};
 
 for my $user (users()) {
     my $name = $user->{name};
@@ -37,6 +70,14 @@ for my $user (users()) {
     my $one = slurp("$dir/p.sbx");
 
     is $mode->('p.sbx'), 'one policy', "$name: a policy is compiled";
+    if (!$entries->()) {
+        my $found = run(\%o, 'python3', '-c', $keys, 'search')->{out};
+        SKIP: {
+            skip "$name: no keyring here, so nothing is cached", 1 if $found eq "none\n";
+            fail "$name: its plan is kept";
+        }
+        next;
+    }
     is $mode->('p.sbx'), 'one cache', "$name: once";
     is $mode->('--no-cache', 'p.sbx'), 'one policy', "$name: --no-cache compiles";
     is $mode->("$dir/p.sbx"), 'one policy', "$name: under another name, which messages would show, too";
@@ -142,14 +183,34 @@ for my $user (users()) {
     chmod 0700, $folder;
     is $mode->('p.sbx'), 'one cache', "$name: (it was there)";
 
-    # The secret.
-    my $secret = $folder =~ s{plans$}{secret}r;
-    is sprintf('%o %d', (stat $secret)[2] & 0777, -s _), '600 32',
-        "$name: the seal has a secret, which nobody else reads";
-    chmod 0644, $secret;
-    is $mode->('p.sbx'), 'one policy', "$name: one that others can read is none";
-    chmod 0600, $secret;
-    is $mode->('p.sbx'), 'one cache', "$name: (it was there)";
+    # The secret is a key, and does not lie with what it seals: who makes the caches anew can't seal.
+    my $of = $plan_key->($dir);
+    my ($mine, $beside) = ("$folder/" . substr($of, 0, 3), "$dir/cache/sbx/secret");
+    my ($key, $secret) = split ' ', run(\%o, 'python3', '-c', $keys, 'search')->{out};
+    SKIP: {
+        skip "$name: this session has no way to the user's keyring", 6 if $key eq 'none';
+        like $secret, qr/^[0-9a-f]{64}$/, "$name: the user's sessions can read the secret";
+        # An entry as a sandbox would make it, with a secret of its own that it leaves where sbxrun once had one.
+        my ($seal, $body) = split /\n/, slurp($mine), 2;
+        my $own = "\1" x 32;
+        my $forged = $body =~ s/"one"/"bad"/r;
+        is hmac_sha256_hex("plan\0$of$body", pack 'H*', $secret), $seal, "$name: (this is how an entry is sealed)";
+        if ($name ne 'root') {
+            spew($beside, $own);
+            chmod 0600, $beside;
+        }
+        spew($mine, hmac_sha256_hex("plan\0$of$forged", $own) . "\n$forged");
+        owned($user, $mine, $name ne 'root' ? $beside : ());
+        is $mode->('p.sbx'), 'one policy', "$name: one that is sealed with another secret is not believed";
+        my $may = sandbox($user, 'syscalls { allow @keyring; }', uses => 'python');
+        my $inside = sub { run({ %$user, cwd => $may }, @_)->{out} };
+        is $inside->($sbxrun, 'p.sbx', '--', 'python3', '-c', $keys, 'search'), "none\n",
+            "$name: a sandbox whose policy allows keyctl does not find it";
+        is $inside->('python3', '-c', $keys, 'session', '/usr/bin/python3', '-c', $keys, 'read', $key), "$secret\n",
+            "$name: (a session reads it by its number)";
+        is $inside->('python3', '-c', $keys, 'session', $sbxrun, 'p.sbx', '--', 'python3', '-c', $keys, 'read', $key),
+            "no\n", "$name: nor reads it by its number";
+    }
     unlink $entries->();
 }
 done_testing;

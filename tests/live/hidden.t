@@ -35,7 +35,7 @@ for my $user (users()) {
             my $run = run(\%o, $sbxrun, @args, 'p.sbx', '--', 'sh', '-c', $script);
             return $run->{out} . ($run->{err} =~ s/^sbxrun: denied.*\n.*\n//mgr);
         };
-        my $tries = "for t in 'ls AT' 'cat AT/secret' 'mkdir AT/new' 'mv AT AT-moved' 'rmdir AT' 'touch AT/plans/000'; "
+        my $tries = "for t in 'ls AT' 'ls AT/plans' 'mkdir AT/new' 'mv AT AT-moved' 'rmdir AT' 'touch AT/plans/000'; "
             . "do LC_ALL=C sh -c \"\$t\" 2>&1 | sed 's/.*: //'; done";
 
         # What there was not is there before a sandbox is.

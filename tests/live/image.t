@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use FindBin;
+use Digest::SHA;
 use JSON::PP;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
@@ -37,6 +38,9 @@ sub start { # sbxrun, as the user, on its own
     open STDERR, '>', '/dev/null';
     exec @command or POSIX::_exit(99);
 }
+my $under = folder() . '/under';
+system 'cp', "$build/tests/live/under", $under;
+my @keyless = ($under, ((POSIX::uname())[4] eq 'aarch64' ? 219 : 250) . '=38', '--'); # no keyctl(2)
 my @usual = map { { name => "$_/", type => '5', mode => 0755 } } qw(bin etc tmp proc dev srv);
 sub image { my ($path, @more) = @_; return spew($path, archive(@usual, { name => 'bin/probe', mode => 0755, data =>
                 slurp($probe) }, { name => 'bin/attack', mode => 0755, data => slurp("$build/tests/attacks/attack") },
@@ -58,6 +62,10 @@ for my $user (users()) {
     my %o = (%$user, cwd => $dir, env => { XDG_CACHE_HOME => "$dir/cache" }, seconds => 60);
     my $as_root = !(defined $user->{uid} ? $user->{uid} : $>);
     my $cache = $as_root ? '/var/cache/sbx/unpacked' : "$dir/cache/sbx/unpacked";
+    my $entry = sub { # of an archive: its hash, and a seal
+        my ($hash) = `sha256sum $_[0]` =~ /^(\w+)/;
+        return (map { m{([^/]+)$} } glob "$cache/$hash-*")[0] // 'none';
+    };
     my $run = sub { run(\%o, $sbxrun, '--changes', "$dir/out/changes", 'p.sbx', '--', @_) };
     my $folders = sub { join ' ', sort map { m{([^/]+)$} } grep { -d && ! -l } glob "$cache/*" };
 
@@ -65,8 +73,8 @@ for my $user (users()) {
     my $before = $folders->();
     my $first = $run->('/bin/attack', 'open', '/etc/motd');
     is $first->{out}, "ok\n", "$name: a program of the image reads a file of the image" or diag $first->{err};
-    my ($hash) = `sha256sum $dir/i.tar` =~ /^(\w+)/;
-    ok -d "$cache/$hash", "$name: it lies in the cache, by its hash";
+    my $hash = $entry->("$dir/i.tar");
+    like $hash, qr/^[0-9a-f]{64}-[0-9a-f]{64}$/, "$name: it lies in the cache, by its hash and the seal of that";
     is slurp("$cache/$hash/etc/motd"), "from the image\n", "$name: whole";
     is +(stat "$cache/$hash/etc/setuid")[2] & 07000, 0, "$name: without setuid bits";
     is +(stat "$cache/$hash/bin/again")[1], (stat "$cache/$hash/bin/probe")[1], "$name: with its hard links";
@@ -75,6 +83,66 @@ for my $user (users()) {
     is $run->('/bin/attack', 'open', '/etc/motd', 'w')->{out} =~ /^E(?:ROFS|ACCES)$/, 1, "$name: it can't be written";
     is +(stat "$cache/$hash")[10], $made, "$name: it was not unpacked again";
     is $run->('/bin/attack', 'fill', 'bytes', '/tmp', '500000')->{out}, "ok\n", "$name: beside it memory";
+
+    # One that somebody else made there, and a note on the archive's hash, are not believed: they lack the seal.
+    my $motd = 'allow read, exec "/" from image "./forged.tar";';
+    image("$dir/forged.tar", { name => 'etc/motd2', data => "forged\n" });
+    my ($forged) = `sha256sum $dir/forged.tar` =~ /^(\w+)/;
+    for my $made ($forged, "$forged-" . '0' x 64) {
+        mkdir "$cache/$made";
+        mkdir "$cache/$made/bin";
+        system 'cp', "$build/tests/attacks/attack", "$cache/$made/bin/attack";
+        mkdir "$cache/$made/planted";
+        system 'chown', '-R', "$user->{uid}:$user->{gid}", "$cache/$made" if defined $user->{uid};
+    }
+    $policy->($motd);
+    is $run->('/bin/attack', 'open', '/planted')->{out}, "ENOENT\n", "$name: a folder without a seal is not believed";
+    is scalar(grep { -d } glob "$cache/$forged*"), 1, "$name: and gives way";
+    my ($note) = grep { -l && readlink =~ /^$forged/ } glob "$cache/hash-*";
+    my $right = readlink $note;
+    unlink $note;
+    symlink $hash, $note;
+    is $run->('/bin/attack', 'open', '/etc/motd2')->{out}, "ok\n", "$name: nor is another image's hash";
+    unlink $note;
+    symlink substr($hash, 0, 65) . substr($right, 65), $note;
+    is $run->('/bin/attack', 'open', '/etc/motd2')->{out}, "ok\n", "$name: nor with the seal of this one's";
+    is readlink $note, $right, "$name: the note is put right";
+
+    # What is unpacked is what was hashed, whatever becomes of the archive meanwhile.
+    image("$dir/flip.tar", { name => 'srv/large', data => 'x' x 30_000_000 }, { name => 'etc/flip', data => "GOOD\n" });
+    my $at = index slurp("$dir/flip.tar"), "GOOD\n";
+    $policy->('allow read, exec "/" from image "./flip.tar";');
+    my $flipping = fork // die $!;
+    if (!$flipping) {
+        sysopen my $f, "$dir/flip.tar", POSIX::O_WRONLY() or POSIX::_exit(1);
+        for my $k (0 .. 1e7) {
+            sysseek $f, $at, 0;
+            syswrite $f, $k & 1 ? 'GOOD' : 'EVIL';
+            select undef, undef, undef, 0.003;
+        }
+        POSIX::_exit(0);
+    }
+    my ($wrong, $made_of) = (0, 0);
+    for my $try (1 .. 8) {
+        $run->('/bin/attack', 'open', '/etc/flip');
+        for my $folder (grep { -e "$_/etc/flip" } glob "$cache/*") {
+            my ($of) = $folder =~ m{([0-9a-f]{64})-};
+            my $as_hashed = slurp("$dir/flip.tar");
+            substr($as_hashed, $at, 4) = substr slurp("$folder/etc/flip"), 0, 4;
+            $made_of++;
+            $wrong++ if Digest::SHA::sha256_hex($as_hashed) ne $of;
+            system 'rm', '-rf', $folder;
+        }
+    }
+    kill 'KILL', $flipping;
+    waitpid $flipping, 0;
+    cmp_ok $made_of, '>', 0, "$name: an archive that changes all the time is unpacked";
+    is $wrong, 0, "$name: each time as it was hashed";
+
+    # Without a keyring nothing is believed, and nothing stays.
+    my $without = run({ %o, within => [@keyless] }, $sbxrun, 'p.sbx', '--', '/bin/attack', 'open', '/etc/flip');
+    is $without->{out}, "ok\n", "$name: without a keyring it is unpacked" or diag $without->{err};
+    is join(' ', glob "$cache/new-*"), '', "$name: and goes with the run";
 
     $policy->('allow read, write, exec "/" from image "./i.tar" size 4MiB;');
     my $written = $run->('/bin/attack', 'open', '/etc/motd', 'w');
@@ -152,7 +220,7 @@ for my $user (users()) {
     image("$dir/devices.tar", { name => 'dev/sda', type => '4', major => 8, minor => 0 },
         { name => 'dev/mem', type => '3', major => 1, minor => 1 });
     is $run->('/bin/attack', 'open', '/etc/motd')->{out}, "ok\n", "$name: devices in it are left out";
-    my ($devices) = `sha256sum $dir/devices.tar` =~ /^(\w+)/;
+    my $devices = $entry->("$dir/devices.tar");
     ok !-e "$cache/$devices/dev/sda", "$name: really";
 
     #  # Names are bytes, whichever way the archive has them; links may cross folders; a later file takes an earlier
@@ -168,7 +236,7 @@ for my $user (users()) {
     $policy->('allow read, exec "/" from image "./names.tar";');
     is $run->('/bin/attack', 'open', "/srv/caf\xC3\xA9")->{out}, "ok\n", "$name: a name that is no ASCII";
     is $run->('/bin/attack', 'open', '/srv/deep/er/motd')->{out}, "ok\n", "$name: a hard link to another folder";
-    my ($names) = `sha256sum $dir/names.tar` =~ /^(\w+)/;
+    my $names = $entry->("$dir/names.tar");
     is slurp("$cache/$names/srv/deep/er/motd"), "last\n", "$name: to what was the last of its name";
 
     # What is skipped takes its time, too: such an archive is 2 KB, and 30 GiB come out of it.
