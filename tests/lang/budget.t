@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # A MiB of anything: every action ends within 10 seconds of the processor's time and 512 MiB (with proofs: 20 seconds
-# and a GiB), by an answer or by a finding.
+# and a GiB), by an answer or by a finding. Each text is tried by two of the actions in turn, of which the language server
+# is one; SBX_BUDGET=all tries every text by every action, which takes minutes.
 use strict;
 use warnings;
 use FindBin;
@@ -155,11 +156,15 @@ my @actions = (
     [$sbxc,   '--emit=plan', '--no-proof',   '--policy', 'p'],
     [$sbxc,   '--doc',       '--no-proof',   '--policy', 'p'],
 );
+my $turn = 0;
 for my $name (sort keys %texts) {
+    my $mine = sub { my ($i) = @_; $ENV{SBX_BUDGET} || $i == $turn % (@actions + 1) || $i == ($turn + 4) % (@actions + 1) };
+    my @picked = grep { $mine->($_) } 0 .. @actions;
+    $turn++;
     my $file = spew("$dir/p.sbx", $texts{$name});
     cmp_ok length $texts{$name}, '<=', 1 << 20, "$name: a MiB";
     my (@wrong, $over);
-    for my $action (@actions) {
+    for my $action (@actions[grep { $_ < @actions } @picked]) {
         next if $over && $action->[1] !~ /--(?:dry|diff|fmt)/;    # one ran out as the others will
         my $run = $measure->({}, @$action, $file);
         $over ||= $run->{err} =~ /SBX0318/;
@@ -236,11 +241,13 @@ for my $name (sort keys %texts) {
         method => 'shutdown'
         ),
         $message->(method => 'exit');
-    my $run = $measure->({ in => spew("$dir/session", $session) }, $sbxc, '--lsp');
+    my $served = grep { $_ == @actions } @picked;
+    my $run = $served ? $measure->({ in => spew("$dir/session", $session) }, $sbxc, '--lsp') : undef;
     push @wrong, sprintf 'the language server: exit %s, signal %s, %.1f s, %d MiB',
         @$run{qw(status signal cpu mebibytes)}
-        if $run->{status} ne '0' || $run->{cpu} > 12 || $run->{mebibytes} > 512;
-    push @wrong, 'the language server answers nothing' if $run->{out} !~ /"id":99/ || $run->{out} !~ /"id":7/;
+        if $served && ($run->{status} ne '0' || $run->{cpu} > 12 || $run->{mebibytes} > 512);
+    push @wrong, 'the language server answers nothing'
+        if $served && ($run->{out} !~ /"id":99/ || $run->{out} !~ /"id":7/);
     is join("\n", @wrong), '', "$name: each action within its bounds";
 }
 
