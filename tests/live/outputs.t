@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Files that a person names to be written, in a folder where a sandbox has been: nothing is written through what it left.
+# Files that a person names to be written, in a folder where a sandbox has been: nothing is written through what it
+# left.
 use strict;
 use warnings;
 use FindBin;
