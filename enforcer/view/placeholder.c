@@ -18,13 +18,26 @@
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/say.h"
 #include "enforcer/host/scoped.h"
+#include "enforcer/host/seal.h"
 #include "enforcer/view/view_source.h"
 
 enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 
 static const char said[] =
     "A sandbox may not write here: sbxrun keeps the place, and removes this file when it ends. Folders: ";
-enum { SAID = sizeof said - 1, PLACEHOLDER_SIZE = SAID + 3 }; // two digits and a newline
+enum { SAID = sizeof said - 1, PLACEHOLDER_SIZE = SAID + 3 + SEAL + 1 }; // two digits, a space, the seal and a newline
+
+struct placeholder_text {
+    unsigned folders;
+    char seal[SEAL + 1]; // of which file says so, and which folders they are
+};
+
+enum { FOLDERS_MOST = 99 };
+
+struct made_folders { // from the highest
+    unsigned count;
+    struct stat list[FOLDERS_MOST];
+};
 
 struct kept_place {
     size_t place;     // of the view
@@ -129,32 +142,84 @@ static bool is_needed(const struct stat *placeholder)
 
 // ---- the file -----------------------------------------------------------------------------------------------------
 
-// Whether an open file is a placeholder; *folders as it says. `begun`: or one whose writing was cut short.
-static bool is_placeholder(int file, bool begun, unsigned *folders)
+// Of what the seal of a placeholder is: the file itself, and each folder that was made for it, from the deepest.
+struct identities {
+    size_t count;
+    uint64_t list[1 + FOLDERS_MOST][2];
+};
+
+static void add_identity(struct identities *of, const struct stat *status)
+{
+    of->list[of->count][0] = status->st_dev;
+    of->list[of->count++][1] = status->st_ino;
+}
+
+static bool seal(const struct identities *of, char hex[SEAL + 1])
+{
+    return seal_make("placeholder", STR(""), (struct str){(const char *)of->list, of->count * sizeof *of->list}, hex);
+}
+
+// Whether an open file is a placeholder, and what it says. `begun`: or one whose writing was cut short.
+static bool is_placeholder(int file, bool begun, struct placeholder_text *says)
 {
     char text[PLACEHOLDER_SIZE + 1];
     struct stat status;
     ssize_t length = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= PLACEHOLDER_SIZE
                          ? pread(file, text, sizeof text, 0)
                          : -1;
+    *says = (struct placeholder_text){0};
     if (length < 0 || memcmp(text, said, (size_t)length < SAID ? (size_t)length : SAID) != 0)
         return false;
-    *folders = length == PLACEHOLDER_SIZE ? (unsigned)(text[SAID] - '0') * 10 + (unsigned)(text[SAID + 1] - '0') : 0;
+    if (length == PLACEHOLDER_SIZE) {
+        says->folders = (unsigned)(text[SAID] - '0') * 10 + (unsigned)(text[SAID + 1] - '0');
+        memcpy(says->seal, text + SAID + 3, SEAL);
+    }
     return length == PLACEHOLDER_SIZE || (begun && (status.st_mode & 07777) == 0444);
 }
 
-static int write_placeholder(int file, unsigned folders)
+// How many folders above a placeholder were made for it: as many as it says, where its seal is of it and of those.
+// Anybody can write such a file, or move one to another folder.
+static unsigned folders_of(int file, int parent, const struct placeholder_text *says)
 {
-    char text[PLACEHOLDER_SIZE + 1];
-    snprintf(text, sizeof text, "%s%02u\n", said, folders);
+    struct identities of = {0};
+    struct stat status;
+    char right[SEAL + 1];
+    if (says->folders > FOLDERS_MOST || fstat(file, &status) != 0)
+        return 0;
+    add_identity(&of, &status);
+    closing_fd int folder = openat(parent, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (unsigned i = 0; i < says->folders; i++) {
+        if (folder < 0 || fstat(folder, &status) != 0)
+            return 0;
+        add_identity(&of, &status);
+        int above = openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        close(folder);
+        folder = above;
+    }
+    return seal(&of, right) && seal_equal(right, says->seal) ? says->folders : 0;
+}
+
+static int write_placeholder(int file, const struct made_folders *made)
+{
+    char text[PLACEHOLDER_SIZE + 1], hex[SEAL + 1];
+    struct identities of = {0};
+    struct stat status;
+    if (fstat(file, &status) != 0)
+        return -1;
+    add_identity(&of, &status);
+    for (unsigned i = made->count; i-- > 0;)
+        add_identity(&of, &made->list[i]);
+    if (!seal(&of, hex)) // then nobody believes the number
+        snprintf(hex, sizeof hex, "%0*d", SEAL, 0);
+    snprintf(text, sizeof text, "%s%02u %s\n", said, made->count, hex);
     // Whoever else may come to need it must be able to read what it is.
     return fchmod(file, 0444) == 0 && write(file, text, PLACEHOLDER_SIZE) == PLACEHOLDER_SIZE ? 0 : -1;
 }
 
 // ---- making -------------------------------------------------------------------------------------------------------
 
-// Opens the folder that a placeholder lies in, making what is missing on the way; *made counts. -1 and errno.
-static int open_parent(int base, const char *path, const char **name, unsigned *made)
+// Opens the folder that a placeholder lies in, making what is missing on the way. -1 and errno.
+static int open_parent(int base, const char *path, const char **name, struct made_folders *made)
 {
     closing_fd int folder = openat(base, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (const char *slash; folder >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
@@ -163,11 +228,13 @@ static int open_parent(int base, const char *path, const char **name, unsigned *
             return errno = ENAMETOOLONG, -1;
         snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
         int next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
-        if (next < 0 && errno == ENOENT && *made < 99) {
+        if (next < 0 && errno == ENOENT && made->count < FOLDERS_MOST) {
             bool mine = mkdirat(folder, part, 0755) == 0;
-            *made += mine;
             if (mine || errno == EEXIST)
                 next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
+            if (mine && (next < 0 || fstat(next, &made->list[made->count]) != 0))
+                made->list[made->count] = (struct stat){0};
+            made->count += mine;
         }
         close(folder);
         folder = next;
@@ -183,7 +250,7 @@ static bool is_linked(int file)
 }
 
 // A new placeholder: whole from the moment it has its name, where the file system can do that. -1 and errno.
-static int new_placeholder(int parent, const char *name, unsigned folders)
+static int new_placeholder(int parent, const char *name, const struct made_folders *folders)
 {
     char link[64];
     closing_fd int whole = openat(parent, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0444);
@@ -200,15 +267,16 @@ static int new_placeholder(int parent, const char *name, unsigned folders)
 }
 
 // A placeholder in a folder: made, or joined where one stands already. 0; 1 when something else is there; -1 and errno.
-static int take_place(struct kept_place *kept, int parent, const char *name, unsigned folders)
+static int take_place(struct kept_place *kept, int parent, const char *name, const struct made_folders *folders)
 {
     closing_fd int made = new_placeholder(parent, name, folders);
     closing_fd int file =
         made < 0 && errno == EEXIST ? openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) : -1;
     struct stat status;
+    struct placeholder_text says;
     if (made < 0 && file < 0)
         return -1;
-    if (made < 0 && !is_placeholder(file, false, &folders))
+    if (made < 0 && !is_placeholder(file, false, &says))
         return 1;
     if (fstat(made < 0 ? file : made, &status) != 0 || (kept->need = need(&status)) < 0)
         return -1;
@@ -237,8 +305,8 @@ static bool needs_placeholder(int base, const char *path)
     if (there < 0)
         return errno == ENOENT;
     closing_fd int file = sys_openat2(base, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, INSIDE);
-    unsigned folders;
-    return file >= 0 && is_placeholder(file, false, &folders);
+    struct placeholder_text says;
+    return file >= 0 && is_placeholder(file, false, &says);
 }
 
 static unsigned missing_folders(int base, const char *path)
@@ -273,16 +341,16 @@ static bool hold_place(struct kept_place *kept, const struct view *view, struct 
              shown);
         return false;
     }
-    unsigned made = 0;
+    struct made_folders made = {0};
     kept->made = true;
     closing_fd int parent = open_parent(kept->base, kept->path, &name, &made);
-    int taken = parent < 0 ? -1 : take_place(kept, parent, name, made);
+    int taken = parent < 0 ? -1 : take_place(kept, parent, name, &made);
     if (taken == 0)
         return true;
     int error = errno;
     if (taken < 0 && error != EACCES && error != EPERM && error != EROFS)
         fail(failure, rule, error, "cannot keep the place of %s, which does not exist on the host", shown);
-    kept->missing = made;
+    kept->missing = made.count;
     remove_place(kept, false);
     kept->made = false;
     return false;
@@ -397,12 +465,14 @@ static void remove_place(struct kept_place *kept, bool begun)
     struct mended mended = {.count = 0};
     const char *name;
     unsigned folders = 0;
+    struct placeholder_text says;
     struct stat status;
     closing_fd int parent = enter_parent(kept->base, kept->path, &name, &mended);
     closing_fd int file = parent < 0 ? -1 : open_there(parent, name, &mended);
     bool gone = file < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP);
     kept->error = file < 0 && !gone ? errno : 0;
-    if (file >= 0 && is_placeholder(file, begun, &folders) && fstat(file, &status) == 0 && !is_needed(&status)) {
+    if (file >= 0 && is_placeholder(file, begun, &says) && fstat(file, &status) == 0 && !is_needed(&status)) {
+        folders = folders_of(file, parent, &says);
         gone = remove_name(parent, name, 0, &mended) == 0;
         kept->error = gone ? 0 : errno;
     }

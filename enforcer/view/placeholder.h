@@ -5,7 +5,7 @@
 // last sandbox that needs it has ended, whatever was done to the modes of the folders around it. Two processes can
 // remove it: the keeper, which waits for sbxrun and the sandbox to end, and sbxrun, should the keeper be killed; the
 // sandbox then is killed too. Where both were, the next run finds the placeholder by what is in it, and removes it in
-// its turn.
+// its turn; of the folders above it those that its seal (seal.h) is of, since anybody can write such a file.
 //
 // Several runs may share one. Who needs it, and who makes or removes one at the moment, is told by names of abstract
 // sockets: they go with the process that has them, and no sandbox is in the network where they are.

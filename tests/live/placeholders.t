@@ -94,6 +94,40 @@ for my $user (users()) {
     is $sh->('cat /w/.env 2>&1 || echo no')->{out} =~ /no$/m, 1, "$name: the next run holds it as well";
     is tree($dir), $before, "$name: and removes it";
 
+    # What looks like one is no reason to remove folders that no run has made: neither a forged one, which a sandbox has
+    # copied from a true one, nor a true one elsewhere.
+    spew("$dir/$_->[0].sbx", "sbx 1; import std.base; policy $_->[0] { use std.base; fs { $_->[1] } }") for
+        ['plants', 'allow read, write "/y" from "./pf/x/y";'], ['finds', 'allow read "/p" from "./pf"; deny read "/p/x/y/s";'];
+    mkdir "$dir/$_" for 'pf', 'pf/x', 'pf/x/y';
+    owned($user, map { "$dir/$_" } 'pf', 'pf/x', 'pf/x/y');
+    $pid = $start->('sleep 30');
+    my $true = slurp("$dir/w/deep/er/gone");
+    like $true, qr/Folders: 02 [0-9a-f]{64}\n\z/, "$name: one says how many folders were made, sealed";
+    kill 'KILL', $pid, split ' ', slurp("/proc/$pid/task/$pid/children");
+    waitpid $pid, 0;
+    ok soon(sub { !grep { eval { slurp("/proc/$_/cmdline") } } own_processes() }), "$name: nobody removes it";
+    my $found = sub {
+        my ($how) = @_;
+        ok -f "$dir/pf/x/y/s", "$name: $how: it is there";
+        my $run = run({ %$user, cwd => $dir }, $sbxrun, 'finds.sbx', '--', 'true');
+        is $run->{status}, 0, "$name: $how: runs" or diag $run->{err};
+        ok -d "$dir/pf/x/y", "$name: $how: the folders stay";
+        ok !-e "$dir/pf/x/y/s", "$name: $how: and the file goes";
+        system 'mkdir', '-p', "$dir/pf/x/y";
+        owned($user, map { "$dir/$_" } 'pf/x', 'pf/x/y');
+    };
+    for my $text ($true, $true =~ s/Folders: 02/Folders: 01/r, $true =~ s/Folders: 02/Folders: 99/r,
+        $true =~ s/[0-9a-f]{64}/'0' x 64/er) {
+        run({ %$user, cwd => $dir }, $sbxrun, 'plants.sbx', '--', 'sh', '-c', 'printf %s "$1" > /y/s', 'sh', $text);
+        $found->('forged, ' . substr $text, -70, 10);
+    }
+    rename "$dir/w/deep/er/gone", "$dir/pf/x/y/s" or die $!;
+    $found->('moved');
+    is $sh->('true')->{status}, 0, "$name: what had lost its file";
+    ok -d "$dir/w/deep/er", "$name: is nobody's any more";
+    system "rm -rf $dir/w/deep $dir/pf $dir/plants.sbx $dir/finds.sbx";
+    is tree($dir), $before, "$name: nothing else is left";
+
     # Several at once.
     my @pids = map { $start->("sleep $_") } 0.3, 0.9;
     waitpid $pids[0], 0;
