@@ -218,6 +218,15 @@ static size_t measure_disks(const struct sandbox *sandbox, bool ended)
     return count;
 }
 
+// A signal from outside. A stop is not left to the command's own choice: it has no terminal whose stop it would obey.
+// Who is stopped learns of an end only when it goes on.
+static void deliver(pid_t whom, int signal)
+{
+    kill(whom, signal == SIGTSTP ? SIGSTOP : signal);
+    if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT)
+        kill(whom, SIGCONT);
+}
+
 // Reaps, passes on what the supervisor sends, and ends with the command: the kernel then kills whatever is left in the
 // pid namespace.
 static _Noreturn void reap(struct sandbox *sandbox, pid_t command, bool disks)
@@ -246,11 +255,8 @@ static _Noreturn void reap(struct sandbox *sandbox, pid_t command, bool disks)
         if (got < 0)
             continue;
         if (info.si_signo != SIGCHLD) {
-            // From outside. A stop is not left to the command's own choice: it has no terminal whose stop it would
-            // obey.
             if (info.si_pid == 0)
-                kill(info.si_value.sival_int == GROUP ? -command : command,
-                     info.si_signo == SIGTSTP ? SIGSTOP : info.si_signo);
+                deliver(info.si_value.sival_int == GROUP ? -command : command, info.si_signo);
             continue;
         }
         int status;

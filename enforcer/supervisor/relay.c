@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "enforcer/host/handover.h"
+#include "enforcer/host/say.h"
 #include "enforcer/host/scoped.h"
 
 // ---- what is left switched on -------------------------------------------------------------------------------------
@@ -44,73 +45,114 @@ static void set_mode(struct screen *screen, unsigned mode, bool on)
             screen->on = on == modes[i].usual ? screen->on & ~(1u << i) : screen->on | 1u << i;
 }
 
-enum { GROUND, ESCAPED, CONTROL }; // of a control sequence (ECMA-48)
-
-static void read_control(struct relay *relay, unsigned char c)
+static void set_unusual(struct screen *screen, unsigned mode)
 {
-    struct screen *screen = relay->screen;
+    for (unsigned i = 0; i < MODES; i++)
+        screen->on |= (modes[i].mode == mode) << i;
+}
+
+// Where in a sequence (ECMA-48) what came out ends: GROUND is between two.
+enum { GROUND, ESCAPED, CHARACTERS, CONTROL, STRING };
+enum { SHIFT_OUT = 0x0E, CANCEL = 0x18, SUBSTITUTE = 0x1A };
+
+// The last letter says what a control sequence is.
+static void obey(struct screen *screen, const struct control *control, char letter)
+{
+    unsigned often = control->numbers[0] ? control->numbers[0] : 1;
+    if (control->kind == '?' && (letter == 'h' || letter == 'l'))
+        for (unsigned i = 0; i < control->count; i++)
+            set_mode(screen, control->numbers[i], letter == 'h');
+    else if (control->kind == '?' && letter == 'r') // as it was when it was saved: unusual, for all that is known
+        for (unsigned i = 0; i < control->count; i++)
+            set_unusual(screen, control->numbers[i]);
+    else if (control->kind == '>' && letter == 'u')
+        screen->keyboards++;
+    else if (control->kind == '<' && letter == 'u')
+        screen->keyboards -= often < screen->keyboards ? often : screen->keyboards;
+    else if (control->kind == '=' && letter == 'u')
+        screen->has_keyboard = true;
+    else if (control->kind == '>' && letter == 'm')
+        screen->other_keys = true;
+    else if (letter == 'm')
+        screen->is_styled = true;
+}
+
+static void read_control(struct relay *relay, char c)
+{
     struct control *control = &relay->control;
     if (c >= '0' && c <= '9') {
-        control->number = control->number < 100000 ? control->number * 10 + (c - '0') : control->number;
-        return;
-    }
-    if (c >= '<' && c <= '?') {
-        control->kind = (char)c;
-        return;
-    }
-    if (control->count < CONTROL_NUMBERS)
-        control->numbers[control->count++] = control->number;
-    control->number = 0;
-    if (c < '@') // what it is, the last letter says
-        return;
-    unsigned first = control->numbers[0] ? control->numbers[0] : 1;
-    if (control->kind == '?' && (c == 'h' || c == 'l'))
-        for (unsigned i = 0; i < control->count; i++)
-            set_mode(screen, control->numbers[i], c == 'h');
-    else if (control->kind == '>' && c == 'u')
-        screen->keyboards++;
-    else if (control->kind == '<' && c == 'u')
-        screen->keyboards -= first < screen->keyboards ? first : screen->keyboards;
-    control->state = GROUND;
+        control->number = control->number < 100000 ? control->number * 10 + (unsigned)(c - '0') : control->number;
+    } else if (c >= '<' && c <= '?') {
+        control->kind = c;
+    } else if (c == ';' || c == ':' || (c >= '@' && c <= '~')) {
+        if (control->count < CONTROL_NUMBERS)
+            control->numbers[control->count++] = control->number;
+        control->number = 0;
+        if (c < '@')
+            return;
+        obey(relay->screen, control, c);
+        control->state = GROUND;
+    } // controls within are the terminal's to obey, and end nothing
+}
+
+// What ESC begins.
+static void read_escape(struct relay *relay, char c)
+{
+    if (c == '=' || c == '>')
+        set_mode(relay->screen, KEYPAD, c == '=');
+    relay->control = (struct control){.state = c == '['                  ? CONTROL
+                                               : c && strchr("]PX^_", c) ? STRING
+                                               : c >= ' ' && c <= '/'    ? CHARACTERS
+                                               : (unsigned char)c < ' '  ? ESCAPED
+                                                                         : GROUND};
+    relay->screen->is_styled |= relay->control.state == CHARACTERS || (c && strchr("no|}~", c));
 }
 
 // Follows what comes out only as far as what has to be undone at the end.
 static void look(struct stream *stream, size_t length)
 {
     struct relay *relay = stream->context;
-    for (const char *at = stream->data, *end = at + length; at < end; at++) {
-        if (relay->control.state == GROUND) {
-            if (!(at = memchr(at, '\033', (size_t)(end - at))))
-                return;
-            relay->control.state = ESCAPED;
-        } else if (relay->control.state == ESCAPED) {
-            if (*at == '=' || *at == '>')
-                set_mode(relay->screen, KEYPAD, *at == '=');
-            relay->control = (struct control){.state = *at == '[' ? CONTROL : *at == '\033' ? ESCAPED : GROUND};
-        } else if (*at == '\033') {
-            relay->control.state = ESCAPED;
-        } else {
-            read_control(relay, (unsigned char)*at);
-        }
-    }
+    unsigned *state = &relay->control.state;
+    for (const char *at = stream->data, *end = at + length; at < end; at++)
+        if (*at == '\033')
+            *state = ESCAPED;
+        else if (*at == CANCEL || *at == SUBSTITUTE)
+            *state = GROUND;
+        else if (*state == ESCAPED)
+            read_escape(relay, *at);
+        else if (*state == CONTROL)
+            read_control(relay, *at);
+        else if ((*state == STRING && *at == '\a') || (*state == CHARACTERS && *at >= '0' && *at <= '~'))
+            *state = GROUND;
+        else if (*at == SHIFT_OUT)
+            relay->screen->is_styled = true;
+    relay->screen->is_within = *state != GROUND;
 }
 
+// Between two sequences, as usual, and with characters as usual: what is said next is seen.
 static void undo(int output, struct screen *screen)
 {
     char text[512];
     size_t length = 0;
-    if (!screen->on && !screen->keyboards)
+    if (!screen->on && !screen->keyboards && !screen->has_keyboard && !screen->other_keys && !screen->is_styled &&
+        !screen->is_within)
         return;
+    if (screen->is_within) // CAN, ST
+        length += (size_t)snprintf(text, sizeof text, "\030\033\\");
     if (screen->keyboards)
-        length += (size_t)snprintf(text, sizeof text, "\033[<%uu", screen->keyboards);
+        length += (size_t)snprintf(text + length, sizeof text - length, "\033[<%uu", screen->keyboards);
+    if (screen->has_keyboard)
+        length += (size_t)snprintf(text + length, sizeof text - length, "\033[=0u");
+    if (screen->other_keys)
+        length += (size_t)snprintf(text + length, sizeof text - length, "\033[>4m");
     for (unsigned i = 0; i < MODES; i++)
         if (screen->on >> i & 1)
             length += (size_t)(modes[i].mode == KEYPAD ? snprintf(text + length, sizeof text - length, "\033>")
                                                        : snprintf(text + length, sizeof text - length, "\033[?%u%c",
                                                                   modes[i].mode, modes[i].usual ? 'h' : 'l'));
-    length += (size_t)snprintf(text + length, sizeof text - length, "\033[m");
+    length += (size_t)snprintf(text + length, sizeof text - length, "\033[m\033(B\017");
     *screen = (struct screen){0};
-    if (write(output, text, length) < 0) // it can be gone
+    if (!waits_for_terminal(output) || write(output, text, length) < 0) // it can be gone
         return;
 }
 
@@ -125,7 +167,8 @@ static struct termios raw_of(const struct termios *own)
 
 static bool in_foreground(const struct relay *relay)
 {
-    return tcgetpgrp(relay->input) == getpgrp();
+    pid_t group = tcgetpgrp(relay->input);
+    return group == getpgrp() || (group < 0 && errno == ENOTTY); // that controls nobody's session is nobody else's
 }
 
 // Not by somebody who has taken it over since: only what sbxrun itself has set is set back.
@@ -251,6 +294,13 @@ static void hang_up(struct supervisor *s, struct relay *relay)
     stream_end(s, &relay->out);
 }
 
+// Within a line, ^D only has what there is of it read (termios(3), VEOF).
+static void look_for_lines(struct stream *stream, size_t length)
+{
+    struct relay *relay = stream->context;
+    relay->in_line = stream->data[length - 1] != '\n';
+}
+
 // What is typed has an end. Of a terminal it is that the person is gone; of anything else, what ^D says on one.
 static void input_ended(struct supervisor *s, struct stream *stream)
 {
@@ -258,9 +308,11 @@ static void input_ended(struct supervisor *s, struct stream *stream)
     struct termios theirs;
     if (relay->is_terminal)
         hang_up(s, relay);
-    else if (relay->master >= 0 && tcgetattr(relay->master, &theirs) == 0 &&
-             write(relay->master, &theirs.c_cc[VEOF], 1) < 0)
-        return; // nobody reads
+    else if (relay->master >= 0 && tcgetattr(relay->master, &theirs) == 0) {
+        char ends[] = {(char)theirs.c_cc[VEOF], (char)theirs.c_cc[VEOF]};
+        if (write(relay->master, ends, relay->in_line ? 2 : 1) < 0)
+            return; // nobody reads
+    }
 }
 
 static void output_ended(struct supervisor *s, struct stream *stream)
@@ -287,6 +339,7 @@ static int begin_streams(struct supervisor *s, struct relay *relay)
                                  .context = relay};
     relay->in = (struct stream){.from.fd = fcntl(relay->input, F_DUPFD_CLOEXEC, 3),
                                 .to.fd = relay->master,
+                                .passes = look_for_lines,
                                 .ended = input_ended,
                                 .context = relay};
     if (relay->out.from.fd < 0 || relay->in.from.fd < 0 || stream_add(s, &relay->out) || stream_add(s, &relay->in))
@@ -324,8 +377,8 @@ int relay_add(struct supervisor *s, struct relay *relay, uint64_t *left)
 
 void relay_end(struct relay *relay)
 {
-    if (relay->taken)
-        restore(relay->input, relay->output, relay->is_terminal ? &relay->modes : NULL, relay->screen);
+    if (relay->screen) // also from the background, where no mode of the terminal itself was set
+        restore(relay->input, relay->output, relay->is_terminal && relay->taken ? &relay->modes : NULL, relay->screen);
     if (relay->keeper >= 0 && write(relay->keeper, "", 1) < 0)
         errno = 0; // it is gone, and needs not be told
     const int *mine[] = {&relay->keeper,     &relay->handover.fd, &relay->theirs, &relay->master,

@@ -17,13 +17,17 @@
 struct screen {  // what was switched on in the caller's terminal by what came out: it lies where the keeper sees it too
     uint32_t on; // bits: private modes (relay.c has the table) that are not as usual
     uint32_t keyboards; // how often a keyboard protocol was pushed and not taken off again
+    bool has_keyboard;  // one was set
+    bool other_keys;    // so was which keys send other codes (xterm's `>4;Nm`)
+    bool is_styled;     // colours or other characters were chosen
+    bool is_within;     // what came out ends within a sequence
 };
 
-enum { CONTROL_NUMBERS = 16 };
+enum { CONTROL_NUMBERS = 64 };
 
 struct control { // a control sequence that is being read
     unsigned state, number, numbers[CONTROL_NUMBERS], count;
-    char kind; // '?' for private ones
+    char kind; // '?' for private ones; '>', '<', '=' for a terminal's own
 };
 
 struct relay {
@@ -40,6 +44,7 @@ struct relay {
     struct screen *screen;
     int keeper; // a pipe: at its end, the keeper restores; a byte first: it need not. -1: there is none
     struct control control;
+    bool in_line; // what was read from `input` ends within one
 };
 
 #define RELAY_NONE                                                                                                     \

@@ -34,6 +34,8 @@ static void signal_came(struct supervisor *s, struct watch *source, uint32_t eve
         }
         if (terminal && number == SIGCONT)
             relay_take(s, terminal);
+        if (s->over && (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT))
+            s->streams_open = 0; // who reads what is left of the output takes nothing
         if (number != SIGTSTP) {
             s->pass_on(s->init, number, typed);
             continue;

@@ -211,6 +211,39 @@ for my $user (users()) {
         $run = $terminal->("$sbxrun p.sbx -- sh -c 'test -t 0 && test ! -t 1 && echo as it is' | cat");
         like $run->{out}, qr/as it is\r?$/m, "$name: what is no terminal stays what it is";
     }
+    SKIP: {
+        skip 'script(1) is not installed', 1 unless has('script');
+        my $plain = qr/\e\[m\e\(B\x0f/;
+        for my $case (
+            ['a mode, with a control in its number', '\\033[?10\\b00h', qr/\e\[\?1000l$plain/],
+            ['the last of many modes', '\\033[?' . '0;' x 30 . '1000h', qr/\e\[\?1000l$plain/],
+            ['a mode saved and brought back', '\\033[?1000h\\033[?1000s\\033[?1000l\\033[?1000r',
+                qr/\e\[\?1000l$plain/],
+            ['a mode after a sequence that was given up', '\\033[?1\\030\\033[?1000h', qr/\e\[\?1000l$plain/],
+            ['a mode after a title', '\\033]0;title\\033[?1000h', qr/\e\[\?1000l$plain/],
+            ['codes of other keys', '\\033[>4;2m', qr/\e\[>4m$plain/],
+            ['a keyboard', '\\033[>1u\\033[=5u', qr/\e\[<1u\e\[=0u$plain/],
+            ['letters that are not seen', '\\033[8m', $plain], ['lines for letters', '\\033(0', $plain],
+            ['another set of letters', '\\016', $plain],
+            ['a string without an end', '\\033X', qr/\x18\e\\$plain/],
+            ['a title without an end', '\\033]0;all is well', qr/\x18\e\\$plain/],
+            ['half a sequence', '\\033[3', qr/\x18\e\\$plain/], ['its beginning', '\\033', qr/\x18\e\\$plain/],
+            ['nothing', 'text', qr/text/],
+            ['a title', '\\033]0;title\\007', qr/\e\]0;title\x07/],
+            ['another', '\\033]0;title\\033\\\\', qr/\e\]0;title\e\\/],
+        ) {
+            my ($what, $printed, $undone) = @$case;
+            my $run = $terminal->("stty -echo; $sbxrun p.sbx -- sh -c \"printf '$printed'; exit 3\"; echo status \$?");
+            like $run->{out}, qr/${undone}status 3\r$/, "$name: left: $what" or diag $run->{out} =~ s/\e/^[/gr;
+        }
+        my $run = $terminal->("printf abc | timeout 10 $sbxrun --tty p.sbx -- cat; echo; echo status \$?");
+        like $run->{out}, qr/abc.*status 0\r$/s, "$name: --tty: a line without an end ends";
+        for my $signal (qw(TERM INT HUP QUIT)) {
+            $run = $terminal->("(sleep 0.7; kill -$signal \$\$) & exec $sbxrun p.sbx -- sh -c 'kill -STOP \$\$'");
+            cmp_ok $run->{status}, '>', 128, "$name: who is stopped gets SIG$signal";
+            cmp_ok $run->{seconds}, '<', patience(5), "$name: and ends";
+        }
+    }
     my $run = run({ %$user, cwd => $dir }, $sbxrun, '--tty', 'p.sbx', '--', 'sh', '-c',
         'tty; stty size; cat; echo end');
     is $run->{out}, "/dev/pts/0\r\n24 80\r\nend\r\n",
@@ -219,5 +252,20 @@ for my $user (users()) {
     $run = run({ %$user, cwd => $dir, in => "$dir/lines" }, $sbxrun, '--tty', 'p.sbx', '--', 'sh', '-c',
         'stty -echo; echo ready; cat');
     like $run->{out}, qr/one\r\ntwo\r\n$/, "$name: --tty reads from a file";
+}
+
+# A terminal that takes nothing: what is read of it is not.
+SKIP: {
+    skip 'script(1) is not installed', 2 unless has('script');
+    my $dir = sandbox({}, 'limits { lifetime 1s; }', uses => 'shell');
+    my $script = open my $unread, '-|', 'script', '-qec', "exec $sbxrun $dir/p.sbx -- yes", '/dev/null' or die $!;
+    sleep 2.5;
+    my ($sbxrun_process) = own_processes(qr/^[^\0]*sbxrun\0/);
+    ok $sbxrun_process, 'at a terminal that takes nothing it waits to say that its lifetime is over';
+    kill TERM => $sbxrun_process if $sbxrun_process;
+    for (1 .. 50) { last unless own_processes(qr/^[^\0]*sbxrun\0/); sleep 0.1 }
+    is own_processes(qr/^[^\0]*sbxrun\0/), 0, 'but not when it is told to end';
+    kill KILL => $script;
+    close $unread;
 }
 done_testing;
