@@ -104,15 +104,24 @@ int cache_folder_open(const char *kind, char path[PATH_MAX], const char **proble
     return fd;
 }
 
-int cache_place_open(int which)
+int cache_place_open(int which, bool *there)
 {
+    enum { HOW = O_PATH | O_CLOEXEC };
     char path[PATH_MAX];
     const char *problem;
+    *there = true;
     if (!place(which, path))
         return -1;
-    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 || errno != ENOENT)
-        return fd;
-    closing_fd int made = open_folder(path, &problem);
-    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, HOW | O_DIRECTORY);
+    if (fd < 0 && errno == ENOENT) {
+        closing_fd int made = open_folder(path, &problem);
+        fd = open(path, HOW | O_DIRECTORY);
+    }
+    while (fd < 0 && path[1]) {
+        *there = false;
+        char *slash = strrchr(path, '/');
+        slash[slash == path] = '\0';
+        fd = open(path, HOW);
+    }
+    return fd;
 }

@@ -16,6 +16,6 @@
 int cache_folder_open(const char *kind, char path[PATH_MAX], const char **problem);
 
 // Opens the place where this user's cache is, or would be in another environment (`which` from 0), made where it can
-// be. O_PATH; -1: there is no such one, and none can be made by this user.
+// be; where it can't, the closest place above that there is, and *there is false. O_PATH; -1: there is no such one.
 enum { CACHE_PLACES = 2 };
-int cache_place_open(int which);
+int cache_place_open(int which, bool *there);

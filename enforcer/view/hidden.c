@@ -20,12 +20,17 @@ static int too_many(struct failure *failure)
     return fail(failure, NO_RULE, 0, "the caches of sbxrun are mounted in more than %d places", HIDDEN_MOST);
 }
 
-static int add(struct view *view, struct str path, const struct stat *status, struct failure *failure)
+struct found { // a cache, or what it would lie in
+    struct stat status;
+    bool there;
+};
+
+static int add(struct view *view, struct str path, const struct found *found, struct failure *failure)
 {
     if (view->hidden_count == HIDDEN_MOST)
         return too_many(failure);
     view->hidden[view->hidden_count++] =
-        (struct hidden){str_copy(view->plan->arena, path), status->st_dev, status->st_ino};
+        (struct hidden){str_copy(view->plan->arena, path), found->status.st_dev, found->status.st_ino, !found->there};
     return 0;
 }
 
@@ -72,7 +77,7 @@ static struct str beneath(struct str folder, struct str path)
 
 // Every place at which a mount of the host shows the folder `path`, which is open as `fd`, or a part of it, besides
 // that one (proc_pid_mountinfo(5)).
-static int add_mounts(struct view *view, int fd, struct str path, const struct stat *status, struct failure *failure)
+static int add_mounts(struct view *view, int fd, struct str path, const struct found *found, struct failure *failure)
 {
     struct arena *arena = view->plan->arena;
     struct statx extended;
@@ -97,10 +102,10 @@ static int add_mounts(struct view *view, int fd, struct str path, const struct s
                                           own.root.text, STR_ARGS(rest));
         rewind(file);
         while (!result && getline(&line, &room, file) > 0) {
-            struct stat part; // of it, which is all that the mount shows
+            struct found part = {.there = found->there}; // of it, which is all that the mount shows
             if (!read_mount(arena, line, &mount) || str_is(mount.id, id) || !str_equal(mount.device, own.device))
                 continue;
-            if (path_covers(in_device, mount.root) && stat(mount.at.text, &part) == 0) {
+            if (path_covers(in_device, mount.root) && stat(mount.at.text, &part.status) == 0) {
                 result = add(view, mount.at, &part, failure);
                 continue;
             }
@@ -110,7 +115,7 @@ static int add_mounts(struct view *view, int fd, struct str path, const struct s
             result = add(view,
                          str_format(arena, "%.*s%.*s", mount.at.length == 1 ? 0 : (int)mount.at.length, mount.at.text,
                                     STR_ARGS(rest)),
-                         status, failure);
+                         found, failure);
         }
     }
     free(line);
@@ -120,60 +125,109 @@ static int add_mounts(struct view *view, int fd, struct str path, const struct s
 
 // ---- finding ------------------------------------------------------------------------------------------------------
 
-// True if a folder of the host is shown, and if one may be written: only then it matters how many ways lead there.
-static bool shows_host(const struct view *view, bool written)
+// What only root mounts something in. Where nothing else is shown, and nothing to be written, no other way leads to the
+// caches: so a usual run need not read the table of mounts.
+static const char *const systems[] = {"/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc"};
+
+static bool is_system(const char *host)
 {
-    for (size_t i = 0; i < view->plan->view_count; i++) {
+    bool is = false;
+    for (size_t i = 0; i < sizeof systems / sizeof *systems; i++)
+        is |= host && path_covers(str_from(systems[i]), str_from(host));
+    return is;
+}
+
+// True if something of the host is shown; with `ways`, something that other mounts may lead from.
+static bool shows_host(const struct view *view, bool ways)
+{
+    const struct plan *plan = view->plan;
+    for (size_t i = 0; i < plan->view_count; i++) {
         const struct view_place *place = &view->places[i];
-        if (place->content >= 0 && view->plan->view[place->content].from == PLAN_HOST &&
-            (!written || view->plan->view[i].verbs & VERB_WRITE))
+        enum plan_from from = place->content < 0 ? PLAN_INHERIT : plan->view[place->content].from;
+        if ((from == PLAN_HOST || from == PLAN_OVERLAY) &&
+            (!ways || plan->view[i].verbs & VERB_WRITE || !is_system(view->places[place->content].host)))
             return true;
     }
+    for (size_t i = 0; i < plan->secret_count; i++)
+        if (!plan->secrets[i].variable.length)
+            return true;
     return false;
+}
+
+// Where a folder that is open lies. False: nobody can tell.
+static bool path_of(int fd, char path[PATH_MAX], struct str *at)
+{
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, PATH_MAX);
+    *at = (struct str){path, n > 0 ? (size_t)n : 0};
+    return n > 0 && n < PATH_MAX;
 }
 
 int hidden_find(struct view *view, struct failure *failure)
 {
     if (!shows_host(view, false))
         return 0;
-    bool written = shows_host(view, true);
+    bool ways = shows_host(view, true);
     view->hidden = NEW_ARRAY(view->plan->arena, struct hidden, HIDDEN_MOST);
     view->hides = NEW_ARRAY(view->plan->arena, struct hide, HIDDEN_MOST);
     for (int which = 0; which < CACHE_PLACES; which++) {
-        closing_fd int fd = cache_place_open(which);
-        char link[32], path[PATH_MAX];
-        struct stat status;
+        struct found found;
+        closing_fd int fd = cache_place_open(which, &found.there);
+        char path[PATH_MAX];
+        struct str at;
         if (fd < 0)
-            continue;
-        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-        ssize_t n = readlink(link, path, sizeof path);
-        if (n <= 0 || n == sizeof path || fstat(fd, &status) != 0)
+            continue; // there is no such one
+        if (!path_of(fd, path, &at) || fstat(fd, &found.status) != 0)
             return fail(failure, NO_RULE, errno, "cannot tell where the caches of sbxrun are");
-        struct str at = {path, (size_t)n};
-        if (add(view, at, &status, failure) || (written && add_mounts(view, fd, at, &status, failure)))
+        if (add(view, at, &found, failure) || (ways && add_mounts(view, fd, at, &found, failure)))
             return -1;
     }
     return 0;
 }
 
-int hidden_note(struct view *view, size_t place, int source, struct failure *failure)
+static int refuse_within(const struct view *view, struct str at, uint32_t rule, struct failure *failure)
 {
-    char link[32], path[PATH_MAX];
+    for (size_t i = 0; i < view->hidden_count; i++)
+        if (!view->hidden[i].above && path_covers(view->hidden[i].path, at))
+            return fail_with_advice(failure, rule, 0, "show another folder",
+                                    "%.*s lies in sbxrun's own cache, which no sandbox sees", STR_ARGS(at));
+    return 0;
+}
+
+int hidden_refuse(const struct view *view, int source, uint32_t rule, struct failure *failure)
+{
+    char path[PATH_MAX];
+    struct str at;
     if (!view->hidden_count)
         return 0;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", source);
-    ssize_t n = readlink(link, path, sizeof path);
-    if (n <= 0 || n == sizeof path)
-        return fail(failure, view->plan->view[place].rule, errno, "cannot tell where %s is on the host",
-                    view->places[place].path);
-    struct str at = {path, (size_t)n};
+    return path_of(source, path, &at) ? refuse_within(view, at, rule, failure)
+                                      : fail(failure, rule, errno, "cannot tell where this is on the host");
+}
+
+int hidden_note(struct view *view, size_t place, int source, struct failure *failure)
+{
+    const struct plan *plan = view->plan;
+    uint32_t rule = plan->view[place].rule;
+    char path[PATH_MAX];
+    struct str at;
+    if (!view->hidden_count)
+        return 0;
+    if (!path_of(source, path, &at))
+        return fail(failure, rule, errno, "cannot tell where %s is on the host", view->places[place].path);
+    if (refuse_within(view, at, rule, failure))
+        return -1;
+    bool written = plan->view[view->places[place].content].from == PLAN_HOST && plan->view[place].verbs & VERB_WRITE;
     for (size_t i = 0; i < view->hidden_count; i++) {
         const struct hidden *hidden = &view->hidden[i];
-        if (path_covers(hidden->path, at))
-            return fail_with_advice(failure, view->plan->view[place].rule, 0, "show another folder",
-                                    "%.*s lies in sbxrun's own cache, which no sandbox sees", STR_ARGS(at));
-        if (!path_covers(at, hidden->path))
+        if (!path_covers(at, hidden->path) || (hidden->above && !written))
             continue;
+        if (hidden->above)
+            return fail_with_advice(failure, rule, 0,
+                                    "see that a folder can be made there, or set XDG_CACHE_HOME to where one can",
+                                    "the sandbox could make sbxrun's own cache beneath %.*s, where it is not there and "
+                                    "sbxrun can't make it",
+                                    STR_ARGS(hidden->path));
         if (view->hide_count == HIDDEN_MOST)
             return too_many(failure);
         view->hides[view->hide_count++] = (struct hide){place, i, beneath(at, hidden->path)};

@@ -1,8 +1,8 @@
 // What no sandbox sees, whatever its policy shows: sbxrun's caches, which later runs believe.
 //
 // They are hidden where a folder of the host that a view shows has them in it, by whatever mount: so what a sandbox may
-// write in a home does not reach them, nor may it make them, since they are there before it is. A folder that lies in
-// one of them is not shown at all.
+// write in a home does not reach them, nor may it make them, since they are there before it is, or it does not run. A
+// folder that lies in one of them is not shown at all, and no secret is read there.
 #pragma once
 
 #include <sys/stat.h>
@@ -13,6 +13,9 @@
 // 0, or -1 and the failure.
 int hidden_find(struct view *, struct failure *);
 
-// Notes what is to be hidden in a place, a folder of the host that is open as `source`. Returns 0, or -1 and the
-// failure.
+// Notes what is to be hidden in a place that shows a folder of the host, open as `source`, or is an overlay of it.
+// Returns 0, or -1 and the failure.
 int hidden_note(struct view *, size_t place, int source, struct failure *);
+
+// Refuses what lies in them: what is open as `source`. Returns 0, or -1 and the failure.
+int hidden_refuse(const struct view *, int source, uint32_t rule, struct failure *);

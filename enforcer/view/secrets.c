@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "enforcer/host/scoped.h"
+#include "enforcer/view/hidden.h"
 #include "enforcer/view/view_source.h"
 
 static bool is_shown(const struct plan *plan, struct str name)
@@ -51,6 +52,8 @@ static int from_file(struct secret *secret, const struct view *view, const struc
     if (place < 0 || fstat(place, &status) != 0)
         return fail(failure, p->rule, errno, "cannot open %s, which the secret %.*s is to come from", path,
                     STR_ARGS(p->name));
+    if (hidden_refuse(view, place, p->rule, failure))
+        return -1;
     if (!S_ISREG(status.st_mode) || status.st_size > SECRET_LARGEST)
         return fail(failure, p->rule, 0,
                     "%s, which the secret %.*s is to come from, is not a regular file of at most 1 MiB", path,

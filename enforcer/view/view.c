@@ -145,7 +145,7 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
         return missing(view, i, what, ELOOP, failure);
     if (is_mask(view, i))
         return 0;
-    if (content_kind(view, (int)i) == PLAN_HOST && hidden_note(view, i, place->source, failure))
+    if (content_kind(view, (int)i) != PLAN_IMAGE && hidden_note(view, i, place->source, failure))
         return -1;
     bool mapped, overlay = is_overlay(view, i);
     identities = place->of_outside ? -1 : identities;
@@ -590,12 +590,21 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
     return 0;
 }
 
+// True if what is there in the view is what is to be hidden. An overlay gives what it shows numbers of its own.
+static bool is_hidden(const struct view *view, const struct hide *hide, const struct stat *there)
+{
+    const struct hidden *hidden = &view->hidden[hide->hidden];
+    struct stat overlay;
+    if (content_kind(view, (int)hide->place) != PLAN_OVERLAY)
+        return there->st_dev == hidden->device && there->st_ino == hidden->inode;
+    return fstat(view->places[hide->place].tree, &overlay) != 0 || there->st_dev == overlay.st_dev;
+}
+
 // Lays a mask over what no sandbox sees, wherever the view as it stands shows it.
 static int attach_hidden(struct view *view, const struct props *props, struct failure *failure)
 {
     for (size_t i = 0; i < view->hide_count; i++) {
         const struct hide *hide = &view->hides[i];
-        const struct hidden *hidden = &view->hidden[hide->hidden];
         const struct view_place *place = &view->places[hide->place];
         uint32_t rule = view->plan->view[hide->place].rule;
         char path[4096];
@@ -608,7 +617,7 @@ static int attach_hidden(struct view *view, const struct props *props, struct fa
             continue;
         if (target < 0 || fstat(target, &status) != 0)
             return fail(failure, rule, errno, "cannot hide the caches of sbxrun at %s", path);
-        if (status.st_dev != hidden->device || status.st_ino != hidden->inode)
+        if (!is_hidden(view, hide, &status)) // something else lies over it
             continue;
         bool mapped;
         closing_fd int mask =

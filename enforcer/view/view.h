@@ -38,6 +38,7 @@ struct view_place {          // one of plan->view
 struct hidden { // a folder of the host that no sandbox sees
     struct str path;
     uint64_t device, inode;
+    bool above; // it lies beneath this one, is not there, and can't be made: so nobody may write here
 };
 
 struct hide { // where one lies in a place of the view
