@@ -7,6 +7,7 @@ use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
 use JSON::PP;
+use POSIX ();
 use Test::More;
 use Digest::SHA qw(sha256_hex hmac_sha256_hex);
 
@@ -41,6 +42,9 @@ my $plan_key = sub {
     return sha256_hex(join '', $word->('b', pack 'H*', $build_id // ''), $word->('f', "$dir/p.sbx"),
         $word->('s', 'p.sbx'), $word->('p', ''));
 };
+
+my $under = folder() . '/under';
+system 'cp', "$build/tests/live/under", $under;
 
 for my $user (users()) {
     my $name = $user->{name};
@@ -211,6 +215,12 @@ for my $user (users()) {
         is $inside->('python3', '-c', $keys, 'session', $sbxrun, 'p.sbx', '--', 'python3', '-c', $keys, 'read', $key),
             "no\n", "$name: nor reads it by its number";
     }
+    $mode->('p.sbx');
+    is $mode->('p.sbx'), 'one cache', "$name: (it is there)";
+    $o{within} = [$under, ((POSIX::uname())[4] eq 'aarch64' ? 219 : 250) . '=38', '--']; # keyctl(2): ENOSYS
+    is $mode->('p.sbx'), 'one policy', "$name: where there is no keyring nothing is believed";
     unlink $entries->();
+    is $mode->('p.sbx'), 'one policy', "$name: (compiled)";
+    is join(' ', $entries->()), '', "$name: nor kept";
 }
 done_testing;

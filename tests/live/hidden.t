@@ -134,8 +134,8 @@ for my $user (users()) {
                 my $run = run(\%other, $sbxrun, 'p.sbx', '--', 'true');
                 is $run->{status}, $shown eq 'read, write' ? 125 : 0, "$name: the cache's folder is $case->[0]: $shown"
                     or diag $run->{err};
-                like $run->{err}, $shown eq 'read, write' ? qr/could make sbxrun's own cache beneath \Q$other\E/ : qr/^$/,
-                    "$name: as is said";
+                my $said = $shown eq 'read, write' ? qr/could make sbxrun's own cache beneath \Q$other\E/ : qr/^$/;
+                like $run->{err}, $said, "$name: as is said";
             }
             -d "$other/.cache" && !-l "$other/.cache" ? rmdir "$other/.cache" : unlink "$other/.cache";
         }
