@@ -64,43 +64,49 @@ static struct sockaddr_un abstract(const char *name, socklen_t *length)
 }
 
 // A socket of that abstract name, which nobody else has then; -1 and errno (EADDRINUSE).
-static int take_name(const char *name, int type)
+static int take_name(const char *name)
 {
     socklen_t length;
     struct sockaddr_un address = abstract(name, &length);
-    closing_fd int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 ||
-        (type == SOCK_STREAM && listen(fd, SOMAXCONN) != 0))
+    closing_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, SOMAXCONN) != 0)
         return -1;
     return take_fd(fd);
 }
 
-// Whether somebody has a name who is neither root nor this user, or who lets fewer wait than ours do: he is none of
-// ours.
-static bool is_strangers(const char *name)
+// Anybody can have any name. One of ours can be connected to from the moment after it has it, and lets many wait.
+enum holder { NOBODY, OURS, STRANGER }; // nobody who listens; root or this user; another user, or one who lets few wait
+
+static enum holder holder_of(const char *name)
 {
     struct ucred who;
     socklen_t size = sizeof who, length;
     struct sockaddr_un address = abstract(name, &length);
     closing_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, length) != 0)
-        return fd >= 0 && errno == EAGAIN;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.uid != 0 && who.uid != geteuid();
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, length) != 0)
+        return errno == EAGAIN ? STRANGER : NOBODY;
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+        return OURS; // as far as one can tell
+    return who.uid == 0 || who.uid == geteuid() ? OURS : STRANGER;
 }
 
 // Placeholders and their folders are made and removed by one run of a user at a time: whoever has the name. -1 and
 // errno.
 static int lock_places(void)
 {
-    enum { TRIES = 10000, PAUSE = 500, ASKS = 100 }; // five seconds
+    enum { TRIES = 10000, PAUSE = 500, ASKS = 50, SILENT_MOST = 10 }; // five seconds; a quarter of one
     char name[NAME_MOST];
     snprintf(name, sizeof name, "%s-%u", lock_name, (unsigned)geteuid());
-    int lock = take_name(name, SOCK_STREAM);
+    int lock = take_name(name), silent = 0;
     for (int i = 0; lock < 0 && errno == EADDRINUSE && i < TRIES; i++) {
-        if (i % ASKS == 0 && is_strangers(name))
-            return open("/dev/null", O_RDONLY | O_CLOEXEC); // then there is none
+        if (i % ASKS == 0) {
+            enum holder holder = holder_of(name);
+            silent = holder == NOBODY ? silent + 1 : 0; // it may just have been given back
+            if (holder == STRANGER || silent == SILENT_MOST)
+                return open("/dev/null", O_RDONLY | O_CLOEXEC); // then there is none
+        }
         usleep(PAUSE);
-        lock = take_name(name, SOCK_STREAM);
+        lock = take_name(name);
     }
     return lock;
 }
@@ -118,22 +124,28 @@ static int need(const struct stat *placeholder)
     need_prefix(placeholder, name);
     size_t used = strlen(name);
     snprintf(name + used, sizeof name - used, "%d-%llx", (int)getpid(), (unsigned long long)clock_now());
-    return take_name(name, SOCK_DGRAM);
+    return take_name(name);
 }
 
-// Whether somebody needs a placeholder; also where that can't be told (proc_net(5), unix).
-static bool is_needed(const struct stat *placeholder)
+// Who needs a placeholder: ours also where that can't be told (proc_net(5), unix), a stranger only if none of ours
+// does.
+static enum holder who_needs(const struct stat *placeholder)
 {
     char name[NAME_MOST], *line = NULL;
     size_t capacity = 0;
-    bool found = false;
+    enum holder found = NOBODY;
     FILE *list = fopen("/proc/net/unix", "re");
     if (!list)
-        return true;
+        return OURS;
     need_prefix(placeholder, name);
-    while (!found && getline(&line, &capacity, list) > 0) {
-        const char *at = strchr(line, '@');
-        found = at && strncmp(at + 1, name, strlen(name)) == 0;
+    while (found != OURS && getline(&line, &capacity, list) > 0) {
+        char *at = strchr(line, '@');
+        size_t length = at ? strcspn(++at, " \n") : 0;
+        if (!at || strncmp(at, name, strlen(name)) != 0 || length >= NAME_MOST)
+            continue;
+        at[length] = '\0';
+        enum holder holder = holder_of(at);
+        found = holder == NOBODY ? found : holder;
     }
     free(line);
     fclose(list);
@@ -471,7 +483,11 @@ static void remove_place(struct kept_place *kept, bool begun)
     closing_fd int file = parent < 0 ? -1 : open_there(parent, name, &mended);
     bool gone = file < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP);
     kept->error = file < 0 && !gone ? errno : 0;
-    if (file >= 0 && is_placeholder(file, begun, &says) && fstat(file, &status) == 0 && !is_needed(&status)) {
+    enum holder needs =
+        file >= 0 && is_placeholder(file, begun, &says) && fstat(file, &status) == 0 ? who_needs(&status) : OURS;
+    if (needs == STRANGER)
+        kept->error = EBUSY;
+    if (needs == NOBODY) {
         folders = folders_of(file, parent, &says);
         gone = remove_name(parent, name, 0, &mended) == 0;
         kept->error = gone ? 0 : errno;

@@ -7,6 +7,7 @@ use warnings;
 use Fcntl qw(:flock);
 use FindBin;
 use IO::Socket::UNIX;
+use Socket qw(SOCK_DGRAM);
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
@@ -87,19 +88,56 @@ for my $user (users()) {
     SKIP: {
         skip 'root makes somebody else', 1 if $>;
         my $uid = $user->{uid} // 0;
-        my $stranger = fork // die;
-        if (!$stranger) {
-            POSIX::setuid(54321);
-            my $name = IO::Socket::UNIX->new(Local => "\0sbx-places-$uid", Listen => 1) or POSIX::_exit(1);
-            sleep 60;
-            POSIX::_exit(0);
+        my $stranger = sub { # has a name until it is killed
+            my ($name, %how) = @_;
+            my $pid = fork // die;
+            if (!$pid) {
+                POSIX::setuid(54321);
+                my $has = IO::Socket::UNIX->new(Local => "\0$name", %how) or POSIX::_exit(1);
+                sleep 60;
+                POSIX::_exit(0);
+            }
+            soon(sub { slurp('/proc/net/unix') =~ /\@\Q$name\E$/m });
+            return $pid;
+        };
+        my %how = ('a socket that listens' => [Listen => 1], 'one that does not' => [],
+            'one for datagrams' => [Type => SOCK_DGRAM]);
+        my $gone = sub { kill KILL => $_[0]; waitpid $_[0], 0 };
+        for my $how (sort keys %how) {
+            my $pid = $stranger->("sbx-places-$uid", @{ $how{$how} });
+            $run = $sh->('exit 4');
+            ok $run->{status} == 4 && $run->{seconds} < patience(3), "$name: a stranger keeps no run waiting with $how"
+                or diag explain $run;
+            is tree("$dir/w"), $before, "$name: and nothing is left" or diag tree("$dir/w");
+            $gone->($pid);
         }
-        soon(sub { slurp('/proc/net/unix') =~ /\@sbx-places-$uid$/m });
-        $run = $sh->('exit 4');
-        ok $run->{status} == 4 && $run->{seconds} < patience(3), "$name: a stranger keeps no run waiting"
-            or diag explain $run;
-        kill KILL => $stranger;
-        waitpid $stranger, 0;
+        # Nor does one keep a placeholder there by saying that he needs it, unless he listens: then that is told.
+        for my $how (sort keys %how) {
+            unlink "$dir/w/ready", "$dir/w/go";
+            my $runner = fork // die;
+            if (!$runner) {
+                my $r = $sh->(': > /w/ready; until [ -e /w/go ]; do sleep 0.05; done; exit 4');
+                spew("$dir/told", "$r->{status} $r->{err}");
+                POSIX::_exit(0);
+            }
+            ok soon(sub { -e "$dir/w/ready" }), "$name: one runs";
+            my $pid = $stranger->(sprintf('sbx-places-%x-%x-1-1', (stat "$dir/w/.env")[0, 1]), @{ $how{$how} });
+            spew("$dir/w/go", '');
+            waitpid $runner, 0;
+            unlink "$dir/w/ready", "$dir/w/go";
+            my $told = slurp("$dir/told");
+            if ($how ne 'a socket that listens') {
+                is $told, '4 ', "$name: a stranger needs it with $how: nothing is told";
+                ok !-e "$dir/w/.env", "$name: since it goes";
+            } else {
+                like $told, qr{^4 sbxrun: \S+/w/\.env on the host kept the place of /w/\.env and can't be removed: },
+                    "$name: a stranger needs it with $how: told";
+                ok -e "$dir/w/.env", "$name: that it stays";
+            }
+            $gone->($pid);
+            $sh->('true');
+            is tree("$dir/w"), $before, "$name: when he is gone, nothing is left" or diag tree("$dir/w");
+        }
     }
 
     #  # A path that is needed by two is kept until the second has ended, also where the first one's was made anew by a

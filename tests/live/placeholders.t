@@ -97,7 +97,8 @@ for my $user (users()) {
     # What looks like one is no reason to remove folders that no run has made: neither a forged one, which a sandbox has
     # copied from a true one, nor a true one elsewhere.
     spew("$dir/$_->[0].sbx", "sbx 1; import std.base; policy $_->[0] { use std.base; fs { $_->[1] } }") for
-        ['plants', 'allow read, write "/y" from "./pf/x/y";'], ['finds', 'allow read "/p" from "./pf"; deny read "/p/x/y/s";'];
+        ['plants', 'allow read, write "/y" from "./pf/x/y";'],
+        ['finds', 'allow read "/p" from "./pf"; deny read "/p/x/y/s";'];
     mkdir "$dir/$_" for 'pf', 'pf/x', 'pf/x/y';
     owned($user, map { "$dir/$_" } 'pf', 'pf/x', 'pf/x/y');
     $pid = $start->('sleep 30');
@@ -110,7 +111,7 @@ for my $user (users()) {
         my ($how) = @_;
         ok -f "$dir/pf/x/y/s", "$name: $how: it is there";
         my $run = run({ %$user, cwd => $dir }, $sbxrun, 'finds.sbx', '--', 'true');
-        is $run->{status}, 0, "$name: $how: runs" or diag $run->{err};
+        is $run->{status}, 0, "$name: $how: it runs" or diag $run->{err};
         ok -d "$dir/pf/x/y", "$name: $how: the folders stay";
         ok !-e "$dir/pf/x/y/s", "$name: $how: and the file goes";
         system 'mkdir', '-p', "$dir/pf/x/y";
@@ -119,7 +120,7 @@ for my $user (users()) {
     for my $text ($true, $true =~ s/Folders: 02/Folders: 01/r, $true =~ s/Folders: 02/Folders: 99/r,
         $true =~ s/[0-9a-f]{64}/'0' x 64/er) {
         run({ %$user, cwd => $dir }, $sbxrun, 'plants.sbx', '--', 'sh', '-c', 'printf %s "$1" > /y/s', 'sh', $text);
-        $found->('forged, ' . substr $text, -70, 10);
+        $found->('forged, ' . substr $text, -77, 11);
     }
     rename "$dir/w/deep/er/gone", "$dir/pf/x/y/s" or die $!;
     $found->('moved');
