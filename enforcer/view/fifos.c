@@ -29,9 +29,11 @@ static bool may_only_read(const struct search *search)
     return verbs & VERB_READ && !(verbs & VERB_MODIFY);
 }
 
+// Root's files are shown to the sandbox of root's as its own (idmapped mounts).
 static bool can_write(const struct search *search, const struct stat *status)
 {
-    return status->st_uid == search->identity->outside_user ? status->st_mode & 0200 : status->st_mode & 022;
+    bool own = status->st_uid == search->identity->outside_user || (search->identity->as_root && status->st_uid == 0);
+    return own ? status->st_mode & 0200 : status->st_mode & 022;
 }
 
 static int refuse(const struct search *search, const char *format)
