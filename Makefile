@@ -48,7 +48,7 @@ LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
 TEST_PROGRAMS    := $(basename $(call objects,tests/meaning tests/codegen tests/live)) \
                     $(addprefix $(BUILD)/tests/,\
-                        attacks/attack net/race net/control net/guard faults/inject faults/confined)
+                        attacks/attack net/race net/control net/model net/guard faults/inject faults/confined)
 # Tests that measure time, and those with sandboxes, run one after the other; of the latter the faults, and the long
 # ones that build whole projects, go beside what has none.
 LONG_TESTS       := tests/net/toolchains.t tests/live/examples.t
