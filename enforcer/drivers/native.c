@@ -44,6 +44,8 @@ struct native { // what one run holds on this side; it lies where the inside see
     sigset_t signals;
     int lifeline[2], streams[2]; // streams: read ends of the command's output
     int input;                   // the write end of its input, where standard input could be written; -1
+    bool is_terminal[3];         // the caller's standard descriptors
+    bool has_output;             // the output has a limit
     uint64_t output_left;        // how much of it there may still be
     struct samples samples;
     struct cpu_time cpu_time;
@@ -53,12 +55,19 @@ struct native { // what one run holds on this side; it lies where the inside see
     int init;  // its pidfd
 };
 
-// Whoever has a file, a terminal or a socket open for writing as standard input can write there, past what counts the
-// output.
+// Whoever has a file or a socket open for writing as standard input can write there, past what counts the output.
 static bool input_can_be_written(void)
 {
     int flags = fcntl(STDIN_FILENO, F_GETFL);
     return flags >= 0 && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+// A terminal of the caller's is never the command's: where it has none of its own for it, it has a pipe.
+static void choose_pipes(const struct native *native, struct sandbox *sandbox)
+{
+    for (int fd = 0; fd < 3; fd++)
+        sandbox->piped[fd] = !sandbox->terminal.stands_for[fd] &&
+                             (native->is_terminal[fd] || (native->has_output && (fd > 0 || native->input >= 0)));
 }
 
 static int make_pipes(struct native *native, bool changes, struct failure *failure)
@@ -77,7 +86,8 @@ static int make_pipes(struct native *native, bool changes, struct failure *failu
             native->sandbox.output[i] = ends[1];
         }
     }
-    if (made && input_can_be_written() && (made = pipe2(sides, O_CLOEXEC) == 0)) {
+    if (made && (native->is_terminal[STDIN_FILENO] || input_can_be_written()) &&
+        (made = pipe2(sides, O_CLOEXEC) == 0)) {
         native->sandbox.input = sides[0];
         native->input = sides[1];
     }
@@ -117,10 +127,10 @@ static int wish_terminal(struct native *native, enum terminal_wish wish, struct 
 {
     struct relay *relay = &native->relay;
     struct terminal *terminal = &native->sandbox.terminal;
-    if (relay_begin(relay, wish, terminal->stands_for, failure))
+    if (relay_begin(relay, wish, native->is_terminal, terminal->stands_for, failure))
         return -1;
     terminal->wanted = relay->wanted;
-    terminal->has_modes = relay->is_terminal;
+    terminal->has_modes = relay->has_modes;
     terminal->modes = relay->modes;
     terminal->size = relay->size;
     terminal->handover = relay->theirs;
@@ -143,6 +153,8 @@ struct native *native_begin(struct arena *arena, bool early, bool changes, enum 
                               .sandbox = {.output = {-1, -1}, .input = -1, .changes = -1, .board.listener = -1}};
     struct failure *failure = &native->begin_failure;
     block_signals(native);
+    for (int fd = 0; fd < 3; fd++)
+        native->is_terminal[fd] = isatty(fd);
     native->sandbox.view = &native->view;
     native->sandbox.identity = &native->identity;
     if (identity_prepare(&native->identity, failure) == 0 && make_pipes(native, changes, failure) == 0 &&
@@ -176,7 +188,8 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     sandbox->filter = (struct sock_fprog){(unsigned short)filter->length, (struct sock_filter *)filter->code};
     if (asking)
         sandbox->asking = (struct sock_fprog){(unsigned short)asking->length, (struct sock_filter *)asking->code};
-    sandbox->has_output = run->claims->bounds.has_output;
+    native->has_output = run->claims->bounds.has_output;
+    choose_pipes(native, sandbox);
     native->output_left = run->claims->bounds.output;
     sandbox->opens_view = !native->identity.as_root;
     sandbox->disks = NEW_ARRAY(run->plan->arena, struct disk_use, run->plan->view_count);
@@ -200,13 +213,13 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     native->relay.theirs = -1;
     for (int i = 0; i < 2; i++) {
         close_scoped(&sandbox->output[i]);
-        if (!sandbox->has_output) {
+        if (!sandbox->piped[i + 1]) {
             close_scoped(&native->streams[i]);
             native->streams[i] = -1;
         }
     }
     close_scoped(&sandbox->input);
-    if (!sandbox->has_output || sandbox->terminal.stands_for[STDIN_FILENO]) {
+    if (!sandbox->piped[STDIN_FILENO]) {
         close_scoped(&native->input);
         native->input = -1;
     }

@@ -144,12 +144,11 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
     if (terminal_control(&sandbox->terminal, &board->failure) || leave_keyring(sandbox->plan, &board->failure))
         refuse(sandbox);
     for (int i = 0; i < 2; i++)
-        if (sandbox->has_output && !sandbox->terminal.stands_for[i + 1] && dup2(sandbox->output[i], i + 1) < 0) {
+        if (sandbox->piped[i + 1] && dup2(sandbox->output[i], i + 1) < 0) {
             fail(&board->failure, NO_RULE, errno, "cannot connect the command's output");
             refuse(sandbox);
         }
-    if (sandbox->has_output && !sandbox->terminal.stands_for[STDIN_FILENO] && sandbox->input >= 0 &&
-        dup2(sandbox->input, STDIN_FILENO) < 0) {
+    if (sandbox->piped[STDIN_FILENO] && dup2(sandbox->input, STDIN_FILENO) < 0) {
         fail(&board->failure, NO_RULE, errno, "cannot connect the command's input");
         refuse(sandbox);
     }

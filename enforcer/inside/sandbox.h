@@ -51,7 +51,7 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     bool opens_view; // the inside opens the host's files, as an ordinary user's
     int output[2];   // write ends that may become standard output and standard error
     int input;       // with them, a read end that becomes standard input; -1
-    bool has_output; // they do
+    bool piped[3];   // which of standard input, output and error do
     struct terminal terminal; // of the command's own
     int changes;              // a socket that the folders of overlays are sent over (changes.h); -1
     const int *given; // descriptors that the command has as 0, 1, …: it is the first process itself then, and nothing

@@ -196,9 +196,10 @@ static void start_keeper(struct relay *relay)
         sigprocmask(SIG_SETMASK, &all, NULL);
         setsid();
         prctl(PR_SET_NAME, "sbxrun-terminal");
-        int kept[] = {dup2(ends[0], 0), dup2(relay->input, 1), dup2(relay->output, 2)};
+        int kept[] = {dup2(ends[0], 0), dup2(relay->is_terminal ? relay->input : relay->output, 1),
+                      dup2(relay->output, 2)};
         if (kept[2] == 2 && close_range(3, ~0U, 0) == 0 && read(0, &said, 1) == 0)
-            restore(1, 2, &relay->modes, relay->screen);
+            restore(1, 2, relay->is_terminal ? &relay->modes : NULL, relay->screen);
         _exit(0);
     }
     close(ends[0]);
@@ -213,10 +214,11 @@ void relay_take(struct supervisor *s, struct relay *relay)
     struct termios now;
     if (relay->master < 0 || relay->taken || (relay->is_terminal && !in_foreground(relay)))
         return;
+    if (relay->is_terminal || relay->shows)
+        start_keeper(relay);
     if (relay->is_terminal && tcgetattr(relay->input, &now) == 0) {
         relay->modes = now;
         struct termios raw = raw_of(&now);
-        start_keeper(relay);
         tcsetattr(relay->input, TCSANOW, &raw);
         relay_resize(relay);
     }
@@ -237,15 +239,14 @@ void relay_give_back(struct supervisor *s, struct relay *relay)
 void relay_resize(struct relay *relay)
 {
     struct winsize size;
-    if (relay->master >= 0 && relay->is_terminal && ioctl(relay->input, TIOCGWINSZ, &size) == 0)
+    int shown = relay->is_terminal ? relay->input : relay->output;
+    if (relay->master >= 0 && relay->has_modes && ioctl(shown, TIOCGWINSZ, &size) == 0)
         ioctl(relay->master, TIOCSWINSZ, &size);
 }
 
 // ---- beginning ----------------------------------------------------------------------------------------------------
 
-// A descriptor of our own for the terminal that `fd` is: not blocking, which is nobody else's affair then. Where it
-// can't be opened again (it belongs to another user, as after su), the caller's, which a stopped terminal blocks.
-static int open_again(int fd, int flags)
+int relay_open(int fd, int flags)
 {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -253,33 +254,49 @@ static int open_again(int fd, int flags)
     return own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-int relay_begin(struct relay *relay, enum terminal_wish wish, bool stands_for[3], struct failure *failure)
+// The first of the standard descriptors that is a terminal; -1: none is.
+static int first_terminal(const bool is_terminal[3])
 {
-    struct stat first, other;
-    bool is_terminal = isatty(STDIN_FILENO);
-    if (wish == TERMINAL_NEVER || (wish == TERMINAL_WHERE_THERE_IS_ONE && !is_terminal))
+    for (int fd = 0; fd < 3; fd++)
+        if (is_terminal[fd])
+            return fd;
+    return -1;
+}
+
+int relay_begin(struct relay *relay, enum terminal_wish wish, const bool is_terminal[3], bool stands_for[3],
+                struct failure *failure)
+{
+    struct stat one, other;
+    int first = first_terminal(is_terminal);
+    if (wish == TERMINAL_NEVER || (wish == TERMINAL_WHERE_THERE_IS_ONE && first < 0))
         return 0;
     // What is a file or a pipe stays one.
     for (int fd = 0; fd < 3; fd++)
-        stands_for[fd] = wish == TERMINAL_ALWAYS || (fstat(STDIN_FILENO, &first) == 0 && fstat(fd, &other) == 0 &&
-                                                     isatty(fd) && first.st_rdev == other.st_rdev);
+        stands_for[fd] = wish == TERMINAL_ALWAYS || (is_terminal[fd] && fstat(first, &one) == 0 &&
+                                                     fstat(fd, &other) == 0 && one.st_rdev == other.st_rdev);
     int sides[2];
     relay->screen = mmap(NULL, sizeof *relay->screen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (relay->screen == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sides) != 0)
         return fail(failure, NO_RULE, errno, "cannot make a terminal for the command");
     relay->handover.fd = sides[0];
     relay->theirs = sides[1];
-    relay->is_terminal = is_terminal;
-    bool writes_elsewhere = !is_terminal || wish == TERMINAL_ALWAYS;
-    relay->input = is_terminal ? open_again(STDIN_FILENO, O_RDONLY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    relay->output = !writes_elsewhere       ? open_again(STDIN_FILENO, O_WRONLY)
-                    : isatty(STDOUT_FILENO) ? open_again(STDOUT_FILENO, O_WRONLY)
-                                            : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    relay->is_terminal = is_terminal[STDIN_FILENO];
+    relay->reads = relay->is_terminal || wish == TERMINAL_ALWAYS;
+    int writes = wish == TERMINAL_ALWAYS ? STDOUT_FILENO : first;
+    relay->shows = is_terminal[writes];
+    if (relay->reads)
+        relay->input =
+            relay->is_terminal ? relay_open(STDIN_FILENO, O_RDONLY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    relay->output = relay->shows ? relay_open(writes, O_WRONLY) : fcntl(writes, F_DUPFD_CLOEXEC, 3);
     relay->size = (struct winsize){.ws_row = 24, .ws_col = 80};
-    if (is_terminal)
-        ioctl(STDIN_FILENO, TIOCGWINSZ, &relay->size);
-    if (relay->input < 0 || relay->output < 0 || (is_terminal && tcgetattr(STDIN_FILENO, &relay->modes) != 0))
+    relay->has_modes = relay->is_terminal || wish == TERMINAL_WHERE_THERE_IS_ONE;
+    if (relay->has_modes)
+        ioctl(first, TIOCGWINSZ, &relay->size);
+    if ((relay->reads && relay->input < 0) || relay->output < 0 ||
+        (relay->has_modes && tcgetattr(first, &relay->modes) != 0))
         return fail(failure, NO_RULE, errno, "cannot use the terminal");
+    if (!relay->is_terminal) // the caller's own stays as it is, and makes lines of what is written
+        relay->modes.c_oflag &= ~(tcflag_t)OPOST;
     relay->wanted = true;
     return 0;
 }
@@ -334,7 +351,7 @@ static int begin_streams(struct supervisor *s, struct relay *relay)
                                  .left = relay->out.left,
                                  .is_output = true,
                                  .never_blocks = never_blocks(relay->output),
-                                 .passes = isatty(relay->output) ? look : NULL,
+                                 .passes = relay->shows ? look : NULL,
                                  .ended = output_ended,
                                  .context = relay};
     relay->in = (struct stream){.from.fd = fcntl(relay->input, F_DUPFD_CLOEXEC, 3),
@@ -342,7 +359,8 @@ static int begin_streams(struct supervisor *s, struct relay *relay)
                                 .passes = look_for_lines,
                                 .ended = input_ended,
                                 .context = relay};
-    if (relay->out.from.fd < 0 || relay->in.from.fd < 0 || stream_add(s, &relay->out) || stream_add(s, &relay->in))
+    if (relay->out.from.fd < 0 || (relay->reads && relay->in.from.fd < 0) || stream_add(s, &relay->out) ||
+        stream_add(s, &relay->in))
         return -1;
     stream_pause(s, &relay->in);
     relay_take(s, relay);

@@ -35,8 +35,11 @@ struct relay {
     struct watch handover; // the end at which the command's terminal comes
     int theirs;            // its other end in the sandbox; closed when that has begun
     int master;            // the command's terminal; -1: it has not come yet
-    int input, output;     // the caller's: descriptors of our own
+    int input, output;     // the caller's: descriptors of our own; input -1: nothing is read
+    bool reads;            // what is typed or read goes to it
     bool is_terminal;      // `input` is one; else it is whatever standard input is
+    bool shows;            // `output` is one
+    bool has_modes;        // so `modes` and `size` are a terminal's
     bool taken;            // it is sbxrun's: raw, and what is typed is read
     struct termios modes;  // that it had
     struct winsize size;
@@ -59,9 +62,14 @@ struct relay {
 
 enum terminal_wish { TERMINAL_WHERE_THERE_IS_ONE, TERMINAL_ALWAYS, TERMINAL_NEVER };
 
+// A descriptor of our own for the terminal that `fd` is: not blocking, which is nobody else's affair then. Where it
+// can't be opened again (it belongs to another user, as after su), the caller's, which a stopped terminal blocks.
+int relay_open(int fd, int flags);
+
 // Looks at the standard descriptors. Where the command is to have a terminal, it is to stand for those that stands_for
-// says. Nothing is done to the caller's yet. Returns 0, or -1 and the failure.
-int relay_begin(struct relay *, enum terminal_wish, bool stands_for[3], struct failure *);
+// says. Where standard input is none, nothing is read from the caller's and it is never raw. Nothing is done to the
+// caller's yet. Returns 0, or -1 and the failure.
+int relay_begin(struct relay *, enum terminal_wish, const bool is_terminal[3], bool stands_for[3], struct failure *);
 
 // To the loop; relays when the command's terminal comes. `left`: of what the command may still write; NULL: no limit.
 // 0, or -1 and errno.

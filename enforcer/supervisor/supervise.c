@@ -102,7 +102,8 @@ static void input_ended(struct supervisor *s, struct stream *stream)
 static int loop_until_over(const struct watched *watched, struct stream streams[3], enum ended *reason,
                            struct failure *failure)
 {
-    closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, error_copy = -1;
+    closing_fd int loop = epoll_create1(EPOLL_CLOEXEC), timer = -1, output = -1, error = -1;
+    int *const outputs[2] = {&output, &error};
     closing_fd int signals = signalfd(-1, watched->signals, SFD_CLOEXEC | SFD_NONBLOCK);
     struct supervisor s = {
         .pass_on = watched->pass_on, .loop = loop, .init = watched->init, .paced = loop, .reason = ENDED_EXITED};
@@ -121,12 +122,15 @@ static int loop_until_over(const struct watched *watched, struct stream streams[
     }
     if (memory.fd >= 0 && supervisor_add(&s, &memory, watched->memory_is_file ? EPOLLPRI : EPOLLIN))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's memory");
-    // Both outputs may be one open file, which a loop takes once: the second has a descriptor of its own.
-    error_copy = watched->streams[1] >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
-    const int outputs[2] = {STDOUT_FILENO, error_copy};
+    // Both outputs may be one open file, which a loop takes once: each has a descriptor of its own.
     for (int i = 0; i < 2; i++)
-        streams[i] = (struct stream){
-            .from.fd = watched->streams[i], .to.fd = outputs[i], .left = watched->output_left, .is_output = true};
+        if (watched->streams[i] >= 0)
+            *outputs[i] = isatty(i + 1) ? relay_open(i + 1, O_WRONLY) : fcntl(i + 1, F_DUPFD_CLOEXEC, 3);
+    for (int i = 0; i < 2; i++)
+        streams[i] = (struct stream){.from.fd = watched->streams[i],
+                                     .to.fd = *outputs[i],
+                                     .left = watched->bounds->has_output ? watched->output_left : NULL,
+                                     .is_output = true};
     if (stream_add(&s, &streams[0]) || stream_add(&s, &streams[1]))
         return fail(failure, NO_RULE, errno, "cannot watch the sandbox's output");
     if (watched->input >= 0) // of its own, too: it is closed at its end, and may be an output's open file

@@ -236,7 +236,31 @@ for my $user (users()) {
             my $run = $terminal->("stty -echo; $sbxrun p.sbx -- sh -c \"printf '$printed'; exit 3\"; echo status \$?");
             like $run->{out}, qr/${undone}status 3\r$/, "$name: left: $what" or diag $run->{out} =~ s/\e/^[/gr;
         }
-        my $run = $terminal->("printf abc | timeout 10 $sbxrun --tty p.sbx -- cat; echo; echo status \$?");
+        # Standard input is none: nothing is read from the caller's, and nothing done to it.
+        $terminal = sub {
+            my ($typed, $command) = @_;
+            run({ %$user, cwd => $dir, seconds => 30, env => { SHELL => '/bin/sh' }, in => spew("$dir/typed", $typed) },
+                'script', '-qec', $command, '/dev/null');
+        };
+        my $run = $terminal->('', "a=\$(stty -g); $sbxrun p.sbx -- sh -c 'test -t 0 || tty <&1; echo line; tty <&2; "
+            . "stty raw -echo <&1 && echo raw; stty size <&1' < /dev/null; test \$a = \$(stty -g) && echo same");
+        like $run->{out}, qr{/dev/pts/0\r\nline\r\n/dev/pts/0\r\nraw\r\n\d+ \d+\r\nsame\r\n},
+            "$name: only its output is a terminal: the command has its own";
+        $run = $terminal->("mine\n", "$sbxrun p.sbx -- sh -c 'timeout 1 cat <&1' < /dev/null; read a; echo kept \$a");
+        like $run->{out}, qr/^kept mine\r$/m, "$name: what is typed is not read for it";
+        $run = $terminal->('', "$sbxrun p.sbx -- sh -c 'test -t 2 && tty <&2' < /dev/null 2>&1 > /dev/null");
+        like $run->{out}, qr/^\W*$/, "$name: a file stays what it is" or diag $run->{out};
+        $run = $terminal->('', "stty -echo; $sbxrun p.sbx -- sh -c 'printf \"\\033[?1000h\"' < /dev/null");
+        like $run->{out}, qr/\e\[\?1000l/, "$name: its modes are undone there, too";
+        $run = $terminal->("word\n", "$sbxrun --no-tty p.sbx -- sh -c 'for fd in 0 1 2; do "
+            . "test -t \$fd && echo a terminal; done; read a; echo got \$a; echo told >&2; stty raw; exit 7'; echo status \$?");
+        like $run->{out}, qr/^got word\r\ntold\r\n.*^status 7\r$/ms, "$name: --no-tty: pipes";
+        unlike $run->{out}, qr/a terminal/, "$name: --no-tty: the caller's is not there";
+        $terminal = sub {
+            run({ %$user, cwd => $dir, seconds => 30, env => { SHELL => '/bin/sh' } }, 'script', '-qec', @_,
+                '/dev/null');
+        };
+        $run = $terminal->("printf abc | timeout 10 $sbxrun --tty p.sbx -- cat; echo; echo status \$?");
         like $run->{out}, qr/abc.*status 0\r$/s, "$name: --tty: a line without an end ends";
         for my $signal (qw(TERM INT HUP QUIT)) {
             $run = $terminal->("(sleep 0.7; kill -$signal \$\$) & exec $sbxrun p.sbx -- sh -c 'kill -STOP \$\$'");
