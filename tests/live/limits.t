@@ -136,7 +136,8 @@ def burn(seconds):
     # Descriptor 0 is no way past it, whatever can be written there; what is to be read there still is.
     my $past = 'cat; for fd in /dev/stdin /proc/self/fd/0; do timeout 0.3 sh -c "head -c 200000 /dev/zero '
         . '> $fd" 2>/dev/null; { head -c 200000 /dev/zero >&0; } 2>/dev/null; done; exit 6';
-    my $small = sandbox($user, 'limits { output 1KiB; lifetime 10s; }');
+    my ($while, $long) = (patience(0.3), patience(5));
+    my $small = sandbox($user, 'limits { output 1KiB; lifetime ' . patience(10) . 's; }');
     my $given = sub {
         my ($how) = @_;
         run({ %$user, cwd => $small, seconds => 30 }, 'bash', '-c', $how =~ s/SBX/$sbxrun p.sbx -- sh -c '$past'/r);
@@ -147,8 +148,8 @@ def burn(seconds):
     is "$run->{status} $run->{out}", "6 in a file\n",
         "$name: a file as standard input, open for writing" or diag explain $run;
     is slurp("$small/w/file"), "in a file\n", "$name: is not written";
-    $run = $given->('mkfifo w/fifo; { exec 9<> w/fifo; (sleep 0.3; echo in a fifo >&9; sleep 0.3) & timeout 5 cat '
-        . '<&9 > w/rest & exec 8<> w/fifo; SBX < <(echo in a pipe); }; wc -c < w/rest');
+    $run = $given->("mkfifo w/fifo; { exec 9<> w/fifo; (sleep $while; echo in a fifo >&9; sleep $while) & "
+        . "timeout $long cat <&9 > w/rest" . ' & exec 8<> w/fifo; SBX < <(echo in a pipe); }; wc -c < w/rest');
     like $run->{out}, qr/^in a pipe\n\d\d?\n$/, "$name: a pipe";
     $run = $given->('SBX <> /dev/null');
     is "$run->{status} $run->{out}", '6 ', "$name: /dev/null, open for both";
