@@ -253,7 +253,8 @@ for my $user (users()) {
         $run = $terminal->('', "stty -echo; $sbxrun p.sbx -- sh -c 'printf \"\\033[?1000h\"' < /dev/null");
         like $run->{out}, qr/\e\[\?1000l/, "$name: its modes are undone there, too";
         $run = $terminal->("word\n", "$sbxrun --no-tty p.sbx -- sh -c 'for fd in 0 1 2; do "
-            . "test -t \$fd && echo a terminal; done; read a; echo got \$a; echo told >&2; stty raw; exit 7'; echo status \$?");
+            . "test -t \$fd && echo a terminal; done; read a; echo got \$a; echo told >&2; stty raw; exit 7'; "
+            . 'echo status $?');
         like $run->{out}, qr/^got word\r\ntold\r\n.*^status 7\r$/ms, "$name: --no-tty: pipes";
         unlike $run->{out}, qr/a terminal/, "$name: --no-tty: the caller's is not there";
         $terminal = sub {
