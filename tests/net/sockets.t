@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 # A socket's life is a table (enforcer/network/sockets.def): the page that is made of it is the one in docs, and in each
-# state each call does what it
-# says, which is what Linux does outside wherever a rule allows it.
+# state each call does what it says, which is what Linux does outside wherever a rule allows it.
 use strict;
 use warnings;
 use FindBin;
@@ -55,6 +54,10 @@ def name(s, host, port):
     return struct.pack("=H", socket.AF_INET) + struct.pack(">H", port) + socket.inet_aton(host) + bytes(8)
 def code(n): return errno.errorcode[ctypes.get_errno()].replace("ENOTSUP", "EOPNOTSUPP") if n else "ok"
 def forget(s): return code(libc.connect(s.fileno(), bytes(16), 16))
+def gone(s): # leaves nothing behind that the next one could meet: no TIME_WAIT at the same two addresses
+    if s.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_STREAM:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
 def closed(s): # waits until tcp's state is that
     for _ in range(2000):
         if s.getsockopt(socket.IPPROTO_TCP, 11, 1)[0] == 7: s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR); return s
@@ -93,7 +96,7 @@ keep = []
 for state, make in states:
     for call, f in calls:
         s = make(); print(f"{state} {make.__name__} {call}: {f(s)}", flush=True)
-        s.close(); [k.close() for k in keep]; keep = []
+        gone(s); [k.close() for k in keep]; keep = []
 if len(sys.argv) > 1: # all that once was connected or failed tries to listen, and waits for who looks on
     for make in loose_given_up, loose_reset, loose_timed_out, connected, shut:
         s = make(); connects(s, A); forget(s); libc.listen(s.fileno(), 5); keep.append(s)
