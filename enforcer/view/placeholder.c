@@ -21,8 +21,6 @@
 #include "enforcer/host/seal.h"
 #include "enforcer/view/view_source.h"
 
-enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
-
 static const char said[] =
     "A sandbox may not write here: sbxrun keeps the place, and removes this file when it ends. Folders: ";
 enum { SAID = sizeof said - 1, PLACEHOLDER_SIZE = SAID + 3 + SEAL + 1 }; // two digits, a space, the seal and a newline

@@ -7,6 +7,8 @@
 // namespace or is not attached yet.
 #pragma once
 
+#include <linux/openat2.h>
+
 #include "enforcer/host/failure.h"
 #include "enforcer/view/bases.h"
 
@@ -60,10 +62,25 @@ struct view {
     int root;
 };
 
+// How openat2(2) looks below a folder: not out of it, and along no link.
+enum { INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+
 static inline bool view_place_is_link(const struct view_place *place)
 {
     return place->link && place->link[0];
 }
+
+// Place i of the view: denied, or kept by a placeholder.
+bool view_is_mask(const struct view *, size_t i);
+
+// Copy on write: asked for, or what an image needs for some place of its to be written.
+bool view_is_overlay(const struct view *, size_t i);
+
+// Where what is at a place comes from; PLAN_INHERIT where nothing is, as for place -1.
+enum plan_from view_content_kind(const struct view *, int place);
+
+// MOUNT_ATTR_*: what its mount may, by its rights.
+uint64_t view_attributes(const struct view *, size_t i);
 
 // Lays out the places; everything that allocates happens here. Returns 0, or -1 and the failure.
 int view_prepare(struct view *, const struct plan *, const struct view_bases *, struct failure *);
