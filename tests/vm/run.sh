@@ -114,6 +114,7 @@ cat > "$vm/root/vm-init" <<X
 export TMPDIR=/var/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t securityfs sec /sys/kernel/security
 ip link set lo up
+ln -s /proc/self/fd /dev/fd; for n in 0:stdin 1:stdout 2:stderr; do ln -s fd/\${n%:*} /dev/\${n#*:}; done
 mkdir -p /dev/pts /dev/shm; mount -t devpts devpts /dev/pts; mount -t tmpfs shm /dev/shm
 mount -t cgroup2 none /sys/fs/cgroup && echo "+memory +cpu +pids +io" > /sys/fs/cgroup/cgroup.subtree_control
 [ -e /etc/hosts ] || echo "127.0.0.1 localhost" > /etc/hosts # for tests that put another in its place
