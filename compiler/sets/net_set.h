@@ -72,6 +72,8 @@ net_address net_prefix_first(const struct prefix *);
 net_address net_prefix_last(const struct prefix *);
 bool net_box_is_loopback(const struct net_box *); // all of it is the sandbox's own loopback
 bool net_is_loopback(net_address);
-bool net_box_has_addresses(const struct net_box *);          // NET_ADDRESS, NET_REACHED
-bool net_box_has_name(const struct net_box *);               // NET_NAME, NET_WILDCARD
-extern const struct prefix net_loopback_v4, net_loopback_v6; // what `loopback` means inside: 127.0.0.0/8 and ::1
+bool net_box_has_addresses(const struct net_box *);             // NET_ADDRESS, NET_REACHED
+bool net_box_has_name(const struct net_box *);                  // NET_NAME, NET_WILDCARD
+extern const struct prefix net_loopback_v4, net_loopback_v6;    // what `loopback` means inside: 127.0.0.0/8 and ::1
+extern const struct prefix *const net_loopbacks[2];             // both, ascending
+bool net_name_matches(struct str name, const struct net_box *); // of NET_NAME, NET_WILDCARD: its name is one of it

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "enforcer/host/clock.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/say.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/host/seal.h"
+#include "enforcer/view/placeholder_need.h"
 #include "enforcer/view/view_source.h"
 
 static const char said[] =
@@ -46,109 +45,6 @@ struct kept_place {
     bool made;        // it may have been
     int error;        // why it could not be removed
 };
-
-// ---- names that tell other runs -----------------------------------------------------------------------------------
-
-enum { NAME_MOST = 100 };
-
-static const char lock_name[] = "sbx-places";
-
-static struct sockaddr_un abstract(const char *name, socklen_t *length)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memcpy(address.sun_path + 1, name, strlen(name));
-    *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
-    return address;
-}
-
-// A socket of that abstract name, which nobody else has then; -1 and errno (EADDRINUSE).
-static int take_name(const char *name)
-{
-    socklen_t length;
-    struct sockaddr_un address = abstract(name, &length);
-    closing_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, SOMAXCONN) != 0)
-        return -1;
-    return take_fd(fd);
-}
-
-// Anybody can have any name. One of ours can be connected to from the moment after it has it, and lets many wait.
-enum holder { NOBODY, OURS, STRANGER }; // nobody who listens; root or this user; another user, or one who lets few wait
-
-static enum holder holder_of(const char *name)
-{
-    struct ucred who;
-    socklen_t size = sizeof who, length;
-    struct sockaddr_un address = abstract(name, &length);
-    closing_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, length) != 0)
-        return errno == EAGAIN ? STRANGER : NOBODY;
-    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
-        return OURS; // as far as one can tell
-    return who.uid == 0 || who.uid == geteuid() ? OURS : STRANGER;
-}
-
-// Placeholders and their folders are made and removed by one run of a user at a time: whoever has the name. -1 and
-// errno.
-static int lock_places(void)
-{
-    enum { TRIES = 10000, PAUSE = 500, ASKS = 50, SILENT_MOST = 10 }; // five seconds; a quarter of one
-    char name[NAME_MOST];
-    snprintf(name, sizeof name, "%s-%u", lock_name, (unsigned)geteuid());
-    int lock = take_name(name), silent = 0;
-    for (int i = 0; lock < 0 && errno == EADDRINUSE && i < TRIES; i++) {
-        if (i % ASKS == 0) {
-            enum holder holder = holder_of(name);
-            silent = holder == NOBODY ? silent + 1 : 0; // it may just have been given back
-            if (holder == STRANGER || silent == SILENT_MOST)
-                return open("/dev/null", O_RDONLY | O_CLOEXEC); // then there is none
-        }
-        usleep(PAUSE);
-        lock = take_name(name);
-    }
-    return lock;
-}
-
-// What the names of all who need a placeholder begin with.
-static void need_prefix(const struct stat *placeholder, char name[NAME_MOST])
-{
-    snprintf(name, NAME_MOST, "%s-%llx-%llx-", lock_name, (unsigned long long)placeholder->st_dev,
-             (unsigned long long)placeholder->st_ino);
-}
-
-static int need(const struct stat *placeholder)
-{
-    char name[NAME_MOST];
-    need_prefix(placeholder, name);
-    size_t used = strlen(name);
-    snprintf(name + used, sizeof name - used, "%d-%llx", (int)getpid(), (unsigned long long)clock_now());
-    return take_name(name);
-}
-
-// Who needs a placeholder: ours also where that can't be told (proc_net(5), unix), a stranger only if none of ours
-// does.
-static enum holder who_needs(const struct stat *placeholder)
-{
-    char name[NAME_MOST], *line = NULL;
-    size_t capacity = 0;
-    enum holder found = NOBODY;
-    FILE *list = fopen("/proc/net/unix", "re");
-    if (!list)
-        return OURS;
-    need_prefix(placeholder, name);
-    while (found != OURS && getline(&line, &capacity, list) > 0) {
-        char *at = strchr(line, '@');
-        size_t length = at ? strcspn(++at, " \n") : 0;
-        if (!at || strncmp(at, name, strlen(name)) != 0 || length >= NAME_MOST)
-            continue;
-        at[length] = '\0';
-        enum holder holder = holder_of(at);
-        found = holder == NOBODY ? found : holder;
-    }
-    free(line);
-    fclose(list);
-    return found;
-}
 
 // ---- the file -----------------------------------------------------------------------------------------------------
 
@@ -288,7 +184,7 @@ static int take_place(struct kept_place *kept, int parent, const char *name, con
         return -1;
     if (made < 0 && !is_placeholder(file, false, &says))
         return 1;
-    if (fstat(made < 0 ? file : made, &status) != 0 || (kept->need = need(&status)) < 0)
+    if (fstat(made < 0 ? file : made, &status) != 0 || (kept->need = placeholder_need(&status)) < 0)
         return -1;
     return 0;
 }
@@ -343,7 +239,7 @@ static bool hold_place(struct kept_place *kept, const struct view *view, struct 
     kept->base = open_base(view, kept->place, &kept->path);
     if (kept->base < 0 || !needs_placeholder(kept->base, kept->path))
         return false;
-    closing_fd int lock = lock_places();
+    closing_fd int lock = placeholders_lock();
     if (lock < 0) {
         fail(failure, rule, errno,
              "another run of this user is making placeholders, and does not come to an end; so "
@@ -481,8 +377,9 @@ static void remove_place(struct kept_place *kept, bool begun)
     closing_fd int file = parent < 0 ? -1 : open_there(parent, name, &mended);
     bool gone = file < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP);
     kept->error = file < 0 && !gone ? errno : 0;
-    enum holder needs =
-        file >= 0 && is_placeholder(file, begun, &says) && fstat(file, &status) == 0 ? who_needs(&status) : OURS;
+    enum holder needs = file >= 0 && is_placeholder(file, begun, &says) && fstat(file, &status) == 0
+                            ? placeholder_holder(&status)
+                            : OURS;
     if (needs == STRANGER)
         kept->error = EBUSY;
     if (needs == NOBODY) {
@@ -498,7 +395,7 @@ static void remove_place(struct kept_place *kept, bool begun)
 // Each that is in the list, whether or not it came to be made.
 static void remove_all(struct kept_place *list, size_t count, bool begun)
 {
-    closing_fd int lock = lock_places();
+    closing_fd int lock = placeholders_lock();
     int error = errno;
     for (size_t i = count; i-- > 0;) {
         close_scoped(&list[i].need);
