@@ -196,7 +196,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     for (size_t i = 0; i < run->plan->view_count; i++)
         sandbox->disks[i] = (struct disk_use){DISK_UNKNOWN, DISK_UNKNOWN, DISK_UNKNOWN};
     identity_choose(&native->identity, run->plan);
-    if (standard_check(run->plan, run->handed, &native->identity, sandbox->landlock, failure))
+    if (standard_prepare(run->plan, run->handed, &native->identity, sandbox->landlock, failure))
         return -1;
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||

@@ -103,33 +103,28 @@ static int limit(struct bounds *bounds, const struct plan *plan, struct failure 
     return 0;
 }
 
-// Compiled as any policy is, beside the run's own memory.
-static struct plan *plan_of(struct arena *arena, enum helper_program program)
+// Compiled as any policy is; NULL: it can't be.
+static struct plan *plan_of(struct compilation *compilation, enum helper_program program)
 {
     const char *problem = NULL;
-    struct str why, text = {0};
-    struct compilation *compilation = compilation_new(arena_new());
     struct module *module =
         module_parse_in(compilation, str_from(programs[program].name), STR("/"), programs[program].policy);
     struct policy *policy = compilation_policy(compilation, module, &(struct driver_options){0}, NULL, &problem);
-    struct plan *plan = policy ? policy_lower(policy, ARCH_ALL_MASK) : NULL;
-    if (plan)
-        text = plan_write(arena, plan);
-    compilation_free(compilation);
-    return text.length ? plan_read(arena, text, &why) : NULL;
+    return policy ? policy_lower(policy, 1u << ARCH_HERE) : NULL;
 }
 
-static int prepare(struct starting *s, const struct helper *helper, struct arena *arena, struct failure *failure)
+static int prepare(struct starting *s, const struct helper *helper, struct compilation *compilation,
+                   struct failure *failure)
 {
     const char *name = programs[helper->program].name;
     char folder[PATH_MAX];
-    struct plan *plan = plan_of(arena, helper->program);
+    struct plan *plan = plan_of(compilation, helper->program);
     if (!plan)
         return fail(failure, NO_RULE, 0, "the policy of %s can't be compiled", name);
     if (!find(helper->program, folder))
         return fail_with_advice(failure, NO_RULE, 0, "it is installed beside sbxrun", "%s is not there", name);
     const struct view_bases bases = {.policy = folder, .cwd = helper->folder};
-    s->argv[0] = (char *)str_copy(arena, plan->command[0]).text;
+    s->argv[0] = (char *)str_copy(plan->arena, plan->command[0]).text;
     s->loopback = (struct loopback){.tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
     const struct bpf_program *filter = &plan->filters[ARCH_HERE];
     s->sandbox = (struct sandbox){
@@ -189,9 +184,10 @@ pid_t helper_start(const struct helper *helper, struct failure *failure)
     struct arena *shared = arena_new_shared(), *arena = shared ? shared : arena_new();
     struct starting *s = NEW(arena, struct starting);
     *s = (struct starting){.lifeline = {-1, -1}, .init = -1};
+    struct compilation *compilation = compilation_new(arena_new());
     int result = identity_prepare(&s->identity, failure);
     if (result == 0)
-        result = prepare(s, helper, arena, failure);
+        result = prepare(s, helper, compilation, failure);
     if (result == 0)
         result = sandbox_start(&s->sandbox, s->lifeline, &s->pid, &s->init, failure);
     if (result == 0)
@@ -206,6 +202,7 @@ pid_t helper_start(const struct helper *helper, struct failure *failure)
     close_scoped(&s->lifeline[0]);
     close_scoped(&s->lifeline[1]);
     close_scoped(&s->init);
+    compilation_free(compilation);
     arena_free(arena);
     return pid;
 }

@@ -1,10 +1,10 @@
 // Helpers: programs beside sbxrun that read what others wrote (images, DNS), each with the library for it, which sbxrun
 // itself does not link.
 //
-// Each has a policy, the .sbx beside this file that has its name, which is compiled and proved when sbxrun is built,
-// and is put behind it as a command is: outside identity, no capability, namespaces of its own without a network, a
-// view of its program and perhaps one folder, Landlock, the filter. It is one process, so limits of a process are its
-// limits. It has the descriptors that it is given and no others, and dies with sbxrun.
+// Each has a policy, the .sbx beside this file that has its name, which is compiled when it starts (and proved by the
+// tests), and is put behind it as a command is: outside identity, no capability, namespaces of its own without a
+// network, a view of its program and perhaps one folder, Landlock, the filter. It is one process, so limits of a
+// process are its limits. It has the descriptors that it is given and no others, and dies with sbxrun.
 #pragma once
 
 #include <sys/types.h>

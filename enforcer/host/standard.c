@@ -160,11 +160,6 @@ static int check(const struct plan *plan, int fd, const struct identity *identit
     if (why)
         return fail_with_advice(failure, NO_RULE, 0, fd < 3 ? by_pipe : NULL,
                                 "%s is %s, which could be a way out of the sandbox", name, why);
-    // A pipe of root's could not be opened again by its name (/dev/stdin) by somebody else; nobody but who has it can.
-    struct statfs place;
-    if (identity->as_root && S_ISFIFO(status.st_mode) && fstatfs(fd, &place) == 0 && (uint32_t)place.f_type == PIPES &&
-        status.st_uid == 0 && fchown(fd, identity->outside_user, identity->outside_group) != 0)
-        return fail(failure, NO_RULE, errno, "cannot give the command %s", name);
     if (!landlock && (mode & O_ACCMODE) == O_RDONLY && opens_for_writing(identity, fd, &status))
         return fail_with_advice(
             failure, NO_RULE, 0, by_pipe,
@@ -172,14 +167,29 @@ static int check(const struct plan *plan, int fd, const struct identity *identit
     return 0;
 }
 
-int standard_check(const struct plan *plan, const struct handed *handed, const struct identity *identity, bool landlock,
-                   struct failure *failure)
+// A pipe of root's could not be opened again by its name (/dev/stdin) by somebody else. Nobody but who has it can.
+static int give_pipe(int fd, const struct identity *identity, struct failure *failure)
 {
-    for (int fd = 0; fd < 3; fd++)
-        if (check(plan, fd, identity, landlock, failure))
-            return -1;
+    struct statfs place;
+    struct stat status;
+    bool give = fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && status.st_uid == 0 && fstatfs(fd, &place) == 0 &&
+                (uint32_t)place.f_type == PIPES;
+    return give && fchown(fd, identity->outside_user, identity->outside_group) != 0
+               ? fail(failure, NO_RULE, errno, "cannot give the command descriptor %d", fd)
+               : 0;
+}
+
+int standard_prepare(const struct plan *plan, const struct handed *handed, const struct identity *identity,
+                     bool landlock, struct failure *failure)
+{
+    int fds[3 + HANDED_MOST] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, count = 3;
     for (int i = 0; handed && i < handed->count; i++)
-        if (check(plan, handed->list[i], identity, landlock, failure))
+        fds[count++] = handed->list[i];
+    for (int i = 0; i < count; i++)
+        if (check(plan, fds[i], identity, landlock, failure))
+            return -1;
+    for (int i = 0; identity->as_root && i < count; i++) // once all are what they may be
+        if (give_pipe(fds[i], identity, failure))
             return -1;
     return 0;
 }

@@ -24,6 +24,7 @@ bool handed_wish(struct wished *, const char *text);
 // Puts each at its number, before anything else is opened: those numbers are in use from then on. NULL, or a sentence.
 const char *handed_take(struct handed *, const struct wished *);
 
-// 0, or -1 and the failure. `landlock`: it keeps what is open for reading from being opened again for writing.
-int standard_check(const struct plan *, const struct handed *, const struct identity *, bool landlock,
-                   struct failure *);
+// Refuses what a descriptor may not be; then root's pipes become the outside identity's. 0, or -1 and the failure.
+// `landlock`: it keeps what is open for reading from being opened again for writing.
+int standard_prepare(const struct plan *, const struct handed *, const struct identity *, bool landlock,
+                     struct failure *);

@@ -470,8 +470,7 @@ static uint64_t mount_of(const char *path)
 }
 
 // After pivot_root(".", ".") the old root, and whatever lay on it, is mounted on top of the new one: out of sight of
-// `/`, but within reach of
-// `/..`, which goes to the topmost mount. All of it goes, or the sandbox has a way out.
+// `/`, but within reach of `/..`, which goes to the topmost mount. All of it goes, or the sandbox has a way out.
 static int drop_old_root(struct failure *failure)
 {
     enum { LAYERS_MOST = 16 };

@@ -100,10 +100,7 @@ for my $user (users()) {
     chmod 04755, "$dir/suid" if $> == 0;
     my $sleeper = fork // die $!;
     if (!$sleeper) {
-        if ($user->{uid} && $> == 0) {
-            ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
-            POSIX::setuid($user->{uid});
-        }
+        become($user);
         exec 'sleep', '600' or POSIX::_exit(99);
     }
 
@@ -258,10 +255,7 @@ for my $user (users()) {
     {
         my $pid = fork // die $!;
         if (!$pid) {
-            if ($user->{uid} && $> == 0) {
-                ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
-                POSIX::setuid($user->{uid});
-            }
+            become($user);
             chdir $dir;
             exec $sbxrun, 'p.sbx', '--', 'sleep', '77' or POSIX::_exit(99);
         }

@@ -73,7 +73,7 @@ for my $user (users()) {
         unlink "$dir/w/ok"
             if $run->{status} eq '137' && ($how =~ /^kill/ || $run->{err} =~ /had begun, confined, and was killed/);
         for (my $wait = 2; tree($dir) ne $before; $wait -= 0.02) {
-            #  # On a busy machine the harness may see the two that are started first in another order: where a kill
+            # On a busy machine the harness may see the two that are started first in another order: where a kill
             # left the run whole, or sbxrun says so, it was the keeper.
             $keeper ||= $how =~ /^kill/
                 && ($run->{status} eq '0' || $run->{err} =~ /keeps the places of denied paths has died/);

@@ -10,7 +10,7 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Time::HiRes qw(time);
 
-our @EXPORT = qw($root $build $sbxc $sbxrun patience soon run slurp spew tracked folder user users
+our @EXPORT = qw($root $build $sbxc $sbxrun become patience soon run slurp spew tracked folder user users
     syscall_number);
 
 our $root = abs_path(dirname(__FILE__) . '/../..');
@@ -92,11 +92,7 @@ sub run {
             open STDIN, '<', $in or die "$in: $!";
             open STDOUT, '>&', $out or die $!;
             open STDERR, '>&', $err or die $!;
-            if (defined $o{uid} && $o{uid} != $>) {
-                $) = "$o{gid} $o{gid}"; $( = $o{gid};
-                POSIX::setgid($o{gid}); POSIX::setuid($o{uid});
-                die "cannot become $o{uid}" if $> != $o{uid};
-            }
+            become(\%o);
             chdir $o{cwd} or die "$o{cwd}: $!" if $o{cwd};
             $ENV{$_} = $o{env}{$_} for keys %{ $o{env} // {} };
             $o{setup}->() if $o{setup};
@@ -117,6 +113,16 @@ sub run {
         status => $late ? 'late' : $status >> 8, signal => $status & 127, out => slurp("$out"), err => slurp("$err"),
         seconds => $seconds, cpu => $cpu,
     };
+}
+
+# In a new process: it is that user's from here on, as options of run() have one.
+sub become {
+    my ($user) = @_;
+    my ($uid, $gid) = @$user{qw(uid gid)};
+    return if !defined $uid || $uid == $>;
+    $) = "$gid $gid"; $( = $gid;
+    POSIX::setgid($gid); POSIX::setuid($uid);
+    die "cannot become $uid" if $> != $uid;
 }
 
 # The ordinary user: who runs the tests, or, for root, one made for them.

@@ -63,10 +63,7 @@ for my $user (users()) {
     spew("$dir/in", "sleep\0" . "66\0\0");
     my $pid = fork // die;
     if (!$pid) {
-        if (defined $user->{uid} && $> == 0) {
-            ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
-            POSIX::setuid($user->{uid});
-        }
+        become($user);
         chdir $dir; open STDIN, '<', "$dir/in"; exec $sbxrun, '--batch', 'p.sbx' or POSIX::_exit(99);
     }
     my $alive = sub { scalar own_processes(qr/^sleep\0/) };

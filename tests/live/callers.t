@@ -113,11 +113,7 @@ for my $user (users()) {
     my $short = sandbox($user, 'limits { lifetime 700ms; }');
     my $pid = fork // die;
     if (!$pid) {
-        if (defined $user->{uid}) {
-            $) = "$user->{gid} $user->{gid}";
-            POSIX::setgid($user->{gid});
-            POSIX::setuid($user->{uid});
-        }
+        become($user);
         chdir $short;
         open STDERR, '>', '/dev/null';
         exec $sbxrun, 'p.sbx', '--', 'sleep', '600' or POSIX::_exit(99);

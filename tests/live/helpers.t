@@ -54,10 +54,7 @@ for my $user (users()) {
         spew("$dir/i.tar", 'wait' . rand);
         my $pid = fork // die $!;
         if (!$pid) {
-            if (defined $user->{uid} && $> == 0) {
-                ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
-                POSIX::setuid($user->{uid});
-            }
+            become($user);
             chdir $dir;
             $ENV{XDG_CACHE_HOME} = "$dir/cache";
             open STDERR, '>', '/dev/null';

@@ -29,10 +29,7 @@ sub start { # sbxrun, as the user, on its own
     my ($user, @command) = @_;
     my $pid = fork // die $!;
     return $pid if $pid;
-    if (defined $user->{uid} && $> == 0) {
-        ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
-        POSIX::setuid($user->{uid});
-    }
+    become($user);
     chdir $user->{cwd};
     $ENV{$_} = $user->{env}{$_} for keys %{ $user->{env} };
     open STDERR, '>', '/dev/null';
@@ -224,7 +221,7 @@ for my $user (users()) {
     my $devices = $entry->("$dir/devices.tar");
     ok !-e "$cache/$devices/dev/sda", "$name: really";
 
-    #  # Names are bytes, whichever way the archive has them; links may cross folders; a later file takes an earlier
+    # Names are bytes, whichever way the archive has them; links may cross folders; a later file takes an earlier
     # one's place.
     spew("$dir/names.tar", archive(@usual, { name => 'pax', type => 'x', data => do {
         my $r = "path=srv/caf\xC3\xA9\n";

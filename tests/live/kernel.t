@@ -44,7 +44,7 @@ for my $user (users()) {
         is $got, $want, "$name: $what";
         # these the kernel itself may refuse
         next if $want eq 'ok' || $what =~ /^(new-call|bpf|mknod-device|userfaultfd|kill-init|vsock-socket)/;
-        #  # The same without a sandbox gives another answer: as root of namespaces that go with the process, never of
+        # The same without a sandbox gives another answer: as root of namespaces that go with the process, never of
         # the host.
         my $control = run({ %$ordinary, cwd => $dir }, 'unshare', '--user', '--map-root-user', '--mount', '--net',
             '--pid', '--fork', '--', "$dir/probe", map { s{^/w}{$dir/control}r } split / /, $what);

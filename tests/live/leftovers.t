@@ -39,11 +39,7 @@ for my $user (users()) {
         if (!$pid) {
             POSIX::setpgid(0, 0);
             open STDERR, '>', '/dev/null'; open STDOUT, '>', '/dev/null';
-            if (defined $user->{uid}) {
-                $) = "$user->{gid} $user->{gid}";
-                POSIX::setgid($user->{gid});
-                POSIX::setuid($user->{uid});
-            }
+            become($user);
             chdir $dir;
             exec @{ $user->{within} // [] }, @command or POSIX::_exit(99);
         }
@@ -140,7 +136,7 @@ for my $user (users()) {
         }
     }
 
-    #  # A path that is needed by two is kept until the second has ended, also where the first one's was made anew by a
+    # A path that is needed by two is kept until the second has ended, also where the first one's was made anew by a
     # killed one.
     $pid = $start->($sbxrun, 'p.sbx', '--', 'sh', '-c', ': > /w/ready; exec sleep 20');
     ok soon(sub { -e "$dir/w/ready" }), "$name: one runs";

@@ -30,10 +30,7 @@ for my $user (users()) {
         my ($code) = @_;
         my $pid = fork // die $!;
         if (!$pid) {
-            if ($user->{uid} && $> == 0) {
-                ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
-                POSIX::setuid($user->{uid});
-            }
+            become($user);
             chdir $dir;
             POSIX::_exit($code->());
         }

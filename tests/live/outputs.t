@@ -19,7 +19,7 @@ for my $user (users()) {
     spew("$dir/commands", "true\0\0");
     spew("$dir/victim", "victim\n");
     owned($user, "$dir/victim", $dir);
-    #  # Each that writes a file, as the caller.
+    # Each that writes a file, as the caller.
     my %writes = (
         report => [$sbxrun, '--report', 'FILE', 'p.sbx', '--', 'true'],
         changes => [$sbxrun, '--changes', 'FILE', 'p.sbx', '--', 'true'],

@@ -121,10 +121,7 @@ for my $user (users()) {
         spew("$many/w/make.pl", "chdir '/repo'; $scripts{$what}");
         my $pid = fork // die $!;
         if (!$pid) {
-            if (defined $user->{uid} && $> == 0) {
-                ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
-                POSIX::setuid($user->{uid});
-            }
+            become($user);
             chdir $many;
             open STDERR, '>', "$many/w/err";
             exec $sbxrun, '--changes', "$many/w/changes.json", 'p.sbx', '--', 'perl', '/w/make.pl' or POSIX::_exit(99);

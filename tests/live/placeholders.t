@@ -32,8 +32,7 @@ for my $user (users()) {
         unlink "$dir/w/ready";
         my $pid = fork // die $!;
         if (!$pid) {
-            ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}") if $user->{uid};
-            POSIX::setuid($user->{uid}) if $user->{uid};
+            become($user);
             open STDERR, '>', '/dev/null';
             chdir $dir;
             exec $sbxrun, 'p.sbx', '--', 'sh', '-c', ": > /w/ready; $command" or POSIX::_exit(99);

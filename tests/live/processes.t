@@ -20,11 +20,7 @@ sub start {
     my $pid = fork // die;
     if (!$pid) {
         open STDOUT, '>', $o{out} // '/dev/null'; open STDERR, '>', $o{err} // '/dev/null';
-        if (defined $user->{uid} && $> == 0) {
-            $) = "$user->{gid} $user->{gid}";
-            POSIX::setgid($user->{gid});
-            POSIX::setuid($user->{uid});
-        }
+        become($user);
         chdir $dir;
         exec $sbxrun, @{ $o{args} // [] }, 'p.sbx', '--', @{ $o{command} } or POSIX::_exit(99);
     }

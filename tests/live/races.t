@@ -17,7 +17,7 @@ sub tree { my ($dir) = @_; scalar `cd $dir && find . -printf '%p %y %m %s %l\n' 
 
 for my $user (users()) {
     my $name = $user->{name};
-    #  # What the sandbox may write, and may thus have swapped, is where other rules take their content from, hide, pin
+    # What the sandbox may write, and may thus have swapped, is where other rules take their content from, hide, pin
     # and keep places.
     my $dir = sandbox($user, '
     fs {
@@ -41,10 +41,7 @@ for my $user (users()) {
     my $before = tree("$dir/outside");
     my $swapper = fork // die $!;
     if (!$swapper) {
-        if ($user->{uid} && $> == 0) {
-            ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
-            POSIX::setuid($user->{uid});
-        }
+        become($user);
         my @pairs = (["$dir/w/conf", "$dir/w/conf-link"], ["$dir/w/sub", "$dir/w/sub-link"], ["$dir/w/sub/file",
                 "$dir/w/sub/file-link"], ["$dir/w/sub/hidden/deeper", "$dir/w/sub/hidden/deeper-link"]);
         for (my $end = time + 10 * $seconds + 60; time < $end;) {

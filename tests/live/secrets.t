@@ -85,8 +85,7 @@ for my $user (users()) {
         skip 'only root reads the memory of others', 4 if $> != 0;
         my $pid = fork // die $!;
         if (!$pid) {
-            ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}") if $user->{uid};
-            POSIX::setuid($user->{uid}) if $user->{uid};
+            become($user);
             $ENV{$_} = $o{env}{$_} for keys %{ $o{env} };
             chdir $dir;
             exec $sbxrun, 'p.sbx', '--', 'sh', '-c',

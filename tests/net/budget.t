@@ -22,11 +22,7 @@ sub spent {
     if (!$pid) {
         open STDOUT, '>', $said or die $!;
         open STDERR, '>&', \*STDOUT or die $!;
-        if (defined $user->{uid}) {
-            $) = "$user->{gid} $user->{gid}";
-            POSIX::setgid($user->{gid});
-            POSIX::setuid($user->{uid});
-        }
+        become($user);
         chdir $dir;
         exec @{ $user->{within} // [] }, $sbxrun, $policy, '--', @command or POSIX::_exit(99);
     }

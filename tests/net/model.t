@@ -48,11 +48,7 @@ sub listened {
     if (!$pid) {
         open STDOUT, '>', $said or die $!;
         open STDERR, '>', "$dir/err" or die $!;
-        if (defined $user->{uid}) {
-            $) = "$user->{gid} $user->{gid}";
-            POSIX::setgid($user->{gid});
-            POSIX::setuid($user->{uid});
-        }
+        become($user);
         chdir $dir;
         exec @{ $user->{within} // [] }, @command or POSIX::_exit(99);
     }

@@ -231,7 +231,7 @@ for my $user (users()) {
         like $missing->{err}, qr/^sbxrun: names can't be resolved: sbxnames is not there \(p\.sbx:6/,
             "$name: is refused";
     }
-    #  # In the place of sbxnames, a stranger has no file, no process, no network: it can ask sbxrun and the opener, and
+    # In the place of sbxnames, a stranger has no file, no process, no network: it can ask sbxrun and the opener, and
     # no more.
     for my $without ('', landlock(1) ? ', without Landlock' : ()) {
         system('cp', $sbxrun, "$build/tests/live/under", $alone) == 0

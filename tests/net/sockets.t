@@ -137,11 +137,7 @@ for my $user (users()) {
     if (!$pid) {
         open STDOUT, '>', $said or die $!;
         open STDERR, '>', "$dir/err" or die $!;
-        if (defined $user->{uid}) {
-            $) = "$user->{gid} $user->{gid}";
-            POSIX::setgid($user->{gid});
-            POSIX::setuid($user->{uid});
-        }
+        become($user);
         chdir $dir;
         exec @{ $user->{within} // [] }, $sbxrun, 'p.sbx', '--', '/usr/bin/python3', '/w/program.py',
             'wait' or POSIX::_exit(99);

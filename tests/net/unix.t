@@ -125,10 +125,7 @@ for my $user (users()) {
     if (!$pid) {
         close $ready;
         open STDOUT, '>&', $says;
-        if (defined $user->{uid} && $> == 0) {
-            ($(, $)) = ($user->{gid}, "$user->{gid} $user->{gid}");
-            POSIX::setuid($user->{uid});
-        }
+        become($user);
         exec 'python3', "$dir/server.py", "$dir/host" or POSIX::_exit(1);
     }
     close $says;
