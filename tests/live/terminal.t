@@ -80,8 +80,8 @@ for my $user (users()) {
     types('sleep 100', 'Enter'); sleep 0.4; types('C-\\');
     shows(qr/Quit/, "$name: so does control-backslash");
 
-    # A resize.
-    types(q{clear; trap 'echo now $(stty size)' WINCH; echo waiting}, 'Enter');
+    # A resize. (Of a pty the kernel tells the one side before it has set the size of both: pty_resize.)
+    types(q{clear; trap 'sleep 0.2; echo now $(stty size)' WINCH; echo waiting}, 'Enter');
     shows(qr/^waiting$/m, "$name: waits");
     tmux('resize-window', '-t', 'it', '-x', 100, '-y', 30);
     types('', 'Enter');
