@@ -92,11 +92,6 @@ void page_block(struct page *page, struct str text)
     page->markup->block(page, text);
 }
 
-void page_break(struct page *page)
-{
-    page->markup->line_break(page);
-}
-
 void page_fold(struct page *page, const char *format, ...)
 {
     va_list args;
@@ -173,11 +168,6 @@ static void markdown_run(struct page *page, enum page_style style, struct str te
     text_addf(page->out, "%s", mark);
 }
 
-static void markdown_break(struct page *page)
-{
-    text_addf(page->out, page->in_table ? "<br>" : "\\\n");
-}
-
 static void markdown_table(struct page *page, const char *const *headers, bool open)
 {
     if (!open)
@@ -224,7 +214,7 @@ static void markdown_fold(struct page *page, struct str title, bool open)
 }
 
 const struct page_markup page_markdown = {
-    markdown_begin, markdown_end, markdown_heading, markdown_paragraph, markdown_run,  markdown_break,
+    markdown_begin, markdown_end, markdown_heading, markdown_paragraph, markdown_run,
     markdown_table, markdown_row, markdown_cell,    markdown_block,     markdown_fold,
 };
 
@@ -297,11 +287,6 @@ static void html_run(struct page *page, enum page_style kind, struct str text)
     text_addf(page->out, "%s", tags[kind][1]);
 }
 
-static void html_break(struct page *page)
-{
-    text_addf(page->out, "<br>\n");
-}
-
 static void html_table(struct page *page, const char *const *headers, bool open)
 {
     if (!open) {
@@ -350,6 +335,6 @@ static void html_fold(struct page *page, struct str title, bool open)
 }
 
 const struct page_markup page_html = {
-    html_begin, html_end, html_heading, html_paragraph, html_run,  html_break,
+    html_begin, html_end, html_heading, html_paragraph, html_run,
     html_table, html_row, html_cell,    html_block,     html_fold,
 };

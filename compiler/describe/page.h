@@ -24,7 +24,6 @@ struct page_markup { // how a form spells each piece
     void (*heading)(struct page *, unsigned level, struct str text);
     void (*paragraph)(struct page *, bool open);
     void (*run)(struct page *, enum page_style, struct str text);
-    void (*line_break)(struct page *);
     void (*table)(struct page *, const char *const *headers, bool open);
     void (*row)(struct page *, bool open);
     void (*cell)(struct page *, bool open);
@@ -46,6 +45,5 @@ void page_cell(struct page *);
 void page_cell_end(struct page *);
 void page_cell_text(struct page *, enum page_style, struct str); // a whole cell
 void page_block(struct page *, struct str text);
-void page_break(struct page *); // a new line of the same paragraph or cell
 void page_fold(struct page *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void page_fold_end(struct page *);

@@ -44,8 +44,10 @@ struct policy_decl *driver_select(struct compilation *compilation, struct module
     return NULL;
 }
 
-struct expr **driver_values(struct compilation *compilation, struct policy_decl *decl,
-                            const struct driver_options *options, const char **problem)
+// The values that -D gives to a policy's parameters. NULL when one is wrong, and a diagnostic; or *problem, where what
+// stands behind -D is no value of a parameter.
+static struct expr **values_of(struct compilation *compilation, struct policy_decl *decl,
+                               const struct driver_options *options, const char **problem)
 {
     size_t count = 0;
     for (const struct parameter *p = decl->parameters; p; p = p->next)
@@ -98,7 +100,7 @@ struct policy **driver_policies(struct compilation *compilation, struct module *
     struct policy **policies = NEW_ARRAY(compilation->arena, struct policy *, most + 1);
     *problem = NULL;
     for (*count = 0; decl; decl = one ? NULL : decl->next) {
-        struct expr **values = one ? driver_values(compilation, decl, options, problem) : NULL;
+        struct expr **values = one ? values_of(compilation, decl, options, problem) : NULL;
         if (one ? values != NULL : policy_decl_is_whole(decl))
             policies[(*count)++] = policy_build(compilation, decl, values);
     }
@@ -124,7 +126,7 @@ struct policy *compilation_policy(struct compilation *compilation, struct module
     *problem = NULL;
     struct policy_decl *decl =
         module && !compilation->diagnostics.errors ? driver_select(compilation, module, options) : NULL;
-    struct expr **values = decl ? driver_values(compilation, decl, options, problem) : NULL;
+    struct expr **values = decl ? values_of(compilation, decl, options, problem) : NULL;
     struct policy *policy = !values  ? NULL
                             : beside ? policy_build_beside(beside, decl, values)
                                      : policy_build(compilation, decl, values);

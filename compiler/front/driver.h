@@ -18,11 +18,6 @@ const char *driver_roots(struct compilation *, const struct driver_options *);
 // The policy decl that the options mean in a module. NULL and a diagnostic when there is none.
 struct policy_decl *driver_select(struct compilation *, struct module *, const struct driver_options *);
 
-// The values that -D gives to a policy's parameters. NULL when one is wrong, and a diagnostic; or *problem, where what
-// stands behind -D is no value of a parameter.
-struct expr **driver_values(struct compilation *, struct policy_decl *, const struct driver_options *,
-                            const char **problem);
-
 bool policy_decl_is_whole(const struct policy_decl *); // all its parameters have values
 
 // All policies of a module whose parameters have values, or with --policy or -D the one that is meant. Of each NULL

@@ -3,7 +3,8 @@
 
 #include "compiler/code/cbpf.h"
 
-void lint_command(struct policy *policy)
+// It can't execute its own command.
+static void lint_command(struct policy *policy)
 {
     if (!policy->command.set || !policy->command.count)
         return;

@@ -11,7 +11,6 @@
 void lint_policy(struct policy *);
 
 // The parts of lint_policy.
-void lint_command(struct policy *); // can't execute its own command
 void lint_allows(struct policy *);  // allows that others make needless, or that a deny takes back
 void lint_denies(struct policy *);  // denies of what nothing allows
 void lint_pairs(struct policy *);   // two rules that can be one

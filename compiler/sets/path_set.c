@@ -23,7 +23,8 @@ int path_compare(struct str a, struct str b)
     return (a.length > b.length) - (a.length < b.length);
 }
 
-struct str path_parent(struct str path)
+// Of "/a" it is "/"; of "/" an empty str.
+static struct str parent(struct str path)
 {
     if (path.length <= 1)
         return (struct str){0};
@@ -139,7 +140,7 @@ struct path_set *path_set_build(struct arena *arena, const struct path_entry *en
 unsigned path_set_verbs(const struct path_set *set, struct str path)
 {
     // The deepest region that covers the path: the last one not after it, or an ancestor of that one.
-    for (struct str at = path; at.length; at = path_parent(at)) {
+    for (struct str at = path; at.length; at = parent(at)) {
         size_t low = 0, high = set->count;
         while (low < high) {
             size_t middle = (low + high) / 2;

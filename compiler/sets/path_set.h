@@ -49,6 +49,5 @@ bool path_set_first(const struct path_set *, struct path_witness *); // the shor
 
 bool path_covers(struct str ancestor, struct str path); // ancestor == path, or path lies beneath it
 int path_compare(struct str, struct str);               // parents before children, and a subtree is contiguous
-struct str path_parent(struct str path);                // of "/a" it is "/"; of "/" an empty str
 
 void path_verbs_print(struct text *, unsigned verbs); // "read, exec"; net verbs too
