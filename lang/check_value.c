@@ -82,9 +82,8 @@ static const char *shell_word(struct str path)
         bool names =
             next == '{' || next == '(' || next == '_' || (next >= 'A' && next <= 'Z') || (next >= 'a' && next <= 'z');
         if (path.text[i] == '$' && names && (i == 0 || path.text[i - 1] == '/'))
-            return "no variable gets a value here: a parameter stands without quotes, as `from $src`, and gets its own "
-                   "by "
-                   "`-D src=…`";
+            return "no variable gets a value here: a parameter stands without quotes, as `from $src`, and gets its "
+                   "own by `-D src=…`";
     }
     return NULL;
 }

@@ -78,8 +78,7 @@ static const char *namespace_advice(int error)
                "and run sbxrun outside of any chroot";
     if (error == ENOSYS || error == EINVAL)
         return "sbxrun needs Linux 5.14 or newer, with user, pid, network, ipc, uts and cgroup namespaces, and outside "
-               "of any "
-               "seccomp filter that hides clone3, as another sandbox's does";
+               "of any seccomp filter that hides clone3, as another sandbox's does";
     return "";
 }
 
