@@ -298,6 +298,11 @@ bench: | bench-deps
 	    echo "without sandbox-runtime: it is not measured" >&2
 	@tests/bench/run.sh $(abspath $(BUILD))
 
+## bench-against: whether a run starts as fast as at an older COMMIT=..., which is built beside
+bench-against: | build-deps
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/time >/dev/null
+	@tests/bench/against.sh $(abspath $(BUILD)) $(COMMIT)
+
 $(BUILD)/tests/bench/net: tests/bench/net.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
@@ -355,7 +360,7 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help demo matrix test test-vm test-programs fuzz bench install uninstall clean \
+.PHONY: all help demo matrix test test-vm test-programs fuzz bench bench-against install uninstall clean \
         deps build-deps demo-deps test-deps vm-deps bench-deps
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -180,28 +180,32 @@ static bool read_string(struct reader *r, struct str *value)
     r->at++;
     struct text text = {.arena = r->arena};
     for (;;) {
+        size_t plain = r->at;
+        while (r->at < r->length && (unsigned char)r->text[r->at] >= 0x20 && r->text[r->at] != '"' &&
+               r->text[r->at] != '\\')
+            r->at++;
+        struct str run = {r->text + plain, r->at - plain};
         if (r->at >= r->length)
             return fail(r, "a string without an end");
         char c = r->text[r->at++];
+        if (c == '"' && !text.length) { // as most are
+            *value = str_copy(r->arena, run);
+            return true;
+        }
+        text_add(&text, run.text, run.length);
         if (c == '"')
             break;
-        if ((unsigned char)c < 0x20)
+        if (c != '\\')
             return fail(r, "a control character in a string");
-        if (c == '\\') {
-            char escape = r->at < r->length ? r->text[r->at++] : ' ';
-            static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-            const char *found = escape ? strchr(from, escape) : NULL;
-            if (found) {
-                c = to[found - from];
-            } else if (escape == 'u') {
-                if (!read_escaped(r, &text))
-                    return false;
-                continue;
-            } else {
-                return fail(r, "an escape that JSON does not have");
-            }
-        }
-        text_add(&text, &c, 1);
+        char escape = r->at < r->length ? r->text[r->at++] : ' ';
+        static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+        const char *found = escape ? strchr(from, escape) : NULL;
+        if (found)
+            text_add(&text, &to[found - from], 1);
+        else if (escape != 'u')
+            return fail(r, "an escape that JSON does not have");
+        else if (!read_escaped(r, &text))
+            return false;
     }
     *value = text_str(&text);
     return true;

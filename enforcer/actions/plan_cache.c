@@ -98,7 +98,7 @@ void plan_cache_end(struct plan_cache *cache)
 
 static bool seal_plan(const struct plan_cache *cache, struct str body, char seal[SEAL + 1])
 {
-    return seal_make("plan", (struct str){cache->key, SEAL}, body, seal);
+    return seal_make("plan", str_from(cache->key), body, seal);
 }
 
 // ---- finding ------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ static bool one_line(struct str path)
 
 void plan_cache_keep(const struct plan_cache *cache, const struct compilation *compilation, const struct plan *plan)
 {
-    char name[NAME + 1] = "", fresh[NAME + 5] = "", hex[SHA256_DIGEST_STRING_LENGTH];
+    char name[NAME + 1] = "", fresh[NAME + 5] = "", hex[SHA256_DIGEST_STRING_LENGTH], seal[SEAL + 1];
     struct text body = {.arena = cache->arena};
     if (cache->folder < 0)
         return;
@@ -196,9 +196,9 @@ void plan_cache_keep(const struct plan_cache *cache, const struct compilation *c
     }
     struct str json = plan_write(cache->arena, plan);
     text_addf(&body, "\n%.*s", STR_ARGS(json));
-    if (!seal_plan(cache, text_str(&body), hex))
+    if (!seal_plan(cache, text_str(&body), seal))
         return;
-    struct str entry = str_format(cache->arena, "%s\n%.*s", hex, STR_ARGS(text_str(&body)));
+    struct str entry = str_format(cache->arena, "%s\n%.*s", seal, STR_ARGS(text_str(&body)));
     memcpy(name, cache->key, NAME);
     snprintf(fresh, sizeof fresh, "%s.new", name);
     unlinkat(cache->folder, fresh, 0); // of a run that was killed here

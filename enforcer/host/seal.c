@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { BLOCK = 64, SECRET = 32 };
+enum { BLOCK = 128, SECRET = 32 };
 
 // A key that those can read who possess it: who has the user's keyring in a keyring of their own, as sessions have.
 static bool find_secret(uint8_t secret[BLOCK])
@@ -30,7 +30,7 @@ static bool find_secret(uint8_t secret[BLOCK])
 // Nothing of the secret stays in memory: root's sandboxes begin as copies of this process.
 bool seal_make(const char *kind, struct str what, struct str more, char seal[SEAL + 1])
 {
-    uint8_t secret[BLOCK] = {0}, inner[BLOCK], outer[BLOCK], digest[SHA256_DIGEST_LENGTH];
+    uint8_t secret[BLOCK] = {0}, inner[BLOCK], outer[BLOCK], digest[SHA384_DIGEST_LENGTH];
     SHA2_CTX context;
     bool found = find_secret(secret);
     for (int i = 0; i < BLOCK; i++) {
@@ -38,16 +38,16 @@ bool seal_make(const char *kind, struct str what, struct str more, char seal[SEA
         outer[i] = secret[i] ^ 0x5c;
     }
     if (found) {
-        SHA256Init(&context);
-        SHA256Update(&context, inner, BLOCK);
-        SHA256Update(&context, (const uint8_t *)kind, strlen(kind) + 1);
-        SHA256Update(&context, (const uint8_t *)what.text, what.length);
-        SHA256Update(&context, (const uint8_t *)more.text, more.length);
-        SHA256Final(digest, &context);
-        SHA256Init(&context);
-        SHA256Update(&context, outer, BLOCK);
-        SHA256Update(&context, digest, sizeof digest);
-        SHA256End(&context, seal);
+        SHA384Init(&context);
+        SHA384Update(&context, inner, BLOCK);
+        SHA384Update(&context, (const uint8_t *)kind, strlen(kind) + 1);
+        SHA384Update(&context, (const uint8_t *)what.text, what.length);
+        SHA384Update(&context, (const uint8_t *)more.text, more.length);
+        SHA384Final(digest, &context);
+        SHA384Init(&context);
+        SHA384Update(&context, outer, BLOCK);
+        SHA384Update(&context, digest, sizeof digest);
+        SHA384End(&context, seal);
     }
     explicit_bzero(secret, sizeof secret);
     explicit_bzero(inner, sizeof inner);

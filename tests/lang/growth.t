@@ -57,7 +57,11 @@ my $seconds = sub {
 };
 for my $kind (@kinds) {
     my ($block, $rule) = @$kind;
-    my ($few, $many) = map { $seconds->(spew("$dir/$_.sbx", text($block, $rule, $_))) } 4000, 16000;
+    my ($few, $many);
+    for (1 .. 4) { # beside others a time may be of anything: what grows does so each time
+        ($few, $many) = map { $seconds->(spew("$dir/$_.sbx", text($block, $rule, $_))) } 4000, 16000;
+        last if $many < 8 * $few + 0.05;
+    }
     cmp_ok $many, '<', 8 * $few + 0.05, sprintf '%s: 4,000 in %.0f ms, 16,000 in %.0f ms', $rule, 1000 * $few,
         1000 * $many;
 }

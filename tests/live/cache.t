@@ -9,7 +9,7 @@ use Live;
 use JSON::PP;
 use POSIX ();
 use Test::More;
-use Digest::SHA qw(sha256_hex hmac_sha256_hex);
+use Digest::SHA qw(sha256_hex hmac_sha384_hex);
 
 # search | read NUMBER | session COMMAND: as sessions are, with the user's keyring in their own
 my $keys = <<'P';
@@ -156,7 +156,7 @@ for my $user (users()) {
     };
     $tampered->($whole =~ s/"one"/"bad"/r, 'an entry that somebody changed is not believed');
     $tampered->(substr($whole, 0, -1), 'nor half of one');
-    $tampered->(('0' x 64) . substr($whole, 64), 'nor one without its seal');
+    $tampered->(('0' x 96) . substr($whole, 96), 'nor one without its seal');
     $tampered->('', 'nor an empty one');
     $tampered->($whole =~ s/^[^\n]*\n//r, 'nor one that lacks its first line');
     $policy->($one =~ s/"one"/"old"/r);
@@ -198,12 +198,12 @@ for my $user (users()) {
         my ($seal, $body) = split /\n/, slurp($mine), 2;
         my $own = "\1" x 32;
         my $forged = $body =~ s/"one"/"bad"/r;
-        is hmac_sha256_hex("plan\0$of$body", pack 'H*', $secret), $seal, "$name: (this is how an entry is sealed)";
+        is hmac_sha384_hex("plan\0$of$body", pack 'H*', $secret), $seal, "$name: (this is how an entry is sealed)";
         if ($name ne 'root') {
             spew($beside, $own);
             chmod 0600, $beside;
         }
-        spew($mine, hmac_sha256_hex("plan\0$of$forged", $own) . "\n$forged");
+        spew($mine, hmac_sha384_hex("plan\0$of$forged", $own) . "\n$forged");
         owned($user, $mine, $name ne 'root' ? $beside : ());
         is $mode->('p.sbx'), 'one policy', "$name: one that is sealed with another secret is not believed";
         my $may = sandbox($user, 'syscalls { allow @keyring; }', uses => 'python');

@@ -71,7 +71,7 @@ for my $user (users()) {
     my $first = $run->('/bin/attack', 'open', '/etc/motd');
     is $first->{out}, "ok\n", "$name: a program of the image reads a file of the image" or diag $first->{err};
     my $hash = $entry->("$dir/i.tar");
-    like $hash, qr/^[0-9a-f]{64}-[0-9a-f]{64}$/, "$name: it lies in the cache, by its hash and the seal of that";
+    like $hash, qr/^[0-9a-f]{64}-[0-9a-f]{96}$/, "$name: it lies in the cache, by its hash and the seal of that";
     is slurp("$cache/$hash/etc/motd"), "from the image\n", "$name: whole";
     is +(stat "$cache/$hash/etc/setuid")[2] & 07000, 0, "$name: without setuid bits";
     is +(stat "$cache/$hash/bin/again")[1], (stat "$cache/$hash/bin/probe")[1], "$name: with its hard links";

@@ -102,7 +102,7 @@ for my $user (users()) {
     owned($user, map { "$dir/$_" } 'pf', 'pf/x', 'pf/x/y');
     $pid = $start->('sleep 30');
     my $true = slurp("$dir/w/deep/er/gone");
-    like $true, qr/Folders: 02 [0-9a-f]{64}\n\z/, "$name: one says how many folders were made, sealed";
+    like $true, qr/Folders: 02 [0-9a-f]{96}\n\z/, "$name: one says how many folders were made, sealed";
     kill 'KILL', $pid, split ' ', slurp("/proc/$pid/task/$pid/children");
     waitpid $pid, 0;
     ok soon(sub { !grep { eval { slurp("/proc/$_/cmdline") } } own_processes() }), "$name: nobody removes it";
@@ -117,9 +117,9 @@ for my $user (users()) {
         owned($user, map { "$dir/$_" } 'pf/x', 'pf/x/y');
     };
     for my $text ($true, $true =~ s/Folders: 02/Folders: 01/r, $true =~ s/Folders: 02/Folders: 99/r,
-        $true =~ s/[0-9a-f]{64}/'0' x 64/er) {
+        $true =~ s/[0-9a-f]{96}/'0' x 96/er) {
         run({ %$user, cwd => $dir }, $sbxrun, 'plants.sbx', '--', 'sh', '-c', 'printf %s "$1" > /y/s', 'sh', $text);
-        $found->('forged, ' . substr $text, -77, 11);
+        $found->('forged, ' . substr $text, -109, 11);
     }
     rename "$dir/w/deep/er/gone", "$dir/pf/x/y/s" or die $!;
     $found->('moved');

@@ -282,9 +282,10 @@ for my $user (users()) {
 # A terminal that takes nothing: what is read of it is not.
 SKIP: {
     skip 'script(1) is not installed', 2 unless has('script');
-    my $dir = sandbox({}, 'limits { lifetime 1s; }', uses => 'shell');
+    my $dir = sandbox({}, 'limits { lifetime 2s; }', uses => 'shell');
     my $script = open my $unread, '-|', 'script', '-qec', "exec $sbxrun $dir/p.sbx -- yes", '/dev/null' or die $!;
-    sleep 2.5;
+    fcntl $unread, 1031, 4096 or die $!; # F_SETPIPE_SZ: it is soon full
+    sleep 3.5;
     my ($sbxrun_process) = own_processes(qr/^[^\0]*sbxrun\0/);
     ok $sbxrun_process, 'at a terminal that takes nothing it waits to say that its lifetime is over';
     kill TERM => $sbxrun_process if $sbxrun_process;
