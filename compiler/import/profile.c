@@ -131,6 +131,17 @@ static const struct {
     {"SCMP_ACT_NOTIFY", SECCOMP_ERRNO, "nobody listens here, so it is ENOSYS, as the kernel says it then"},
 };
 
+// What is more than the kernel returns at most it cuts to that (seccomp(2)); libseccomp takes only what is less.
+static int cut_errno(struct reader *r, struct at number)
+{
+    if (number.json->number < ERRNO_MOST)
+        return (int)number.json->number;
+    struct span span = span_of(r, number.json);
+    diagnostic_label(r->diagnostics, diagnose(r->diagnostics, SBX0815, span, STR_ARGS(number.pointer), ERRNO_MOST - 1),
+                     span, "no engine that uses it loads this; the policy says %d, as the kernel would", ERRNO_MOST);
+    return ERRNO_MOST;
+}
+
 static int find_errno(struct reader *r, struct at number, struct at name)
 {
     if (name.json && is_kind(r, name, JSON_STRING, "the name of an error")) {
@@ -144,7 +155,7 @@ static int find_errno(struct reader *r, struct at number, struct at name)
     if (!number.json)
         return errno_find(STR("EPERM")); // the runtime specification's default
     if (number.json->kind == JSON_NUMBER && number.json->number > 0 && number.json->number <= UINT16_MAX)
-        return number.json->number < ERRNO_MOST ? (int)number.json->number : ERRNO_MOST; // as the kernel cuts it
+        return cut_errno(r, number);
     wanted(r, number, "the number of an error from 1 on (0 says that the call was done)");
     return -1;
 }

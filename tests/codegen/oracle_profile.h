@@ -57,6 +57,8 @@ static inline struct bpf_program oracle_profile(struct arena *arena, const struc
                                                 uint64_t capabilities, int level, bool *known)
 {
     scmp_filter_ctx context = seccomp_init(scmp_action(profile->answer));
+    if (!context)
+        return (struct bpf_program){0};
     seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, (uint32_t)level);
     uint32_t token = arch == ARCH_X86_64 ? SCMP_ARCH_X86_64 : SCMP_ARCH_AARCH64;
     if (seccomp_arch_native() != token &&
