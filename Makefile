@@ -272,7 +272,9 @@ test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 fuzz: | test-deps
 	@$(MAKE) --no-print-directory SANITIZE=1 $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%) >/dev/null
 	@for target in $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%); do \
-	    $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) || exit 1; done
+	    case $$target in *policy) more='tests/lang/cases tests/lang/broken';; \
+	        *profile) more=tests/lang/profiles;; *) more=;; esac; \
+	    $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) $$more || exit 1; done
 
 ## test-vm: live tests and attacks under the kernel of KERNEL=bookworm (trixie, sid, bookworm-backports), in QEMU
 test-vm: | vm-deps

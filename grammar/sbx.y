@@ -23,7 +23,7 @@ static void yyerror(struct span *, struct parse *, yyscan_t, const char *);
 
 static struct expr *string_expr(struct parse *parse, struct str text, struct span span)
 {
-    return MAKE(expr, .kind = EXPR_STRING, .span = span, .text = text);
+    return MAKE(expr, .kind = EXPR_STRING, .span = span, .text = text, .flawed = !text.text);
 }
 
 #define CURRENT_POLICY (parse->module->policies) /* lists are rings until they are closed: the last one */
@@ -50,11 +50,29 @@ static struct rule_decl *secret_rule(struct parse *parse, const struct secret_de
 static enum type type_named(struct parse *parse, struct name name)
 {
     enum type type = type_from_name(name.text);
-    if (type == TYPE_NONE)
-        diagnostic_label(parse->diagnostics,
-            diagnose(parse->diagnostics, SBX0205, name.span, STR_ARGS(name.text)), name.span,
-                         "a parameter is a path, size, duration, int, bool, string, host, cidr, port or endpoint");
+    if (type != TYPE_NONE)
+        return type;
+    struct nearest nearest = diagnostics_nearest(parse->diagnostics, name.text);
+    for (int t = TYPE_NONE + 1; t < TYPE_DECIMAL; t++)
+        nearest_offer(&nearest, str_from(type_name((enum type)t)));
+    struct diagnostic *d = diagnose(parse->diagnostics, SBX0205, name.span, STR_ARGS(name.text));
+    diagnostic_suggest(parse->diagnostics, d, name.span, "", &nearest,
+                       "a parameter is a path, size, duration, int, bool, string, host, cidr, port or endpoint");
     return type;
+}
+
+// `env LANG;`, or with a word before it that is not `keep`.
+static struct setting *kept_variables(struct parse *parse, struct name_list *names, const struct name *word,
+                                      struct span span)
+{
+    struct name first = word ? *word : names->next->name; // of a ring
+    struct nearest nearest = {.wrong = word ? word->text : STR("")};
+    nearest_offer(&nearest, STR("keep"));
+    struct diagnostic *d = diagnose(parse->diagnostics, SBX0105, first.span, STR_ARGS(first.text));
+    diagnostic_suggest(parse->diagnostics, d, first.span, "", &nearest,
+                       "`env keep %.*s;` takes the caller's, `env %.*s = \"…\";` sets it", STR_ARGS(first.text),
+                       STR_ARGS(first.text));
+    return MAKE(setting, .kind = SETTING_ENV_KEEP, .span = span, .names = RING_LIST(names));
 }
 
 static unsigned arch_mask(struct parse *parse, struct name_list *names)
@@ -121,6 +139,7 @@ static struct constant *number_constant(struct parse *parse, struct expr *number
 }
 
 %define api.pure full
+%define api.push-pull push
 %define api.location.type {struct span}
 %define parse.error custom
 %define lr.default-reduction consistent
@@ -284,6 +303,7 @@ items:
 // A block that has a name of no block, skipped to its end: what stands in it can't be judged.
 unread_block: '{' unread '}' ;
 unread: error | unread unread_block | unread unread_block error ;
+skipped: ';' | unread_block | unread_block ';' ; /* the rest of a statement */
 
 item:
     USE dotted arguments ';'
@@ -338,7 +358,7 @@ effect: ALLOW { $$ = EFFECT_ALLOW; } | DENY { $$ = EFFECT_DENY; } | NEVER { $$ =
 fs_rules:
     %empty                          { $$ = NULL; }
   | fs_rules fs_rule                { $$ = RING_ADD($1, $2); }
-  | fs_rules error ';'              { $$ = $1; yyerrok; }
+  | fs_rules error skipped              { $$ = $1; yyerrok; }
   ;
 fs_rule:
     effect fs_operation content if_exists because ';' {
@@ -387,7 +407,7 @@ net_rules:
   | net_rules net_rule              { $$ = RING_ADD($1, $2); }
   | net_rules VIA PROXY expr ';'
         { $$ = $1; POLICY_OF(settings, MAKE(setting, .kind = SETTING_PROXY, .span = span_join(@2, @4), .values = $4)); }
-  | net_rules error ';'             { $$ = $1; yyerrok; }
+  | net_rules error skipped             { $$ = $1; yyerrok; }
   ;
 net_rule:
     effect net_operation because ';'              { $$ = rule(parse, $1, span_join(@1, @3), $2); $$->because = $3; }
@@ -429,7 +449,7 @@ call_rules:
         }
         $$ = RING_JOIN($1, $5);
     }
-  | call_rules error ';'            { $$ = $1; yyerrok; }
+  | call_rules error skipped            { $$ = $1; yyerrok; }
   ;
 archs: words ;
 call_rule:
@@ -516,7 +536,7 @@ range:
 limits:
     %empty                          { $$ = NULL; }
   | limits limit                    { $$ = RING_ADD($1, $2); }
-  | limits error ';'                { $$ = $1; yyerrok; }
+  | limits error skipped                { $$ = $1; yyerrok; }
   ;
 limit: word expr ';'
         { $$ = MAKE(setting, .kind = SETTING_LIMIT, .span = span_join(@1, @2), .name = $1, .values = $2); } ;
@@ -542,7 +562,7 @@ process:
         some->because = $5;
         POLICY_OF(rules, some);
     }
-  | process error ';'               { yyerrok; }
+  | process error skipped           { yyerrok; }
   ;
 capability_names: words ;
 setting:
@@ -555,12 +575,14 @@ setting:
         { $$ = MAKE(setting, .kind = SETTING_ENV_KEEP, .span = span_join(@1, @3), .names = RING_LIST($3)); }
   | ENV word '=' expr ';'
         { $$ = MAKE(setting, .kind = SETTING_ENV_SET, .span = span_join(@1, @4), .name = $2, .values = $4); }
+  | ENV words ';'                   { $$ = kept_variables(parse, $2, NULL, @$); }
+  | ENV WORD words ';'              { $$ = kept_variables(parse, $3, &NAME($2, @2), @$); }
   ;
 
 secret_list:
     %empty                          { $$ = NULL; }
   | secret_list secret_item         { $$ = RING_ADD($1, $2); POLICY_OF(rules, secret_rule(parse, $2)); }
-  | secret_list error ';'           { $$ = $1; yyerrok; }
+  | secret_list error skipped           { $$ = $1; yyerrok; }
   ;
 secret_item:
     word FROM ENV expr AT expr ';'
@@ -587,7 +609,7 @@ requirement:
 tests_rules:
     %empty                          { $$ = NULL; }
   | tests_rules test                { $$ = RING_ADD($1, $2); }
-  | tests_rules error ';'           { $$ = $1; yyerrok; }
+  | tests_rules error skipped           { $$ = $1; yyerrok; }
   ;
 test: EXPECT expectation operation ';' { $$ = rule(parse, $2, span_join(@1, @3), $3); } ;
 expectation: ALLOW { $$ = EFFECT_EXPECT_ALLOW; } | DENY { $$ = EFFECT_EXPECT_DENY; } ;
@@ -671,6 +693,15 @@ static bool expects(const yysymbol_kind_t *expected, int count, const char *name
     return false;
 }
 
+// Whether only a name can stand there.
+static bool only_names(const yysymbol_kind_t *expected, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (yysymbol_name(expected[i])[0] < 'a' || yysymbol_name(expected[i])[0] > 'z')
+            return false;
+    return expects(expected, count, "a name");
+}
+
 // Of the words that could stand there the one that is meant, in other letters or nearly.
 static struct nearest nearest_word(struct parse *parse, const yysymbol_kind_t *expected, int count, struct str word)
 {
@@ -687,8 +718,52 @@ static struct nearest nearest_word(struct parse *parse, const yysymbol_kind_t *e
     return nearest;
 }
 
-// One sentence: what stands there, what could. A missing `;` is by far the most common mistake, so it is said where it
-// is missing.
+// What is missing may be in a string of the line whose end is missing: that is said already.
+static bool follows_from_string(const struct parse *parse, struct span here)
+{
+    return parse->unclosed && source_line_of(parse->source, here.start) == parse->unclosed;
+}
+
+static bool on_new_line(const struct parse *parse, struct span here)
+{
+    uint32_t before = parse->previous.end;
+    return memchr(parse->source->text.text + before, '\n', here.start - before) != NULL;
+}
+
+// A missing `;` is by far the most common mistake, so it is said where it is missing.
+static void report_semicolon(struct parse *parse, struct span here, bool at_end, const char *help)
+{
+    struct str word = token_text(parse, here), before = token_text(parse, parse->previous);
+    struct span gap = {parse->previous.source, parse->previous.end, parse->previous.end};
+    if (follows_from_string(parse, gap))
+        return;
+    struct diagnostic *missing = diagnose(parse->diagnostics, SBX0103, gap, STR_ARGS(before));
+    diagnostic_label(parse->diagnostics, missing, gap, "a `;` ends the statement");
+    bool ends = at_end || str_is(word, "}") || on_new_line(parse, here); // a line, or a block
+    diagnostic_fix(parse->diagnostics, missing, ends, gap, ";");
+    if (!at_end)
+        diagnostic_label(parse->diagnostics, missing, here, "`%.*s` can't go on from it", STR_ARGS(word));
+    if (help && !ends)
+        diagnostic_help(parse->diagnostics, missing, "%s", help);
+}
+
+// Several that stand in a row without a `,`, as many as there are, are one mistake.
+static void report_comma(struct parse *parse, struct span here)
+{
+    struct str before = token_text(parse, parse->previous);
+    struct span gap = {parse->previous.source, parse->previous.end, parse->previous.end};
+    enum { MENDED_MOST = 100 };
+    if (!parse->row) {
+        parse->row_length = 0;
+        parse->row = diagnose(parse->diagnostics, SBX0118, gap, STR_ARGS(before));
+        diagnostic_label(parse->diagnostics, parse->row, gap, "several are separated by `,`");
+        diagnostic_label(parse->diagnostics, parse->row, here, "one more");
+    }
+    if (parse->row_length++ < MENDED_MOST)
+        diagnostic_fix(parse->diagnostics, parse->row, true, gap, ",");
+}
+
+// One sentence: what stands there, what could.
 static int yyreport_syntax_error(const yypcontext_t *context, struct parse *parse, yyscan_t scanner)
 {
     (void)scanner;
@@ -705,31 +780,22 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
     }
     struct str word = token_text(parse, here),
         before = parse->previous.source ? token_text(parse, parse->previous) : STR("");
+    if (follows_from_string(parse, here))
+        return 0;
     if (str_is(word, "}") && parse->braces >= 0 && parse->diagnostics->errors)
         return 0; // the end of a block whose start could not be read: that is said already
     enum habit_place place = parse->braces_before == 0
         ? HABIT_TOP : parse->braces_before == 1 ? HABIT_POLICY : HABIT_ANYWHERE;
     const char *help = at_end ? NULL : habit_help(word, before, place);
     bool is_word = word.length && ((word.text[0] | 32) >= 'a' && (word.text[0] | 32) <= 'z');
-    if (is_word && !at_end && str_is(before, "policy"))
-        help = "a word of the language can't be a policy's name";
-    if (parse->garbage > parse->previous.end && !(help && is_word))
+    bool named = is_word && !at_end && only_names(expected, count);
+    if (parse->garbled && !(help && is_word))
         return 0; // something that is no word stands right before it: that is said already
-    if (semicolon && parse->previous.source && parse->start == PARSE_MODULE) {
-        struct span gap = {parse->previous.source, parse->previous.end, parse->previous.end};
-        struct diagnostic *missing = diagnose(parse->diagnostics, SBX0103, gap, STR_ARGS(before));
-        diagnostic_label(parse->diagnostics, missing, gap, "a `;` ends the statement");
-        bool closed = before.text[0] != '"' || (before.length > 1 && before.text[before.length - 1] == '"');
-        // a line, or a block
-        bool ends = at_end || str_is(word, "}") || memchr(before.text + before.length, '\n', here.start - gap.end);
-        diagnostic_fix(parse->diagnostics, missing, closed && ends, gap, ";");
-        if (!at_end)
-            diagnostic_label(parse->diagnostics, missing, here, "`%.*s` can't go on from it", STR_ARGS(word));
-        if (help && !ends)
-            diagnostic_help(parse->diagnostics, missing, "%s", help);
+    if (semicolon && !parse->mends && parse->previous.source && parse->start == PARSE_MODULE) {
+        report_semicolon(parse, here, at_end, help);
         return 0;
     }
-    if (parse->said && !help && source_line_of(parse->source, here.start) == parse->said)
+    if (parse->said && !help && !parse->mends && source_line_of(parse->source, here.start) == parse->said)
         return 0; // on the line of another one: it follows from that, as often as not
     parse->said = source_line_of(parse->source, here.start);
     struct text wanted = {.arena = parse->arena};
@@ -744,9 +810,11 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
     struct diagnostic *diagnostic = at_end
         ? diagnose(parse->diagnostics, SBX0104, here) : diagnose(parse->diagnostics, SBX0105, here, STR_ARGS(word));
     struct nearest nearest = {0};
-    if (is_word && !at_end)
+    if (is_word && !at_end && !named)
         nearest = nearest_word(parse, expected, count, word);
-    if (nearest.best.length)
+    if (named)
+        diagnostic_label(parse->diagnostics, diagnostic, here, "a word of the language: choose another name");
+    else if (nearest.best.length)
         diagnostic_suggest(parse->diagnostics, diagnostic, here, "", &nearest, "not here");
     else if (wanted.length)
         diagnostic_label(parse->diagnostics, diagnostic, here, "here %.*s is possible", STR_ARGS(text_str(&wanted)));
@@ -771,6 +839,221 @@ static void yyerror(struct span *span, struct parse *parse, yyscan_t scanner, co
         diagnose(parse->diagnostics, SBX0106, *span), *span, "the parser gives up here");
 }
 
+// ---- marks that are missing ---------------------------------------------------------------------------------------
+
+struct lexeme {
+    int token;
+    YYSTYPE value;
+    struct span span;
+    bool garbled; // something that is no word stands right before it
+};
+
+static struct lexeme next_lexeme(struct parse *parse, yyscan_t scanner)
+{
+    struct lexeme lexeme;
+    uint32_t before = parse->scanned;
+    lexeme.token = yylex(&lexeme.value, &lexeme.span, scanner);
+    lexeme.garbled = parse->garbage > before;
+    parse->scanned = lexeme.span.end;
+    return lexeme;
+}
+
+// Whether the parser could go on with these tokens from where it is: its own automaton, on states beside its stack.
+static bool accepts(const yypstate *state, const int *tokens, size_t count)
+{
+    enum { MOST = 64 };
+    yy_state_t added[MOST];
+    const yy_state_t *kept = state->yyssp;
+    size_t above = 0;
+    for (size_t i = 0; i < count;) {
+        yysymbol_kind_t symbol = tokens[i] <= YYEOF ? YYSYMBOL_YYEOF : YYTRANSLATE(tokens[i]);
+        yy_state_t top = above ? added[above - 1] : *kept;
+        int action = yypact[top], at = action + (int)symbol, rule;
+        if (!yypact_value_is_default(action) && at >= 0 && at <= YYLAST && yycheck[at] == symbol) {
+            if (yytable_value_is_error(yytable[at]) || above == MOST)
+                return false;
+            if (yytable[at] > 0) {
+                added[above++] = (yy_state_t)yytable[at];
+                i++;
+                continue;
+            }
+            rule = -yytable[at];
+        } else {
+            rule = yydefact[top];
+        }
+        if (rule == 0)
+            return false;
+        size_t length = (size_t)yyr2[rule], own = length < above ? length : above;
+        above -= own;
+        kept -= length - own;
+        top = above ? added[above - 1] : *kept;
+        int made = yyr1[rule] - YYNTOKENS, to = yypgoto[made] + top;
+        if (above == MOST)
+            return false;
+        added[above++] = (yy_state_t)(to >= 0 && to <= YYLAST && yycheck[to] == top ? yytable[to] : yydefgoto[made]);
+    }
+    return true;
+}
+
+// The first letter of a word, or the mark that all of its kind begin with.
+static char kind_of(const struct parse *parse, struct span span)
+{
+    char first = parse->source->text.text[span.start];
+    return (first | 32) >= 'a' && (first | 32) <= 'z' ? 'a' : first;
+}
+
+// What is needed of the parser and the scanner, and the token that was read ahead.
+struct reader {
+    struct parse *parse;
+    yypstate *state;
+    yyscan_t scanner;
+    struct lexeme token, next;
+    bool ahead; // `next` is read
+};
+
+static int token_after(struct reader *reader)
+{
+    if (!reader->ahead)
+        reader->next = next_lexeme(reader->parse, reader->scanner);
+    reader->ahead = true;
+    return reader->next.token;
+}
+
+// Could it go on after a mark, and the word after it too? Only then is that read.
+static bool goes_on_after(struct reader *reader, int mark, bool alone)
+{
+    int tokens[] = {mark, reader->token.token, 0, 0};
+    if (!accepts(reader->state, tokens, 2))
+        return false;
+    if (alone)
+        return true;
+    tokens[2] = token_after(reader);
+    if (accepts(reader->state, tokens, 3))
+        return true;
+    tokens[3] = tokens[2]; // it is missing again
+    tokens[2] = mark;
+    return accepts(reader->state, tokens, 4);
+}
+
+// The word of the language that is meant by one that is nearly it, and with which it goes on. 0: none.
+static int meant_word(struct reader *reader)
+{
+    yysymbol_kind_t expected[YYNTOKENS];
+    yypcontext_t context = {reader->state, YYTRANSLATE(reader->token.token), &reader->token.span};
+    int count = yypcontext_expected_tokens(&context, expected, YYNTOKENS);
+    struct str word = token_text(reader->parse, reader->token.span);
+    struct nearest nearest = nearest_word(reader->parse, expected, count, word);
+    for (int code = YYUNDEF + 1; nearest.best.length && code <= YYMAXUTOK; code++) {
+        int tokens[] = {code, 0};
+        if (!str_is(nearest.best, yysymbol_name(YYTRANSLATE(code))) || !accepts(reader->state, tokens, 1))
+            continue;
+        tokens[1] = token_after(reader);
+        return accepts(reader->state, tokens, 2) ? code : 0;
+    }
+    return 0;
+}
+
+static void report_here(struct reader *reader)
+{
+    yypcontext_t context = {reader->state, YYTRANSLATE(reader->token.token), &reader->token.span};
+    reader->parse->mends = true;
+    yyreport_syntax_error(&context, reader->parse, reader->scanner);
+    reader->parse->mends = false;
+}
+
+static void report_block(struct parse *parse, struct span here)
+{
+    struct str word = token_text(parse, here);
+    struct diagnostic *d = diagnose(parse->diagnostics, SBX0105, here, STR_ARGS(word));
+    diagnostic_label(parse->diagnostics, d, here, "the block above goes on here");
+    diagnostic_help(parse->diagnostics, d, "is the `}` of the block above missing?");
+}
+
+static void put(struct reader *reader, int mark)
+{
+    reader->parse->braces += mark == '{' ? 1 : mark == '}' ? -1 : 0;
+    yypush_parse(reader->state, mark, &reader->token.value, &reader->token.span, reader->parse, reader->scanner);
+}
+
+// Where one mark is all that is missing before a token, or a word is nearly one of the language, it is told and mended,
+// and nothing follows from it.
+static void mend(struct reader *reader)
+{
+    struct parse *parse = reader->parse;
+    struct lexeme *token = &reader->token;
+    bool at_end = token->token <= YYEOF;
+    int mark = 0, meant;
+    if (reader->state->yyerrstatus || !parse->previous.source || (at_end && parse->expected))
+        return;
+    bool starts = at_end || token->token == '}' || on_new_line(parse, token->span),
+         is_word = !at_end && kind_of(parse, token->span) == 'a';
+    bool habit = (token->token == WORD || token->token == KILL) && // another tool's word
+                 habit_help(token_text(parse, token->span), token_text(parse, parse->previous), HABIT_ANYWHERE);
+    if (goes_on_after(reader, ';', starts)) {
+        mark = ';';
+        if (!token->garbled)
+            report_semicolon(parse, token->span, at_end, NULL);
+    } else if (is_word && !habit && (meant = meant_word(reader))) {
+        report_here(reader);
+        token->token = meant;
+    } else if (!starts && !habit && kind_of(parse, token->span) == kind_of(parse, parse->previous) &&
+               goes_on_after(reader, ',', false)) {
+        mark = ',';
+        if (!token->garbled)
+            report_comma(parse, token->span);
+    } else if (is_word && goes_on_after(reader, '}', false)) {
+        mark = '}';
+        report_block(parse, token->span);
+    } else if (token->token == ';' && goes_on_after(reader, '}', false)) {
+        mark = '}';
+        report_here(reader);
+    } else if (is_word && goes_on_after(reader, '{', false)) {
+        mark = '{';
+        report_here(reader);
+    }
+    if (mark)
+        put(reader, mark);
+}
+
+// A word of the language at the start of a line that could be a name in the block above, but does not go on as one
+// does: the block is not closed.
+static void mend_block(struct reader *reader)
+{
+    const struct lexeme *token = &reader->token;
+    if (reader->state->yyerrstatus || token->token <= YYEOF || token->token == WORD ||
+        reader->parse->braces_before < 2 || kind_of(reader->parse, token->span) != 'a' ||
+        !on_new_line(reader->parse, token->span))
+        return;
+    int tokens[] = {'}', token->token, token_after(reader)};
+    if (accepts(reader->state, tokens + 1, 2) || !accepts(reader->state, tokens, 3))
+        return;
+    report_block(reader->parse, token->span);
+    put(reader, '}');
+}
+
+static void parse_all(struct parse *parse, yypstate *state, yyscan_t scanner)
+{
+    struct reader reader = {parse, state, scanner, next_lexeme(parse, scanner), {0}, false};
+    struct lexeme *token = &reader.token;
+    int status = yypush_parse(state, token->token, &token->value, &token->span, parse, scanner); // what is to be read
+    while (status == YYPUSH_MORE) {
+        *token = reader.ahead ? reader.next : next_lexeme(parse, scanner);
+        reader.ahead = false;
+        parse_note_token(parse, token->span, token->token <= YYEOF);
+        parse->garbled = token->garbled;
+        if (!accepts(state, &token->token, 1))
+            mend(&reader);
+        else
+            mend_block(&reader);
+        if (state->yyerrstatus && token->token == '}' && token_after(&reader) == ';' &&
+            !accepts(state, (const int[]){'}', ';'}, 2))
+            continue; // of a set in the statement that is skipped: no block ends so
+        if (token->token == ';' || token->token == '{' || token->token == '}')
+            parse->row = parse->bracket = NULL;
+        status = yypush_parse(state, token->token, &token->value, &token->span, parse, scanner);
+    }
+}
+
 void parse_source(struct parse *parse)
 {
     parse->errors_before = parse->diagnostics->errors;
@@ -779,14 +1062,16 @@ void parse_source(struct parse *parse)
     if (parse->module)
         parse->module->source = parse->source;
     yyscan_t scanner;
-    if (yylex_init_extra(parse, &scanner))
+    yypstate *state = yypstate_new();
+    if (!state || yylex_init_extra(parse, &scanner))
         abort();
     // The text may be a large one that is mapped or compiled in: the scanner wants a copy with two NULs at its end.
     char *text = arena_alloc(parse->arena, parse->source->text.length + 2);
     memcpy(text, parse->source->text.text, parse->source->text.length);
     yy_scan_buffer(text, parse->source->text.length + 2, scanner);
-    yyparse(parse, scanner);
+    parse_all(parse, state, scanner);
     yylex_destroy(scanner);
+    yypstate_delete(state);
     struct module *module = parse->module;
     if (!module)
         return;

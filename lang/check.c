@@ -53,9 +53,14 @@ static bool check_operation(struct scope *scope, const struct operation *operati
             for (size_t i = 0; constant_row(i); i++)
                 if (capability_find(str_from(constant_row(i)->name)) >= 0)
                     nearest_offer(&nearest, str_from(constant_row(i)->name));
+            if (!nearest.best.length)
+                nearest = diagnostics_nearest(scope->diagnostics, name->name.text);
+            nearest_offer(&nearest, STR("none"));
+            if (str_is(meant, "CAP_ALL") || str_is(meant, "CAP_all"))
+                nearest.best = STR(""); // which is like one of them, but means others
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0601, name->name.span, STR_ARGS(name->name.text));
             diagnostic_suggest(scope->diagnostics, d, name->name.span, "", &nearest,
-                               "capabilities(7) lists them, as CAP_KILL");
+                               "each that is needed is named, as `CAP_NET_BIND_SERVICE`; or `none`: capabilities(7)");
             if (capability_find(meant) >= 0)
                 diagnostic_fix(scope->diagnostics, d, true, name->name.span, "%.*s", STR_ARGS(meant));
             good = false;

@@ -271,6 +271,15 @@ static bool check_type(struct compilation *compilation, const struct expr *expr,
     return true;
 }
 
+// A default without an end, as of a string, may have swallowed the parameters behind it: that is said already.
+static bool lost_parameter(const struct policy_decl *policy)
+{
+    for (const struct parameter *p = policy ? policy->parameters : NULL; p; p = p->next)
+        if (p->value && p->value->flawed)
+            return true;
+    return false;
+}
+
 // The literal behind a value, through `let`s; NULL for a parameter (then *type is its type) or an error.
 const struct expr *scope_follow(struct scope *scope, const struct expr *expr, enum type *type)
 {
@@ -281,6 +290,8 @@ const struct expr *scope_follow(struct scope *scope, const struct expr *expr, en
             *type = binding.parameter->type;
             return NULL;
         }
+        if (!binding.let && lost_parameter(scope->policy))
+            return NULL;
         if (!binding.let) {
             struct nearest nearest = diagnostics_nearest(scope->diagnostics, expr->text);
             for (struct parameter *p = scope->policy ? scope->policy->parameters : NULL; p; p = p->next)
@@ -324,6 +335,8 @@ bool scope_check_value(struct scope *scope, const struct expr *expr, enum type w
             str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
     if (!literal)
         return scope->diagnostics->errors == before;
+    if (literal->flawed)
+        return false;
     if (literal != expr && !kind_fits(literal->kind, want))
         return report_type(scope->diagnostics, expr, want, expr_kind_name(literal->kind));
     if (literal->kind == EXPR_ENDPOINT && want == TYPE_ENDPOINT)
@@ -370,12 +383,16 @@ bool scope_check_target(struct scope *scope, const struct expr *expr, unsigned p
             scope->diagnostics, expr, TYPE_ENDPOINT,
             str_format(scope->compilation->arena, "the %s `$%.*s`", type_name(have), STR_ARGS(expr->text)).text);
     }
+    if (literal->flawed)
+        return false;
     if (literal->kind == EXPR_ENDPOINT) {
         bool ports = check_ports(scope, literal);
         enum type host_type;
         const struct expr *host = scope_follow(scope, literal->host, &host_type);
         if (!host)
             return ports && scope->diagnostics->errors == before;
+        if (host->flawed)
+            return false;
         if (host->kind == EXPR_STRING && host->text.length && host->text.text[0] == '/')
             return ports; // a unix socket, which has no port: the compiler says so
         if (host->kind == EXPR_STRING)

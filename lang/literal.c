@@ -221,3 +221,34 @@ struct str literal_string(struct parse *parse, struct span span, const char *tex
     }
     return (struct str){value, used};
 }
+
+// In valid text a word never stands right behind a string.
+bool literal_is_torn(const struct source *source, uint32_t end)
+{
+    enum { LOOKED_AT_MOST = 512 };
+    const char *text = source->text.text;
+    if (end >= source->text.length || !(hex_digit(text[end]) >= 0 || strchr("/.~$*_-", text[end]) ||
+                                        ((text[end] | 32) >= 'a' && (text[end] | 32) <= 'z')))
+        return false;
+    bool open = false;
+    for (uint32_t i = end; i < source->text.length && i < end + LOOKED_AT_MOST && text[i] != '\n'; i++) {
+        if (text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            open = !open;
+        else if (text[i] == '#' && !open)
+            break;
+    }
+    return open;
+}
+
+uint32_t literal_unclosed(const struct source *source, uint32_t start)
+{
+    const char *text = source->text.text;
+    uint32_t end = start + 1;
+    while (end < source->text.length && text[end] != '\n' && !(text[end] == '#' && text[end - 1] == ' '))
+        end++;
+    while (end > start + 1 && strchr(" \t\r;,(){}", text[end - 1]))
+        end--;
+    return end;
+}

@@ -1,10 +1,14 @@
 // The words of a source: where each stands.
 #include "lang/parse.h"
 
-void parse_note_token(struct parse *parse)
+void parse_note_token(struct parse *parse, struct span span, bool at_end)
 {
     struct token_list *list = parse->tokens;
-    char first = parse->source->text.text[parse->token.start];
+    parse->previous = parse->token;
+    parse->token = span;
+    if (at_end)
+        return;
+    char first = parse->source->text.text[span.start];
     parse->braces_before = parse->braces;
     parse->braces += first == '{' ? 1 : first == '}' ? -1 : 0;
     if (!list)

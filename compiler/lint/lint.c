@@ -37,6 +37,7 @@ void lint_policy(struct policy *policy)
 {
     lint_comments(policy);
     lint_command(policy);
+    lint_settings(policy);
     lint_allows(policy);
     lint_denies(policy);
     lint_pairs(policy);

@@ -11,8 +11,12 @@
 void lint_policy(struct policy *);
 
 // The parts of lint_policy.
-void lint_allows(struct policy *);  // allows that others make needless, or that a deny takes back
-void lint_denies(struct policy *);  // denies of what nothing allows
-void lint_pairs(struct policy *);   // two rules that can be one
-void lint_places(struct policy *);  // allows of what is not in the sandbox's own /proc or /dev
-void lint_dangers(struct policy *); // writable and executable places; calls that make other rules pointless
+void lint_allows(struct policy *);   // allows that others make needless, or that a deny takes back
+void lint_denies(struct policy *);   // denies of what nothing allows, or another deny denies
+void lint_pairs(struct policy *);    // two rules that can be one
+void lint_places(struct policy *);   // allows of what is not in the sandbox's own /proc or /dev, or hidden by memory
+void lint_settings(struct policy *); // commands, limits and variables
+
+// Whether new memory hides what the host has at a path of the rule, which means that.
+bool lint_is_hidden(const struct policy *, const struct rule *, struct str path);
+void lint_dangers(struct policy *);  // writable and executable places; calls that make other rules pointless

@@ -1,4 +1,5 @@
-// Places at which there is nothing to allow: what `from proc` and `from dev` hold is a short list.
+// Places at which there is nothing to allow: what `from proc` and `from dev` hold is a short list, and new memory is
+// empty.
 #include <string.h>
 
 #include "compiler/lint/lint.h"
@@ -67,6 +68,28 @@ static void judge(struct policy *policy, const struct rule *rule, struct str pat
     }
 }
 
+// Who lets be read again what can be read there anyhow means what the host has at that path.
+bool lint_is_hidden(const struct policy *policy, const struct rule *rule, struct str path)
+{
+    const struct rule *source = rule->content || !(rule->verbs & VERB_READ) ? NULL : content_of(policy, path);
+    return source && source->content->kind == FROM_TMPFS && source->verbs & VERB_READ &&
+           !str_equal(source->paths[0], path);
+}
+
+static void judge_hidden(struct policy *policy, const struct rule *rule, struct str path)
+{
+    struct diagnostics *diagnostics = &policy->compilation->diagnostics;
+    if (!lint_is_hidden(policy, rule, path))
+        return;
+    const struct rule *source = content_of(policy, path);
+    struct diagnostic *d = lint_finding(policy, SBX0722, rule->span, STR_ARGS(path));
+    if (!d)
+        return;
+    diagnostic_label(diagnostics, d, rule->span, "for what the host has there: `… \"%.*s\" from \"%.*s\"`",
+                     STR_ARGS(path), STR_ARGS(path));
+    diagnostic_label(diagnostics, d, source->span, "new memory, which is empty");
+}
+
 void lint_places(struct policy *policy)
 {
     enum { BY_HAND = 500 }; // as many as one writes
@@ -74,7 +97,9 @@ void lint_places(struct policy *policy)
         const struct rule *rule = &policy->rules[i];
         for (size_t k = 0; rule->domain == DOMAIN_FILES && rule->effect == EFFECT_ALLOW && !rule->chain &&
                            !rule->content && k < rule->path_count;
-             k++)
+             k++) {
             judge(policy, rule, rule->paths[k]);
+            judge_hidden(policy, rule, rule->paths[k]);
+        }
     }
 }

@@ -186,7 +186,10 @@ void lint_allows(struct policy *policy)
         if (!is_own(rule, EFFECT_ALLOW) || (rule->domain == DOMAIN_NET && !nets))
             continue;
         struct operation_point allowed;
-        if (!has_own[i] && covered_by[i]) {
+        bool hidden = false; // which is said of it
+        for (size_t k = 0; rule->domain == DOMAIN_FILES && k < rule->path_count && !many; k++)
+            hidden |= lint_is_hidden(policy, rule, rule->paths[k]);
+        if (!has_own[i] && covered_by[i] && !hidden) {
             struct diagnostic *d = lint_finding(policy, SBX0711, rule->span);
             if (d) {
                 diagnostic_label(diagnostics, d, rule->span, "all of this is allowed already");
@@ -295,6 +298,76 @@ static uint64_t capabilities_allowed_somewhere(const struct policy *policy)
     return all;
 }
 
+struct net_cover {
+    const struct rule *rule, *other;
+};
+
+static bool visit_denied_already(const struct net_point *point, void *context)
+{
+    const struct net_cover *cover = context;
+    return net_set_contains(&cover->rule->net_except, point) ||
+           (net_set_contains(&cover->other->net, point) && !net_set_contains(&cover->other->net_except, point));
+}
+
+static bool same_calls(struct policy *policy, const struct rule *a, const struct rule *b)
+{
+    bool same = a->calls.count == b->calls.count && !a->calls_except.count && !b->calls_except.count &&
+                a->action == b->action;
+    for (size_t i = 0; same && i < a->calls.count; i++) {
+        const struct call_match *x = &a->calls.list[i], *y = &b->calls.list[i];
+        same = x->call == y->call && x->architectures == y->architectures;
+        for (int arch = 0; same && arch < ARCH_COUNT; arch++)
+            same = !x->tests[arch] == !y->tests[arch] &&
+                   (!x->tests[arch] ||
+                    test_graph(policy->graph, x->tests[arch]) == test_graph(policy->graph, y->tests[arch]));
+    }
+    return same;
+}
+
+// Whether one of the policy's other denies denies all of it, with the same answer.
+static bool is_denied_by(struct policy *policy, const struct rule *rule, const struct rule *other)
+{
+    struct path_witness ignored;
+    switch (rule->domain) {
+    case DOMAIN_FILES:
+        return !path_set_first(
+            path_set_minus(policy->arena, rule_paths(policy->arena, rule), rule_paths(policy->arena, other)), &ignored);
+    case DOMAIN_NET: {
+        const struct net_set *borders[] = {&other->net, &other->net_except, &rule->net_except};
+        return net_set_each(policy->arena, &rule->net, borders, 3, visit_denied_already,
+                            &(struct net_cover){rule, other});
+    }
+    case DOMAIN_CAPABILITIES: return !(rule->capabilities & ~other->capabilities);
+    case DOMAIN_CALLS: return same_calls(policy, rule, other);
+    }
+    return false;
+}
+
+// The deny that makes an own one needless; of two that are equal it is the first. NULL: none.
+static const struct rule *denied_already(struct policy *policy, const struct rule *rule)
+{
+    size_t looked_at = 0;
+    for (size_t i = 0; i < policy->rule_count && looked_at < BY_HAND; i++) {
+        const struct rule *other = &policy->rules[i];
+        if (other == rule || other->domain != rule->domain || !is_own(other, EFFECT_DENY))
+            continue;
+        looked_at++;
+        if (is_denied_by(policy, rule, other) && (other->number < rule->number || !is_denied_by(policy, other, rule)))
+            return other;
+    }
+    return NULL;
+}
+
+// A call that is denied twice has the same answer without either: what is said is said of the later one.
+static bool denied_later(struct policy *policy, const struct rule *rule)
+{
+    for (size_t i = rule->number + 1; i < policy->rule_count && i < rule->number + BY_HAND; i++)
+        if (is_own(&policy->rules[i], EFFECT_DENY) && policy->rules[i].domain == DOMAIN_CALLS &&
+            same_calls(policy, rule, &policy->rules[i]))
+            return true;
+    return false;
+}
+
 void lint_denies(struct policy *policy)
 {
     bool allows[4] = {false}; // a policy that allows nothing of a kind is there to be used by others, which do
@@ -302,6 +375,7 @@ void lint_denies(struct policy *policy)
         if (policy->rules[i].effect == EFFECT_ALLOW)
             allows[policy->rules[i].domain] = true;
     bool nets = policy->net_rule_count <= BY_HAND;
+    size_t looked_at = 0;
     const struct path_set *paths = allows[DOMAIN_FILES] ? paths_allowed_somewhere(policy) : NULL;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
@@ -314,8 +388,13 @@ void lint_denies(struct policy *policy)
         case DOMAIN_CALLS: effect = denies_calls(policy, rule); break;
         case DOMAIN_CAPABILITIES: effect = rule->capabilities & capabilities_allowed_somewhere(policy); break;
         }
-        struct diagnostic *d = effect ? NULL : lint_finding(policy, SBX0713, rule->span);
-        if (d) {
+        const struct rule *other = ++looked_at <= BY_HAND ? denied_already(policy, rule) : NULL;
+        bool again = rule->domain == DOMAIN_CALLS && !other && looked_at <= BY_HAND && denied_later(policy, rule);
+        struct diagnostic *d = (effect && !other) || again ? NULL : lint_finding(policy, SBX0713, rule->span);
+        if (d && other) {
+            diagnostic_label(&policy->compilation->diagnostics, d, rule->span, "all of this is denied already");
+            diagnostic_label(&policy->compilation->diagnostics, d, other->span, "by this");
+        } else if (d) {
             diagnostic_label(&policy->compilation->diagnostics, d, rule->span,
                              rule->domain == DOMAIN_CALLS ? "without it these calls get the same answer"
                                                           : "no rule allows any of it");

@@ -109,6 +109,11 @@ struct policy {
     struct setting_value command, cwd, user, proxy, fallback, summary; // fallback: `default deny with`, as an action
     const struct group_decl *unseen; // calls that answer ENOSYS, not the fallback, where no rule allows them
     struct setting_value limits[LIMIT_COUNT];
+    struct needless_limit { // one of the policy's own beside a smaller one, or the same
+        enum limit limit;
+        struct span span, smaller;
+        struct needless_limit *next;
+    } * needless_limits;
     struct env_value *env;
     size_t env_count;
     struct secret_value *secrets;

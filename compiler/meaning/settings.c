@@ -27,8 +27,10 @@ static void settle(struct builder *b, struct setting_value *old, struct setting_
         *old = new;
     } else if (old->distance == new.distance && !same_value(old, &new)) {
         struct diagnostic *d = diagnose(b->diagnostics, SBX0606, new.span, name);
-        diagnostic_label(b->diagnostics, d, new.span, "this one differs; set it in the policy that uses both");
-        diagnostic_label(b->diagnostics, d, old->span, "from this one");
+        diagnostic_label(b->diagnostics, d, new.span, "%s",
+                         new.distance ? "this one differs; set it in the policy that uses both"
+                                      : "a policy has one: leave one of the two away");
+        diagnostic_label(b->diagnostics, d, old->span, new.distance ? "from this one" : "the other");
     }
 }
 
@@ -50,8 +52,10 @@ static void add_env(struct builder *b, struct env_value new)
         const struct env_value *old = &policy->env[known - 1];
         if (old->distance == new.distance && (old->keep != new.keep || !str_equal(old->value, new.value))) {
             struct diagnostic *d = diagnose(b->diagnostics, SBX0607, new.span, STR_ARGS(new.name));
-            diagnostic_label(b->diagnostics, d, new.span, "this one");
-            diagnostic_label(b->diagnostics, d, old->span, "and this one");
+            diagnostic_label(b->diagnostics, d, new.span, "%s",
+                             new.distance ? "this one differs; set it in the policy that uses both"
+                                          : "leave one of the two away");
+            diagnostic_label(b->diagnostics, d, old->span, new.distance ? "from this one" : "the other");
         }
         return;
     }
@@ -90,10 +94,19 @@ static void add_limit(struct builder *b, const struct setting *setting)
     if (limit_types[limit] == TYPE_DECIMAL && value->kind == EXPR_INT && __builtin_mul_overflow(number, 1000u, &number))
         number = UINT64_MAX;
     builder_check_range(b, &limit_ranges[limit], number, limit_types[limit], limit_names[limit], setting->span);
-    struct setting_value *old = &b->policy->limits[limit];
-    if (!old->set || number < old->number)
-        *old = (struct setting_value){
-            .span = setting->span, .set = true, .number = number, .distance = b->instance->distance};
+    struct setting_value *old = &b->policy->limits[limit], before = *old,
+                         new = {.span = setting->span, .set = true, .number = number,
+                                .distance = b->instance->distance};
+    if (!before.set || new.number < before.number)
+        *old = new;
+    if (!before.set)
+        return;
+    const struct setting_value *needless = old->span.start == new.span.start ? &before : &new;
+    if (needless->distance == 0 && (old->distance == 0 || needless->number > old->number)) {
+        struct needless_limit *made = NEW(b->arena, struct needless_limit);
+        *made = (struct needless_limit){(enum limit)limit, needless->span, old->span, b->policy->needless_limits};
+        b->policy->needless_limits = made;
+    }
 }
 
 void builder_add_setting(struct builder *b, const struct setting *setting)

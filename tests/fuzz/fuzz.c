@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,10 @@ static void add(const char *path)
     }
     for (struct dirent *entry; (entry = readdir(folder));) {
         char file[4096];
-        if (entry->d_name[0] != '.' && snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < (int)sizeof file)
+        const char *suffix = strrchr(entry->d_name, '.');
+        bool answer = suffix && strcmp(suffix, ".out") == 0; // what is said of the file beside it
+        if (entry->d_name[0] != '.' && !answer &&
+            snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < (int)sizeof file)
             add_file(file);
     }
     closedir(folder);

@@ -20,7 +20,7 @@ my $good = "${head}policy p$parameters {\n$body\n}\n";
 
 # what is wrong, the finding, the text, options
 my @cases = map { [@$_] } (
-    ['a word', 'SBX0105',
+    ['a word', 'SBX0118',
         "${head}policy p {\nuse std.base; command \"/bin/true\"; fs { allow read write \"/x\"; }\n}\n"],
     ['a type', 'SBX0405', "${head}policy p {\nuse std.base; command \"/bin/true\"; limits { pids 4MiB; }\n}\n"],
     ['a value in a let', 'SBX0112', "${head}let x = 10.1.2.3/8;\npolicy p {\nuse std.base; command \"/bin/true\"; }\n"],
