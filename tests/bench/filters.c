@@ -5,7 +5,6 @@
 
 // What Docker's containers have.
 #define DOCKER_CAPABILITIES 0xA80425FBu
-#define ALL_NET "net { allow connect, bind, listen [::]/0; allow connect, bind, listen unix \"/\"; } }"
 
 static void add(struct oracle *oracle, const char *name)
 {

@@ -5,6 +5,9 @@
 #include "compiler/import/seccomp.h"
 #include "tests/codegen/oracle.h"
 
+// The end of a policy that has no rules on sockets but a profile's.
+#define ALL_NET "net { allow connect, bind, listen [::]/0; allow connect, bind, listen unix \"/\"; } }"
+
 static inline uint32_t scmp_action(uint32_t answer)
 {
     return answer == SECCOMP_ALLOW  ? SCMP_ACT_ALLOW
@@ -60,6 +63,7 @@ static inline struct bpf_program oracle_profile(struct arena *arena, const struc
     if (!context)
         return (struct bpf_program){0};
     seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, (uint32_t)level);
+    seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     uint32_t token = arch == ARCH_X86_64 ? SCMP_ARCH_X86_64 : SCMP_ARCH_AARCH64;
     if (seccomp_arch_native() != token &&
         (seccomp_arch_add(context, token) != 0 || seccomp_arch_remove(context, SCMP_ARCH_NATIVE) != 0))
