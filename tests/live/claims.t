@@ -97,7 +97,7 @@ for my $user (users()) {
             } elsif ($how eq 'same') { # as on the host
                 my $file = run({ %$user, cwd => $dir }, $sbxrun, 'p.sbx', '--', 'cat', $what);
                 ok $file->{out} eq slurp($what), $label or diag $file->{err};
-            } elsif ($how eq 'without') { # RULES => COMMAND
+            } elsif ($how eq 'with') { # RULES => COMMAND
                 my ($rules, $command) = $what =~ /^(.*) => (.*)$/ or die $what;
                 $written->($rules);
                 like $sh->($command), qr/$must/, $label;

@@ -256,21 +256,39 @@ for my $user (users()) {
         "$name: on what is the sandbox's own it may be";
 }
 
-# What the page says of the way to what is allowed: it is there to be gone, not to be listed; without Landlock it shows.
+# What the page says of the way to what is allowed: it is there to be gone, not to be listed; without Landlock it
+# shows, and nothing else.
 my $under = folder() . '/under';
 system 'cp', "$build/tests/live/under", $under;
 for my $user (users()) {
     my $name = $user->{name};
-    my $dir = sandbox($user, 'fs { allow read "/srv/a/b" from "./w"; }');
     my $cpu = sandbox($user, 'fs { allow read "/host/cpuinfo" from "/proc/cpuinfo"; allow read "/proc/cpuinfo"; }');
     my $look = 'head -c 9 /host/cpuinfo; test -e /proc/cpuinfo || echo " not there"';
     my $shown = in_sandbox($user, $cpu, 'sh', '-c', $look);
     is $shown->{out}, slurp('/proc/cpuinfo') =~ s/(.{9}).*/$1 not there\n/sr, "$name: /proc/cpuinfo is not in /proc";
-    my @ways = map { in_sandbox($user, $dir, 'ls', $_) } '/', '/srv', '/srv/a', '/srv/a/b';
-    is join(' ', map { $_->{status} } @ways), landlock(1) ? '2 2 2 0' : '0 0 0 0', "$name: the way can't be listed";
-    my $without = run({ %$user, cwd => $dir }, $under, syscall_number('landlock_create_ruleset') . '=38', '--',
-        $sbxrun, 'p.sbx', '--', 'ls', '/srv', '/srv/a');
-    is $without->{out}, "/srv:\na\n\n/srv/a:\nb\n", "$name: without Landlock it shows, and nothing else";
+
+    my $dir = sandbox($user, 'fs { allow read "/srv/a/b" from "./w"; allow read "/data" from "./data";
+        deny read "/data/hidden" except "/data/hidden/shown"; allow read, write "/tmp" from tmpfs size 1MiB;
+        allow read "/tmp/x/y" from "./w"; }');
+    mkdir "$dir/$_" for qw(data data/hidden data/hidden/shown data/hidden/other);
+    owned($user, map { "$dir/$_" } qw(data data/hidden data/hidden/shown data/hidden/other));
+    my @base = grep { -e "/$_" } qw(bin lib lib64 sbin);
+    # folder, what is in it where it may be listed, whether only the lack of Landlock lets it be
+    my @ways = (
+        ['/', join(' ', sort @base, qw(data dev etc probe proc srv tmp usr)), 1], ['/srv', 'a', 1], ['/srv/a', 'b', 1],
+        ['/srv/a/b', '', 0], ['/data', 'hidden', 0], ['/data/hidden', undef, 0], ['/data/hidden/shown', '', 0],
+        ['/tmp', 'x', 0], ['/tmp/x', 'y', 0],
+    );
+    for my $with (landlock(1) ? 1 : (), 0) {
+        my @without = $with ? () : ($under, syscall_number('landlock_create_ruleset') . '=38', '--');
+        for my $way (@ways) {
+            my ($folder, $in, $hidden) = @$way;
+            my $run = run({ %$user, cwd => $dir }, @without, $sbxrun, 'p.sbx', '--', 'ls', '-A', $folder);
+            my $listed = $run->{status} ? undef : join ' ', sort split /\n/, $run->{out};
+            is $listed, $hidden && $with ? undef : $in, "$name: listing $folder" . ($with ? '' : ', without Landlock')
+                or diag $run->{err};
+        }
+    }
 }
 
 # Root's files look like the sandbox's own, and it makes none that others could use.

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
-# Each sentence of "What is guaranteed" and "What is not", in README.md and docs/guarantees.md, has what shows it:
-# guarantees.tsv names a test and words of it. What is not guaranteed, and no other test does, is done here.
+# Each sentence of "What is guaranteed" and "What is not", in README.md and docs/guarantees.md, and of README.md's
+# first, has what shows it: guarantees.tsv names a test and words of it. What is not guaranteed, and no other test does,
+# is done here.
 use strict;
 use warnings;
 use FindBin;
@@ -17,8 +18,8 @@ my @rows = map { [ split /\t/, $_, -1 ] } grep { /\S/ && !/^#/ } split /\n/, slu
 my %used;
 for my $page ('README.md', 'docs/guarantees.md') {
     my @sentences;
-    for my $title ('What is guaranteed', 'What is not') {
-        my ($text) = slurp("$root/$page") =~ /^## \Q$title\E\n(.*?)(?=^## |\z)/ms or die "$page: $title";
+    for my $title ('## What is guaranteed', '## What is not', $page eq 'README.md' ? '# sbx' : ()) {
+        my ($text) = slurp("$root/$page") =~ /^\Q$title\E\n(.*?)(?=^## |^```|\z)/ms or die "$page: $title";
         for my $item (split /^- /m, $text) {
             push @sentences, grep { /\S/ } split /(?<=[.])\s+(?=[A-Z`])/, $item =~ s/\s+/ /gr =~ s/\*\*//gr;
         }

@@ -18,6 +18,7 @@ my $run = run("$dir/opt/sbx/bin/sbxrun", "$dir/p.sbx", '--', 'echo', 'inside');
 is $run->{out}, "inside\n", 'and so does sbxrun' or diag $run->{err};
 my $doc = "$dir/opt/sbx/share/doc/sbx";
 is_deeply [grep { !-e "$doc/$_" } slurp("$doc/README.md") =~ /\]\(([^)#:]+)/g], [], 'what README leads to is there';
+is `find $dir/opt -perm /6000`, '', 'no program of another user\'s rights';
 is run(@make, 'uninstall')->{status}, 0, 'make uninstall';
 is `find $dir/opt -type f`, '', 'nothing is left';
 done_testing;
