@@ -56,10 +56,22 @@ static bool is_kind(struct reader *r, struct at at, enum json_kind kind, const c
     return false;
 }
 
+// What profiles say to people, in any object; the first that is there is taken.
+static const char *const comments[] = {"comment", "description", "_comment"};
+enum { COMMENTS = sizeof comments / sizeof *comments };
+
+static bool is_comment(struct str key)
+{
+    bool found = false;
+    for (int i = 0; i < COMMENTS; i++)
+        found |= str_is(key, comments[i]);
+    return found;
+}
+
 static void only_members(struct reader *r, struct at object, const char *const *known, size_t count)
 {
     for (const struct json *json = object.json->first; json; json = json->next) {
-        bool found = false;
+        bool found = is_comment(json->key);
         struct nearest nearest = {.wrong = json->key};
         for (size_t i = 0; i < count; i++) {
             found |= str_is(json->key, known[i]);
@@ -284,7 +296,7 @@ static void read_filter(struct reader *r, struct at at, struct profile_filter *f
 {
     if (!at.json || !is_kind(r, at, JSON_OBJECT, "an object"))
         return;
-    ONLY_MEMBERS(r, at, "arches", "caps", "minKernel", "comment", "_comment", "description");
+    ONLY_MEMBERS(r, at, "arches", "caps", "minKernel");
     struct at arches = member(r, at, "arches"), caps = member(r, at, "caps"), kernel = member(r, at, "minKernel");
     size_t index = 0;
     if (arches.json && is_kind(r, arches, JSON_ARRAY, "a list of architectures"))
@@ -345,7 +357,7 @@ static void read_arguments(struct reader *r, struct at list, struct profile_rule
         struct at at = element(r, list, json, index++);
         if (!is_kind(r, at, JSON_OBJECT, "an object"))
             continue;
-        ONLY_MEMBERS(r, at, "index", "value", "valueTwo", "op", "comment", "_comment", "description");
+        ONLY_MEMBERS(r, at, "index", "value", "valueTwo", "op");
         struct profile_argument *argument = &rule->arguments[rule->argument_count++];
         *argument = (struct profile_argument){.pointer = at.pointer, .span = span_of(r, json)};
         uint64_t number = 0;
@@ -392,14 +404,12 @@ static void add_call(struct reader *r, struct at name, struct profile_rule *rule
                        "Linux 6.18 has none with this name, on any architecture; it is left out, as engines do");
 }
 
-// What profiles say to people.
 static struct at comment_of(struct reader *r, struct at at)
 {
-    static const char *const members[] = {"comment", "description", "_comment"};
     struct at found = {0};
-    for (int i = 2; i >= 0; i--)
-        if (member(r, at, members[i]).json)
-            found = member(r, at, members[i]);
+    for (int i = COMMENTS; i-- > 0;)
+        if (member(r, at, comments[i]).json)
+            found = member(r, at, comments[i]);
     return found;
 }
 
@@ -407,8 +417,7 @@ static void read_rule(struct reader *r, struct at at)
 {
     if (!is_kind(r, at, JSON_OBJECT, "an object"))
         return;
-    ONLY_MEMBERS(r, at, "name", "names", "action", "errnoRet", "errno", "args", "comment", "_comment", "description",
-                 "includes", "excludes");
+    ONLY_MEMBERS(r, at, "name", "names", "action", "errnoRet", "errno", "args", "includes", "excludes");
     struct profile_rule *rule = &r->profile->rules[r->profile->rule_count++];
     *rule = (struct profile_rule){.pointer = at.pointer, .span = span_of(r, at.json)};
     struct at name = member(r, at, "name"), names = member(r, at, "names"), comment = comment_of(r, at),
@@ -447,7 +456,7 @@ static void read_profile(struct reader *r, struct at root)
         return;
     }
     ONLY_MEMBERS(r, root, "defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags",
-                 "listenerPath", "listenerMetadata", "syscalls", "comment", "_comment", "description");
+                 "listenerPath", "listenerMetadata", "syscalls");
     struct at action = member(r, root, "defaultAction"), flags = member(r, root, "flags"),
               calls = member(r, root, "syscalls");
     if (!action.json)
