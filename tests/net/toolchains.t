@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Real toolchains under the standard library's modules: each builds and tests a small project (tests/toolchains) at the
-# first try, offline, and only the
-# project's output can be written. Then the same with a package index, a registry and a server that the policy names.
+# first try, offline, and only the project's output can be written. Then the same with an index, a registry, a proxy, a
+# repository and a server that the policy names.
 use strict;
 use warnings;
 use FindBin;
@@ -26,11 +26,25 @@ done > wheel/shout-1.0.0.dist-info/RECORD
 cd wheel
 python3 -m zipfile -c ../files/simple/shout/shout-1.0.0-py3-none-any.whl shout.py shout-1.0.0.dist-info
 cd ..
+ln -s /usr/share/maven-repo files/maven
 mkdir package && cp $root/tests/toolchains/node/shout/* package && tar -czf files/npm/shout-1.0.0.tgz package
 cat > files/npm/shout <<'J'
 {"name":"shout","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"name":"shout","version":"1.0.0",
 "dist":{"tarball":"http://web.test:8000/files/npm/shout-1.0.0.tgz"}}}}
 J
+module=example.test/shout\@v1.0.0
+mkdir -p go/\$module files/go/example.test/shout/\@v
+cd go
+printf 'module example.test/shout\\n\\ngo 1.19\\n' > \$module/go.mod
+printf 'package shout\\n\\nimport "strings"\\n\\nvar Shout = strings.ToUpper\\n' > \$module/shout.go
+cd ../files/go/example.test/shout/\@v
+echo v1.0.0 > list
+echo '{"Version":"v1.0.0"}' > v1.0.0.info
+cp $served/go/\$module/go.mod v1.0.0.mod
+zip='import sys, zipfile; z = zipfile.ZipFile(sys.argv[1], "w"); [z.write(f) for f in sys.argv[2:]]'
+there=\$PWD
+cd $served/go
+python3 -c "\$zip" \$there/v1.0.0.zip \$module/go.mod \$module/shout.go
 S
 if (-x '/usr/bin/git') {
     system("cd $served && git init -q -b main work && cd work && echo content > file && git add file "
@@ -66,6 +80,20 @@ cd out && echo '{}' > package.json && npm install --registry http://web.test:800
 S
     ['Go: vet, test, build', ['go'], 'go', 'std.go', 'go vet ./... && go test ./... && go build -o '
         . 'out/words ./cmd/words && out/words', qr/^ok\s+example\.test\/words.*^2$/ms],
+    ['Go: a module from a proxy', ['go'], 'go', 'std.go.proxy("web.test":8000)', <<'S', qr/^HI$/m],
+export GOPROXY=http://web.test:8000/files/go GONOSUMDB=example.test
+mkdir /tmp/ask && cd /tmp/ask && cat > main.go <<'M'
+package main
+
+import (
+	"example.test/shout"
+	"fmt"
+)
+
+func main() { fmt.Println(shout.Shout("hi")) }
+M
+go mod init example.test/ask && go get example.test/shout@v1.0.0 && go run .
+S
     ['Rust: cargo test and build', ['rustc', 'cargo'], 'rust', 'std.rust', 'cargo test --target-dir out && cargo '
         . 'build --target-dir out --release && out/release/words', qr/^test counts \.\.\. ok.*^2 true$/ms],
     ['Java: javac, jar', ['javac', 'jar'], 'java', 'std.java', <<'S', qr/^2$/m],
@@ -75,6 +103,16 @@ S
     ['Java: a virtual machine alone', ['javac'], 'java', 'std.java.jre', 'java src/main/java/Words.java', qr/^2$/m],
     ['Java: Maven offline', ['mvn', 'javac'], 'java', 'std.java', <<'S', qr/Tests run: 1, Failures: 0.*BUILD SUCCESS/s],
 mvn -B -o -llr -Dmaven.repo.local=/usr/share/maven-repo package && java -cp out/target/words-1.0.0.jar Words
+S
+    ['Java: Maven from a repository', ['mvn', 'javac'], 'java', 'std.java.repository("web.test":8000)',
+        <<'S', qr/Tests run: 1, Failures: 0.*BUILD SUCCESS/s],
+cat > /tmp/settings.xml <<'M'
+<settings><mirrors><mirror><id>maven-default-http-blocker</id><mirrorOf>*</mirrorOf>
+<url>http://web.test:8000/files/maven/</url></mirror></mirrors></settings>
+M
+cp -rs /usr/share/maven-repo /tmp/m2 && rm -r /tmp/m2/junit # all is there but one
+mvn -B -s /tmp/settings.xml -llr -Dmaven.repo.local=/tmp/m2 package
+test -f /tmp/m2/junit/junit/4.x/*.jar && java -cp out/target/words-1.0.0.jar Words
 S
     ['C and C++: cmake, ninja, gcc', ['cmake', 'ninja', 'gcc', 'g++'], 'c', 'std.c',
         'cmake -S . -B out -G Ninja && ninja -C out && cd out && ctest', qr/100% tests passed/],
