@@ -35,7 +35,7 @@ static void print_help(void)
     options_print(rows, ROWS);
     puts(
         "\nexit: 0 clean; 1 errors, a failed test, something unproved or wider; 2 wrong usage, unreadable input; 3 a "
-        "fault of sbxc");
+        "fault of\nsbxc; of --why 0 allowed, 4 denied, 5 partly allowed");
 }
 
 static const char *read_capabilities(const char *list, uint64_t *capabilities)
@@ -177,8 +177,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return "--doc writes Markdown or html";
     if (options->changed && *chosen != check_files)
         return "--changed belongs to --check";
-    if (options->format == FORMAT_SARIF && *chosen == diff)
-        return "--diff has no findings, and so no SARIF: --format=text or json";
+    if (options->format == FORMAT_SARIF && (*chosen == diff || *chosen == why))
+        return "--diff and --why have no findings, and so no SARIF: --format=text or json";
     if (options->fmt_write && (*chosen != format_files || options->fmt_diff))
         return "--write belongs to --fmt, without --diff";
     if (options->live && *chosen != test_files)

@@ -6,7 +6,7 @@
 #include "compiler/front/driver.h"
 #include "compiler/import/seccomp.h"
 
-enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE };
+enum { STATUS_CLEAN, STATUS_ERRORS, STATUS_USAGE, STATUS_DENIED = 4, STATUS_PARTLY }; // the last two of --why
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SARIF, FORMAT_HTML };
 
 struct options {

@@ -2,6 +2,7 @@
 #include "compiler/actions/enforcer.h"
 
 #include "compiler/diff/diff.h"
+#include "compiler/report/report.h"
 
 static void work_why(struct job *job)
 {
@@ -12,13 +13,23 @@ static void work_why(struct job *job)
     struct str layers[WHY_PARTS] = {{0}};
     if (!policy)
         return;
-    enforcer_layers(compilation->arena, options, job->files[0], policy->decl->name.text, layers);
-    if (policy_why(policy, options->question, layers, &out)) {
-        fwrite(out.data, 1, out.length, stdout);
-    } else {
+    struct operation_point points[WHY_PARTS];
+    int found[WHY_PARTS];
+    if (!why_points(policy, options->question, points, found)) {
         print_findings(options, compilation);
         job->status = STATUS_USAGE;
+        return;
     }
+    static const int statuses[] = {
+        [WHY_IS_ALLOWED] = STATUS_CLEAN,    [WHY_IS_DENIED] = STATUS_DENIED,   [WHY_IS_PARTLY] = STATUS_PARTLY,
+        [WHY_IS_UNDECIDED] = STATUS_ERRORS, [WHY_IS_NOTHING] = STATUS_DENIED,
+    };
+    job->status = statuses[why_answer(found)];
+    enforcer_layers(compilation->arena, options, job->files[0], policy->decl->name.text, layers);
+    if (options->format == FORMAT_JSON)
+        report_why(stdout, policy, str_from(options->question), points, found, layers);
+    else if (policy_why(policy, options->question, layers, &out))
+        fwrite(out.data, 1, out.length, stdout);
 }
 
 int why(const struct options *options, char **files)

@@ -57,16 +57,28 @@ bool why_points(struct policy *policy, const char *question, struct operation_po
     return true;
 }
 
+enum why_answer why_answer(const int found[WHY_PARTS])
+{
+    bool allowed = found[WHY_ALLOWED], denied = found[WHY_DENIED];
+    return found[WHY_ALLOWED] < 0 || found[WHY_DENIED] < 0 ? WHY_IS_UNDECIDED
+           : allowed && denied                             ? WHY_IS_PARTLY
+           : allowed                                       ? WHY_IS_ALLOWED
+           : denied                                        ? WHY_IS_DENIED
+                                                           : WHY_IS_NOTHING;
+}
+
 // `what` is the question in its own words.
 static void print_answer(struct policy *policy, struct str what, const struct operation_point points[WHY_PARTS],
                          const int found[WHY_PARTS], const struct str layers[WHY_PARTS], struct text *out)
 {
-    if (found[WHY_ALLOWED] < 0 || found[WHY_DENIED] < 0)
-        text_addf(out, "%.*s: undecided, its conditions are too entangled\n", STR_ARGS(what));
-    else if (!found[WHY_ALLOWED] && !found[WHY_DENIED])
-        text_addf(out, "%.*s: there is no such operation on the architectures of this edition\n", STR_ARGS(what));
-    else if (found[WHY_ALLOWED] && found[WHY_DENIED])
-        text_addf(out, "%.*s: partly allowed\n", STR_ARGS(what));
+    static const char *const answers[] = {
+        [WHY_IS_PARTLY] = "partly allowed",
+        [WHY_IS_UNDECIDED] = "undecided, its conditions are too entangled",
+        [WHY_IS_NOTHING] = "there is no such operation on the architectures of this edition",
+    };
+    enum why_answer answer = why_answer(found);
+    if (answer >= WHY_IS_PARTLY)
+        text_addf(out, "%.*s: %s\n", STR_ARGS(what), answers[answer]);
     for (int part = 0; part < WHY_PARTS; part++)
         if (found[part] > 0)
             print_verdict(policy, out, &points[part], layers[part]);

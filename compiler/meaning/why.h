@@ -9,6 +9,10 @@ enum why_part { WHY_ALLOWED, WHY_DENIED, WHY_PARTS };
 // graph_find has it. False when the question could not be understood; diagnostics say why.
 bool why_points(struct policy *, const char *question, struct operation_point points[WHY_PARTS], int found[WHY_PARTS]);
 
+// What that says of the question as a whole. NOTHING: there is no such operation on the architectures of this edition.
+enum why_answer { WHY_IS_ALLOWED, WHY_IS_DENIED, WHY_IS_PARTLY, WHY_IS_UNDECIDED, WHY_IS_NOTHING };
+enum why_answer why_answer(const int found[WHY_PARTS]);
+
 // Writes the answer to `out`; `layers`: what enforces each part on this host, or empty. As above.
 bool policy_why(struct policy *, const char *question, const struct str layers[WHY_PARTS], struct text *out);
 

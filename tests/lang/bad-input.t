@@ -131,7 +131,7 @@ is $run->{status}, 1, 'two policies and no name';
 like $run->{err}, qr/SBX0315.*--policy/s, 'says which there are';
 $run = run($sbxc, '--why', 'read "/a"', '--policy', 'other', '--color=never', $path);
 like $run->{err}, qr/SBX0317.*-D n=/s, 'a parameter without a value';
-is run($sbxc, '--why', 'read "/a"', '--policy', 'other', '-D', 'n=3', $path)->{status}, 0, 'with one';
+is run($sbxc, '--why', 'read "/a"', '--policy', 'other', '-D', 'n=3', $path)->{status}, 4, 'with one';
 $run = run($sbxc, '--why', 'read /a', '--policy', 'one', $path);
 is $run->{status}, 2, 'a question that is none';
 

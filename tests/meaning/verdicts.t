@@ -8,8 +8,11 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
+use JSON::PP;
 use Test::More;
 
+my $json = JSON::PP->new->utf8;
+my %status = (allowed => 0, denied => 4, killed => 4, partly => 5);
 for my $file (sort glob "$FindBin::Bin/cases/*.sbx") {
     my ($name) = $file =~ m{([^/]+)\.sbx$};
     my $asked = 0;
@@ -27,6 +30,13 @@ for my $file (sort glob "$FindBin::Bin/cases/*.sbx") {
         }
         is "$got $got_error $by", "$verdict " . ($error // '') . " $where", "$name: $question" or diag $run->{out},
             $run->{err};
+        is $run->{status}, $status{$verdict}, "$name: $question: its status";
+        my $as_json = run($sbxc, '--why', $question, '--format=json', '--policy', 'p', $file);
+        my $said = eval { $json->decode($as_json->{out}) } // {};
+        is "$as_json->{status} $said->{answer}", "$status{$verdict} " . ($verdict eq 'killed' ? 'denied' : $verdict),
+            "$name: $question: as JSON";
+        my ($part) = grep { $verdict eq 'partly' || $_->{verdict} eq $verdict } @{ $said->{parts} // [] };
+        is $part->{error} // '', $error // '', "$name: $question: its error" if $verdict ne 'partly';
     }
     cmp_ok $asked, '>', 0, "$name asks something";
 }
