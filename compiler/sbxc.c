@@ -27,6 +27,8 @@ enum {
 #undef OPTION
 };
 
+#define ACTIONS "--check, --test, --why, --diff, --fix, --fmt, --emit, --import, --doc, --explain or --lsp"
+
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static void print_help(void)
@@ -103,7 +105,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             action = emit;
             options->emit = optarg;
             if (!can_emit(optarg))
-                return "--emit gives plan, seccomp, seccomp-asm, apparmor or selinux-cil";
+                return "--emit gives plan, seccomp, seccomp-asm, ebpf, apparmor or selinux-cil";
             break;
         case OPTION_DIFF: // of two policies, or with --fmt of a file and its layout
             action = *chosen == format_files ? NULL : diff;
@@ -152,23 +154,23 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             break;
         case OPTION_VERSION: puts("sbxc " SBX_VERSION ", edition 1"); exit(STATUS_CLEAN);
         case OPTION_HELP: print_help(); exit(STATUS_CLEAN);
-        default: return "that option is not known, or lacks its value";
+        default: return options_wrong(rows, ROWS, argv[optind - 1], optopt);
         }
         if (action == format_files && *chosen == diff)
             *chosen = NULL; // --diff --fmt
         if (action && *chosen)
-            return "one thing to do at a time";
+            return "one action at a time: one of " ACTIONS;
         *chosen = action ? action : *chosen;
     }
     options->color =
         strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (!*chosen)
-        return "say what to do: --check, --test, --why, --diff, --fix, --fmt, --emit, --import, --doc, --explain or "
-               "--lsp";
+        return "say what to do: " ACTIONS;
     if (*chosen == serve_editor)
         return optind < argc ? "--lsp takes no files: an editor names them" : NULL;
     if (optind == argc)
-        return *chosen == explain ? "the code of a finding is missing, like SBX0421" : "a file is missing";
+        return *chosen == explain ? "the code of a finding is missing, like SBX0421"
+                                  : "a file is missing: sbxc ACTION [OPTION...] FILE...";
     if (options->output && *chosen != emit && *chosen != import && *chosen != document)
         return "-o belongs to --emit, --import and --doc";
     if (options->format == FORMAT_HTML && *chosen != document)
@@ -187,7 +189,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return "--capabilities and --kernel belong to --import";
     if ((*chosen == why || *chosen == emit || *chosen == import || *chosen == explain || *chosen == document) &&
         argc - optind != 1)
-        return "one at a time";
+        return "this action takes one file (--explain one code) at a time";
     if (*chosen == diff && argc - optind != 2)
         return "--diff compares two files: OLD NEW";
     return NULL;

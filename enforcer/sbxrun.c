@@ -97,7 +97,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_EVENTS: options->events = optarg; break;
         case OPTION_VERSION: puts("sbxrun " SBX_VERSION ", edition 1"); exit(0);
         case OPTION_HELP: print_help(); exit(0);
-        default: return "that option is not known, or lacks its value";
+        default: return options_wrong(rows, ROWS, argv[optind - 1], optopt);
         }
     bool learns = options->learn || options->tighten,
          runs = options->report || options->changes || options->events || options->strict || options->explain_files;
@@ -107,11 +107,15 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     if (options->learn && options->compile.value_count)
         return "--learn takes no -D: what it writes has no parameters, and POLICY's need values of their own";
     if (optind >= argc)
-        return options->doctor ? NULL : learns ? "a command is missing: it stands after `--`" : "a policy is missing";
+        return options->doctor ? NULL
+               : learns        ? "a command is missing: it stands after `--`"
+                               : "a policy is missing: sbxrun POLICY -- COMMAND";
     if (options->learn && strcmp(argv[optind - 1], "--") == 0) { // getopt has taken it
         options->command = argv + optind;
         return NULL;
     }
+    if (strcmp(argv[optind - 1], "--") == 0)
+        return "a policy is missing before `--`: sbxrun POLICY -- COMMAND";
     options->policy = argv[optind];
     if (options->beside && !plan_file_is(options->policy))
         return "--beside belongs to a plan";
@@ -128,7 +132,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     if (learns && optind + 1 >= argc)
         return "a command is missing: it stands after `--`";
     if (optind + 1 < argc && strcmp(argv[optind + 1], "--") != 0)
-        return "the command stands after `--`";
+        return "the command stands after `--`: sbxrun POLICY -- COMMAND";
     if ((options->changes || options->events) && (options->live || options->layers))
         return "--changes and --events belong to a run";
     if (options->doctor && (options->live || options->layers || options->dry_run || options->report ||

@@ -41,6 +41,15 @@ bool compilation_work(struct compilation *compilation, void (*work)(void *), voi
     return false;
 }
 
+// What is taken for a policy by mistake, by its first bytes.
+static const struct {
+    const char *start, *says;
+} mistaken[] = {
+    {"\177ELF", "this is a program: a policy is named first, and what is run under it after `--`"},
+    {"\xFF\xFE", "this is UTF-16: save the file as UTF-8"},
+    {"\xFE\xFF", "this is UTF-16: save the file as UTF-8"},
+};
+
 bool source_check(struct compilation *compilation, struct source *source)
 {
     uint32_t where, length;
@@ -49,8 +58,12 @@ bool source_check(struct compilation *compilation, struct source *source)
     if (!flaw)
         return true;
     struct span span = {source->number, where, where + length};
-    diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0115, span, flaw), span,
-                     "policies are plain UTF-8 text");
+    const char *says = "policies are plain UTF-8 text";
+    for (size_t i = 0; i < sizeof mistaken / sizeof *mistaken; i++)
+        if (str_starts(source->text, str_from(mistaken[i].start)))
+            says = mistaken[i].says;
+    diagnostic_label(&compilation->diagnostics, diagnose(&compilation->diagnostics, SBX0115, span, flaw), span, "%s",
+                     says);
     return false;
 }
 

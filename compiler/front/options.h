@@ -19,3 +19,7 @@ void options_for_getopt(const struct option_row *, size_t count, struct option *
 
 // The rows as --help prints them: two columns, at most 100 wide.
 void options_print(const struct option_row *, size_t count);
+
+// What is wrong with the word that getopt_long(3) gave up on (it returned '?'), and what to write. `option`: its
+// optopt. Lives until the next call.
+const char *options_wrong(const struct option_row *, size_t count, const char *word, int option);

@@ -23,6 +23,7 @@
 #include "enforcer/drivers/features.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/say.h"
+#include "enforcer/view/missing.h"
 #include "enforcer/network/net_guard.h"
 #include "enforcer/host/scoped.h"
 
@@ -354,6 +355,7 @@ static bool doctor_policy(FILE *out, const struct plan *plan, const struct run *
         say(out, "Under a policy of std.base alone %s", found);
     if (failure->what[0]) {
         failure_print(out, failure, run->plan);
+        missing_tell(out, run->plan, &run->bases, failure);
         return false;
     }
     for (size_t i = 0; i < claims->degraded_count; i++)

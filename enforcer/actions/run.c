@@ -11,10 +11,12 @@
 #include "enforcer/actions/dry_run.h"
 #include "enforcer/actions/limits_told.h"
 #include "enforcer/actions/live.h"
+#include "enforcer/actions/not_found.h"
 #include "enforcer/actions/plan_file.h"
 #include "enforcer/actions/run_report.h"
 #include "enforcer/host/say.h"
 #include "enforcer/supervisor/events.h"
+#include "enforcer/view/missing.h"
 
 // What make(1) tells those that it starts, without the descriptors of its jobserver unless those are handed over.
 static struct str make_flags(struct arena *arena, const char *kept, const struct handed *handed)
@@ -70,7 +72,8 @@ static int check_command(const struct run *run, struct failure *failure)
         return fail_with_advice(failure, NO_RULE, 0, "`use std.base;` has the calls that any program needs",
                                 "no rule of the policy allows the system call execve, so nothing can be run under it");
     if (command[0] == '/' && !(plan_verbs(run->plan, str_from(command)) & VERB_EXEC))
-        return fail_with_advice(failure, NO_RULE, 0, "allow it, as with `allow read, exec \"/usr\";`",
+        return fail_with_advice(failure, NO_RULE, 0,
+                                str_format(run->plan->arena, "`fs { allow read, exec \"%s\"; }` would", command).text,
                                 "no rule of the policy allows to exec %s", command);
     return 0;
 }
@@ -90,12 +93,13 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
                 "architecture\n",
                 stderr);
         return 128 + outcome->value;
-    case ENDED_NOT_SET_UP: failure_print(stderr, failure, run->plan); return STATUS_NOT_SET_UP;
+    case ENDED_NOT_SET_UP:
+        failure_print(stderr, failure, run->plan);
+        missing_tell(stderr, run->plan, &run->bases, failure);
+        return STATUS_NOT_SET_UP;
     case ENDED_NOT_EXECUTED:
-        say(stderr, "sbxrun: cannot execute %s: %s%s", run->argv[0], strerror(outcome->value),
-            outcome->value == EACCES   ? "; it is no program, or no rule allows to exec it"
-            : outcome->value == ENOENT ? "; the view has no such file (or not the interpreter it names)"
-                                       : "");
+        say(stderr, "sbxrun: cannot execute %s: %s%.*s", run->argv[0], strerror(outcome->value),
+            STR_ARGS(not_found_advice(run, outcome->value)));
         return outcome->value == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTED;
     case ENDED_LIFETIME:
         say(stderr, "sbxrun: its lifetime ran out (%.*s)",
@@ -111,7 +115,8 @@ static int status_of(const struct run *run, const struct outcome *outcome, const
             STR_ARGS(rule_named(run->plan, limits[LIMIT_cpu_time].rule)));
         return 128 + 9;
     case ENDED_OUTPUT:
-        say(stderr, "sbxrun: killed for its output (%.*s)", STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule)));
+        say(stderr, "sbxrun: killed for writing more than it may (%.*s)",
+            STR_ARGS(rule_named(run->plan, limits[LIMIT_output].rule)));
         return 128 + 9;
     }
     return STATUS_NOT_SET_UP;
@@ -143,6 +148,16 @@ struct run *run_new(struct plan *plan, struct policy *policy, struct cached *cac
     return run;
 }
 
+// A person should know before the command runs; a log has the report.
+static void tell_degraded(const struct run *run)
+{
+    for (size_t i = 0; i < run->claims->degraded_count && isatty(STDERR_FILENO); i++) {
+        const struct degradation *d = &run->claims->degraded[i];
+        say(stderr, "sbxrun: runs without %.*s, as the policy permits (%.*s)", STR_ARGS(d->lost),
+            STR_ARGS(rule_named(run->plan, d->rule)));
+    }
+}
+
 int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, const struct live *live,
              const struct options *options, struct native *begun, uint64_t started)
 {
@@ -165,8 +180,10 @@ int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, co
     else if (!run->events)
         fail(&failure, NO_RULE, ENOMEM, "cannot keep events");
     else if (claim_plan(plan, options->strict, run->claims, &failure) == 0 &&
-             (live || check_command(run, &failure) == 0) && begun)
+             (live || check_command(run, &failure) == 0) && begun) {
+        tell_degraded(run);
         options->driver->run(begun, run, &outcome, &failure);
+    }
     if (options->dry_run && run->argv[0])
         dry_run_print(stdout, run);
     if (live && outcome.ended == ENDED_EXITED)

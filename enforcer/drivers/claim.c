@@ -102,7 +102,8 @@ static void claim_places(const struct plan *plan, const struct claims *claims, s
                 fail(failure, place->rule, 0, "nothing here makes %s yet, so the command is not run",
                      contents[k].refusal);
         if ((place->from == PLAN_PROC || place->from == PLAN_DEV) && place->path.length == 1)
-            fail(failure, place->rule, 0, "the root of the view can't be a /proc or /dev");
+            fail_with_advice(failure, place->rule, 0, "name a place for it, as `allow read \"/proc\" from proc;`",
+                             "the root of the view can't be a /proc or /dev");
         if (place->verbs && !(place->verbs & VERB_READ))
             fail_with_advice(failure, place->rule, 0, "allow read too",
                              "nothing here lets %.*s be written or executed without being read", STR_ARGS(place->path));

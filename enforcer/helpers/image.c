@@ -332,7 +332,8 @@ static int find_image(struct view *view, size_t i, const struct view_bases *base
     struct arena *arena = view->plan->arena;
     const char *path = view_host_path(arena, p->base, p->host, bases);
     if (!path)
-        return fail(failure, p->rule, 0, "cannot tell where the image %.*s is on the host", STR_ARGS(p->host));
+        return fail(failure, p->rule, 0, "cannot tell where the image %.*s is on the host: %s", STR_ARGS(p->host),
+                    view_base_lacks(p->base));
     closing_fd int place = host_open(view, path);
     struct stat status;
     if (place < 0 && errno == ENOENT && p->if_exists) {
@@ -341,9 +342,14 @@ static int find_image(struct view *view, size_t i, const struct view_bases *base
     }
     if (place < 0 || fstat(place, &status) != 0)
         return errno == ELOOP ? host_refused(p->rule, errno, path, NULL, failure)
-                              : fail(failure, p->rule, errno, "cannot open the image %s", path);
+                              : fail_with_advice(failure, p->rule, errno,
+                                                 errno == ENOENT ? "if the sandbox may do without it, add `if exists`"
+                                                                 : NULL,
+                                                 "cannot open the image %s", path);
     if (!S_ISREG(status.st_mode))
-        return fail(failure, p->rule, 0, "the image %s is not a file", path);
+        return fail_with_advice(failure, p->rule, 0,
+                                "an image is a tar archive: a folder is shown by `from`, a copy by `from overlay`",
+                                "the image %s is not a file", path);
     struct cache cache = {.fd = -1};
     char again[64], hash[HASH + 1], sealed[NAME_ROOM] = "", name[NAME_ROOM];
     snprintf(again, sizeof again, "/proc/self/fd/%d", place);

@@ -69,7 +69,8 @@ static int enter_folder(const struct plan *plan, struct failure *failure)
                                 "cannot start in %s", cwd);
     if (syscall(SYS_getcwd, real, sizeof real) < 0 ||
         real[0] != '/') // "(unreachable)" when it lies outside of the root
-        return fail(failure, NO_RULE, 0, "%s leads out of the view", cwd);
+        return fail_with_advice(failure, NO_RULE, 0, "`cwd` names a folder that the policy's fs rules show",
+                                "%s leads out of the view", cwd);
     return 0;
 }
 

@@ -58,6 +58,8 @@ static void write_target(struct json_writer *w, const struct events *events, con
         struct remedy remedy = remedy_of(w->text->arena, events->plan, target->operation);
         if (remedy.rule.length)
             json_member(w, "would_allow", remedy.rule);
+        if (remedy.host.length)
+            json_member(w, "would_allow_hosts", remedy.host);
         if (remedy.needs.length)
             json_member(w, "needs", remedy.needs);
     }
@@ -162,13 +164,19 @@ void events_print(FILE *out, const struct events *events, bool calls)
         if (target->count > 1)
             what = str_format(arena, "%.*s, %llu times", STR_ARGS(what), (unsigned long long)target->count);
         if (target->rule < events->plan->rule_count) {
+            const char *example = remedy_example(events->plan->rules[target->rule].text);
             say(out, "sbxrun: denied %.*s (%.*s)", STR_ARGS(what), STR_ARGS(rule_named(events->plan, target->rule)));
+            if (example)
+                say(out, "        a rule as `%s` would change it", example);
         } else if (target->rule == RULE_NOT_KNOWN) {
             say(out, "sbxrun: denied %.*s: the plan does not say by which rule", STR_ARGS(what));
         } else {
             struct remedy remedy = remedy_of(arena, events->plan, target->operation);
             say(out, "sbxrun: denied %.*s: no rule allows it", STR_ARGS(what));
-            if (remedy.rule.length)
+            if (remedy.host.length)
+                say(out, "        `%.*s` would, on the sandbox's own loopback; `%.*s` on the host's",
+                    STR_ARGS(remedy.rule), STR_ARGS(remedy.host));
+            else if (remedy.rule.length)
                 say(out, "        `%.*s` would%s%.*s", STR_ARGS(remedy.rule),
                     remedy.needs.length ? ", but it takes " : "", STR_ARGS(remedy.needs));
             else if (remedy.needs.length)

@@ -79,6 +79,32 @@ static const struct need *need_of(const struct plan *plan, struct str what)
     return NULL;
 }
 
+// A rule on an address of 127.0.0.0/8 or on ::1 is about the sandbox's own loopback, where nobody else serves. So the
+// words are said: which of the two is meant nobody else can know.
+static bool loopback_remedy(struct arena *arena, const struct form *form, struct str what, struct remedy *remedy)
+{
+    struct str protocol = {what.text, 0};
+    while (protocol.length < what.length && what.text[protocol.length] != ' ')
+        protocol.length++;
+    if (protocol.length == what.length)
+        return false;
+    struct str address = {what.text + protocol.length + 1, what.length - protocol.length - 1};
+    bool six = str_starts(address, STR("[::1]"));
+    if (strcmp(form->block, "net") != 0 || !(six || str_starts(address, STR("127."))))
+        return false;
+    size_t colon = address.length;
+    while (colon > 0 && address.text[colon - 1] != ':' && address.text[colon - 1] != ']')
+        colon--;
+    bool has_port = colon > 0 && address.text[colon - 1] == ':';
+    struct str port = {address.text + colon - has_port, has_port ? address.length - colon + 1 : 0};
+    remedy->rule = str_format(arena, "net { allow %s%.*s loopback%.*s; }", form->allow, STR_ARGS(protocol),
+                              STR_ARGS(port));
+    if (six || str_starts(address, STR("127.0.0.1")))
+        remedy->host = str_format(arena, "net { allow %s%.*s host-loopback%.*s; }", form->allow, STR_ARGS(protocol),
+                                  STR_ARGS(port));
+    return true;
+}
+
 struct remedy remedy_of(struct arena *arena, const struct plan *plan, struct str operation)
 {
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
@@ -95,6 +121,9 @@ struct remedy remedy_of(struct arena *arena, const struct plan *plan, struct str
                                                       (int)(1 + strcspn(what.text + 1, "\"") + 1), what.text)};
         if (resolves && !quoted)
             break; // an address: names are what rules have
+        struct remedy loopback = {0};
+        if (loopback_remedy(arena, form, what, &loopback))
+            return loopback;
         if (form->folder) {
             while (what.length && what.text[what.length - 1] != '/')
                 what.length--;
@@ -116,4 +145,22 @@ struct remedy remedy_of(struct arena *arena, const struct plan *plan, struct str
         return remedy;
     }
     return (struct remedy){0};
+}
+
+const char *remedy_example(struct str rule)
+{
+    static const struct {
+        const char *lacks, *example;
+    } examples[] = {
+        {"no net rule allows tcp", "net { allow connect tcp \"example.com\":443; }"},
+        {"no net rule allows udp", "net { allow connect udp \"example.com\":53; }"},
+        {"no net rule allows connect", "net { allow connect tcp \"example.com\":443; }"},
+        {"no net rule allows bind", "net { allow bind, listen tcp loopback:8080; }"},
+        {"no net rule allows listen", "net { allow bind, listen tcp loopback:8080; }"},
+        {"no net rule allows unix", "net { allow connect unix \"/run/server.sock\"; }"},
+    };
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+        if (str_is(rule, examples[i].lacks))
+            return examples[i].example;
+    return NULL;
 }

@@ -12,3 +12,8 @@ const char *view_host_path(struct arena *arena, enum plan_base base, struct str 
     return base == PLAN_ABSOLUTE ? str_copy(arena, path).text
                                  : str_format(arena, "%s%s%.*s", start, start[1] ? "/" : "", STR_ARGS(path)).text;
 }
+
+const char *view_base_lacks(enum plan_base base)
+{
+    return base == PLAN_HOME ? "HOME is not set" : "there is no such folder";
+}

@@ -43,8 +43,8 @@ static int from_file(struct secret *secret, const struct view *view, const struc
     struct arena *arena = view->plan->arena;
     const char *path = view_host_path(arena, p->base, p->host, bases);
     if (!path)
-        return fail(failure, p->rule, 0, "cannot tell where the file of the secret %.*s is on the host",
-                    STR_ARGS(p->name));
+        return fail(failure, p->rule, 0, "cannot tell where the file of the secret %.*s is on the host: %s",
+                    STR_ARGS(p->name), view_base_lacks(p->base));
     closing_fd int place = host_open(view, path);
     struct stat status;
     if (place < 0 && errno == ELOOP)

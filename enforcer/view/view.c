@@ -46,7 +46,7 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
         if ((p->from == PLAN_HOST || p->from == PLAN_OVERLAY) &&
             !(place->host = view_host_path(plan->arena, p->base, p->host, bases)))
             return fail(failure, p->rule, 0, "cannot tell where %.*s is on the host: %s", STR_ARGS(p->host),
-                        p->base == PLAN_HOME ? "HOME is not set" : "there is no such folder");
+                        view_base_lacks(p->base));
     }
     for (size_t i = 0; i < plan->view_count; i++) {
         struct view_place *place = &view->places[i];
@@ -142,7 +142,9 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
     bool mapped, overlay = view_is_overlay(view, i);
     identities = place->of_outside ? -1 : identities;
     if (overlay && !place->is_folder)
-        return fail(failure, p->rule, 0, "an overlay shows a folder, and %s is none", what);
+        return fail_with_advice(failure, p->rule, 0,
+                                "lay it over the folder that the file is in, or show a copy of the file",
+                                "an overlay shows a folder, and %s is none", what);
     bool fixed = overlay || p->from == PLAN_IMAGE;
     place->tree =
         tree_clone(place->source, view_attributes(view, i) | (fixed ? MOUNT_ATTR_RDONLY : 0), identities, &mapped);

@@ -70,6 +70,18 @@ for my $program (sort keys %read) {
     my @unsaid = grep { $man !~ /^\.(?:It|Pq) Ev \Q$_\E\b/m } sort keys %variables;
     is_deeply \@unsaid, [], "$program(1) has the environment";
 }
+# A wrong option is named, with the one that is meant or what it lacks.
+for my $case ([$sbxc, '--chek', qr/^sbxc: --chek is no option: did you mean `--check`\?\n/],
+    [$sbxc, '--emit', qr/^sbxc: --emit needs a value: `--emit=plan\|seccomp/],
+    [$sbxc, '-D', qr/^sbxc: -D needs a value: `-D /],
+    [$sbxc, '--check=1', qr/^sbxc: --check takes no value\n/], [$sbxc, '-x', qr/^sbxc: -x is no option\n/],
+    [$sbxrun, '--dryrun', qr/^sbxrun: --dryrun is no option: did you mean `--dry-run`\?\n/],
+    [$sbxrun, '--report', qr/^sbxrun: --report needs a value: `--report=FILE`/],
+    [$sbxrun, '-x', qr/^sbxrun: -x is no option\n/]) {
+    my ($program, $word, $said) = @$case;
+    like run($program, $word)->{err}, $said, "$word: said";
+}
+
 # Without an action all of them are named.
 my @actions = map { /^ACTION\(\w+, +"(\w+)"/ } split /\n/, slurp("$root/compiler/options.def");
 my $none = run($sbxc, 'x.sbx')->{err};
