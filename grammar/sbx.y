@@ -820,7 +820,10 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parse *pars
         diagnostic_label(parse->diagnostics, diagnostic, here, "here %.*s is possible", STR_ARGS(text_str(&wanted)));
     else
         diagnostic_label(parse->diagnostics, diagnostic,
-            here, at_end ? "something is missing before this end" : "no statement starts or goes on like this here");
+            here, at_end  ? "something is missing before this end"
+                         : !is_word && (word.text[0] == ';' || word.text[0] == '}' || word.text[0] == ')')
+                             ? "something is missing before it"
+                             : "no statement starts or goes on like this here");
     if (help)
         diagnostic_help(parse->diagnostics, diagnostic, "%s", help);
     else if (parse->example && !parse->previous.source)

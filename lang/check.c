@@ -129,9 +129,13 @@ static void check_content(struct scope *scope, const struct rule_decl *rule)
     if (content->kind == FROM_SECRET) {
         if (map_get(&scope->secrets, content->secret.text))
             return;
-        diagnostic_label(scope->diagnostics,
-                         diagnose(scope->diagnostics, SBX0412, content->secret.span, STR_ARGS(content->secret.text)),
-                         content->secret.span, "the policy's `secrets` block has none with this name");
+        struct nearest nearest = diagnostics_nearest(scope->diagnostics, content->secret.text);
+        for (const struct secret_decl *secret = scope->policy->secrets; secret; secret = secret->next)
+            nearest_offer(&nearest, secret->name.text);
+        struct diagnostic *d =
+            diagnose(scope->diagnostics, SBX0412, content->secret.span, STR_ARGS(content->secret.text));
+        diagnostic_suggest(scope->diagnostics, d, content->secret.span, "", &nearest,
+                           "the policy's `secrets` block has none with this name");
     }
 }
 
@@ -191,6 +195,17 @@ bool check_proxy(struct compilation *compilation, const struct expr *value, stru
     return !wrong;
 }
 
+// Limits as other tools call them.
+static const struct {
+    const char *word, *limit;
+} elsewhere[] = {
+    {"mem", "memory"},         {"ram", "memory"},        {"as", "memory"},          {"memory_max", "memory"},
+    {"timeout", "lifetime"},   {"time", "lifetime"},     {"wall_time", "lifetime"}, {"cpus", "cpu"},
+    {"cores", "cpu"},          {"processes", "pids"},    {"nproc", "pids"},         {"tasks", "pids"},
+    {"nofile", "open_files"},  {"files", "open_files"},  {"fsize", "file_size"},    {"rttime", "cpu_time"},
+    {"cpu_shares", "cpu_weight"}, {"stdout", "output"},  {"disk", "io"},
+};
+
 static void check_setting(struct scope *scope, const struct setting *setting)
 {
     switch (setting->kind) {
@@ -219,6 +234,9 @@ static void check_setting(struct scope *scope, const struct setting *setting)
             nearest_offer(&nearest, str_from(limit_names[i]));
             text_addf(&all, "%s%s", i ? ", " : "", limit_names[i]);
         }
+        for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+            if (str_is(setting->name.text, elsewhere[i].word))
+                nearest.best = str_from(elsewhere[i].limit);
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0603, setting->name.span, STR_ARGS(setting->name.text));
         diagnostic_suggest(scope->diagnostics, d, setting->name.span, "", &nearest, "the limits are %.*s",
                            STR_ARGS(text_str(&all)));

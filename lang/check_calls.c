@@ -171,11 +171,15 @@ static bool check_condition_for(struct scope *scope, const struct condition *con
     int argument = syscall_argument(row, name.text);
     if (argument < 0) {
         struct text names = {.arena = scope->compilation->arena};
+        struct nearest nearest = diagnostics_nearest(scope->diagnostics, name.text);
+        for (int i = 0; i < row->argument_count; i++)
+            nearest_offer(&nearest, str_from(row->arguments[i].name));
         for (int i = 0; i < row->argument_count; i++)
             text_addf(&names, "%s%s", i ? ", " : "", row->arguments[i].name);
         struct diagnostic *d = diagnose(scope->diagnostics, SBX0507, name.span, row->name, STR_ARGS(name.text));
         if (row->argument_count)
-            diagnostic_label(scope->diagnostics, d, name.span, "its arguments are %.*s", STR_ARGS(text_str(&names)));
+            diagnostic_suggest(scope->diagnostics, d, name.span, "", &nearest, "its arguments are %.*s",
+                               STR_ARGS(text_str(&names)));
         else
             diagnostic_label(scope->diagnostics, d, name.span, "it has no arguments at all");
         return false;

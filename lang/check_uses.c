@@ -1,6 +1,22 @@
 // Checking `use` and `within`: which policy is meant, with which values, and that it does not go round in a circle.
 #include "lang/scope.h"
 
+// The module of the standard library that is meant, by its name with or without `std.`.
+static struct nearest library_nearest(struct compilation *compilation, struct str whole)
+{
+    struct nearest nearest = diagnostics_nearest(&compilation->diagnostics, whole);
+    if (!str_starts(whole, STR("std.")))
+        nearest.wrong = str_format(compilation->arena, "std.%.*s", STR_ARGS(whole));
+    const struct library_file *file;
+    for (size_t i = 0; (file = library_at(i)); i++) {
+        struct str name = str_format(compilation->arena, "std.%s", file->name);
+        nearest_offer(&nearest, name);
+        if (str_equal(name, nearest.wrong))
+            return (struct nearest){.wrong = nearest.wrong, .best = name};
+    }
+    return nearest;
+}
+
 // What a dotted path means in a module; NULL (and a diagnostic) when nothing.
 static struct policy_decl *resolve_policy(struct compilation *compilation, struct module *module,
                                           struct name_list *path, struct span span)
@@ -57,15 +73,24 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
     struct nearest nearest = diagnostics_nearest(diagnostics, whole);
     for (struct policy_decl *p = module->policies; p; p = p->next)
         nearest_offer(&nearest, p->name.text);
-    for (struct import_decl *i = module->imports; i; i = i->next)
-        nearest_offer(&nearest, i->alias.text.length ? i->alias.text
-                                : i->path            ? name_list_text(compilation->arena, i->path, ".")
-                                                     : path_stem(i->file.text));
+    for (struct import_decl *i = module->imports; i; i = i->next) {
+        struct str name = i->alias.text.length ? i->alias.text
+                          : i->path            ? name_list_text(compilation->arena, i->path, ".")
+                                               : path_stem(i->file.text);
+        nearest_offer(&nearest, name);
+        for (struct policy_decl *p = i->module ? i->module->policies : NULL; p; p = p->next)
+            nearest_offer(&nearest,
+                          str_format(compilation->arena, "%.*s.%.*s", STR_ARGS(name), STR_ARGS(p->name.text)));
+    }
+    struct nearest library = library_nearest(compilation, whole);
     struct diagnostic *d = diagnose(diagnostics, SBX0310, span, STR_ARGS(whole));
     if (nearest.best.length)
         diagnostic_label(diagnostics, d, span, "did you mean `%.*s`?", STR_ARGS(nearest.best));
-    else if (str_starts(whole, STR("std.")))
+    else if (str_equal(library.best, whole))
         diagnostic_label(diagnostics, d, span, "`import %.*s;` at the top of the file makes it known", STR_ARGS(whole));
+    else if (library.best.length)
+        diagnostic_label(diagnostics, d, span, "`import %.*s;` at the top of the file, and `use %.*s;`",
+                         STR_ARGS(library.best), STR_ARGS(library.best));
     else
         diagnostic_label(diagnostics, d, span, "neither a policy of this file nor imported");
     return NULL;
@@ -86,10 +111,15 @@ static void check_arguments(struct scope *scope, struct use_decl *use)
         }
         if (!parameter) {
             struct span span = argument->name.text.length ? argument->name.span : argument->value->span;
+            struct nearest nearest = diagnostics_nearest(scope->diagnostics, argument->name.text);
+            for (const struct parameter *p = target->parameters; p && argument->name.text.length; p = p->next)
+                nearest_offer(&nearest, p->name.text);
+            if (nearest.best.length)
+                map_put(&seen, nearest.best, target); // it has its value, once the name is right
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0311, span, STR_ARGS(target->name.text));
-            diagnostic_label(scope->diagnostics, d, span,
-                             argument->name.text.length ? "none of its parameters is called so"
-                                                        : "one value more than it has parameters");
+            diagnostic_suggest(scope->diagnostics, d, span, "", &nearest,
+                               argument->name.text.length ? "none of its parameters is called so"
+                                                          : "one value more than it has parameters");
             diagnostic_label(scope->diagnostics, d, target->name.span, "the policy is here");
             continue;
         }

@@ -115,6 +115,27 @@ const char *variable_flaw(struct str name)
     return NULL;
 }
 
+// No name ends in a number, and none has two colons (RFC 1123 §2.1).
+static bool is_address(struct str name)
+{
+    size_t end = name.length, colons = 0, hex = 0;
+    for (size_t i = 0; i < name.length; i++) {
+        char c = name.text[i];
+        colons += c == ':';
+        hex += c == ':' || c == '.' || c == '/' || c == '[' || c == ']' || (c >= '0' && c <= '9') ||
+               ((c | 32) >= 'a' && (c | 32) <= 'f');
+    }
+    if (hex == name.length && colons > 1)
+        return true;
+    while (end > 0 && name.text[end - 1] >= '0' && name.text[end - 1] <= '9')
+        end--;
+    bool number = end < name.length && memchr(name.text, '.', name.length);
+    for (size_t i = 0; i < end; i++)
+        number &= name.text[i] == '.' || name.text[i] == '/' || name.text[i] == ':' ||
+                  (name.text[i] >= '0' && name.text[i] <= '9');
+    return number;
+}
+
 const char *host_name_flaw(struct str name)
 {
     const char *problem = NULL;
@@ -127,6 +148,9 @@ const char *host_name_flaw(struct str name)
     size_t start = 0;
     if (name.length == 0 || name.length > 253)
         problem = "a host name has 1 to 253 characters";
+    else if (is_address(name))
+        problem = memchr(name.text, '.', name.length) ? "an address stands without quotes: `10.0.0.1:443`"
+                                                      : "an address stands in brackets, not quotes: `[2001:db8::1]`";
     for (size_t i = 0; !problem && i <= name.length; i++) {
         if (i < name.length && name.text[i] != '.') {
             char c = name.text[i];

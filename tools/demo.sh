@@ -12,7 +12,7 @@ say sbxrun examples/python.sbx
 for question in 'read "/workspace/prices.key"' 'write "/usr/bin/helper"' 'exec "/tmp/tool"' \
     'connect tcp 192.0.2.1:443' 'syscall unshare'; do
     say "sbxc --why '$question' examples/python.sbx"
-    "$sbxc" --why "$question" examples/python.sbx
+    "$sbxc" --why "$question" examples/python.sbx || [ $? -ge 4 ] # denied, or partly
 done
 say sbxrun examples/python.sbx -- python3 -m unittest -q
 "$sbxrun" examples/python.sbx -- python3 -m unittest -q 2>&1

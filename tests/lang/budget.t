@@ -172,7 +172,7 @@ for my $name (sort keys %texts) {
             @$run{qw(status signal cpu mebibytes)};
         my $proves = $action->[1] eq '--check';
         push @wrong, $what
-            if $run->{status} !~ /^(?:[012]|125)$/
+            if $run->{status} !~ /^(?:[0-2]|[45]|125)$/
             || $run->{signal}
             || $run->{cpu} >       ($proves ? 20   : 10)
             || $run->{mebibytes} > ($proves ? 1024 : 512);

@@ -70,6 +70,13 @@ for my $name (sort keys %texts) {
     my $none = $text;
     substr($none, $_->{at}, 1) = ' ' for grep { $_->{text} eq ';' } @words;
     is told(findings($none)), join('; ', @places), "$name: all left away are one finding each";
+    my $uri = Lsp::uri("$dir/p.sbx");
+    my $server = Lsp->new($sbxc, $dir);
+    $server->open($uri, $none);
+    my @shown = map { "$_->{code} " . ($_->{range}{start}{line} + 1) . ':' . ($_->{range}{start}{character} + 1) }
+        grep { $_->{severity} == 1 } @{ $server->findings($uri, 1) };
+    is join('; ', @shown), join('; ', @places), "$name: in an editor, too";
+    is $server->stop, 0, "$name: whose server ends";
 
     @odd = ();
     $count = 0;
