@@ -177,6 +177,8 @@ static bool add_target(struct builder *b, const struct operation *operation, enu
             box.private = true;
             box.first = net_prefix_first(&operation->at->prefix);
             box.last = net_prefix_last(&operation->at->prefix);
+            if (box.first == box.last)
+                box.first = box.last = reached_at(box.first);
         }
         return add_boxes(b, set, capacity, box, ports);
     default: return false;

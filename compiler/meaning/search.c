@@ -42,6 +42,42 @@ struct net_search {
     struct net_point point;
 };
 
+// May a program ask for the name? It may where a rule allows it at some port, as when it runs (names_allows).
+static bool resolves(const struct policy *policy, struct str name)
+{
+    struct net_point point = {.verb = VERB_CONNECT, .place = NET_NAME, .name = name, .anywhere = true};
+    for (size_t i = 0; i < policy->net_rule_count; i++) {
+        const struct net_set *sets[2] = {&policy->net_rules[i]->net, &policy->net_rules[i]->net_except};
+        for (size_t k = 0; k < sets[0]->count + sets[1]->count; k++) {
+            const struct net_box *box =
+                k < sets[0]->count ? &sets[0]->boxes[k] : &sets[1]->boxes[k - sets[0]->count];
+            const int32_t ports[4] = {box->port_first, box->port_last, box->port_first - 1, box->port_last + 1};
+            for (int p = 0; p < 4; p++)
+                for (point.protocol = PROTOCOL_TCP; point.protocol <= PROTOCOL_UDP; point.protocol <<= 1) {
+                    point.port = (uint16_t)ports[p];
+                    if (ports[p] >= 0 && ports[p] <= UINT16_MAX && policy_net_allows(policy, &point))
+                        return true;
+                }
+        }
+    }
+    return false;
+}
+
+// Where it is said where a name leads: a name that resolves leads also where a rule on addresses allows to go. *point
+// becomes that operation.
+static bool allows(const struct net_search *search, const struct policy *policy, struct net_point *point)
+{
+    if (policy_net_allows(policy, point))
+        return true;
+    struct net_point itself = *point;
+    itself.place = NET_ADDRESS;
+    if (!search->at || point->place != NET_NAME || !policy_net_allows(policy, &itself) ||
+        !resolves(policy, point->name))
+        return false;
+    *point = itself;
+    return true;
+}
+
 // What an operation is allowed as. At an address of the loopback a program is at the host's where a rule says so; by a
 // name it is wherever the name may lead.
 static bool allows_as_reached(const struct net_search *search, struct net_point *point)
@@ -49,7 +85,7 @@ static bool allows_as_reached(const struct net_search *search, struct net_point 
     struct net_point host = *point;
     host.place = NET_HOST_LOOPBACK;
     point->anywhere = point->place == NET_NAME && !search->at;
-    return policy_net_allows(search->outer, point) ||
+    return allows(search, search->outer, point) ||
            (point->place == NET_ADDRESS && net_is_loopback(point->address) && !net_set_contains(&search->own, point) &&
             policy_net_allows(search->outer, &host));
 }
@@ -60,7 +96,7 @@ static bool visit_net(const struct net_point *point, void *context)
     if (search->except && net_set_contains(search->except, point))
         return true;
     struct net_point asked = *point;
-    if (search->inner && !policy_net_allows(search->inner, point))
+    if (search->inner && !allows(search, search->inner, &asked))
         return true;
     if (search->outer &&
         (search->as_reached ? allows_as_reached(search, &asked) : policy_net_allows(search->outer, point)))

@@ -96,11 +96,13 @@ static bool each_host_loopback(struct cells *cells, struct net_point *point, net
     return true;
 }
 
-// Where a name leads to: a public and a private address of each cell.
+// Where a name leads to: a public and a private address of each cell. Where a question says where it leads, also one at
+// a loopback, where it can't.
 static bool each_lead(struct cells *cells, struct net_point *point)
 {
     const struct net_box *box = cells->box;
-    bool private = box->place == NET_REACHED || box->private;
+    bool private = box->place == NET_REACHED || box->private,
+         asks = net_box_has_name(box) && (box->first || box->last != ~(net_address)0);
     net_address next = 0;
     bool more = true;
     for (net_address first = box->first; more; first = next) {
@@ -108,6 +110,8 @@ static bool each_lead(struct cells *cells, struct net_point *point)
         for (int p = 0; p <= private; p++)
             if (net_find(first, more ? next - 1 : box->last, p, &point->address) && !each_verb(cells, point))
                 return false;
+        if (asks && net_find_loopback(first, more ? next - 1 : box->last, &point->address) && !each_verb(cells, point))
+            return false;
     }
     return true;
 }

@@ -38,6 +38,8 @@ struct range {
     net_address first, last;
 };
 
+#define MAPPED ((net_address)0xFFFF << 32)
+
 static struct range range_at(size_t i)
 {
     struct range range;
@@ -63,7 +65,36 @@ bool net_is_private(net_address address)
     return false;
 }
 
-static bool find_private(net_address first, net_address last, net_address *found)
+static const struct range loopbacks[] = {
+    {0, 1}, // :: and ::1
+    {MAPPED, MAPPED}, // 0.0.0.0
+    {MAPPED | 0x7F000000, MAPPED | 0x7FFFFFFF},
+};
+
+static const struct range *loopback_of(net_address address)
+{
+    for (size_t i = 0; i < sizeof loopbacks / sizeof *loopbacks; i++)
+        if (address >= loopbacks[i].first && address <= loopbacks[i].last)
+            return &loopbacks[i];
+    return NULL;
+}
+
+bool net_is_at_loopback(net_address address)
+{
+    return loopback_of(address);
+}
+
+bool net_find_loopback(net_address first, net_address last, net_address *found)
+{
+    for (size_t i = 0; i < sizeof loopbacks / sizeof *loopbacks; i++) {
+        *found = loopbacks[i].first > first ? loopbacks[i].first : first;
+        if (*found <= loopbacks[i].last && *found <= last)
+            return true;
+    }
+    return false;
+}
+
+static bool find_in_private(net_address first, net_address last, net_address *found)
 {
     bool any = false;
     for (size_t i = 0; i < RANGES; i++) {
@@ -75,6 +106,19 @@ static bool find_private(net_address first, net_address last, net_address *found
         any = true;
     }
     return any;
+}
+
+static bool find_private(net_address first, net_address last, net_address *found)
+{
+    while (find_in_private(first, last, found)) {
+        const struct range *loopback = loopback_of(*found);
+        if (!loopback)
+            return true;
+        if (loopback->last >= last)
+            return false;
+        first = loopback->last + 1;
+    }
+    return false;
 }
 
 static bool find_public(net_address first, net_address last, net_address *found)

@@ -6,5 +6,10 @@
 
 bool net_is_private(net_address);
 
-// The first address from `first` to `last` that is private, or is not. False when there is none.
+// Who connects there is at a loopback: at an address of its own, or at "any" (0.0.0.0, ::). No name leads there.
+bool net_is_at_loopback(net_address);
+bool net_find_loopback(net_address first, net_address last, net_address *found); // the first of them
+
+// The first address from `first` to `last` that is private, and not at a loopback, or that is public. False when there
+// is none.
 bool net_find(net_address first, net_address last, bool private, net_address *found);

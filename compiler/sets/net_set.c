@@ -87,7 +87,8 @@ static bool box_contains(const struct net_box *box, const struct net_point *poin
     case NET_REACHED: return there && !point->anywhere;
     default:
         return point->place == NET_NAME && net_name_matches(point->name, box) &&
-               (point->anywhere || (there && (box->private || !net_is_private(point->address))));
+               (point->anywhere || (there && !net_is_at_loopback(point->address) &&
+                                    (box->private || !net_is_private(point->address))));
     }
 }
 

@@ -91,7 +91,7 @@ static bool about(const struct stated *s, bool reached, const struct operation_m
     case OWN: return there && o->place == NET_ADDRESS;
     case HOST: return o->place == NET_HOST_LOOPBACK;
     case NAME:
-        return o->place == NET_NAME && s->target->names >> o->name & 1 &&
+        return o->place == NET_NAME && s->target->names >> o->name & 1 && !addresses[o->address].loopback &&
                (reached || s->private || !addresses[o->address].private);
     default: return true;
     }
@@ -237,6 +237,43 @@ static unsigned ask(struct policy *policy, const struct made *rules, int count, 
     return wrong;
 }
 
+// The same of a name, where it is said where it leads: there a program also reaches what rules on addresses allow, if
+// it may ask for the name at all.
+static unsigned ask_at(struct policy *policy, const struct made *rules, int count, unsigned name,
+                       const struct world_target *leads)
+{
+    char text[96];
+    unsigned port = 1 + random_below(PORTS);
+    sprintf(text, "connect tcp \"%s\":%u at %s", names[name], port, leads->text);
+    struct operation *operation = operation_parse(policy->compilation, policy->decl->module, text);
+    struct rule set;
+    if (!operation || !operation_resolve(policy, policy->decl->module, operation, &set))
+        return 1;
+    struct operation_made o = {.place = NET_NAME, .name = name};
+    bool resolves = false, some_allowed = false, some_denied = false;
+    for (o.protocol = PROTOCOL_TCP; o.protocol <= PROTOCOL_UDP; o.protocol <<= 1)
+        for (o.port = 0; o.port < 2 * PORTS; o.port++)
+            resolves |= somewhere(rules, count, o);
+    o.protocol = PROTOCOL_TCP;
+    o.port = port;
+    for (o.address = 0; o.address < ADDRESSES; o.address++) {
+        if (!(leads->addresses >> o.address & 1))
+            continue;
+        struct operation_made itself = o;
+        itself.place = NET_ADDRESS;
+        bool allowed = naive(rules, count, &o) || (resolves && naive(rules, count, &itself));
+        some_allowed |= allowed;
+        some_denied |= !allowed;
+    }
+    struct operation_point witness;
+    unsigned wrong = 0;
+    wrong += operation_find(policy, &set, true, &witness) != some_allowed;
+    wrong += some_allowed && !policy_verdict(policy, &witness).allowed;
+    wrong += operation_find(policy, &set, false, &witness) != some_denied;
+    wrong += some_denied && policy_verdict(policy, &witness).allowed;
+    return wrong;
+}
+
 int main(void)
 {
     unsigned wrong_operations = 0, wrong_answers = 0, built = 0;
@@ -255,6 +292,9 @@ int main(void)
             answers = 0;
             for (int t = 0; t < TARGETS; t++)
                 answers += ask(policy, rules, count, &targets[t]);
+            const struct world_target *leads = &targets[random_below(TARGETS)];
+            if (leads->kind == PREFIX && leads->addresses != 0xFFF) // `at` all there are says nothing
+                answers += ask_at(policy, rules, count, random_below(NAMES), leads);
         }
         if (operations || answers)
             printf("# %u operations, %u answers wrong: %s\n", operations, answers, text);
