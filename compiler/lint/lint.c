@@ -43,4 +43,5 @@ void lint_policy(struct policy *policy)
     lint_pairs(policy);
     lint_places(policy);
     lint_dangers(policy);
+    lint_ranges(policy);
 }

@@ -14,7 +14,8 @@ void lint_policy(struct policy *);
 void lint_allows(struct policy *);   // allows that others make needless, or that a deny takes back
 void lint_denies(struct policy *);   // denies of what nothing allows, or another deny denies
 void lint_pairs(struct policy *);    // two rules that can be one
-void lint_places(struct policy *);   // allows of what is not in the sandbox's own /proc or /dev, or hidden by memory
+void lint_places(struct policy *);   // allows of what is not there, or hidden by memory; what is written unsaid
+void lint_ranges(struct policy *);   // ranges of addresses that hold more than they look
 void lint_settings(struct policy *); // commands, limits and variables
 
 // Whether new memory hides what the host has at a path of the rule, which means that.

@@ -1,5 +1,5 @@
-// Places at which there is nothing to allow: what `from proc` and `from dev` hold is a short list, and new memory is
-// empty.
+// Places at which there is nothing to allow, for what `from proc` and `from dev` hold is a short list, and new memory is
+// empty; and places of the host that are written by a right that stands elsewhere.
 #include <string.h>
 
 #include "compiler/lint/lint.h"
@@ -90,16 +90,43 @@ static void judge_hidden(struct policy *policy, const struct rule *rule, struct 
     diagnostic_label(diagnostics, d, source->span, "new memory, which is empty");
 }
 
+// Rights add up, so a rule that shows something of the host to be read may lie beneath one that allows to write.
+static void judge_shown(struct policy *policy, const struct rule *rule)
+{
+    struct diagnostics *diagnostics = &policy->compilation->diagnostics;
+    struct str path = rule->paths[0];
+    for (unsigned verb = VERB_MODIFY; verb <= VERB_DELETE; verb <<= 1) {
+        struct verdict verdict = policy_verdict(
+            policy, &(struct operation_point){.domain = DOMAIN_FILES, .verb = verb, .path = path});
+        bool stated = !verdict.allowed;
+        for (size_t i = 0; !stated && i < verdict.rule->path_count; i++)
+            stated = str_equal(verdict.rule->paths[i], path);
+        if (stated)
+            continue;
+        struct diagnostic *d = lint_finding(policy, SBX0723, rule->span, STR_ARGS(path));
+        if (!d)
+            return;
+        diagnostic_label(diagnostics, d, rule->span, "so the host's files here are no copy, and not only read");
+        diagnostic_label(diagnostics, d, verdict.rule->span, "allows it, there too");
+        diagnostic_help(diagnostics, d,
+                        "`deny write \"%.*s\";` keeps them as they are; where it is meant, allow it in this rule",
+                        STR_ARGS(path));
+        return;
+    }
+}
+
 void lint_places(struct policy *policy)
 {
     enum { BY_HAND = 500 }; // as many as one writes
     for (size_t i = 0; i < policy->rule_count && policy->rule_count < 4 * BY_HAND; i++) {
         const struct rule *rule = &policy->rules[i];
-        for (size_t k = 0; rule->domain == DOMAIN_FILES && rule->effect == EFFECT_ALLOW && !rule->chain &&
-                           !rule->content && k < rule->path_count;
-             k++) {
+        if (rule->domain != DOMAIN_FILES || rule->effect != EFFECT_ALLOW || rule->chain)
+            continue;
+        for (size_t k = 0; !rule->content && k < rule->path_count; k++) {
             judge(policy, rule, rule->paths[k]);
             judge_hidden(policy, rule, rule->paths[k]);
         }
+        if (rule->content && rule->content->kind == FROM_POLICY)
+            judge_shown(policy, rule);
     }
 }
