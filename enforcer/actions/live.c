@@ -137,10 +137,28 @@ static void add_members(struct live *live, struct group *group, const struct rul
     }
 }
 
+static void note_named(struct live *live)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < live->policy->rule_count; i++)
+        most += live->policy->rules[i].path_count + live->policy->rules[i].except_count;
+    struct str *named = NEW_ARRAY(live->arena, struct str, most);
+    for (size_t i = 0; i < live->policy->rule_count; i++) {
+        const struct rule *rule = &live->policy->rules[i];
+        bool decides = rule->effect == EFFECT_ALLOW || rule->effect == EFFECT_DENY;
+        for (size_t k = 0; k < rule->path_count && decides; k++)
+            named[live->probes.named_count++] = rule->paths[k];
+        for (size_t k = 0; k < rule->except_count && decides; k++)
+            named[live->probes.named_count++] = rule->excepts[k];
+    }
+    live->probes.named = named;
+}
+
 struct live *live_choose(struct policy *policy)
 {
     struct live *live = NEW(policy->arena, struct live);
     *live = (struct live){.policy = policy, .arena = policy->arena, .last = &live->groups};
+    note_named(live);
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
         if (rule->effect == EFFECT_EXPECT_ALLOW || rule->effect == EFFECT_EXPECT_DENY)

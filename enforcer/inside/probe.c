@@ -8,10 +8,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -52,8 +54,16 @@ struct found { // something in a folder
 
 enum wanted { WANTED_ANY, WANTED_FILE, WANTED_PROGRAM };
 
-// The first thing of that kind right in a folder.
-static void find_in(const char *folder, enum wanted wanted, struct found *found)
+static bool is_named(const struct probes *probes, const char *path)
+{
+    for (size_t i = 0; i < probes->named_count; i++)
+        if (str_is(probes->named[i], path))
+            return true;
+    return false;
+}
+
+// The first thing of that kind right in a folder that no rule names.
+static void find_in(const struct probes *probes, const char *folder, enum wanted wanted, struct found *found)
 {
     enum { ENTRIES_MOST = 2000 };
     struct linux_dirent64 {
@@ -75,7 +85,7 @@ static void find_in(const char *folder, enum wanted wanted, struct found *found)
             if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0 ||
                 snprintf(found->path, sizeof found->path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder,
                          entry->name) >= (int)sizeof found->path ||
-                lstat(found->path, &status) != 0)
+                is_named(probes, found->path) || lstat(found->path, &status) != 0)
                 continue;
             bool plain = S_ISREG(status.st_mode);
             found->is_set = wanted == WANTED_ANY ||
@@ -123,19 +133,22 @@ static void probe_name(char name[4096], const char *folder)
     snprintf(name, 4096, "%s/.sbx-probe-%d", strcmp(folder, "/") == 0 ? "" : folder, (int)getpid());
 }
 
-// Makes a file and removes it again. What came of making it is in the probe; *removed: what came of removing it, an
-// errno.
+// Makes a file, an empty one, for writing it would be `modify`, and removes it again. What came of making it is in the
+// probe; *removed: what came of removing it, an errno.
 static void make_and_remove(struct probe *probe, const char *path, const char *folder, int *removed)
 {
     *removed = -1;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool made = mknod(path, S_IFREG | 0600, 0) == 0;
     int error = errno;
-    if (fd >= 0)
+    if (made) {
         *removed = unlink(path) == 0 ? 0 : errno;
-    errno = error;
-    judge_open(probe, folder, fd, W_OK);
-    if (fd < 0 && error == EEXIST)
+        allowed(probe);
+    } else if (error == EEXIST) {
         unclear(probe, "it exists already");
+    } else {
+        errno = error;
+        judge_open(probe, folder, -1, W_OK);
+    }
 }
 
 static void probe_create(struct probe *probe, const char *path, bool exists, bool folder)
@@ -152,11 +165,11 @@ static void probe_create(struct probe *probe, const char *path, bool exists, boo
     }
 }
 
-static void probe_modify(struct probe *probe, const char *path, bool exists, bool folder)
+static void probe_modify(const struct probes *probes, struct probe *probe, const char *path, bool exists, bool folder)
 {
     struct found found = {.is_set = false};
     if (folder)
-        find_in(path, WANTED_FILE, &found);
+        find_in(probes, path, WANTED_FILE, &found);
     if (folder && !found.is_set) {
         if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 && errno == EROFS)
             denied(probe, EROFS);
@@ -173,7 +186,7 @@ static void probe_modify(struct probe *probe, const char *path, bool exists, boo
 
 // Removing what is there as a folder when it is a file: the kernel looks at every permission first, and then finds that
 // it is none.
-static void probe_delete(struct probe *probe, const char *path, bool exists, bool folder)
+static void probe_delete(const struct probes *probes, struct probe *probe, const char *path, bool exists, bool folder)
 {
     char name[4096];
     int removed = -1;
@@ -191,7 +204,7 @@ static void probe_delete(struct probe *probe, const char *path, bool exists, boo
     }
     struct found found = {.is_set = false};
     if (folder)
-        find_in(path, WANTED_FILE, &found);
+        find_in(probes, path, WANTED_FILE, &found);
     const char *file = folder ? found.path : path;
     if (folder ? !found.is_set : !exists) {
         if (folder && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 && errno == EROFS)
@@ -221,12 +234,12 @@ static void exec_stopped(const char *path) // its tracer sees the exec before an
     _exit(errno < 200 ? errno : 199);
 }
 
-static void probe_exec(struct probe *probe, const char *path, bool exists, bool folder)
+static void probe_exec(const struct probes *probes, struct probe *probe, const char *path, bool exists, bool folder)
 {
     struct found found = {.is_set = false};
     char name[4096] = "";
     if (folder)
-        find_in(path, WANTED_PROGRAM, &found);
+        find_in(probes, path, WANTED_PROGRAM, &found);
     if (folder && !found.is_set && probe->leaves_nothing) { // an empty program, which no kernel can run
         probe_name(name, path);
         int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
@@ -264,18 +277,25 @@ static void probe_exec(struct probe *probe, const char *path, bool exists, bool 
         unlink(name);
 }
 
-static void probe_file(struct probe *probe)
+static void probe_file(const struct probes *probes, struct probe *probe)
 {
     const char *path = probe->point.path.text;
     struct stat status;
-    bool exists = stat(path, &status) == 0, folder = exists && S_ISDIR(status.st_mode);
+    bool exists = stat(path, &status) == 0, folder = exists && S_ISDIR(status.st_mode), made = false;
+    if (!exists && probe->point.verb != VERB_CREATE && probe->leaves_nothing)
+        made = exists = mknod(path, S_IFREG | 0700, 0) == 0;
     switch (probe->point.verb) {
     case VERB_READ: probe_read(probe, path, folder); break;
-    case VERB_MODIFY: probe_modify(probe, path, exists, folder); break;
+    case VERB_MODIFY: probe_modify(probes, probe, path, exists, folder); break;
     case VERB_CREATE: probe_create(probe, path, exists, folder); break;
-    case VERB_DELETE: probe_delete(probe, path, exists, folder); break;
-    default: probe_exec(probe, path, exists, folder);
+    case VERB_DELETE: probe_delete(probes, probe, path, exists, folder); break;
+    default: probe_exec(probes, probe, path, exists, folder);
     }
+    char end[PATH_MAX];
+    if (probe->result == PROBE_DENIED && realpath(path, end) && strcmp(end, path) != 0)
+        probe->note = "a link stands there, whose end decides";
+    if (made)
+        unlink(path);
 }
 
 // ---- network ------------------------------------------------------------------------------------------------------
@@ -409,7 +429,7 @@ static _Noreturn void try_alone(struct sandbox *sandbox, int ruleset, struct pro
     bool net = probe->point.domain == DOMAIN_NET;
     if (sandbox_lock_in(sandbox, ruleset, net, &failure) == 0) {
         if (probe->point.domain == DOMAIN_FILES)
-            probe_file(probe);
+            probe_file(sandbox->probes, probe);
         else if (net)
             probe_net(probe);
         else

@@ -25,6 +25,8 @@ struct probe {
 struct probes { // lies where both sides see it
     struct probe *list;
     size_t count;
+    const struct str *named; // paths that rules name: what is there may have another verdict than the folder
+    size_t named_count;
 };
 
 struct sandbox;
