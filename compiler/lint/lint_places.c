@@ -1,5 +1,5 @@
-// Places at which there is nothing to allow, for what `from proc` and `from dev` hold is a short list, and new memory is
-// empty; and places of the host that are written by a right that stands elsewhere.
+// Places at which there is nothing to allow, for what `from proc` and `from dev` hold is a short list, and new memory
+// is empty; and places of the host that are written by a right that stands elsewhere.
 #include <string.h>
 
 #include "compiler/lint/lint.h"

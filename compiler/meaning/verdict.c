@@ -143,6 +143,16 @@ static bool leads_somewhere(const struct policy *policy, struct net_point *name)
     return net_somewhere(name, net_box_at, count, net_allows, (void *)policy);
 }
 
+// Of several rules that match a file, the one with the deepest path is told; of others the first.
+static size_t depth_of(const struct rule *rule, const struct operation_point *point)
+{
+    size_t depth = 0;
+    for (size_t k = 0; k < rule->path_count; k++)
+        if (path_covers(rule->paths[k], point->path) && rule->paths[k].length > depth)
+            depth = rule->paths[k].length;
+    return depth;
+}
+
 struct verdict policy_verdict(const struct policy *policy, const struct operation_point *point)
 {
     arena_spend(policy->arena, 1 + policy->rule_count / 4);
@@ -153,30 +163,22 @@ struct verdict policy_verdict(const struct policy *policy, const struct operatio
         leads_somewhere(policy, &at.net);
         return policy_verdict(policy, &at);
     }
-    const struct rule *allow = NULL, *deny = NULL;
-    size_t depth = 0; // of files, the rule with the deepest path decides what is reported
+    const struct rule *found[2] = {NULL}; // an allow, a deny
+    size_t depths[2] = {0};
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
         if ((rule->effect != EFFECT_ALLOW && rule->effect != EFFECT_DENY) || !rule_matches(policy, rule, point))
             continue;
-        if (rule->effect == EFFECT_DENY) {
-            deny = deny ? deny : rule;
-            continue;
-        }
-        size_t length = 1;
-        for (size_t k = 0; k < rule->path_count; k++)
-            if (path_covers(rule->paths[k], point->path) && rule->paths[k].length > length)
-                length = rule->paths[k].length;
-        if (!allow || length > depth) {
-            allow = rule;
-            depth = length;
+        size_t depth = depth_of(rule, point);
+        int which = rule->effect == EFFECT_DENY;
+        if (!found[which] || depth > depths[which]) {
+            found[which] = rule;
+            depths[which] = depth;
         }
     }
-    if (deny)
-        return denied(errno_action(point->domain == DOMAIN_CAPABILITIES ? "EPERM" : "EACCES"), deny);
-    if (allow)
-        return (struct verdict){.allowed = true, .rule = allow};
-    return denied(errno_action(point->domain == DOMAIN_CAPABILITIES ? "EPERM" : "EACCES"), NULL);
+    if (found[0] && !found[1])
+        return (struct verdict){.allowed = true, .rule = found[0]};
+    return denied(errno_action(point->domain == DOMAIN_CAPABILITIES ? "EPERM" : "EACCES"), found[1]);
 }
 
 bool policy_net_allows(const struct policy *policy, const struct net_point *point)

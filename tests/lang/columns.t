@@ -15,7 +15,7 @@ my @whole = (
     [qr/\.out$/,                                   'what a program must print, as it prints it'],
     [qr{^tests/fuzz/corpus/},                      'inputs, some of them not text'],
     [qr{^tests/lang/(?:cases|broken|profiles)/},   'inputs that have to be as they are'],
-    [qr{^tests/meaning/cases/},                    'a question and its answer, a line each'],
+    [qr{^tests/meaning/(?:cases|reading)/},        'a question and its answer, a rule and how it is run, a line each'],
     [qr{^tests/lang/layout/},                      'inputs of --fmt'],
     [qr{^docs/attacks\.md$},                       'made by make matrix'],
 );
