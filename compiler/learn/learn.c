@@ -251,14 +251,14 @@ static void learn_net(struct learner *l)
 
 // ---- calls --------------------------------------------------------------------------------------------------------
 
-static const struct group_decl *group_with(struct policy *policy, struct str name,
-                                           int call) // NULL: the call is not in it
+static bool is_dangerous(struct policy *policy, int call)
 {
-    const struct group_decl *group = group_find(policy->compilation, policy->compilation->prelude, name);
+    const struct group_decl *group =
+        group_find(policy->compilation, policy->compilation->prelude, STR("dangerous"));
     for (size_t i = 0; group && i < group->call_count; i++)
         if (group->calls[i] == call)
-            return group;
-    return NULL;
+            return true;
+    return false;
 }
 
 // One rule for each call, with the values of the argument that decides; one for all those of which none does.
@@ -289,7 +289,7 @@ static void learn_calls(struct learner *l, struct policy *policy)
         call_print(&operation, &point, asked);
         if (verdict.error == errno_find(STR("ENOSYS")) && !verdict.rule)
             continue; // a C library has another call for it
-        if (verdict.rule || group_with(policy, STR("dangerous"), call)) {
+        if (verdict.rule || is_dangerous(policy, call)) {
             note(l, text_str(&operation),
                  verdict.rule ? "a rule denies it"
                               : "it gives power over the machine or other processes; most programs can do without",
@@ -304,10 +304,6 @@ static void learn_calls(struct learner *l, struct policy *policy)
                 }
             plain[call] = true;
             plain_count++;
-            // Who asks for memory protection keys makes the other calls only where the processor has any.
-            const struct group_decl *keys = group_with(policy, STR("pkey"), call);
-            for (size_t k = 0; keys && k < keys->call_count; k++)
-                plain[keys->calls[k]] = true;
             continue;
         }
         if (asked & (asked - 1)) { // several together

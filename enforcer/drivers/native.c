@@ -402,8 +402,14 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     struct broker *broker = NULL;
     bool brokered = run->plan->broker && !run->probes;
     struct broker_settings settings = {.plan = run->plan, .network = &run->claims->network, .events = run->events};
-    const struct call_settings told = {run->plan,   run->policy,        run->recompile, run->recompile_context,
-                                       run->events, run->explain_files, run->argv};
+    const struct call_settings told = {.plan = run->plan,
+                                       .identity = &native->identity,
+                                       .policy = run->policy,
+                                       .recompile = run->recompile,
+                                       .recompile_context = run->recompile_context,
+                                       .events = run->events,
+                                       .explain_files = run->explain_files,
+                                       .argv = run->argv};
     const struct bpf_program *asking = run->probes ? NULL : calls_asking(&told);
     if (run->explain_files && !run->probes && !asking) {
         fail(failure, NO_RULE, 0,

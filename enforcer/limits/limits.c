@@ -125,6 +125,8 @@ int bounds_apply(const struct bounds *bounds, struct failure *failure)
                                 "the caller's hard limit is 0, which does not keep them from the program that the host "
                                 "pipes them to: `ulimit -H -c 1` there, or another /proc/sys/kernel/core_pattern",
                                 "cannot forbid core dumps");
+    if (setrlimit(RLIMIT_RTPRIO, &nothing) != 0 || setrlimit(RLIMIT_NICE, &nothing) != 0)
+        return fail(failure, NO_RULE, errno, "cannot keep the command from a higher priority");
     if (setrlimit(RLIMIT_NOFILE, &bounds->caller_files) != 0)
         return fail(failure, NO_RULE, errno, "cannot give the command the caller's limit of open files");
     for (size_t i = 0; i < bounds->rlimit_count; i++) {

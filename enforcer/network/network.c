@@ -216,7 +216,9 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
                           failure);
         if (bind.total + connect.total > LOOPBACK_PORTS_MOST)
             return refuse(allow, "so many single ports",
-                          "name up to 1024 ports, or all from a number up: `loopback:1024..65535`", failure);
+                          "name up to 1024 ports, or all from a number up to bind and to connect: `allow bind, "
+                          "connect tcp loopback:1024..65535`",
+                          failure);
         if (host_landlock_abi() < 4)
             return fail_with_advice(
                 failure, allow->rule, 0,

@@ -18,6 +18,7 @@
 #include "enforcer/host/clock.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/outside.h"
+#include "enforcer/supervisor/lesser.h"
 #include "enforcer/supervisor/named.h"
 #include "enforcer/host/scoped.h"
 
@@ -42,6 +43,7 @@ struct calls {
     struct watch listener, handover; // the first is the source's
     struct policy *policy;           // made anew, to explain
     bool recompiled;                 // or tried to be
+    unsigned memories;               // that were made with less
     struct budget budget;
 };
 
@@ -238,6 +240,10 @@ static void answer_one(struct calls *calls)
         return;
     }
     bool told = is_told(action);
+    if (told && lesser_make(calls->settings->plan, calls->settings->identity, &call, &calls->memories)) {
+        notified_release(&call);
+        return;
+    }
     notified_answer(&call, told ? (int)(action & ~ACTION) : ENOSYS, 0);
     if (told)
         note_denied(calls, &call, words);

@@ -9,16 +9,25 @@
 #include "enforcer/supervisor/remedy.h"
 
 enum {
-    TARGETS_MOST = 1000,
-    SHOWN_MOST = 8
-}; // the first of what is allowed, and of what is denied: neither takes the other's room
+    TARGETS_MOST = 1000, // the first of what is allowed, and of what is denied: neither takes the other's room
+    SHOWN_MOST = 5
+};
+
+static const struct probe {
+    const char *operation, *who;
+} probes[] = {
+#define PROBE(operation, who) {operation, who},
+#include "enforcer/supervisor/probes.def"
+#undef PROBE
+};
 
 struct target {
     enum event_kind kind;
     struct str operation; // owned
     uint32_t rule;
     bool denied, is_measured;
-    uint64_t count, sent, received; // bytes, where they are known
+    uint64_t count, last;    // last: the how manieth event of all was the last of it
+    uint64_t sent, received; // bytes, where they are known
 };
 
 struct events {
@@ -27,6 +36,7 @@ struct events {
     struct target *targets;
     size_t count, met[2]; // allowed, denied
     uint64_t others[2];   // how often targets past the most that are told apart were met
+    uint64_t all;         // how many events there were
 };
 
 struct events *events_new(const struct plan *plan, FILE *stream)
@@ -46,6 +56,15 @@ void events_free(struct events *events)
     free(events);
 }
 
+// Who tries that without a need; NULL: it is no such thing.
+static const char *probed_by(const struct target *target)
+{
+    for (size_t i = 0; target->denied && i < sizeof probes / sizeof *probes; i++)
+        if (str_is(target->operation, probes[i].operation))
+            return probes[i].who;
+    return NULL;
+}
+
 static void write_target(struct json_writer *w, const struct events *events, const struct target *target,
                          const char *event)
 {
@@ -63,6 +82,8 @@ static void write_target(struct json_writer *w, const struct events *events, con
         if (remedy.needs.length)
             json_member(w, "needs", remedy.needs);
     }
+    if (probed_by(target))
+        json_member(w, "probe", str_from(probed_by(target)));
     json_member_number(w, "count", target->count);
     if (target->is_measured) {
         json_member_number(w, "sent_bytes", target->sent);
@@ -94,6 +115,7 @@ bool event_again(struct events *events, struct str operation, bool denied)
     for (size_t i = 0; events && i < events->count; i++)
         if (events->targets[i].denied == denied && str_equal(events->targets[i].operation, operation)) {
             events->targets[i].count++;
+            events->targets[i].last = ++events->all;
             return true;
         }
     return false;
@@ -117,6 +139,7 @@ static void note(struct events *events, enum event_kind kind, struct str operati
     struct target *target = &events->targets[events->count++];
     *target = (struct target){
         .kind = kind, .operation = {copy, operation.length}, .rule = rule, .denied = denied, .count = 1};
+    target->last = ++events->all;
     stream_line(events, target, event_name(target));
 }
 
@@ -148,44 +171,69 @@ void event_traffic(struct events *events, struct str operation, uint64_t sent, u
     }
 }
 
+// Likely causes first: files and destinations, which a program was told by name, before calls, of which it tries many;
+// then what was denied last, as who fails for it goes no further.
+static int by_likelihood(const void *left, const void *right)
+{
+    const struct target *a = *(const struct target *const *)left, *b = *(const struct target *const *)right;
+    if ((a->kind == EVENT_CALL) != (b->kind == EVENT_CALL))
+        return a->kind == EVENT_CALL ? 1 : -1;
+    return (a->last < b->last) - (a->last > b->last);
+}
+
+// False: what would allow it stands there already, for another target.
+static bool print_target(FILE *out, const struct events *events, const struct target *target, struct map *remedies)
+{
+    struct arena *arena = remedies->arena;
+    struct str what = target->operation;
+    if (target->count > 1)
+        what = str_format(arena, "%.*s, %llu times", STR_ARGS(what), (unsigned long long)target->count);
+    if (target->rule < events->plan->rule_count) {
+        const char *example = remedy_example(events->plan->rules[target->rule].text);
+        say(out, "sbxrun: denied %.*s (%.*s)", STR_ARGS(what), STR_ARGS(rule_named(events->plan, target->rule)));
+        if (example)
+            say(out, "        a rule as `%s` would change it", example);
+        return true;
+    }
+    if (target->rule == RULE_NOT_KNOWN) {
+        say(out, "sbxrun: denied %.*s: the plan does not say by which rule", STR_ARGS(what));
+        return true;
+    }
+    struct remedy remedy = remedy_of(arena, events->plan, target->operation);
+    if (remedy.rule.length && map_put(remedies, remedy.rule, remedies))
+        return false;
+    say(out, "sbxrun: denied %.*s: no rule allows it", STR_ARGS(what));
+    if (remedy.host.length)
+        say(out, "        `%.*s` would, on the sandbox's own loopback; `%.*s` on the host's", STR_ARGS(remedy.rule),
+            STR_ARGS(remedy.host));
+    else if (remedy.rule.length)
+        say(out, "        `%.*s` would%s%.*s", STR_ARGS(remedy.rule), remedy.needs.length ? ", but it takes " : "",
+            STR_ARGS(remedy.needs));
+    else if (remedy.needs.length)
+        say(out, "        none would: it takes %.*s", STR_ARGS(remedy.needs));
+    return true;
+}
+
 void events_print(FILE *out, const struct events *events, bool calls)
 {
-    size_t shown = 0, left = 0;
+    const struct target *told[TARGETS_MOST];
+    size_t count = 0, shown = 0, left = 0;
     for (size_t i = 0; events && i < events->count; i++) {
         const struct target *target = &events->targets[i];
-        if (!target->denied || (!calls && target->kind == EVENT_CALL))
-            continue;
-        if (shown++ >= SHOWN_MOST) {
-            left++;
-            continue;
-        }
-        struct arena *arena = arena_new();
-        struct str what = target->operation;
-        if (target->count > 1)
-            what = str_format(arena, "%.*s, %llu times", STR_ARGS(what), (unsigned long long)target->count);
-        if (target->rule < events->plan->rule_count) {
-            const char *example = remedy_example(events->plan->rules[target->rule].text);
-            say(out, "sbxrun: denied %.*s (%.*s)", STR_ARGS(what), STR_ARGS(rule_named(events->plan, target->rule)));
-            if (example)
-                say(out, "        a rule as `%s` would change it", example);
-        } else if (target->rule == RULE_NOT_KNOWN) {
-            say(out, "sbxrun: denied %.*s: the plan does not say by which rule", STR_ARGS(what));
-        } else {
-            struct remedy remedy = remedy_of(arena, events->plan, target->operation);
-            say(out, "sbxrun: denied %.*s: no rule allows it", STR_ARGS(what));
-            if (remedy.host.length)
-                say(out, "        `%.*s` would, on the sandbox's own loopback; `%.*s` on the host's",
-                    STR_ARGS(remedy.rule), STR_ARGS(remedy.host));
-            else if (remedy.rule.length)
-                say(out, "        `%.*s` would%s%.*s", STR_ARGS(remedy.rule),
-                    remedy.needs.length ? ", but it takes " : "", STR_ARGS(remedy.needs));
-            else if (remedy.needs.length)
-                say(out, "        none would: it takes %.*s", STR_ARGS(remedy.needs));
-        }
-        arena_free(arena);
+        if (target->denied && (calls || target->kind != EVENT_CALL) && !probed_by(target))
+            told[count++] = target;
     }
+    qsort(told, count, sizeof *told, by_likelihood);
+    struct arena *arena = arena_new();
+    struct map remedies = {.arena = arena};
+    for (size_t i = 0; i < count; i++)
+        if (shown < SHOWN_MOST && print_target(out, events, told[i], &remedies))
+            shown++;
+        else
+            left++;
     if (left)
         say(out, "sbxrun: and denied %zu other things (--report lists them)", left);
+    arena_free(arena);
     if (events && events->others[true])
         say(out, "sbxrun: and denied more than could be told apart, %llu times",
             (unsigned long long)events->others[true]);

@@ -206,6 +206,15 @@ int notified_place(const struct notified *call, int ours, int at, bool close_on_
     return ioctl(call->source->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
 }
 
+int notified_give(const struct notified *call, int ours, bool close_on_exec)
+{
+    struct seccomp_notif_addfd add = {.id = call->id,
+                                      .flags = SECCOMP_ADDFD_FLAG_SEND,
+                                      .srcfd = (uint32_t)ours,
+                                      .newfd_flags = close_on_exec ? O_CLOEXEC : 0};
+    return ioctl(call->source->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
+}
+
 void notified_continue(const struct notified *call)
 {
     struct seccomp_notif_resp response = {.id = call->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};

@@ -77,6 +77,9 @@ long notified_about(struct notified *, int fd, char *text, size_t size);
 // Puts ours in the place of the caller's descriptor `at`. 0, or -errno.
 int notified_place(const struct notified *, int ours, int at, bool close_on_exec);
 
+// Answers it with a new descriptor of the caller's, which is ours. 0, or -errno: then it is not answered.
+int notified_give(const struct notified *, int ours, bool close_on_exec);
+
 // Lets the kernel go on with a call as it was made. Only where that decides nothing: its arguments in memory may be
 // others by then.
 void notified_continue(const struct notified *);

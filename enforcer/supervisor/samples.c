@@ -81,12 +81,24 @@ static void look_at_offsets(struct samples *samples, int process, unsigned *left
         closedir(list);
 }
 
+// False of a process that is still a copy of sbxrun, and has its descriptors.
+static bool has_executed(int process)
+{
+    char path[32];
+    struct stat own, its;
+    snprintf(path, sizeof path, "/proc/%d/exe", process);
+    return stat("/proc/self/exe", &own) != 0 || stat(path, &its) != 0 || own.st_dev != its.st_dev ||
+           own.st_ino != its.st_ino;
+}
+
 static void look_at_processes(struct samples *samples)
 {
     const int *list;
     unsigned threads = OPENED_MOST, left = OPENED_MOST;
     size_t count = processes_of(samples->init, LOOKED_AT, &threads, &list);
     for (size_t i = 0; i < count; i++) {
+        if (!has_executed(list[i]))
+            continue;
         uint64_t files = samples->looks[SAMPLE_OPEN_FILES] ? files_of(list[i]) : 0;
         if (files)
             note(samples, SAMPLE_OPEN_FILES, files);

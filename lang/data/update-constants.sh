@@ -15,12 +15,12 @@ headers='asm/fcntl.h asm/termbits.h asm/mman.h linux/mman.h asm/ioctls.h linux/f
     linux/random.h linux/memfd.h linux/seccomp.h asm/errno.h linux/capability.h linux/time.h linux/wait.h
     linux/sockios.h asm/sockios.h linux/ptrace.h linux/eventpoll.h linux/ipc.h linux/membarrier.h
     linux/close_range.h linux/if_tun.h linux/tiocl.h linux/kcmp.h linux/userfaultfd.h linux/quota.h linux/reboot.h
-    linux/in.h linux/tcp.h linux/in6.h linux/vt.h linux/kd.h'
+    linux/in.h linux/tcp.h linux/in6.h linux/vt.h linux/kd.h linux/netlink.h'
 wanted='^(O_|AT_|S_I|PROT_|MAP_|MADV_|MREMAP_|MCL_|MS_|MLOCK_|CLONE_|PR_|ARCH_|F_|LOCK_|SEEK_|TIOC|TC[A-Z]|FIO'
 wanted="$wanted"'|FIONREAD|SIOC|FUTEX_|KEYCTL_|SIG[A-Z]|SA_|SIG_|MNT_|UMOUNT_|RLIMIT_|SOL_|SO_|GRND_|MFD_|SECCOMP_'
 wanted="$wanted"'|E[A-Z0-9]+$|CAP_[A-Z_]+$|CLOCK_|TIMER_|W[A-Z]+$|P_|PTRACE_|EPOLL|IPC_|SHM_|RENAME_|FALLOC_|FS_IOC'
 wanted="$wanted"'|FICLONE|BLK|RWF_|CLOSE_RANGE_|MEMBARRIER_|TIOCL_|XATTR_|PRIO_|SCHED_|KCMP_|UFFD|TUN|VT_|KD|TCP_'
-wanted="$wanted"'|IPV6_|IP_)'
+wanted="$wanted"'|IPV6_|IP_|NETLINK_)'
 unwanted='^(CAP_LAST_CAP|F_LINUX_SPECIFIC_BASE|E2BIG_|EXT[0-9]|CLONE_ARGS|SIG_DFL|SIG_IGN|SIG_ERR|SIGRTM|.*_H$'
 unwanted="$unwanted"'|SIGEV|.*_SIZE_VER[0-9])'
 

@@ -114,6 +114,8 @@ for my $user (users()) {
         allow connect unix "\/shown\/datagrams";
     }
     $1/r);
+    # And with the rights of debuggers.
+    spew("$dir/debug.sbx", slurp("$dir/p.sbx") =~ s/policy p \{/import std.debug;\npolicy debug { use std.debug;/r);
     my $home = { HOME => "$dir/home", XDG_CACHE_HOME => '' }; # where its caches are
     my %inside = (%common, home => '/home', cache => $who eq 'root' ? 'sbx' : '.cache/sbx',
         w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid',

@@ -1,20 +1,30 @@
 // Tries on the kernel's interface: calls that nobody in a sandbox needs, and ways to hide them from a filter.
 #include "tests/attacks/attack.h"
 
+#include <elf.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -174,6 +184,114 @@ static int trace_child(char **arguments)
     return error;
 }
 
+// Who started it: the sandbox's first process.
+static int trace_parent(char **arguments)
+{
+    (void)arguments;
+    return result_of(ptrace(PTRACE_SEIZE, getppid(), NULL, NULL));
+}
+
+static int own_listener_fd;
+
+static int write_parent(char **arguments)
+{
+    (void)arguments;
+    char byte = 0;
+    struct iovec ours = {&byte, 1}, theirs = {(void *)&own_listener_fd, 1};
+    return result_of(syscall(SYS_process_vm_writev, getppid(), &ours, 1, &theirs, 1, 0));
+}
+
+// At the beginning of a call of that number: makes it another. 1, 0 where it is no such call, or -1.
+static int change_call(pid_t pid, long from, long to)
+{
+    struct user_regs_struct registers;
+    struct iovec place = {&registers, sizeof registers};
+    if (ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRSTATUS, &place) != 0)
+        return -1;
+#ifdef __x86_64__
+    if ((long)registers.orig_rax != from)
+        return 0;
+    registers.orig_rax = (unsigned long)to;
+    return ptrace(PTRACE_SETREGSET, pid, (void *)NT_PRSTATUS, &place) == 0 ? 1 : -1;
+#else
+    if ((long)registers.regs[8] != from)
+        return 0;
+    place = (struct iovec){&(int){(int)to}, sizeof(int)};
+    return ptrace(PTRACE_SETREGSET, pid, (void *)NT_ARM_SYSTEM_CALL, &place) == 0 ? 1 : -1;
+#endif
+}
+
+// A call that is allowed is made another by who traces it, after the call has begun: a key is asked for.
+static int traced_call(char **arguments)
+{
+    (void)arguments;
+    int status, changed = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        raise(SIGSTOP);
+        errno = 0;
+        _exit(syscall(SYS_getppid, 0, -4, 0) < 0 ? errno : 0);
+    }
+    waitpid(pid, &status, 0);
+    while (WIFSTOPPED(status)) {
+        if (ptrace(PTRACE_SYSCALL, pid, NULL, NULL) != 0)
+            return errno;
+        waitpid(pid, &status, 0);
+        if (WIFSTOPPED(status) && !changed && (changed = change_call(pid, SYS_getppid, SYS_keyctl)) < 0)
+            return errno;
+    }
+    return WIFEXITED(status) && changed ? WEXITSTATUS(status) : EINVAL;
+}
+
+static int real_time(char **arguments)
+{
+    (void)arguments;
+    return result_of(sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){1}));
+}
+
+static int higher_priority(char **arguments)
+{
+    (void)arguments;
+    return result_of(setpriority(PRIO_PROCESS, 0, -5));
+}
+
+// A filter of its own with a listener of its own, that lets a denied call go on.
+static void *goes_on(void *result)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_keyctl, 0, 1),
+                                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+                                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    __atomic_store_n(&own_listener_fd, fd < 0 ? -errno : fd, __ATOMIC_SEQ_CST);
+    if (fd >= 0)
+        *(int *)result = result_of(syscall(SYS_keyctl, 0, -4, 0));
+    return NULL;
+}
+
+static int own_listener(char **arguments)
+{
+    (void)arguments;
+    pthread_t thread;
+    int result = ETIME;
+    if (pthread_create(&thread, NULL, goes_on, &result) != 0)
+        return EAGAIN;
+    while (__atomic_load_n(&own_listener_fd, __ATOMIC_SEQ_CST) == 0)
+        usleep(1000);
+    if (own_listener_fd < 0)
+        return -own_listener_fd;
+    struct seccomp_notif call = {0};
+    struct pollfd ready = {own_listener_fd, POLLIN, 0};
+    if (poll(&ready, 1, 2000) == 1 && ioctl(own_listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) == 0)
+        ioctl(own_listener_fd, SECCOMP_IOCTL_NOTIF_SEND,
+              &(struct seccomp_notif_resp){.id = call.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE});
+    pthread_join(thread, NULL);
+    return result;
+}
+
 static int compare(char **arguments) // two descriptors of its own
 {
     (void)arguments;
@@ -269,6 +387,12 @@ const struct attack_row kernel_attacks[] = {
     {"setns", setns_own},
     {"call", bare_call},
     {"ptrace", trace_child},
+    {"trace-parent", trace_parent},
+    {"write-parent", write_parent},
+    {"traced-call", traced_call},
+    {"real-time", real_time},
+    {"higher-priority", higher_priority},
+    {"own-listener", own_listener},
     {"kcmp", compare},
     {"personality", read_implies_exec},
     {"setuid-bits", setuid_bits},

@@ -27,7 +27,7 @@ for my $file (@library) {
 }
 
 # Every system call of the edition is in a group, but for those that one argument makes what they are.
-my %apart = map { $_ => 1 } qw(arch_prctl clone ioctl memfd_create prctl);
+my %apart = map { $_ => 1 } qw(arch_prctl clone ioctl memfd_create personality prctl);
 my $groups = slurp("$root/stdlib-policies/groups.sbx") =~ s/#.*//gr;
 my %grouped = map { $_ => 1 } map { /\w+/g } $groups =~ /group \@[\w-]+ \{(.*?)\}/gs;
 my @rows = map { [split /\t/] } grep { !/^#/ } split /\n/, slurp("$root/lang/data/syscalls.tsv");
@@ -38,13 +38,17 @@ is join(' ', grep { !$grouped{$_} && !$apart{$_} } map { $_->[0] } @rows), '', '
 my ($useless) = slurp("$root/stdlib-policies/groups.sbx") =~ /^# What no program in a sandbox.*?$(.*)/ms;
 my @useless = $useless =~ /^group (\@[\w-]+)/mg;
 cmp_ok scalar @useless, '>', 15, 'groups that no program has a use for';
+my $traced = qr/^\@(?:debug|dangerous)$/; # what a debugger is for
 for my $file (grep { !/groups/ } @library) {
     my ($module) = $file =~ m{([^/]+)\.sbx$};
     for my $found (slurp($file) =~ /^policy (\w+(?:\(\w+: endpoint\))?)/mg) {
         my ($policy, $takes) = $found =~ /^(\w+)(.*)/;
+        my $traces = $module eq 'debug' || $policy eq 'sanitizers';
+        my @never = grep { !$traces || !/$traced/ } @useless;
         my $use = "std.$module" . ($policy eq $module ? '' : ".$policy") . ($takes && '("server.example":443)');
         my $path = spew(folder() . '/p.sbx', "sbx 1; import std.$module; policy p { use $use;
-            syscalls { never @{[ join ', ', @useless ]}; never clone where flags & CLONE_NEWUSER == CLONE_NEWUSER;
+            syscalls { never @{[ join ', ', @never ]}; never clone where flags & CLONE_NEWUSER == CLONE_NEWUSER;
+                never personality where persona == READ_IMPLIES_EXEC or persona == MMAP_PAGE_ZERO;
                 never ioctl where request in { TIOCSTI, TIOCLINUX }; never chmod where mode & S_ISUID == S_ISUID;
                 never mknod where mode & S_IFMT == S_IFBLK; never socket where family == AF_PACKET; }
             fs { never write \"/usr\", \"/etc\", \"/home\", \"/proc\";

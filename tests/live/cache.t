@@ -37,9 +37,9 @@ P
 # What an entry is found by, as plan_cache.c has it: the program, the policy's file, what it was called.
 my $plan_key = sub {
     my ($dir) = @_;
-    my ($build_id) = `readelf -n $sbxrun` =~ /Build ID: (\w+)/;
+    my ($build_id) = slurp($sbxrun) =~ /\x04\0{3}\x14\0{3}\x03\0{3}GNU\0(.{20})/s; # elf(5), NT_GNU_BUILD_ID
     my $word = sub { my ($kind, $text) = @_; $kind . pack('Q<', length $text) . $text };
-    return sha256_hex(join '', $word->('b', pack 'H*', $build_id // ''), $word->('f', "$dir/p.sbx"),
+    return sha256_hex(join '', $word->('b', $build_id // ''), $word->('f', "$dir/p.sbx"),
         $word->('s', 'p.sbx'), $word->('p', ''));
 };
 

@@ -95,6 +95,18 @@ P
     ($run) = told($user, policy($user, join ' ', $run->{err} =~ /`(syscalls .*?)` would/g), $needy);
     is $run->{out}, "ok\nok\n1\n1\n22\n", "$name: the lines that it names do what they say" or diag $run->{err};
 
+    # What libraries try without a need is in the report, with who does; what was denied last is told first, and five
+    # things at most.
+    ($run, $calls) = told($user, $dir, "import socket\n"
+        . "try: socket.socket(socket.AF_UNIX, 0x80801)\nexcept OSError: exit(1)");
+    is $run->{err}, '', "$name: a probe is not told" or diag $run->{err};
+    is $calls->{'syscall socket where family == AF_UNIX and type == 0x80801'}{probe},
+        'the C library: a cache of names (nscd)', "$name: but counted, with who makes it";
+    ($run) = told($user, $dir, join('; ', map { "call('$_', 0, 0, 0, 0, 0)" }
+        qw(ptrace unshare chroot swapoff acct reboot ptrace)) . '; exit(1)');
+    is_deeply [$run->{err} =~ /^sbxrun: (?:and )?denied (?:syscall )?(.*?)(?=[,:]| other| where)/mg],
+        [qw(ptrace reboot acct swapoff chroot 1)], "$name: the likeliest first" or diag $run->{err};
+
     # Many.
     ($run, $calls) = told($user, $dir, "import resource\nfor i in range(100000): libc.ptrace(0, 0, 0, 0)\n"
         . "for i in range(5000): libc.ioctl(0, 0x12340000 + i)");

@@ -124,12 +124,6 @@ for my $user (users()) {
     is $go->($dir, $sbxrun, "$dir/l.sbx", '--', 'sh', '-c', 'cat ../q/*2J*')->{out}, "odd\n",
         "$name: and what it allows";
 
-    # What other processors lead a program to do, too.
-    my $pkey_alloc = (POSIX::uname())[4] eq 'x86_64' ? 330 : 289;
-    $go->($dir, $sbxrun, '--learn', "$dir/k.sbx", '--', 'perl', '-e', "syscall $pkey_alloc, 0, 0");
-    like slurp("$dir/k.sbx"), qr/^        allow .*\@pkey\b/m,
-        "$name: who asks for memory keys may use them" or diag slurp("$dir/k.sbx");
-
     # A command that is cut short in the comment on it, within a character.
     $run = $go->($dir, $sbxrun, '--learn', "$dir/c.sbx", '--', 'echo', 'x' x 58 . "\xe2\x82\xac" . 'y');
     is run({ %$user }, $sbxc, '--check', '--no-proof', "$dir/c.sbx")->{status}, 0,
