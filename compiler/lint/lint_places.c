@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "compiler/lint/lint.h"
+#include "compiler/meaning/search.h"
+
+enum { BY_HAND = 500 }; // as many as one writes
 
 static const struct {
     enum source_kind kind;
@@ -117,7 +120,6 @@ static void judge_shown(struct policy *policy, const struct rule *rule)
 
 void lint_places(struct policy *policy)
 {
-    enum { BY_HAND = 500 }; // as many as one writes
     for (size_t i = 0; i < policy->rule_count && policy->rule_count < 4 * BY_HAND; i++) {
         const struct rule *rule = &policy->rules[i];
         if (rule->domain != DOMAIN_FILES || rule->effect != EFFECT_ALLOW || rule->chain)
@@ -128,5 +130,46 @@ void lint_places(struct policy *policy)
         }
         if (rule->content && rule->content->kind == FROM_POLICY)
             judge_shown(policy, rule);
+    }
+}
+
+// Whether something in the sandbox may bind on the ports and protocols of a box of its loopback.
+static bool is_served(struct policy *policy, const struct net_box *box)
+{
+    struct net_box both[2];
+    for (int i = 0; i < 2; i++) {
+        both[i] = *box;
+        both[i].verbs = VERB_BIND;
+        both[i].first = net_prefix_first(net_loopbacks[i]);
+        both[i].last = net_prefix_last(net_loopbacks[i]);
+    }
+    struct rule set = {.effect = EFFECT_ASK, .domain = DOMAIN_NET, .net = {both, 2}};
+    struct operation_point found;
+    return operation_find(policy, &set, true, &found) != 0;
+}
+
+// Who connects to 127.0.0.1 outside finds the host's servers there; inside it is another loopback.
+void lint_loopback(struct policy *policy)
+{
+    enum { NAMES = 53 }; // where sbxrun itself answers
+    struct diagnostics *diagnostics = &policy->compilation->diagnostics;
+    for (size_t i = 0; i < policy->net_rule_count && policy->net_rule_count <= BY_HAND; i++) {
+        const struct rule *rule = policy->net_rules[i];
+        bool connects = false, served = false;
+        for (size_t k = 0; rule->effect == EFFECT_ALLOW && !rule->chain && !rule->derived && k < rule->net.count; k++) {
+            const struct net_box *box = &rule->net.boxes[k];
+            if (!(box->verbs & VERB_CONNECT) || !net_box_is_loopback(box))
+                continue;
+            connects = true;
+            served |= (box->port_first == NAMES && box->port_last == NAMES) ||
+                      is_served(policy, box);
+        }
+        struct diagnostic *d = connects && !served ? lint_finding(policy, SBX0725, rule->span) : NULL;
+        if (!d)
+            continue;
+        diagnostic_label(diagnostics, d, rule->span, "no rule allows to bind there");
+        diagnostic_help(diagnostics, d,
+                        "the host's own is `host-loopback`; for a server inside: `allow bind, listen, connect tcp "
+                        "loopback:8080;`");
     }
 }

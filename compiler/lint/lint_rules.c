@@ -132,7 +132,7 @@ static void find_covered_capabilities(struct policy *policy, const struct rule *
         if (rule->domain != DOMAIN_CAPABILITIES || !is_own(rule, EFFECT_ALLOW))
             continue;
         uint64_t left = rule->capabilities;
-        for (size_t k = 0; k < i; k++)
+        for (size_t k = 0; k < i && left; k++)
             if (policy->rules[k].domain == DOMAIN_CAPABILITIES && is_own(&policy->rules[k], EFFECT_ALLOW) &&
                 left & policy->rules[k].capabilities) {
                 left &= ~policy->rules[k].capabilities;
