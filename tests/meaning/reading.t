@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # The second reading (tests/lib/Reading.pm): what the page says of each operation is what --why answers, what expect
 # holds to, and what the kernel does in the sandbox, as root and as an ordinary user. Operations on a network that is
-# not the sandbox's own are not tried here. Then files of a few lines, and whether they are accepted.
+# not the sandbox's own are tried in tests/net/reading.t. Then files of a few lines, and whether they are accepted.
 use strict;
 use warnings;
 use FindBin;
@@ -14,23 +14,6 @@ use Test::More;
 my ($asked, %tried_as) = (0);
 my $bin = folder(); # the programs, for whoever runs them
 system('cp', map({ "$build/$_" } qw(sbxc sbxrun sbxnames sbximage)), "$bin/") == 0 or die 'cp';
-
-# What --why answers: the verdict, the line, and of what is partly allowed an operation of each kind.
-sub ask {
-    my ($file, $operation) = @_;
-    my $run = run($sbxc, '--why', $operation, $file);
-    my $says = { 0 => 'allow', 2 => 'error', 4 => 'deny', 5 => 'partly' }->{ $run->{status} } // $run->{err};
-    return { verdict => $says } if $says !~ /^(?:allow|deny|partly)$/;
-    my @points = $run->{out} =~ /^(\S.*): (?:allowed|denied|killed)\b/mg;
-    return { verdict => $says, line => '-', points => \@points } if $says eq 'partly';
-    my ($by) = $run->{out} =~ /^.*: (?:allowed|denied|killed).*\n  (?:by (.*)|no rule allows it)$/m
-        or return { verdict => $run->{out} };
-    my $line = !defined $by ? '-' : $by =~ m{^std/(\w+)\.sbx:} ? "std.$1"
-        : $by =~ m{^(?:\S*/)?\w+\.sbx:(\d+):\d+: (?:allow|deny|\w+ from|capabilities)} ? $1 : 'net';
-    return { verdict => $says, line => $line };
-}
-
-sub is_outside { my ($row) = @_; return $row->{operation} =~ /^(?:connect|bind|listen) / }
 
 # The policy with these expectations, each on a line of its own, from the line after its last one on.
 sub with_tests {
@@ -80,7 +63,7 @@ for my $name (readings()) {
     my $runs = reading_run($name);
     spew("$dir/run.sbx", $runs);
     my $changed = $runs ne $text =~ s/\n\z//r;
-    my $brokered = run($sbxc, '--emit=plan', "$dir/run.sbx")->{out} =~ /"broker": *\[ *"/;
+    my $brokered = is_brokered("$dir/run.sbx");
     my @tries;
     for my $row (@rows) {
         my $now = $changed ? ask("$dir/run.sbx", $row->{operation}) : $row->{answer};

@@ -1,6 +1,7 @@
 # Servers that the tests of the network talk to: echoes, a server that never accepts, HTTP, and a name server that lies
 # as it is told.
 #   servers.py ASKED [KIND...]   ASKED: where each question for a name is noted. Says "ready" and ends with SIGTERM.
+#   NAME=ADDRESS,... among the kinds is one more name, and where it leads; loopback=PORT says "host" there.
 import asyncio, http.server, os, socket, struct, sys, threading, time
 
 asked, kinds = sys.argv[1], sys.argv[2:] or ["echo", "http", "dns"]
@@ -103,6 +104,15 @@ zone = { # lower-case name: {type: records}
     "proxy.test": {1: [a("proxy.test", "192.0.2.3")]},
     "refused.test": {}, "malformed.test": {}, "silent.test": {}, "wrong-id.test": {}, "wrong-question.test": {},
 }
+
+def more_names():
+    for kind in kinds:
+        owner, _, addresses = kind.partition("=")
+        records = {}
+        for address in addresses.split(",") if addresses and owner != "loopback" else []:
+            if ":" in address: records.setdefault(28, []).append(aaaa(owner, address))
+            else: records.setdefault(1, []).append(a(owner, address))
+        if records: zone[owner] = records
 
 def answer(query, over_tcp):
     identity, flags, questions = struct.unpack(">HHH", query[:6])
@@ -240,6 +250,16 @@ if "echo" in kinds:
 def accept_all(listener):
     while True: listener.accept()[0].close()
 
+def greet_all(listener):
+    while True:
+        c, _ = listener.accept()
+        c.sendall(b"host"); c.close()
+
+more_names()
+for kind in kinds:
+    if kind.startswith("loopback="):
+        port = int(kind[len("loopback="):])
+        serve(greet_all, tcp("127.0.0.1", port)); serve(greet_all, tcp("::1", port, family=socket.AF_INET6))
 if "everywhere" in kinds: # somebody listens at each address, at ten ports
     for port in range(7000, 7010):
         serve(accept_all, tcp("::", port, 128, family=socket.AF_INET6)) # and of IPv4
