@@ -223,7 +223,7 @@ static int change_rights(struct view *view, size_t i, int target, struct failure
 static int attach_mask(struct view *view, size_t i, const struct props *props, struct failure *failure)
 {
     struct view_place *place = &view->places[i];
-    bool folder = place->is_folder || own_ground(view, i);
+    bool folder = !place->held && (place->is_folder || own_ground(view, i)); // a placeholder is a file
     closing_fd int target = make_target(view, i, folder, failure);
     if (target < 0)
         return -1;

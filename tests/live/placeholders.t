@@ -163,4 +163,15 @@ for my $user (users()) {
         like $run->{err}, qr/does not exist on the host, so its rule can't be enforced/, "$name: says why";
     }
 }
+# What a deny spares beneath a folder that is there, and is not there itself.
+for my $user (users()) {
+    my $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; deny read "/w/old" except "/w/old/index"; }');
+    mkdir "$dir/w/old";
+    owned($user, "$dir/w/old");
+    my $before = tree($dir);
+    my $run = in_sandbox($user, $dir, 'sh', '-c', 'cat /w/old/index && wc -c < /w/old/index; echo x > /w/old/index');
+    like $run->{out}, qr/^0$/m, "$user->{name}: what is spared and not there is an empty file" or diag $run->{err};
+    like $run->{err}, qr/Read-only/, "$user->{name}: which nobody writes";
+    is tree($dir), $before, "$user->{name}: and nothing of it is left";
+}
 done_testing;
