@@ -179,6 +179,11 @@ for my $user (users()) {
     my $run = in_sandbox($user, $d, 'ls', '/x');
     is $run->{status}, 125, "$name: a link in a writable folder is not followed";
     like $run->{err}, qr/symbolic link that the sandbox could have made/, "$name: says so";
+    $d = sandbox($user, 'fs { allow read "/w" from "./w"; deny read "/w/link"; }');
+    symlink '/etc', "$d/w/link";
+    $run = in_sandbox($user, $d, 'true');
+    is $run->{status}, 125, "$name: nothing is kept apart from its folder at a link";
+    like $run->{err}, qr{w/link is, or passes, a symbolic link, and .*by a mount}, "$name: says so";
     $d = sandbox($user, 'fs { allow read "/x" from "./link"; }');
     mkdir "$d/target"; spew("$d/target/f", "through\n"); symlink 'target', "$d/link";
     is in_sandbox($user, $d, 'cat', '/x/f')->{out}, "through\n", "$name: a link elsewhere is";
