@@ -130,7 +130,8 @@ static void check_content(struct scope *scope, const struct rule_decl *rule)
         if (map_get(&scope->secrets, content->secret.text))
             return;
         struct nearest nearest = diagnostics_nearest(scope->diagnostics, content->secret.text);
-        for (const struct secret_decl *secret = scope->policy->secrets; secret; secret = secret->next)
+        for (const struct secret_decl *secret = scope->policy->secrets; secret && nearest.wrong.length;
+             secret = secret->next)
             nearest_offer(&nearest, secret->name.text);
         struct diagnostic *d =
             diagnose(scope->diagnostics, SBX0412, content->secret.span, STR_ARGS(content->secret.text));

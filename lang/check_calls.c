@@ -62,7 +62,7 @@ static struct group_decl *check_group(struct scope *scope, struct name name)
     if (!group) {
         struct nearest nearest = diagnostics_nearest(scope->diagnostics, name.text);
         struct module *prelude = scope->compilation->prelude;
-        for (struct group_decl *g = scope->module->groups; g; g = g->next)
+        for (struct group_decl *g = scope->module->groups; g && nearest.wrong.length; g = g->next)
             nearest_offer(&nearest, g->name.text);
         for (struct group_decl *g = prelude ? prelude->groups : NULL; g; g = g->next)
             nearest_offer(&nearest, g->name.text);

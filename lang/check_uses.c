@@ -54,7 +54,7 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
             struct policy_decl *policy = module_find_policy(import->module, last);
             if (!policy) {
                 struct nearest nearest = diagnostics_nearest(diagnostics, last);
-                for (struct policy_decl *p = import->module->policies; p; p = p->next)
+                for (struct policy_decl *p = import->module->policies; p && nearest.wrong.length; p = p->next)
                     nearest_offer(&nearest, p->name.text);
                 struct diagnostic *d = diagnose(diagnostics, SBX0309, span, STR_ARGS(front), STR_ARGS(last));
                 struct policy_decl *first = import->module->policies;
@@ -71,9 +71,9 @@ static struct policy_decl *resolve_policy(struct compilation *compilation, struc
         }
     }
     struct nearest nearest = diagnostics_nearest(diagnostics, whole);
-    for (struct policy_decl *p = module->policies; p; p = p->next)
+    for (struct policy_decl *p = module->policies; p && nearest.wrong.length; p = p->next)
         nearest_offer(&nearest, p->name.text);
-    for (struct import_decl *i = module->imports; i; i = i->next) {
+    for (struct import_decl *i = module->imports; i && nearest.wrong.length; i = i->next) {
         struct str name = i->alias.text.length ? i->alias.text
                           : i->path            ? name_list_text(compilation->arena, i->path, ".")
                                                : path_stem(i->file.text);

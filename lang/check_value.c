@@ -320,7 +320,7 @@ const struct expr *scope_follow(struct scope *scope, const struct expr *expr, en
             struct nearest nearest = diagnostics_nearest(scope->diagnostics, expr->text);
             for (struct parameter *p = scope->policy ? scope->policy->parameters : NULL; p; p = p->next)
                 nearest_offer(&nearest, p->name.text);
-            for (struct let_decl *let = scope->module->lets; let; let = let->next)
+            for (struct let_decl *let = scope->module->lets; let && nearest.wrong.length; let = let->next)
                 nearest_offer(&nearest, let->name.text);
             struct diagnostic *d = diagnose(scope->diagnostics, SBX0406, expr->span, STR_ARGS(expr->text));
             diagnostic_suggest(scope->diagnostics, d, expr->span, "$", &nearest,
