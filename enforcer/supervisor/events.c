@@ -200,7 +200,8 @@ static bool print_target(FILE *out, const struct events *events, const struct ta
         return true;
     }
     struct remedy remedy = remedy_of(arena, events->plan, target->operation);
-    if (remedy.rule.length && map_put(remedies, remedy.rule, remedies))
+    struct str lines = str_format(arena, "%.*s\n%.*s", STR_ARGS(remedy.rule), STR_ARGS(remedy.host));
+    if (remedy.rule.length && map_put(remedies, lines, remedies))
         return false;
     say(out, "sbxrun: denied %.*s: no rule allows it", STR_ARGS(what));
     if (remedy.host.length)

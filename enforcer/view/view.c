@@ -106,11 +106,6 @@ static int missing(struct view *view, size_t i, const char *what, int error, str
                                 "a path is kept apart from the folder it lies in by a mount, which needs it to be "
                                 "there: make it, or leave the rule away",
                                 "%s does not exist on the host, so its rule can't be enforced", what);
-    if (error == ELOOP && p->from == PLAN_INHERIT)
-        return fail_with_advice(failure, p->rule, 0, "name what it points to",
-                                "%s is, or passes, a symbolic link, and a path is kept apart from the folder it lies "
-                                "in by a mount, which can't lie on one",
-                                what);
     return host_refused(p->rule, error, what,
                         error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL, failure);
 }
@@ -131,6 +126,9 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
         snprintf(composed, sizeof composed, "%s%s", content->host, rest);
         what = composed;
         place->source = sys_openat2(content->source, rest + 1, O_PATH, INSIDE);
+        place->blocked = place->source < 0 && (errno == ENOTDIR || errno == ELOOP);
+        if (place->blocked)
+            return 0;
     }
     if (place->source < 0)
         return missing(view, i, what, errno, failure);

@@ -28,6 +28,7 @@ struct view_place {          // one of plan->view
     bool is_folder;
     struct str text;                // of a file that is made (made.h)
     bool held, beneath_placeholder; // it does not exist on the host, where a placeholder keeps its place
+    bool blocked;                   // nor can it, as long as what its path passes stays a file or a link
                                     // (placeholder.h); lies beneath one that does not
     char *link; // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
     int source, tree; // O_PATH on the host's side, kept for places below; the mount, not attached yet

@@ -120,7 +120,7 @@ for my $user (users()) {
         'cp /bin/true /tmp/prog && /lib64/ld-linux-x86-64.so.2 /tmp/prog';
     is $says->(in_sandbox($user, $dir, '/probe', 'map-exec', '/w/file-locked')), 'EPERM',
         "$name: mapping it executable";
-    is $says->(in_sandbox($user, $dir, '/probe', 'memfd-exec')), 'EPERM', "$name: exec from memory";
+    like $says->(in_sandbox($user, $dir, '/probe', 'memfd-exec')), qr/^(?:EACCES|EPERM)$/, "$name: exec from memory";
 
     # A host folder in folders of a tmpfs that nobody has made.
     {
@@ -183,7 +183,7 @@ for my $user (users()) {
     symlink '/etc', "$d/w/link";
     $run = in_sandbox($user, $d, 'true');
     is $run->{status}, 125, "$name: nothing is kept apart from its folder at a link";
-    like $run->{err}, qr{w/link is, or passes, a symbolic link, and .*by a mount}, "$name: says so";
+    like $run->{err}, qr{w/link is a symbolic link, and .*by a mount}, "$name: says so";
     $d = sandbox($user, 'fs { allow read "/x" from "./link"; }');
     mkdir "$d/target"; spew("$d/target/f", "through\n"); symlink 'target', "$d/link";
     is in_sandbox($user, $d, 'cat', '/x/f')->{out}, "through\n", "$name: a link elsewhere is";

@@ -171,7 +171,10 @@ int main(int argc, char **argv)
     }
     fflush(stdout);
     net_guard_free(guard);
-    events_print(stdout, events, true);
+    struct text text = {.arena = arena};
+    struct json_writer writer = {.text = &text, .depth = 1};
+    events_write(&writer, events, EVENT_DESTINATION);
+    printf("%.*s\n", (int)text.length, text.data);
     events_free(events);
     return 0;
 }
