@@ -14,6 +14,7 @@
 #include "enforcer/limits/cgroup.h"
 #include "enforcer/view/changes.h"
 #include "enforcer/view/fifos.h"
+#include "enforcer/view/foreign_groups.h"
 #include "enforcer/view/hidden.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/view/made.h"
@@ -201,6 +202,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
         (!run->claims->landlock && fifos_refuse(&native->view, &native->identity, failure)) ||
+        foreign_groups_refuse(&native->view, &native->identity, failure) ||
         made_prepare(&native->view, &native->identity, failure) ||
         images_prepare(&native->view, &run->bases, failure) || hidden_find(&native->view, failure) ||
         placeholders_make(&native->placeholders, &native->view, failure) ||

@@ -60,7 +60,7 @@ static int write_file(const char *path, const char *text)
     return fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
 }
 
-static int write_maps(const char *process, uid_t inside, uid_t user, gid_t group, bool deny_groups,
+static int write_maps(const char *process, const struct identity *identity, uid_t user, gid_t group, bool deny_groups,
                       struct failure *failure)
 {
     char path[64], map[64];
@@ -68,27 +68,27 @@ static int write_maps(const char *process, uid_t inside, uid_t user, gid_t group
     if (deny_groups && write_file(path, "deny") != 0)
         return fail(failure, NO_RULE, errno, "cannot write %s", path);
     snprintf(path, sizeof path, "/proc/%s/uid_map", process);
-    snprintf(map, sizeof map, "%u %u 1\n", inside, user);
+    snprintf(map, sizeof map, "%u %u 1\n", user, identity->outside_user);
     if (write_file(path, map) != 0)
         return fail(failure, NO_RULE, errno, "cannot write %s", path);
     snprintf(path, sizeof path, "/proc/%s/gid_map", process);
-    snprintf(map, sizeof map, "%u %u 1\n", inside, group);
+    snprintf(map, sizeof map, "%u %u 1\n", group, identity->outside_group);
     return write_file(path, map) != 0 ? fail(failure, NO_RULE, errno, "cannot write %s", path) : 0;
 }
 
 int identity_map_self(const struct identity *identity, struct failure *failure)
 {
-    return write_maps("self", identity->inside, identity->outside_user, identity->outside_group, true, failure);
+    return write_maps("self", identity, identity->inside, identity->inside, true, failure);
 }
 
 int identity_map_other(const struct identity *identity, pid_t pid, struct failure *failure)
 {
     char process[16];
     snprintf(process, sizeof process, "%d", (int)pid);
-    return write_maps(process, identity->inside, identity->outside_user, identity->outside_group, false, failure);
+    return write_maps(process, identity, identity->inside, identity->inside, false, failure);
 }
 
-int identity_namespace(const struct identity *identity, struct failure *failure)
+static int make_namespace(const struct identity *identity, uid_t user, gid_t group, struct failure *failure)
 {
     // A process that only holds the namespace open: it waits until it is killed.
     pid_t parent = getpid(), holder = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
@@ -105,13 +105,32 @@ int identity_namespace(const struct identity *identity, struct failure *failure)
     snprintf(process, sizeof process, "%d", (int)holder);
     snprintf(path, sizeof path, "/proc/%s/ns/user", process);
     int fd = -1;
-    if (write_maps(process, 0, identity->outside_user, identity->outside_group, false, failure) == 0 &&
+    if (write_maps(process, identity, user, group, false, failure) == 0 &&
         (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
         fail(failure, NO_RULE, errno, "cannot open %s", path);
     kill(holder, SIGKILL);
     while (waitpid(holder, NULL, 0) < 0 && errno == EINTR)
         ;
     return fd;
+}
+
+int owners_namespace(struct owners *owners, uid_t user, gid_t group, struct failure *failure)
+{
+    for (size_t i = 0; i < owners->count; i++)
+        if (owners->list[i].user == user && owners->list[i].group == group)
+            return owners->list[i].namespace;
+    if (owners->count == OWNERS_MOST)
+        return fail(failure, NO_RULE, 0, "what is shown of the host has more than %d owners", OWNERS_MOST);
+    int made = make_namespace(owners->identity, user, group, failure);
+    if (made >= 0)
+        owners->list[owners->count++] = (struct owner){user, group, made};
+    return made;
+}
+
+void owners_close(struct owners *owners)
+{
+    for (size_t i = 0; i < owners->count; i++)
+        close_scoped(&owners->list[i].namespace);
 }
 
 int identity_become(const struct identity *identity, struct failure *failure)

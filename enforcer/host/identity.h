@@ -24,9 +24,23 @@ void identity_release(struct identity *);
 int identity_map_self(const struct identity *, struct failure *);
 int identity_map_other(const struct identity *, pid_t pid, struct failure *);
 
-// A user namespace in which user 0 is the sandbox's outside, for idmapped mounts. A descriptor the caller owns, or -1
-// and the failure.
-int identity_namespace(const struct identity *, struct failure *);
+// User namespaces in which who owns something on the host is the sandbox's outside, for idmapped mounts: one for each
+// owner, made when it is asked for first.
+enum { OWNERS_MOST = 32 };
+
+struct owners {
+    const struct identity *identity;
+    struct owner {
+        uid_t user;
+        gid_t group;
+        int namespace;
+    } list[OWNERS_MOST];
+    size_t count;
+};
+
+// A descriptor that stays theirs, or -1 and the failure.
+int owners_namespace(struct owners *, uid_t, gid_t, struct failure *);
+void owners_close(struct owners *);
 
 // In the sandbox: becomes the inside user. Returns 0, or -1 and the failure.
 int identity_become(const struct identity *, struct failure *);

@@ -326,7 +326,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (sethostname("sbx", 3) != 0)
         return fail(failure, NO_RULE, errno, "cannot name the sandbox");
     umask(0);
-    if (loopback_apply(sandbox->loopback, failure) || (sandbox->opens_view && view_open(sandbox->view, -1, failure)) ||
+    if (loopback_apply(sandbox->loopback, failure) ||
+        (sandbox->opens_view && view_open(sandbox->view, NULL, failure)) ||
         view_enter(sandbox->view, failure) || terminal_make(&sandbox->terminal, sandbox->plan, failure))
         return -1;
     if (sandbox->plan->broker && hand_over_root(sandbox, failure))

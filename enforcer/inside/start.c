@@ -47,9 +47,9 @@ int sandbox_start(struct sandbox *sandbox, const int lifeline[2], pid_t *pid, in
     struct starting starting = {sandbox, lifeline, init};
     if (!sandbox->identity->as_root)
         return start(&starting, pid, failure);
-    closing_fd int identities = identity_namespace(sandbox->identity, failure);
-    bool started =
-        identities >= 0 && view_open(sandbox->view, identities, failure) == 0 && start(&starting, pid, failure) == 0;
+    struct owners owners = {.identity = sandbox->identity};
+    bool started = view_open(sandbox->view, &owners, failure) == 0 && start(&starting, pid, failure) == 0;
+    owners_close(&owners);
     view_close(sandbox->view);
     return !started ? -1 : identity_map_other(sandbox->identity, *pid, failure);
 }

@@ -19,6 +19,7 @@ struct search {
     const struct identity *identity;
     struct failure *failure;
     uint32_t rule; // of the place that is looked through
+    uid_t owner;   // of its folder
     size_t folders;
     char path[8192]; // in the view
 };
@@ -29,10 +30,11 @@ static bool may_only_read(const struct search *search)
     return verbs & VERB_READ && !(verbs & VERB_MODIFY);
 }
 
-// Root's files are shown to the sandbox of root's as its own (idmapped mounts).
+// What the owner of the folder owns is shown to the sandbox of root's as its own (idmapped mounts).
 static bool can_write(const struct search *search, const struct stat *status)
 {
-    bool own = status->st_uid == search->identity->outside_user || (search->identity->as_root && status->st_uid == 0);
+    bool own = status->st_uid == search->identity->outside_user ||
+               (search->identity->as_root && status->st_uid == search->owner);
     return own ? status->st_mode & 0200 : status->st_mode & 022;
 }
 
@@ -100,6 +102,7 @@ int fifos_refuse(const struct view *view, const struct identity *identity, struc
         closing_fd int at = sys_openat2(AT_FDCWD, view->places[i].host, O_PATH | O_CLOEXEC, RESOLVE_NO_MAGICLINKS);
         if (at < 0 || fstat(at, &status) != 0)
             continue; // what is missing is told when it is opened
+        search.owner = status.st_uid;
         if (S_ISFIFO(status.st_mode) && can_write(&search, &status) && may_only_read(&search))
             return refuse(&search, "%s is a FIFO of the host, and nothing here keeps the command from writing to it");
         int folder = S_ISDIR(status.st_mode) ? openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;

@@ -110,7 +110,7 @@ static int missing(struct view *view, size_t i, const char *what, int error, str
                         error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL, failure);
 }
 
-static int open_place(struct view *view, size_t i, int identities, struct failure *failure)
+static int open_place(struct view *view, size_t i, struct owners *owners, struct failure *failure)
 {
     const struct plan_view *p = &view->plan->view[i];
     struct view_place *place = &view->places[i];
@@ -143,7 +143,14 @@ static int open_place(struct view *view, size_t i, int identities, struct failur
     if (view_content_kind(view, (int)i) != PLAN_IMAGE && hidden_note(view, i, place->source, failure))
         return -1;
     bool mapped, overlay = view_is_overlay(view, i);
-    identities = place->of_outside ? -1 : identities;
+    const struct view_place *content = &view->places[place->content];
+    if (place->content == (int)i)
+        place->owner = status.st_uid, place->owner_group = status.st_gid;
+    int identities = !owners || place->of_outside
+                         ? -1
+                         : owners_namespace(owners, content->owner, content->owner_group, failure);
+    if (owners && !place->of_outside && identities < 0)
+        return -1;
     if (overlay && !place->is_folder)
         return fail_with_advice(failure, p->rule, 0,
                                 "lay it over the folder that the file is in, or show a copy of the file",
@@ -180,7 +187,7 @@ static void make_room(const struct view *view)
     }
 }
 
-int view_open(struct view *view, int identities, struct failure *failure)
+int view_open(struct view *view, struct owners *owners, struct failure *failure)
 {
     make_room(view);
     for (size_t i = 0; i < view->plan->view_count; i++) {
@@ -192,7 +199,7 @@ int view_open(struct view *view, int identities, struct failure *failure)
             place->skipped = true; // there is nothing
         else if ((view_content_kind(view, (int)i) == PLAN_HOST || view->plan->view[i].from == PLAN_OVERLAY ||
                   view->plan->view[i].from == PLAN_IMAGE) &&
-                 open_place(view, i, identities, failure))
+                 open_place(view, i, owners, failure))
             return -1;
     }
     return 0;

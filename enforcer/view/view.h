@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 
 #include "enforcer/host/failure.h"
+#include "enforcer/host/identity.h"
 #include "enforcer/view/bases.h"
 
 #define DISK_UNKNOWN UINT64_MAX
@@ -28,8 +29,10 @@ struct view_place {          // one of plan->view
     bool is_folder;
     struct str text;                // of a file that is made (made.h)
     bool held, beneath_placeholder; // it does not exist on the host, where a placeholder keeps its place
-    bool blocked;                   // nor can it, as long as what its path passes stays a file or a link
                                     // (placeholder.h); lies beneath one that does not
+    bool blocked;                   // nor can it, as long as what its path passes stays a file or a link
+    uid_t owner;                    // of content of the host's: whose rights root's sandbox has there
+    gid_t owner_group;
     char *link; // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
     int source, tree; // O_PATH on the host's side, kept for places below; the mount, not attached yet
     bool of_outside;  // it belongs to the outside identity, and is not presented as if it did
@@ -86,9 +89,8 @@ uint64_t view_attributes(const struct view *, size_t i);
 // Lays out the places; everything that allocates happens here. Returns 0, or -1 and the failure.
 int view_prepare(struct view *, const struct plan *, const struct view_bases *, struct failure *);
 
-// Opens what comes from the host. `identities` is a user namespace whose user 0 is the sandbox's outside, for idmapped
-// mounts, or -1.
-int view_open(struct view *, int identities, struct failure *);
+// Opens what comes from the host, in idmapped mounts: what the owner of a folder owns is the sandbox's. NULL: as it is.
+int view_open(struct view *, struct owners *, struct failure *);
 
 // Builds the view and makes it the root of this process. For the first process in new mount and pid namespaces.
 int view_enter(struct view *, struct failure *);

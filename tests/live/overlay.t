@@ -55,6 +55,10 @@ for my $user (users()) {
         'created /repo/gone folder', 'created /repo/gone/d file 2', 'created /repo/l link',
         'deleted /repo/sub/c file 6', 'created /repo/sub/moved file 3'],
         "$name: created, deleted, replaced, of every type" or diag explain $changes->();
+    is $sh->(q{python3 -c 'import errno, os
+try: os.rename("sub", "other")
+except OSError as e: print(errno.errorcode[e.errno])'; mv sub other; cat other/c})->{out}, "EXDEV\nsub/c\n",
+        "$name: a folder of the host's is copied, not renamed";
     $sh->('printf x > "$(printf "bad\\377\\042name")"; : > "$(printf "line\\012break")"');
     my $json = decode_json(slurp("$dir/w/changes.json"));
     is scalar @{ $json->{changes} }, 2, "$name: names of any bytes";
