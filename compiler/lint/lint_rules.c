@@ -238,11 +238,15 @@ struct net_denial {
 static bool visit_denied(const struct net_point *point, void *context)
 {
     const struct net_denial *denial = context;
+    struct net_point own = *point; // what a socket at that path may be allowed as besides
+    if (point->place == NET_UNIX)
+        own.name = NET_OWN_UNIX;
     if (net_set_contains(&denial->rule->net_except, point))
         return true;
     for (size_t i = 0; i < denial->policy->net_rule_count; i++)
         if (denial->policy->net_rules[i]->effect == EFFECT_ALLOW &&
-            net_set_contains(&denial->policy->net_rules[i]->net, point))
+            (net_set_contains(&denial->policy->net_rules[i]->net, point) ||
+             net_set_contains(&denial->policy->net_rules[i]->net, &own)))
             return false;
     return true;
 }

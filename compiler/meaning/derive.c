@@ -9,9 +9,12 @@ struct derivation {
     struct policy *policy;
     derive_add *add;
     void *context;
-    unsigned verbs, protocols; // that some net rule allows
-    bool broker;               // does one of them allow more than the loopback?
+    unsigned verbs, protocols; // that some net rule allows; PROTOCOL_DATAGRAMS: unix ones
+    bool broker;               // sbxrun makes the calls that take an address
+    bool outward;              // one of them allows more than the sandbox's own loopback and unix sockets
 };
+
+enum { PROTOCOL_DATAGRAMS = PROTOCOL_ALL + 1 };
 
 // Denies what the text after `syscall` says.
 static void __attribute__((format(printf, 4, 5)))
@@ -43,10 +46,16 @@ static const struct kind {
     {"socket", "AF_INET, AF_INET6", {"SOCK_DGRAM"}, "0, IPPROTO_UDP", PROTOCOL_UDP, "no net rule allows udp"},
     {"socket",
      "AF_UNIX",
-     {"SOCK_STREAM", "SOCK_DGRAM", "SOCK_SEQPACKET"},
+     {"SOCK_STREAM", "SOCK_SEQPACKET"},
      "0, 1", // PF_UNIX
      PROTOCOL_UNIX,
      "no net rule allows unix"},
+    {"socket",
+     "AF_UNIX",
+     {"SOCK_DGRAM"},
+     "0, 1",
+     PROTOCOL_DATAGRAMS,
+     "no net rule allows a path of unix, where datagrams could be sent"},
     {"socket",
      "AF_NETLINK",
      {"SOCK_RAW", "SOCK_DGRAM"},
@@ -58,8 +67,8 @@ static const struct kind {
      "AF_UNIX",
      {"SOCK_DGRAM"},
      "0, 1",
-     PROTOCOL_UNIX,
-     "no net rule allows unix, and one of a pair could send elsewhere"},
+     PROTOCOL_DATAGRAMS,
+     "no net rule allows a path of unix, and one of a pair could send elsewhere"},
 };
 
 // All but the flags that a type may have with it, SOCK_NONBLOCK and SOCK_CLOEXEC.
@@ -153,7 +162,7 @@ static void derive_options(const struct derivation *d)
         if (options[i].wanted && !(options[i].wanted & d->protocols))
             continue;
         text_addf(&set, "%slevel == %s and optname in { %s%s }", between, options[i].level, options[i].set,
-                  d->broker || !d->protocols ? "" : options[i].ways_out);
+                  d->outward || !d->protocols ? "" : options[i].ways_out);
         text_addf(&asked, "%slevel == %s and optname in { ", between, options[i].level);
         for (int option = options[i].asked.first; option <= options[i].asked.last; option++)
             text_addf(&asked, "%d%s", option, option < options[i].asked.last ? "," : " }");
@@ -223,6 +232,9 @@ void derive_rules(struct policy *policy, derive_add *add, void *context)
             for (size_t k = 0; k < rule->net.count; k++) {
                 d.verbs |= rule->net.boxes[k].verbs;
                 d.protocols |= rule->net.boxes[k].protocols;
+                d.outward |= !net_box_is_loopback(&rule->net.boxes[k]) && !net_box_is_own_unix(&rule->net.boxes[k]);
+                if (rule->net.boxes[k].place == NET_UNIX && net_box_sends_out(&rule->net.boxes[k]))
+                    d.protocols |= PROTOCOL_DATAGRAMS;
                 if (net_box_has_name(&rule->net.boxes[k]))
                     d.protocols |= PROTOCOL_UDP; // names are asked for over it
             }

@@ -98,6 +98,13 @@ static bool add_forms(struct builder *b, struct net_set *set, size_t *capacity, 
     return true;
 }
 
+static bool refuse_ports(struct builder *b, const struct expr *target)
+{
+    diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0416, target->span), target->span,
+                     "leave the `:` and what follows away");
+    return false;
+}
+
 // `effect`: in an `allow` the addresses alone are meant, elsewhere all that a program reaches there.
 static bool add_target(struct builder *b, const struct operation *operation, enum effect effect, struct expr *target,
                        struct net_set *set, size_t *capacity)
@@ -124,12 +131,13 @@ static bool add_target(struct builder *b, const struct operation *operation, enu
                           .private = operation->private};
     if (value->kind == EXPR_ANY)
         return add_any(b, set, capacity, box, protocols, ports);
-    if (unix_path != (box.protocols == PROTOCOL_UNIX)) {
+    if (unix_path != (box.protocols == PROTOCOL_UNIX) && value->kind != EXPR_LOOPBACK) {
         struct diagnostic *d = diagnose(b->diagnostics, SBX0417, target->span,
                                         STR_ARGS(value->kind == EXPR_STRING ? value->text : STR("this")),
                                         unix_path ? "tcp or udp" : "unix");
         diagnostic_label(b->diagnostics, d, target->span,
-                         unix_path ? "write `unix` before a path" : "`unix` takes a path that starts with `/`");
+                         unix_path ? "write `unix` before a path"
+                                   : "`unix` takes a path that starts with `/`, or `loopback`");
         return false;
     }
     switch (value->kind) {
@@ -144,7 +152,18 @@ static bool add_target(struct builder *b, const struct operation *operation, enu
                (effect != EFFECT_DENY || add_forms(b, set, capacity, box, ports));
     case EXPR_LOOPBACK: {
         const struct prefix *const both[] = {&net_loopback_v4, &net_loopback_v6};
-        for (int i = 0; i < 2; i++) {
+        if (protocols & PROTOCOL_UNIX) {
+            struct net_box own = box;
+            own.place = NET_UNIX;
+            own.protocols = PROTOCOL_UNIX;
+            own.name = NET_OWN_UNIX;
+            box.protocols &= ~(unsigned)PROTOCOL_UNIX;
+            if (ports && !box.protocols)
+                return refuse_ports(b, target);
+            if (!add_boxes(b, set, capacity, own, NULL))
+                return false;
+        }
+        for (int i = 0; i < 2 && box.protocols; i++) {
             box.place = NET_ADDRESS;
             box.first = net_prefix_first(both[i]);
             box.last = net_prefix_last(both[i]);
@@ -156,11 +175,8 @@ static bool add_target(struct builder *b, const struct operation *operation, enu
     case EXPR_HOST_LOOPBACK: box.place = NET_HOST_LOOPBACK; return add_boxes(b, set, capacity, box, ports);
     case EXPR_STRING:
         if (unix_path) {
-            if (ports) {
-                diagnostic_label(b->diagnostics, diagnose(b->diagnostics, SBX0416, target->span), target->span,
-                                 "leave the `:` and what follows away");
-                return false;
-            }
+            if (ports)
+                return refuse_ports(b, target);
             box.place = NET_UNIX;
             box.name = value->text;
             return check_view_path(b->compilation, value) && add_boxes(b, set, capacity, box, NULL);

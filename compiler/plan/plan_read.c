@@ -242,7 +242,8 @@ static void read_net(struct plan_reader *r, const struct json *root, struct plan
                 complain(r, "last", "less than the first");
         } else if (net->box.place != NET_HOST_LOOPBACK) {
             net->box.name = member(r, item, "name", JSON_STRING)->text;
-            const char *flaw = net->box.place == NET_UNIX ? view_path_flaw(net->box.name)
+            const char *flaw = net_box_is_own_unix(&net->box) ? NULL
+                               : net->box.place == NET_UNIX ? view_path_flaw(net->box.name)
                                : net->box.place == NET_WILDCARD
                                    ? host_name_flaw(str_format(r->arena, "*.%.*s", STR_ARGS(net->box.name)))
                                    : host_name_flaw(net->box.name);

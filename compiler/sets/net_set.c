@@ -53,6 +53,19 @@ bool net_box_is_loopback(const struct net_box *box)
     return false;
 }
 
+bool net_box_is_own_unix(const struct net_box *box)
+{
+    return box->place == NET_UNIX && str_equal(box->name, NET_OWN_UNIX);
+}
+
+// Unix sockets of the sandbox's own are streams and sequenced packets, which send to where they are connected.
+bool net_box_sends_out(const struct net_box *box)
+{
+    if (box->place == NET_UNIX)
+        return box->protocols & PROTOCOL_UNIX && !net_box_is_own_unix(box);
+    return box->protocols & PROTOCOL_UDP && !net_box_is_loopback(box);
+}
+
 bool net_box_has_name(const struct net_box *box)
 {
     return box->place == NET_NAME || box->place == NET_WILDCARD;

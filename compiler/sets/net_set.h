@@ -10,6 +10,10 @@
 // themselves, the host's loopback where they hold its own, and what any name leads to there.
 enum net_place { NET_ADDRESS, NET_HOST_LOOPBACK, NET_NAME, NET_WILDCARD, NET_UNIX, NET_REACHED };
 
+// In the place of a path: all unix sockets of the sandbox's own, wherever they lie (`unix loopback`). "/" is about all
+// unix sockets, and so about these.
+#define NET_OWN_UNIX STR("loopback")
+
 typedef unsigned __int128 net_address; // IPv6, IPv4 at ::ffff:0:0/96
 
 struct net_box {
@@ -17,7 +21,7 @@ struct net_box {
     enum net_place place;
     net_address first,
         last;        // NET_ADDRESS, NET_REACHED; NET_NAME, NET_WILDCARD: where it leads, all there are in a rule
-    struct str name; // NET_NAME: canonical; NET_WILDCARD: what follows "*."; NET_UNIX: the path
+    struct str name; // NET_NAME: canonical; NET_WILDCARD: what follows "*."; NET_UNIX: the path, or NET_OWN_UNIX
     bool private;    // NET_NAME, NET_WILDCARD: also where it leads to a private address (net_range.h)
     uint16_t port_first, port_last;
 };
@@ -71,6 +75,8 @@ struct str net_canonical_name(struct arena *, struct str); // lower case, no las
 net_address net_prefix_first(const struct prefix *);
 net_address net_prefix_last(const struct prefix *);
 bool net_box_is_loopback(const struct net_box *); // all of it is the sandbox's own loopback
+bool net_box_is_own_unix(const struct net_box *); // `unix loopback`
+bool net_box_sends_out(const struct net_box *); // a socket that it allows may send, without connecting, to the host
 bool net_is_loopback(net_address);
 bool net_box_has_addresses(const struct net_box *);             // NET_ADDRESS, NET_REACHED
 bool net_box_has_name(const struct net_box *);                  // NET_NAME, NET_WILDCARD

@@ -39,6 +39,12 @@ void net_point_print(struct text *text, const struct net_point *point)
     switch (point->place) {
     case NET_ADDRESS: net_address_print(text, point->address); break;
     case NET_HOST_LOOPBACK: text_addf(text, "host-loopback"); break;
+    case NET_UNIX:
+        if (str_equal(point->name, NET_OWN_UNIX)) {
+            text_addf(text, "%.*s", STR_ARGS(point->name));
+            break;
+        }
+        __attribute__((fallthrough));
     default: text_quote(text, point->name);
     }
     if (point->place != NET_UNIX)
@@ -77,7 +83,7 @@ static void print_box(struct text *text, const struct net_box *box, const char *
         break;
     case NET_HOST_LOOPBACK: text_addf(text, "host-loopback"); break;
     case NET_WILDCARD: text_addf(text, "\"*.%.*s\"", STR_ARGS(box->name)); break;
-    default: text_addf(text, "\"%.*s\"", STR_ARGS(box->name));
+    default: text_addf(text, net_box_is_own_unix(box) ? "%.*s" : "\"%.*s\"", STR_ARGS(box->name));
     }
     if (box->place != NET_UNIX && (box->port_first != 0 || box->port_last != 65535)) {
         text_addf(text, ":%u", box->port_first);

@@ -65,14 +65,14 @@ static void print_view(FILE *out, const struct run *run)
 
 static void print_network(FILE *out, const struct plan *plan, const struct network *network)
 {
-    if (!network->own.up) {
+    if (!network->own.up && !network->brokered) {
         say(out, "network            none: an empty network namespace, without even a loopback");
         return;
     }
     if (network->brokered) {
         say(out,
-            "network            an empty network namespace with a loopback of its own; sbxrun makes each "
-            "connection that a rule allows");
+            "network            an empty network namespace%s; sbxrun makes each connection that a rule allows",
+            network->own.up ? " with a loopback of its own" : ", without even a loopback");
         if (network->guard_lacks)
             say(out, "                   no guard: %s", network->guard_lacks);
         else

@@ -179,18 +179,18 @@ static struct str claim_path(const struct plan *plan, const struct claims *claim
 
 struct str claim_operation(const struct plan *plan, const struct claims *claims, const struct operation_point *point)
 {
+    const char *network_text = claims->network.own.up ? "a network namespace with a loopback of its own"
+                                                      : "an empty network namespace";
     switch (point->domain) {
     case DOMAIN_FILES: return claim_path(plan, claims, point->path);
     case DOMAIN_NET:
         if (claims->network.brokered)
             return str_format(plan->arena,
-                              "a network namespace with a loopback of its own; the broker, which makes each "
-                              "connection; %sseccomp, which sockets there may be",
+                              "%s; the broker, which makes each connection; %sseccomp, which sockets there may be",
+                              network_text,
                               claims->network.guard_lacks ? ""
                                                           : "the guard, eBPF on the sockets of the host's network; ");
-        return str_format(plan->arena, "%s; seccomp, which sockets there may be%s",
-                          claims->network.own.up ? "a network namespace with a loopback of its own"
-                                                 : "an empty network namespace",
+        return str_format(plan->arena, "%s; seccomp, which sockets there may be%s", network_text,
                           claims->network.own.needs_landlock ? "; Landlock, which tcp ports" : "");
     case DOMAIN_CALLS:
         return str_format(plan->arena, "seccomp, a filter of %zu instructions", plan->filters[ARCH_HERE].length);

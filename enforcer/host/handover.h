@@ -5,7 +5,8 @@
 
 enum { HANDOVER_MOST = 16 };
 
-// What is handed over: the filter's listener; the view's root and the sockets at which names are asked for; the other
+// What is handed over: the filter's listener; the view's root, the namespaces of users and of
+// mounts, which files are the sandbox's own (own_files.h), and the sockets at which names are asked for; the other
 // end of the command's terminal.
 enum { HANDED_LISTENER, HANDED_ROOT, HANDED_TERMINAL };
 

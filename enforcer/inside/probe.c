@@ -300,7 +300,8 @@ static void probe_file(const struct probes *probes, struct probe *probe)
 
 // ---- network ------------------------------------------------------------------------------------------------------
 
-static void probe_net(struct probe *probe)
+// Where sbxrun makes connections (`brokered`) only sockets are tried: without one there is none.
+static void probe_net(struct probe *probe, bool brokered)
 {
     const struct net_point *point = &probe->point.net;
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(point->port)};
@@ -316,6 +317,10 @@ static void probe_net(struct probe *probe)
     denied(probe, 0);
     int fd = socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int result = fd;
+    if (fd >= 0 && brokered) {
+        unclear(probe, "the broker would make the connection, to somebody else's machine");
+        return;
+    }
     if (fd >= 0 && point->verb == VERB_CONNECT) {
         result = connect(fd, address, length);
         if (result != 0 && (errno == ECONNREFUSED || errno == EINPROGRESS))
@@ -431,7 +436,7 @@ static _Noreturn void try_alone(struct sandbox *sandbox, int ruleset, struct pro
         if (probe->point.domain == DOMAIN_FILES)
             probe_file(sandbox->probes, probe);
         else if (net)
-            probe_net(probe);
+            probe_net(probe, sandbox->plan->broker);
         else
             probe_capability(probe);
     }
@@ -450,10 +455,6 @@ void probe_all(struct sandbox *sandbox, int ruleset)
         struct probe *probe = &probes->list[i];
         if (probe->point.domain == DOMAIN_CALLS) {
             probe_call(sandbox, ruleset, probe);
-            continue;
-        }
-        if (sandbox->plan->broker && probe->point.domain == DOMAIN_NET) {
-            unclear(probe, "the broker would make the connection, to somebody else's machine");
             continue;
         }
         unclear(probe, "it could not be tried");

@@ -21,6 +21,7 @@
 #include "enforcer/host/caller.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/host/handover.h"
+#include "enforcer/host/own_files.h"
 #include "enforcer/host/host.h"
 #include "enforcer/inside/landlock.h"
 #include "enforcer/inside/lock_in.h"
@@ -281,12 +282,15 @@ static int name_socket(net_address address, int type)
                : take_fd(fd);
 }
 
-// What the broker works on: the view, for the paths of unix sockets, and the sockets at which names are asked for.
-static int hand_over_root(struct sandbox *sandbox, struct failure *failure)
+// What the broker works on: the view, for the paths of unix sockets, the namespaces in which they are bound, which
+// files are the sandbox's own, and the sockets at which names are asked for.
+static int hand_over_root(struct sandbox *sandbox, const int namespaces[2], struct failure *failure)
 {
     const struct resolvers *resolvers = &sandbox->loopback->resolvers;
-    int fds[1 + 2 * RESOLVERS_MOST] = {open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)}, count = 1;
-    if (fds[0] < 0)
+    int fds[4 + 2 * RESOLVERS_MOST] = {open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), namespaces[0], namespaces[1],
+                                       own_files_tell(sandbox->plan)},
+        count = 4;
+    if (fds[0] < 0 || fds[3] < 0)
         return fail(failure, NO_RULE, errno, "cannot open the root of the view");
     for (size_t i = 0; i < resolvers->count; i++)
         for (int kind = 0; kind < 2; kind++) {
@@ -325,12 +329,16 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
         return fail(failure, NO_RULE, errno, "cannot make a cgroup namespace");
     if (sethostname("sbx", 3) != 0)
         return fail(failure, NO_RULE, errno, "cannot name the sandbox");
+    int namespaces[2] = {-1, -1}; // while there is a /proc to open them by
+    if (sandbox->plan->broker && ((namespaces[0] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC)) < 0 ||
+                                  (namespaces[1] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)) < 0))
+        return fail(failure, NO_RULE, errno, "cannot open the sandbox's namespaces");
     umask(0);
     if (loopback_apply(sandbox->loopback, failure) ||
         (sandbox->opens_view && view_open(sandbox->view, NULL, failure)) ||
         view_enter(sandbox->view, failure) || terminal_make(&sandbox->terminal, sandbox->plan, failure))
         return -1;
-    if (sandbox->plan->broker && hand_over_root(sandbox, failure))
+    if (sandbox->plan->broker && hand_over_root(sandbox, namespaces, failure))
         return -1;
     if (sandbox->changes >= 0 && changes_send(sandbox->view, sandbox->changes, failure))
         return -1;

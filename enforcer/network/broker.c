@@ -42,13 +42,17 @@ static void make(void *self, struct notified *notified)
 static void take_root(void *self, int *fds, int count)
 {
     struct broker *broker = self;
-    if (count < 1 || broker->root >= 0)
+    enum { FIXED = 4 };
+    if (count < FIXED || broker->root >= 0)
         return;
     broker->root = take_fd(fds[0]);
-    if (count == 1)
+    broker->namespaces[0] = take_fd(fds[1]);
+    broker->namespaces[1] = take_fd(fds[2]);
+    broker->own = own_files_hear(fds[3]);
+    if (count == FIXED)
         return;
-    stub_begin(broker, fds + 1, count - 1);
-    for (int i = 1; i < count; i++)
+    stub_begin(broker, fds + FIXED, count - FIXED);
+    for (int i = FIXED; i < count; i++)
         fds[i] = -1;
 }
 
@@ -72,6 +76,7 @@ struct broker *broker_new(const struct broker_settings *settings, struct failure
         (struct broker){.settings = *settings,
                         .names = names,
                         .root = -1,
+                        .namespaces = {-1, -1},
                         .timer = {timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), broker_late, broker}};
     if (names)
         names_tell(names, net_guard_pin, settings->guard);
@@ -116,10 +121,13 @@ void broker_free(struct broker *broker)
         return;
     stub_end(broker);
     unix_end(broker);
+    free(broker->own);
     published_end(&broker->published);
     broker_wait_end(broker);
     close_scoped(&broker->timer.fd);
     close_scoped(&broker->root);
+    close_scoped(&broker->namespaces[0]);
+    close_scoped(&broker->namespaces[1]);
     names_free(broker->names);
     arena_free(broker->told.arena);
     free(broker);

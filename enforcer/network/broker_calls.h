@@ -6,6 +6,7 @@
 
 #include "enforcer/network/broker.h"
 #include "enforcer/host/clock.h"
+#include "enforcer/host/own_files.h"
 #include "enforcer/network/destination.h"
 #include "enforcer/network/sockets.h"
 
@@ -57,6 +58,8 @@ struct broker {
     struct names *names; // NULL: no rule allows one
     struct stub *stub;
     int root; // of the view; O_PATH
+    int namespaces[2];     // the sandbox's: of users, of mounts
+    struct own_files *own; // of the view; NULL: none
     struct watch timer;
     struct attempt *attempts, *idle;
     unsigned waiting, waiting_most; // attempts

@@ -1,7 +1,11 @@
-// The broker's unix sockets (unix(7)): those that lie in the view, by the path that they are found at.
+// The broker's unix sockets (unix(7)): those that lie in the view, by the path that they are found at, and the
+// sandbox's own.
 //
 // A path is followed once, in the view's own root, to a descriptor. The rule is asked about where that descriptor lies,
 // and the call is made on the descriptor. Whoever is at the other end sees the command's user, not sbxrun's.
+//
+// What lies in a file system that was made for the run was made by the sandbox, and an abstract address is one of its
+// socket's network: where that is the sandbox's own, none of the host's is in reach, whatever changes meanwhile.
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +22,7 @@
 #include "compiler/network/net_rules.h"
 #include "compiler/sets/path_set.h"
 #include "enforcer/network/broker_calls.h"
+#include "enforcer/network/named_bind.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
 
@@ -26,7 +31,8 @@ enum { BOUND_MOST = 1000 };
 struct bound { // a socket that the broker bound
     uint64_t cookie;
     struct bound *next;
-    char path[];
+    bool own;
+    char path[]; // empty: an abstract address
 };
 
 // ---- paths --------------------------------------------------------------------------------------------------------
@@ -43,15 +49,20 @@ static int path_of(int fd, char path[PATH_MAX])
     return 0;
 }
 
-// The caller's path, from the view's root. Abstract addresses have none: no rule can name them.
+// An abstract address, or none, for which bind chooses an abstract one.
+static bool is_abstract(const struct destination *to)
+{
+    return to->address.ss_family == AF_UNIX && (to->length <= offsetof(struct sockaddr_un, sun_path) ||
+                                                !((const struct sockaddr_un *)&to->address)->sun_path[0]);
+}
+
+// The caller's path, from the view's root.
 static int whole_path(struct brokered *call, const struct destination *to, char path[PATH_MAX])
 {
     const struct sockaddr_un *address = (const void *)&to->address;
     size_t most =
         to->length > offsetof(struct sockaddr_un, sun_path) ? to->length - offsetof(struct sockaddr_un, sun_path) : 0;
     size_t length = strnlen(address->sun_path, most);
-    if (!length)
-        return EACCES;
     char folder[PATH_MAX] = "", link[64];
     if (address->sun_path[0] != '/') {
         snprintf(link, sizeof link, "/proc/%d/cwd", call->notified.caller.thread);
@@ -70,11 +81,26 @@ static int open_inside(struct brokered *call, const char *path, uint64_t flags)
     return sys_openat2(call->broker->root, path, O_PATH | flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
-static bool decide(struct brokered *call, unsigned verb, const struct destination *to, const char *path)
+// A socket of the sandbox's own may be named as that, or by its path where it has one: either rule allows it, and a
+// deny of either holds. What none allows is told as the sandbox's own.
+static bool decide(struct brokered *call, unsigned verb, const struct destination *to, const char *path, bool own)
 {
-    struct net_point point = {.verb = verb, .protocol = PROTOCOL_UNIX, .place = NET_UNIX, .name = str_from(path)};
-    struct decision decision = {.name = point.name};
-    bool allowed = network_allows(call->broker->settings.plan, &point, &decision.rule);
+    struct str names[2] = {str_from(path)};
+    size_t count = *path ? 1 : 0;
+    if (own)
+        names[count++] = NET_OWN_UNIX;
+    struct decision decision = {.rule = NO_RULE};
+    bool allowed = false;
+    for (size_t i = 0; i < count; i++) {
+        struct net_point point = {.verb = verb, .protocol = PROTOCOL_UNIX, .place = NET_UNIX, .name = names[i]};
+        struct decision by = {.name = names[i]};
+        bool may = network_allows(call->broker->settings.plan, &point, &by.rule), denied = !may && by.rule != NO_RULE;
+        if (denied || !allowed)
+            decision = by;
+        allowed = !denied && (allowed || may);
+        if (denied)
+            break;
+    }
     (allowed ? broker_allowed : broker_denied)(call->broker, verb, PROTOCOL_UNIX, to, &decision);
     return allowed;
 }
@@ -86,6 +112,8 @@ int unix_reach(struct brokered *call, struct destination *to, int *place)
     *place = -1;
     if (to->address.ss_family != AF_UNIX || call->kind.domain != AF_UNIX)
         return EINVAL;
+    if (is_abstract(to))
+        return call->kind.inside && decide(call, VERB_CONNECT, to, "", true) ? 0 : EACCES;
     int error = whole_path(call, to, path);
     if (error)
         return error;
@@ -94,7 +122,7 @@ int unix_reach(struct brokered *call, struct destination *to, int *place)
         return errno;
     if ((error = path_of(found, path)))
         return error;
-    if (!decide(call, VERB_CONNECT, to, path))
+    if (!decide(call, VERB_CONNECT, to, path, own_files_hold(call->broker->own, found)))
         return EACCES;
     if (fstat(found, &status) != 0 || !S_ISSOCK(status.st_mode))
         return ECONNREFUSED;
@@ -177,7 +205,7 @@ void unix_connect(struct brokered *call, struct destination *to)
 }
 
 // Where a socket is bound is asked again when it is to listen. Of more than there is room for, the oldest is forgotten.
-static bool remember(struct brokered *call, const char *path)
+static bool remember(struct brokered *call, const char *path, bool own)
 {
     size_t size = strlen(path) + 1, count = 1;
     struct bound **last = &call->broker->bound, *bound = malloc(sizeof *bound + size);
@@ -187,7 +215,7 @@ static bool remember(struct brokered *call, const char *path)
         last = &(*last)->next;
     free(*last);
     *last = NULL;
-    *bound = (struct bound){socket_cookie(call->held), call->broker->bound};
+    *bound = (struct bound){socket_cookie(call->held), call->broker->bound, own};
     memcpy(bound->path, path, size);
     call->broker->bound = bound;
     return true;
@@ -207,9 +235,45 @@ static mode_t umask_of(const struct notified *call)
     return mask >= 0 ? (mode_t)mask : 077;
 }
 
+static int bind_abstract(struct brokered *call, const struct destination *to)
+{
+    if (call->kind.domain != AF_UNIX)
+        return EINVAL;
+    if (!call->kind.inside || !decide(call, VERB_BIND, to, "", true))
+        return EACCES;
+    if (bind(call->held, (const struct sockaddr *)&to->address, to->length) != 0)
+        return errno;
+    return remember(call, "", true) ? 0 : ENOBUFS;
+}
+
+// Binds it in the folder that is held. 0, or an errno.
+static int bind_in(struct brokered *call, int folder, const struct destination *to, mode_t mask)
+{
+    const struct broker *broker = call->broker;
+    const struct sockaddr_un *address = (const void *)&to->address;
+    if (to->length > sizeof *address)
+        return EINVAL;
+    if (memchr(address->sun_path, '/', to->length - offsetof(struct sockaddr_un, sun_path)))
+        return named_bind(broker->outside, broker->namespaces[0], broker->namespaces[1], folder, call->held, address,
+                          to->length, mask);
+    closing_fd int here = open(".", O_PATH | O_CLOEXEC);
+    if (here < 0 || fchdir(folder) != 0)
+        return errno;
+    mode_t own = umask(mask);
+    int error = bind(call->held, (const struct sockaddr *)address, to->length) == 0 ? 0 : errno;
+    umask(own);
+    if (fchdir(here) != 0)
+        abort();
+    return error;
+}
+
 void unix_bind(struct brokered *call, struct destination *to)
 {
     char path[PATH_MAX], folder[PATH_MAX];
+    if (is_abstract(to)) {
+        notified_answer(&call->notified, bind_abstract(call, to), 0);
+        return;
+    }
     int error = to->address.ss_family != AF_UNIX || call->kind.domain != AF_UNIX ? EINVAL : whole_path(call, to, path);
     const char *name = error ? NULL : strrchr(path, '/') + 1;
     if (!error && (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
@@ -219,41 +283,34 @@ void unix_bind(struct brokered *call, struct destination *to)
         return;
     }
     snprintf(folder, sizeof folder, "%.*s", (int)(name - path), path);
-    closing_fd int at = open_inside(call, folder, O_DIRECTORY), here = open(".", O_PATH | O_CLOEXEC);
+    closing_fd int at = open_inside(call, folder, O_DIRECTORY);
     char whole[PATH_MAX + NAME_MAX + 2];
+    bool own = at >= 0 && own_files_hold(call->broker->own, at);
     if (at < 0) {
         error = errno;
     } else if (!(error = path_of(at, folder))) {
         snprintf(whole, sizeof whole, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
         if (!(plan_verbs(call->broker->settings.plan, str_from(whole)) & VERB_CREATE) ||
-            !decide(call, VERB_BIND, to, whole))
+            !decide(call, VERB_BIND, to, whole, own))
             error = EACCES;
-        else if (fchdir(at) != 0)
-            error = errno;
     }
-    if (!error) { // by its name alone: nothing else of its address is followed again
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        socklen_t length = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 +
-                           (socklen_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", name);
-        mode_t own = umask(umask_of(&call->notified));
-        error = bind(call->held, (struct sockaddr *)&address, length) == 0 ? 0 : errno;
-        umask(own);
-        if (!error && !remember(call, whole))
+    if (!error) { // nothing else of its address is followed again
+        mode_t mask = umask_of(&call->notified);
+        error = bind_in(call, at, to, mask);
+        if (!error && !remember(call, whole, own))
             error = ENOBUFS;
     }
-    if (here >= 0 && fchdir(here) != 0)
-        abort();
     notified_answer(&call->notified, error, 0);
 }
 
 void unix_listen(struct brokered *call)
 {
-    int error = EACCES; // an abstract address, or none
+    int error = EACCES; // it is bound nowhere
     uint64_t cookie = socket_cookie(call->held);
     for (const struct bound *bound = call->broker->bound; bound; bound = bound->next)
         if (bound->cookie == cookie) {
             struct destination at = {.address.ss_family = AF_UNIX};
-            error = !decide(call, VERB_LISTEN, &at, bound->path)                ? EACCES
+            error = !decide(call, VERB_LISTEN, &at, bound->path, bound->own)    ? EACCES
                     : listen(call->held, (int)call->notified.arguments[1]) == 0 ? 0
                                                                                 : errno;
             break;

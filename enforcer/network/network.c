@@ -163,8 +163,7 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
         if (!net_box_is_loopback(&entry->box) && !plan->broker)
             return refuse(entry, "connections out of the sandbox under a plan without a broker",
                           "let sbxc make the plan", failure);
-        bool sends = entry->box.protocols & (entry->box.place == NET_UNIX ? PROTOCOL_UNIX : PROTOCOL_UDP);
-        if (!net_box_is_loopback(&entry->box) && sends && !(plan->broker & BROKER_MESSAGES))
+        if (net_box_sends_out(&entry->box) && !(plan->broker & BROKER_MESSAGES))
             return refuse(entry, "datagrams out of the sandbox under a plan whose broker does not send them",
                           "let sbxc make the plan", failure);
         allow = entry;
@@ -181,7 +180,9 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
                                     "names can't be resolved: sbxnames is not there");
         if (plan->proxy.set && plan_has_names(plan) && claim_proxy(plan, network, failure))
             return -1;
-        network->brokered = network->own.up = true;
+        network->brokered = true;
+        for (size_t i = 0; i < plan->net_count; i++)
+            network->own.up |= !plan->net[i].deny && plan->net[i].box.place != NET_UNIX;
         claim_guard(plan, network);
         if (plan_has_names(plan))
             resolvers_read(&network->own.resolvers);

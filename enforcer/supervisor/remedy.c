@@ -158,6 +158,8 @@ const char *remedy_example(struct str rule)
         {"no net rule allows bind", "net { allow bind, listen tcp loopback:8080; }"},
         {"no net rule allows listen", "net { allow bind, listen tcp loopback:8080; }"},
         {"no net rule allows unix", "net { allow connect unix \"/run/server.sock\"; }"},
+        {"no net rule allows a path of unix, where datagrams could be sent",
+         "net { allow bind, connect unix \"/run/server.sock\"; }"},
     };
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
         if (str_is(rule, examples[i].lacks))

@@ -112,6 +112,7 @@ for my $user (users()) {
         allow connect udp, tcp host-loopback:$port;
         allow bind, listen tcp host-loopback:$low;
         allow connect unix "\/shown\/datagrams";
+        allow bind, listen, connect unix loopback;
     }
     $1/r);
     # And with the rights of debuggers.

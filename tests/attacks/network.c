@@ -5,10 +5,13 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -98,6 +101,72 @@ static int raw_pair_to(char **arguments) // which the kernel makes datagram sock
     return pair_that_sends(SOCK_RAW, arguments);
 }
 
+// ---- a socket that may be reached, changed for one that may not meanwhile -------------------------------------------
+
+static struct changing {
+    struct sockaddr_un address, sides[2]; // what is read, and what stands there in turn
+    char link[108], next[108];
+} changing;
+
+static void *change(void *unused)
+{
+    (void)unused;
+    for (unsigned turn = 0;; turn++) {
+        memcpy(&changing.address, &changing.sides[turn & 1], sizeof changing.address);
+        symlink(changing.sides[turn & 1].sun_path, changing.next);
+        rename(changing.next, changing.link);
+    }
+    return NULL;
+}
+
+// Paths: a socket of the host's, a folder of its own, a folder of the host's. Got it: it reached the one, or its own
+// socket lies in the other.
+static int unix_race(char **arguments)
+{
+    enum { TURNS = 2000 };
+    struct sockaddr_un own = {.sun_family = AF_UNIX}, links[2] = {own, own}, peer;
+    char within[108], of_host[108];
+    pthread_t thread;
+    int server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), reached = 0;
+    snprintf(own.sun_path, sizeof own.sun_path, "%s/own", arguments[1]);
+    unlink(own.sun_path);
+    if (server < 0 || bind(server, (void *)&own, sizeof own) != 0 || listen(server, 64) != 0)
+        return errno;
+    changing.sides[0] = changing.sides[1] = own;
+    snprintf(changing.sides[1].sun_path, sizeof own.sun_path, "%s", arguments[0]);
+    snprintf(changing.link, sizeof changing.link, "%s/link", arguments[1]);
+    snprintf(changing.next, sizeof changing.next, "%s/next", arguments[1]);
+    snprintf(links[0].sun_path, sizeof links[0].sun_path, "%s", changing.link);
+    pthread_create(&thread, NULL, change, NULL);
+    for (int turn = 0; turn < TURNS; turn++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0), got = -1;
+        socklen_t length = sizeof peer;
+        memset(&peer, 0, sizeof peer);
+        bool at = connect(fd, turn & 1 ? (void *)&links[0] : (void *)&changing.address, sizeof own) == 0;
+        if (at && getpeername(fd, (void *)&peer, &length) == 0 && strcmp(peer.sun_path, own.sun_path) != 0)
+            return 0;
+        reached += at;
+        while ((got = accept(server, NULL, NULL)) >= 0)
+            close(got);
+        close(fd);
+    }
+    snprintf(within, sizeof within, "%s/folder", arguments[1]);
+    mkdir(within, 0700);
+    memcpy(changing.sides[0].sun_path, within, sizeof within);
+    snprintf(changing.sides[1].sun_path, sizeof own.sun_path, "%s", arguments[2]);
+    snprintf(links[1].sun_path, sizeof links[1].sun_path, "%s/raced", changing.link);
+    snprintf(of_host, sizeof of_host, "%s/raced", arguments[2]);
+    for (int turn = 0; turn < TURNS / 4; turn++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        bind(fd, (void *)&links[1], sizeof own);
+        if (unlink(of_host) == 0)
+            return 0;
+        unlink(links[1].sun_path);
+        close(fd);
+    }
+    return reached ? EACCES : EIO; // it has to be able to reach its own
+}
+
 static int serve(char **arguments) // listens where the host could reach it
 {
     struct sockaddr_storage address;
@@ -182,6 +251,7 @@ const struct attack_row network_attacks[] = {
     {"unix", unix_socket},
     {"pair", pair_to},
     {"raw-pair", raw_pair_to},
+    {"unix-race", unix_race},
     {"serve", serve},
     {"beside", beside},
     {"fast-open", fast_open},

@@ -37,7 +37,7 @@ sub python {
 for my $user (users()) {
     my $name = $user->{name};
     # A server of the host's on its loopback and on an abstract socket, which must not be reached.
-    my $server = sandbox($user, '', uses => 'python');
+    my $server = sandbox($user, '');
     my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die "a server: $!";
     my $port = $s->sockport;
     my $pid = fork // die;
@@ -48,7 +48,7 @@ for my $user (users()) {
     }
     close $s;
 
-    my $dir = sandbox($user, '', uses => 'python');
+    my $dir = sandbox($user, '');
     my $out = python($user, $dir, "t('tcp', lambda: connect('127.0.0.1', $port)); "
         . "t('udp', lambda: connect('127.0.0.1', 53, kind=socket.SOCK_DGRAM)); "
         . "t('v6', lambda: connect('::1', 80, socket.AF_INET6)); "
@@ -59,8 +59,7 @@ for my $user (users()) {
     is in_sandbox($user, $dir, 'cat', '/proc/self/net/dev')->{out} =~ s/^.*\|.*\n//mgr =~ s/:.*//sr =~ s/\s//gr, 'lo',
         "$name: nothing but a loopback that is down" if -e '/proc/self/net/dev' && 0;
 
-    $dir = sandbox($user, 'net { allow connect, bind, listen tcp loopback; allow connect, bind udp loopback; }',
-        uses => 'python');
+    $dir = sandbox($user, 'net { allow connect, bind, listen tcp loopback; allow connect, bind udp loopback; }');
     $out = python($user, $dir, "t('8080', lambda: server(8080)); t('80', lambda: server(80)); "
         . "t('v6', lambda: server(8081, socket.AF_INET6, '::1')); t('udp', lambda: udp(53)); "
         . "t('host', lambda: connect('127.0.0.1', $port)); "
@@ -70,14 +69,13 @@ for my $user (users()) {
     is $out, "8080 served\n80 served\nv6 served\nudp received\nhost ECONNREFUSED\nout ENETUNREACH\n"
         . "any ok\nmulticast ENETUNREACH\nraw ESOCKTNOSUPPORT\n", "$name: all of the loopback, its own";
 
-    $dir = sandbox($user, 'net { allow connect, bind, listen tcp loopback:2000..65535; }', uses => 'python');
+    $dir = sandbox($user, 'net { allow connect, bind, listen tcp loopback:2000..65535; }');
     $out = python($user, $dir, "t('2000', lambda: server(2000)); t('1999', lambda: bind(1999)); "
         . "t('80', lambda: bind(80)); t('udp', lambda: udp(3000))");
     is $out, "2000 served\n1999 EACCES\n80 EACCES\nudp EACCES\n", "$name: ports from a number up";
 
     $dir = sandbox($user, 'net { allow connect, bind, listen tcp loopback:{80, 8000..8009};
-        deny connect tcp loopback:8005; }',
-        uses => 'python');
+        deny connect tcp loopback:8005; }');
     $out = python($user, $dir,
         "t('80', lambda: server(80)); t('8009', lambda: server(8009)); t('8005', lambda: server(8005)); "
         . "t('8010', lambda: bind(8010)); t('81', lambda: bind(81)); t('c81', lambda: connect('127.0.0.1', 81))");

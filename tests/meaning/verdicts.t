@@ -46,7 +46,7 @@ for (['read "/workspace/main.py"', 'on this host: /workspace: bind mount, read-o
     ['read "/etc/shadow"', 'on this host: nothing of it is in the view'],
      ['read "/workspace/prices.key"', 'on this host: /workspace/prices.key: hidden by a mount'],
      ['syscall ptrace', 'on this host: seccomp, a filter of \d+ instructions'],
-     ['connect tcp 10.0.0.1:80', 'on this host: an empty network namespace; seccomp'],
+     ['connect tcp 10.0.0.1:80', 'on this host: an empty network namespace; the broker'],
      ['capability CAP_KILL', 'on this host: capability sets']) {
     like run($sbxc, '--why', $_->[0], $python)->{out}, qr/^  $_->[1]/m, "$_->[0]: its layers";
 }

@@ -83,7 +83,7 @@ my @tcp = (
     ['the stub is not there', 'ECONNREFUSED', 'lambda: tcp(LO, 53)'],
     ['shutdown and end of file', 'b""', 'lambda: half()'],
     ['netlink, but to read routes', 'EPROTONOSUPPORT', 'lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9)'],
-    ['unix', 'EACCES', 'lambda: socket.socket(socket.AF_UNIX)'],
+    ['unix', 'EACCES', 'lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)'],
     ['raw', 'ESOCKTNOSUPPORT', 'lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)'],
 );
 my $tcp = <<'P';
@@ -377,7 +377,7 @@ for my $user (users()) {
 
     # A run that reaches nothing has nothing of this: no broker with its clock, no guard.
     for my $rule ('', 'net { allow connect tcp 192.0.2.1:7001; }') {
-        $dir = sandbox($user, "$rule fs { allow read, write \"/w\" from \"./w\"; }", uses => 'python');
+        $dir = sandbox($user, "$rule fs { allow read, write \"/w\" from \"./w\"; }");
         my $pid = fork // die;
         if (!$pid) {
             POSIX::_exit(in_sandbox($user, $dir, 'python3', '-c',

@@ -28,8 +28,6 @@ my @tries = (
     ['a link to it', 'EACCES', 'lambda: (os.symlink("/host/bad", "/w/link"), to("/w/link"))'],
     ['a link to what is allowed', 'hello {uid}',
         'lambda: (os.symlink("/host/good", "/w/link2"), to("/w/link2").recv(100).decode())[1]'],
-    ['abstract', 'EACCES', 'lambda: to("\0sbx-{pid}")'], ['abstract inside', 'EACCES', 'lambda: unix().bind("\0x")'],
-    ['autobind', 'EACCES', 'lambda: unix().bind("")'],
     ['none there', 'ENOENT', 'lambda: to("/host/none")'], ['no socket', 'EACCES', 'lambda: to("/host/file")'],
     ['outside of the view', 'ENOENT', 'lambda: to("{dir}/host/good")'],
     ['by /proc', 'ENOENT', 'lambda: to("/proc/self/root/host/bad")'],
@@ -43,6 +41,7 @@ my @tries = (
     ['a full queue, not waiting', 'EAGAIN', 'lambda: full()'],
     ['a server inside', 'served {inside}', 'lambda: inside()'],
     ['its mode', '0o700', 'lambda: oct(os.stat("/w/mine").st_mode & 0o777)'],
+    ['its name', '/w/mine mine', 'lambda: names()'],
     ['a server elsewhere', 'EACCES', 'lambda: serve("/w/other")'],
     ['where nothing may be made', 'EACCES', 'lambda: serve("/host/new")'],
     ['at a folder', 'EADDRINUSE', 'lambda: unix().bind("/w/")'],
@@ -59,11 +58,92 @@ def full():
 def inside():
     os.umask(0o077); s = serve("/w/mine"); c = to("/w/mine"); p, _ = s.accept(); p.send(b"x"); c.recv(1)
     return "served %d" % struct.unpack("iii", c.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+def names():
+    os.unlink("/w/mine"); s = serve("/w/mine"); one = s.getsockname(); s.close(); os.unlink("/w/mine"); os.chdir("/w")
+    s = serve("mine"); return one + " " + s.getsockname()
 def rights():
     s = to("/host/keeper"); f = os.open("/w/passed", os.O_CREAT | os.O_RDWR)
     s.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [f]))]); s.recv(1)
     return None if open("/w/passed").read() == "from outside" else "not written"
 P
+# Those of the sandbox's own: where their file is in memory or in an overlay, or they have none.
+my @own = (
+    ['by path', '/tmp/a /tmp/a', 'talk("/tmp/a")'], ['deeper', '/tmp/d/e/f /tmp/d/e/f', 'talk("/tmp/d/e/f")'],
+    ['as it was said', '/tmp/d/.././b /tmp/d/.././b', 'talk("/tmp/d/.././b")'],
+    ['relative', 'd/c d/c', '(os.chdir("/tmp"), talk("d/c"))[1]'], ['a name', 'n n', 'talk("n")'],
+    ['by a link', '/tmp/l/g /tmp/l/g', '(os.symlink("/tmp/d", "/tmp/l"), talk("/tmp/l/g"))[1]'],
+    ['in /dev/shm', '/dev/shm/s /dev/shm/s', 'talk("/dev/shm/s")'],
+    ['in an overlay', '/over/s /over/s', 'talk("/over/s")'],
+    ['sequenced packets', '/tmp/p /tmp/p', 'talk("/tmp/p", socket.SOCK_SEQPACKET)'],
+    ['abstract', '@x @x', 'talk("\0x")'],
+    ['autobind', 'True', '(lambda s: (s.bind(""), s.getsockname()[:1] == b"\0")[1])(unix())'],
+    ['a full name', 'True', 'talk("/tmp/d/" + "x" * 100) == " ".join(["/tmp/d/" + "x" * 100] * 2)'],
+    ['twice', 'EADDRINUSE', 'serve("/tmp/a")'], ['no folder', 'ENOENT', 'serve("/tmp/none/a")'],
+    ['its mode', '0o750', '(os.umask(0o027), serve("/tmp/m"), oct(os.stat("/tmp/m").st_mode & 0o777))[2]'],
+    ['who asks', '{uid} {uid}', 'peers()'],
+    ['who sends', 'True', 'sender()'],
+    ['a manager', '[1, 2]', 'str(manager.list([1, 2]))'],
+    ['a denied path', 'EACCES', 'serve("/tmp/denied")'], ['by a link to it', 'EACCES', 'serve("/tmp/l2/denied")'],
+    ['where nothing may be made', 'EACCES', 'serve("/tmp/locked/a")'],
+    ['datagrams', 'EACCES', 'unix(socket.SOCK_DGRAM)'],
+    ['a pair of datagrams', 'EACCES', 'socket.socketpair(type=socket.SOCK_DGRAM)'],
+    ["the host's", 'EACCES', 'to("/host/good")'], ["in an overlay's folder", 'ECONNREFUSED', 'to("/over/good")'],
+    ["the host's, by a link", 'EACCES', '(os.symlink("/host/good", "/tmp/h"), to("/tmp/h"))'],
+    ["the host's, abstract", 'ECONNREFUSED', 'to("\0sbx-{pid}")'],
+    ['in a folder of the host', 'EACCES', 'serve("/w/x")'],
+    ['no other socket', 'EACCES', 'socket.socket()'],
+);
+my $own_defs = <<'P';
+import multiprocessing
+def talk(path, kind=socket.SOCK_STREAM):
+    s = unix(kind); s.bind(path); s.listen(); c = to(path, kind); k, _ = s.accept(); c.send(b"x"); k.recv(9)
+    text = lambda name: (name.decode() if isinstance(name, bytes) else name).replace("\0", "@")
+    return text(s.getsockname()) + " " + text(c.getpeername())
+def peers():
+    s = serve("/tmp/w"); c = to("/tmp/w"); k, _ = s.accept()
+    told = [struct.unpack("3i", x.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)) for x in (c, k)]
+    return "%d %d" % (told[0][1], told[1][1])
+def sender(): # also where it is said
+    s = serve("/tmp/v"); s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1); c = to("/tmp/v")
+    k, _ = s.accept(); told = []
+    mine = struct.pack("3i", os.getpid(), os.getuid(), os.getgid())
+    for beside in [], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, mine)]:
+        c.sendmsg([b"x"], beside); told += [data == mine for _, _, data in k.recvmsg(9, 100)[1]]
+    return str(told == [True, True])
+if __name__ == "__main__":
+    manager = multiprocessing.Manager()
+    os.makedirs("/tmp/d/e"); os.symlink("/tmp", "/tmp/l2")
+P
+sub own_sockets {
+    my ($user, $host, $server_pid) = @_;
+    my $name = $user->{name};
+    my $dir = sandbox($user, 'net { deny bind unix "/tmp/denied"; }
+        fs { allow read, write "/w" from "./w"; allow read "/host" from "' . "$host/host" . '";
+            allow read, write "/tmp" from tmpfs size 4MiB; deny write "/tmp/locked";
+            allow read, write "/over" from overlay "' . "$host/host" . '" size 4MiB; }
+        limits { lifetime 60s; }', uses => 'python');
+    my %values = (uid => '(?:0|65534)', pid => $server_pid);
+    spew("$dir/w/code.py", $prelude . $own_defs . join '', map {
+        my $code = $_->[2] =~ s/\{pid\}/$server_pid/gr =~ s/\0/\\0/gr;
+        "    t(\"$_->[0]\", lambda: $code)\n";
+    } @own);
+    my $run = in_sandbox($user, $dir, { seconds => 60 }, 'python3', '/w/code.py');
+    my @lines = split /\n/, $run->{out};
+    for my $try (@own) {
+        my $want = $try->[1] =~ s{\{(\w+)\}}{$values{$1}}gr;
+        $want = quotemeta $want if $want eq $try->[1];
+        like shift @lines, qr/^\Q$try->[0]\E $want$/, "$name: own: $try->[0]" or diag $run->{err};
+    }
+    unlike $run->{err}, qr/unix "\/tmp\/a"/, "$name: own: what is allowed is not told";
+    is join(' ', grep { -S $_ } glob "$dir/w/*"), '', "$name: own: and none lies on the host";
+
+    $dir = sandbox($user, 'fs { allow read, write "/w" from "./w"; } net { allow connect, bind, listen unix "/w"; }');
+    $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . join '', map { "t('', lambda: $_)\n" }
+        "to('\\0sbx-$server_pid')", "unix().bind('\\0x')", "unix().bind('')", "serve('/dev/shm/x')");
+    is $run->{out}, " EACCES\n" x 4, "$name: a rule on a path allows none that lies elsewhere" or diag $run->{err};
+    like $run->{err}, qr/`net \{ allow bind unix loopback; \}` would/, "$name: which rule would is said";
+}
+
 my $server = <<'P';
 import array, os, socket, struct, sys, threading, time
 folder = sys.argv[1]
@@ -115,7 +195,7 @@ for my $user (users()) {
         "/host/never", "/host/keeper", "/alone.sock"; allow bind, listen, connect unix "/w/mine"; }
         fs { allow read, write "/w" from "./w"; allow read "/host" from "./host";
             allow read "/alone.sock" from "./host/good"; allow read "/alone-bad.sock" from "./host/bad"; }
-            limits { lifetime 60s; }', uses => 'python');
+            limits { lifetime 60s; }');
     mkdir "$dir/host";
     spew("$dir/host/file", '');
     spew("$dir/server.py", $server);
@@ -186,6 +266,7 @@ P
         "$name: who sends to a full queue waits, as long as it says" or diag $run->{err};
     is $run->{status}, 1, "$name: and hears signals meanwhile";
     cmp_ok((times)[2] + (times)[3] - $spent, '<', patience(1.5), "$name: and that takes no processor's time");
+    own_sockets($user, $dir, $server_pid);
     kill TERM => $pid;
     waitpid $pid, 0;
     is left_since($before), '', "$name: nothing is left";
