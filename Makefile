@@ -275,12 +275,12 @@ fuzz: | test-deps
 	        *profile) more=tests/lang/profiles;; *) more=;; esac; \
 	    $$target --seconds $(SECONDS) tests/fuzz/corpus/$$(basename $$target) $$more || exit 1; done
 
-## test-vm: live tests and attacks under the kernel of KERNEL=bookworm (trixie, sid, bookworm-backports), in QEMU
+## test-vm: live tests and attacks, or VM_TESTS, under KERNEL=bookworm (trixie, sid, bookworm-backports), in QEMU
 test-vm: | vm-deps
 	@$(MAKE) --no-print-directory all $(addprefix $(BUILD)/tests/,\
 	    live/probe live/space live/under live/stranger attacks/attack net/guard net/race net/control \
 	    faults/inject) >/dev/null
-	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE)
+	tests/vm/run.sh $(abspath $(BUILD)) $(SUITE) $(VM_TESTS)
 
 # What each try of tests/attacks came to, here and in the virtual machines that were run: the page of it.
 ## matrix: docs/attacks.md, from the attacks here and in the machines that were run

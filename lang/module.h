@@ -33,7 +33,7 @@ void compilation_free(struct compilation *);
 // Does a compilation's work, from reading to what is made of it, within its budget of memory and time. Where that runs
 // out the work is left where it was (arena_within), and an error among the findings says so: nothing is made of it any
 // more.
-enum { BUDGET_MEBIBYTES = 384, BUDGET_SECONDS = 8 };
+enum { BUDGET_MEBIBYTES = 352, BUDGET_SECONDS = 8 };
 bool compilation_work(struct compilation *, void (*work)(void *), void *context); // false when it ran out
 
 // Indexes a source and looks whether it is text at all (source_flaw). False, and a diagnostic, when it is not: then

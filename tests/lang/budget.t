@@ -255,5 +255,5 @@ for my $name (sort keys %texts) {
 my $large = spew("$dir/large.sbx", filled("sbx 1;\nimport std.base;\n", "policy q%d { use std.base; }\n", ''));
 my $over = $measure->({}, $sbxc, '--check', $large);
 is $over->{status}, 1, 'what is too large is an error';
-like $over->{err}, qr/^error\[SBX0318\]: this takes more than (?:384 MiB|8 seconds) of .+ to compile$/m, 'and says so';
+like $over->{err}, qr/^error\[SBX0318\]: this takes more than (?:352 MiB|8 seconds) of .+ to compile$/m, 'and says so';
 done_testing;
