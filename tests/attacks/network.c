@@ -154,7 +154,7 @@ static int unix_race(char **arguments)
     mkdir(within, 0700);
     memcpy(changing.sides[0].sun_path, within, sizeof within);
     snprintf(changing.sides[1].sun_path, sizeof own.sun_path, "%s", arguments[2]);
-    snprintf(links[1].sun_path, sizeof links[1].sun_path, "%s/raced", changing.link);
+    snprintf(links[1].sun_path, sizeof links[1].sun_path, "%.100s/raced", changing.link);
     snprintf(of_host, sizeof of_host, "%s/raced", arguments[2]);
     for (int turn = 0; turn < TURNS / 4; turn++) {
         int fd = socket(AF_UNIX, SOCK_STREAM, 0);

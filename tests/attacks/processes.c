@@ -141,7 +141,10 @@ static int core_limit(char **arguments) // 0, by which a handler of the host get
     if (getrlimit(RLIMIT_CORE, &limit) != 0)
         return errno;
     limit.rlim_cur = 0;
-    return result_of(other ? prlimit(0, RLIMIT_CORE, &limit, NULL) : setrlimit(RLIMIT_CORE, &limit));
+    if ((other ? prlimit(0, RLIMIT_CORE, &limit, NULL) : setrlimit(RLIMIT_CORE, &limit)) != 0)
+        return errno;
+    getrlimit(RLIMIT_CORE, &limit);
+    return limit.rlim_cur == 0 ? 0 : EINVAL; // it said so, and left it as it was
 }
 
 static int crash(char **arguments) // with limits set as it is told, one after the other
