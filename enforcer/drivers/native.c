@@ -156,6 +156,7 @@ struct native *native_begin(struct arena *arena, bool early, bool changes, enum 
     block_signals(native);
     for (int fd = 0; fd < 3; fd++)
         native->is_terminal[fd] = isatty(fd);
+    sched_getaffinity(0, sizeof native->sandbox.processors, &native->sandbox.processors);
     native->sandbox.view = &native->view;
     native->sandbox.identity = &native->identity;
     if (identity_prepare(&native->identity, failure) == 0 && make_pipes(native, changes, failure) == 0 &&
@@ -196,6 +197,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     sandbox->disks = NEW_ARRAY(run->plan->arena, struct disk_use, run->plan->view_count);
     for (size_t i = 0; i < run->plan->view_count; i++)
         sandbox->disks[i] = (struct disk_use){DISK_UNKNOWN, DISK_UNKNOWN, DISK_UNKNOWN};
+    bounds_processors(run->plan, &sandbox->processors);
     identity_choose(&native->identity, run->plan);
     if (standard_prepare(run->plan, run->handed, &native->identity, sandbox->landlock, failure))
         return -1;
@@ -203,7 +205,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
         (!run->claims->landlock && fifos_refuse(&native->view, &native->identity, failure)) ||
         foreign_groups_refuse(&native->view, &native->identity, failure) ||
-        made_prepare(&native->view, &native->identity, failure) ||
+        made_prepare(&native->view, &native->identity, &sandbox->processors, failure) ||
         images_prepare(&native->view, &run->bases, failure) || hidden_find(&native->view, failure) ||
         placeholders_make(&native->placeholders, &native->view, failure) ||
         secrets_read(&native->secrets, &native->view, &run->bases, failure) ||

@@ -144,6 +144,7 @@ static int prepare(struct starting *s, const struct helper *helper, struct compi
         .given = helper->given,
         .given_count = helper->count,
     };
+    sched_getaffinity(0, sizeof s->sandbox.processors, &s->sandbox.processors);
     s->view.secrets = &s->secrets;
     if (limit(&s->bounds, plan, failure) || view_prepare(&s->view, plan, &bases, failure))
         return -1;

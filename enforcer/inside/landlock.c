@@ -52,8 +52,8 @@ static bool is_folder(const struct view *view, size_t i, int fd)
     case PLAN_DEV:
     case PLAN_PROC: return true;
     case PLAN_SECRET:
-    case PLAN_TEXT:
-    case PLAN_SANDBOX: return false;
+    case PLAN_TEXT: return false;
+    case PLAN_SANDBOX:
     case PLAN_HOST:
     case PLAN_OVERLAY:
     case PLAN_IMAGE: return view->places[i].is_folder;

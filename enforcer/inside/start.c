@@ -34,7 +34,6 @@ static int start(struct starting *starting, pid_t *pid, struct failure *failure)
 {
     struct sandbox *sandbox = starting->sandbox;
     sandbox->lifeline = starting->lifeline[0];
-    sched_getaffinity(0, sizeof sandbox->processors, &sandbox->processors);
     long made = outside_owning(sandbox->identity, clone_init, starting);
     if (made < 0)
         return fail_for_namespaces(failure, errno, "cannot make the sandbox's namespaces");

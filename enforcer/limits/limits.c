@@ -95,6 +95,23 @@ bool bounds_add(struct bounds *bounds, const struct plan *plan, enum limit limit
     return kept;
 }
 
+void bounds_processors(const struct plan *plan, cpu_set_t *processors)
+{
+    const uint64_t limit = plan->limits[LIMIT_cpu].value;
+    uint64_t wanted = limit / 1000 + (limit % 1000 != 0), count = (uint64_t)CPU_COUNT(processors);
+    if (!plan->limits[LIMIT_cpu].set || count <= wanted)
+        return;
+    int here = sched_getcpu();
+    cpu_set_t chosen;
+    CPU_ZERO(&chosen);
+    for (int i = here < 0 ? 0 : here + 1; wanted; i++)
+        if (CPU_ISSET(i % CPU_SETSIZE, processors)) {
+            CPU_SET(i % CPU_SETSIZE, &chosen);
+            wanted--;
+        }
+    *processors = chosen;
+}
+
 int bounds_begin(struct bounds *bounds, struct failure *failure)
 {
     char pattern[2] = "";

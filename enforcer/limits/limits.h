@@ -1,6 +1,7 @@
 // Limits: what keeps each one.
 #pragma once
 
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "enforcer/host/failure.h"
@@ -34,6 +35,10 @@ const char *limit_keeper(const struct bounds *, enum limit);
 
 // Adds one limit. False when nothing here can keep it.
 bool bounds_add(struct bounds *, const struct plan *, enum limit);
+
+// Takes processors away until there are as many as the limit of cpu, rounded up: programs ask which they may run on to
+// size themselves (sched_getaffinity(2)). Those that stay follow the one that this process is on.
+void bounds_processors(const struct plan *, cpu_set_t *);
 
 // Sets the rlimits of this process; there are no core dumps from then on, as long as RLIMIT_CORE stays what it is
 // (compiler/meaning/derive.c denies to change it). Between clone and exec. Returns 0, or -1 and the failure.

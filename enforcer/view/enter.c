@@ -12,7 +12,9 @@
 #include "compiler/sets/path_set.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/view/hidden.h"
+#include "enforcer/view/lay.h"
 #include "enforcer/view/pins.h"
+#include "enforcer/view/proc.h"
 #include "enforcer/view/pseudo.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/secrets.h"
@@ -42,26 +44,13 @@ static void secret_name(char name[32], size_t secret)
     snprintf(name, 32, "secret-%zu", secret);
 }
 
-// A new file of memory with that in it. 0, or -1 and errno. It is closed: nobody may be writing when all is sealed.
-static int write_file(int folder, const char *name, mode_t mode, const char *data, size_t length)
-{
-    closing_fd int file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    for (size_t done = 0; file >= 0 && done < length;) {
-        ssize_t n = write(file, data + done, length - done);
-        if (n <= 0)
-            return -1;
-        done += (size_t)n;
-    }
-    return file < 0 ? -1 : 0;
-}
-
 static int write_secret(int tree, const struct view *view, size_t index, struct failure *failure)
 {
     const struct secret *secret = &view->secrets->list[index];
     uint32_t rule = view->plan->secrets[index].rule;
     char name[32];
     secret_name(name, index);
-    return write_file(tree, name, 0400, secret->value, secret->length) == 0
+    return lay_file(tree, name, 0400, secret->value, secret->length) == 0
                ? 0
                : fail(failure, rule, errno, "cannot make the file of a secret");
 }
@@ -69,7 +58,7 @@ static int write_secret(int tree, const struct view *view, size_t index, struct 
 // Text for a place in a folder that is not the view's own, where a mount has to lie over what is there.
 static bool is_text_elsewhere(const struct view *view, size_t i)
 {
-    return view->plan->view[i].from == PLAN_TEXT && view->places[i].above >= 0;
+    return view->plan->view[i].from == PLAN_TEXT && view->places[i].above >= 0 && !proc_has(view, i);
 }
 
 static int make_props(const struct view *view, int old_root, struct props *props, struct failure *failure)
@@ -77,10 +66,11 @@ static int make_props(const struct view *view, int old_root, struct props *props
     bool wanted = view->hide_count > 0;
     uint64_t size = 65536;
     for (size_t i = 0; i < view->plan->view_count; i++)
-        wanted |= (view_is_mask(view, i) || view_is_overlay(view, i) || is_text_elsewhere(view, i)) &&
+        wanted |= (view_is_mask(view, i) || view_is_overlay(view, i) || is_text_elsewhere(view, i) ||
+                   proc_has(view, i)) &&
                   !view->places[i].skipped;
     for (size_t i = 0; i < view->plan->view_count; i++)
-        size += is_text_elsewhere(view, i) ? view->places[i].text.length + 8192 : 0;
+        size += is_text_elsewhere(view, i) || proc_has(view, i) ? view->places[i].text.length + 8192 : 0;
     size += 8192 * view->plan->view_count; // folders, where an overlay's sides are mounted
     for (size_t i = 0; i < view->secrets->count; i++) {
         wanted |= view->secrets->list[i].value != NULL;
@@ -112,33 +102,12 @@ static int make_props(const struct view *view, int old_root, struct props *props
 static bool own_ground(const struct view *view, size_t i)
 {
     int above = view->places[i].above;
+    while (above >= 0 && view->places[above].skipped && view->plan->view[above].from == PLAN_SANDBOX)
+        above = view->places[above].above;
     enum plan_from kind = view_content_kind(view, above);
     return above < 0 || view_is_mask(view, (size_t)above) || kind == PLAN_TMPFS || kind == PLAN_DEV ||
-           kind == PLAN_OVERLAY || (kind == PLAN_IMAGE && view_is_overlay(view, (size_t)view->places[above].content));
-}
-
-// Makes the folders above the last component of `path` (relative to `root`) and opens the lowest.
-static int make_parents(int root, const char *path, const char **name)
-{
-    const char *last = strrchr(path, '/');
-    char above[4096];
-    *name = last ? last + 1 : path;
-    if (snprintf(above, sizeof above, "%.*s", last ? (int)(last - path) : 1, last ? path : ".") >= (int)sizeof above)
-        return errno = ENAMETOOLONG, -1;
-    int there = sys_openat2(root, above, O_PATH | O_DIRECTORY, INSIDE);
-    if (there >= 0 || errno != ENOENT)
-        return there;
-    closing_fd int folder = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    for (const char *slash; folder >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
-        char part[256];
-        snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
-        int next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
-        if (next < 0 && errno == ENOENT && mkdirat(folder, part, 0755) == 0)
-            next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
-        close(folder);
-        folder = next;
-    }
-    return take_fd(folder);
+           kind == PLAN_OVERLAY || kind == PLAN_SANDBOX ||
+           (kind == PLAN_IMAGE && view_is_overlay(view, (size_t)view->places[above].content));
 }
 
 // Opens what a place is mounted on, making it where that is ours to do. O_PATH, the caller's; -1 and the failure.
@@ -154,7 +123,7 @@ static int make_target(const struct view *view, size_t i, bool folder, struct fa
                                 "there is no %s in the host folder that %s shows", place->path,
                                 view->places[place->above].path);
     const char *name;
-    closing_fd int parent = make_parents(view->root, place->path + 1, &name);
+    closing_fd int parent = lay_parents(view->root, place->path + 1, &name);
     if (parent < 0)
         return fail(failure, rule, errno, "cannot make the folders above %s", place->path);
     closing_fd int file = -1;
@@ -174,7 +143,7 @@ static int pin_parents(const struct view *view, size_t i, struct failure *failur
     size_t top = view->places[place->above].path[1] ? strlen(view->places[place->above].path) : 0;
     if (own_ground(view, i)) { // they may not be there yet
         const char *name;
-        closing_fd int parent = make_parents(view->root, place->path + 1, &name);
+        closing_fd int parent = lay_parents(view->root, place->path + 1, &name);
         if (parent < 0)
             return fail(failure, view->plan->view[i].rule, errno, "cannot make the folders above %s", place->path);
     }
@@ -186,7 +155,8 @@ static int change_rights(struct view *view, size_t i, int target, struct failure
 {
     uint64_t wanted = view_attributes(view, i), ours = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
     struct statvfs now;
-    if (is_mount(target) && fstatvfs(target, &now) == 0 && !(now.f_flag & ST_RDONLY) == !(wanted & MOUNT_ATTR_RDONLY) &&
+    if (is_mount(target) && fstatvfs(target, &now) == 0 &&
+        !(now.f_flag & ST_RDONLY) == !(wanted & MOUNT_ATTR_RDONLY) &&
         !(now.f_flag & ST_NOEXEC) == !(wanted & MOUNT_ATTR_NOEXEC))
         return 0;
     closing_fd int tree = sys_open_tree(target, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -226,7 +196,7 @@ static int attach_mask(struct view *view, size_t i, const struct props *props, s
 static int attach_link(const struct view *view, size_t i, struct failure *failure)
 {
     const char *name;
-    closing_fd int parent = make_parents(view->root, view->places[i].path + 1, &name);
+    closing_fd int parent = lay_parents(view->root, view->places[i].path + 1, &name);
     return parent < 0 || symlinkat(view->places[i].link, parent, name) != 0
                ? fail(failure, view->plan->view[i].rule, errno, "cannot make the link %s", view->places[i].path)
                : 0;
@@ -286,7 +256,7 @@ static int clone_text(const struct view *view, size_t i, const struct props *pro
     const struct view_place *place = &view->places[i];
     char name[32];
     snprintf(name, sizeof name, "text-%zu", i);
-    bool mapped, made = write_file(props->tree, name, 0444, place->text.text, place->text.length) == 0;
+    bool mapped, made = lay_file(props->tree, name, 0444, place->text.text, place->text.length) == 0;
     closing_fd int file = made ? sys_openat2(props->tree, name, O_PATH, INSIDE) : -1;
     int tree = file < 0 ? -1 : tree_clone(file, view_attributes(view, i), -1, &mapped);
     return tree < 0 ? fail(failure, view->plan->view[i].rule, errno, "cannot make %s", place->path) : tree;
@@ -311,11 +281,10 @@ static int attach_made(struct view *view, size_t i, struct made_in *in, struct f
     }
     if (in->folder < 0 || in->length != above || memcmp(in->path, place->path, above) != 0) {
         close_scoped(&in->folder);
-        *in = (struct made_in){make_parents(view->root, place->path + 1, &name), place->path, above};
+        *in = (struct made_in){lay_parents(view->root, place->path + 1, &name), place->path, above};
     }
     int parent = in->folder;
-    if (parent >= 0 && write_file(parent, name, 0444, place->text.text, place->text.length) == 0 &&
-        (place->tree = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) >= 0)
+    if (parent >= 0 && lay_made(parent, name, place) == 0)
         return 0;
     if (parent >= 0 && errno == EEXIST && place->above >= 0) {
         place->skipped = true;
@@ -332,7 +301,7 @@ static int make_content(const struct view *view, size_t i, const struct props *p
     switch (p->from) {
     case PLAN_TMPFS: return tmpfs_mount(p->size, temporary ? "1777" : "0755", attributes, p->rule, failure);
     case PLAN_DEV: return tmpfs_mount(OWN_FOLDERS, "0755", attributes, p->rule, failure);
-    case PLAN_PROC: return proc_mount(view_attributes(view, i), p->rule, failure);
+    case PLAN_PROC: return proc_mount(proc_is_filled(view, i), view_attributes(view, i), p->rule, failure);
     case PLAN_SECRET: return clone_secret(view, i, props, failure);
     case PLAN_TEXT: return clone_text(view, i, props, failure);
     default:
@@ -345,8 +314,12 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
 {
     const struct plan_view *p = &view->plan->view[i];
     struct view_place *place = &view->places[i];
-    if (place->path[1] == '\0' || place->skipped)
-        return 0; // the root itself is there already
+    if (place->path[1] == '\0' || place->skipped || proc_has(view, i))
+        return 0; // the root itself is there already, and what a /proc has came with it
+    if (proc_lacks(view, i)) {
+        place->skipped = true;
+        return 0;
+    }
     if (view_place_is_link(place))
         return attach_link(view, i, failure);
     if (!view_is_mask(view, i) && (p->from == PLAN_SANDBOX || (p->from == PLAN_TEXT && !is_text_elsewhere(view, i))))
@@ -379,6 +352,8 @@ static int attach(struct view *view, size_t i, const struct props *props, struct
         return -1;
     if (sys_move_mount(place->tree, target) != 0)
         return fail(failure, p->rule, errno, "cannot attach %s", place->path);
+    if (p->from == PLAN_PROC)
+        return proc_is_filled(view, i) ? proc_fill(view, i, props->tree, failure) : 0;
     if (p->from == PLAN_DEV) {
         char path[4096];
         size_t length = (size_t)snprintf(path, sizeof path, "%s/shm", place->path);

@@ -10,6 +10,7 @@
 
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
+#include "enforcer/view/pins.h"
 
 struct mount_option {
     const char *key, *value; // value: NULL for a flag
@@ -73,13 +74,30 @@ int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t 
     return file_system("overlay", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, rule, failure);
 }
 
-int proc_mount(uint64_t attributes, uint32_t rule, struct failure *failure)
+// Only processes: no kernel settings, keys or memory. And of those only the ones this process could trace, which init
+// is not.
+static const struct mount_option proc_options[] = {{"hidepid", "ptraceable"}, {"subset", "pid"}, {NULL, NULL}},
+                                 whole_options[] = {{"hidepid", "ptraceable"}, {NULL, NULL}};
+
+int proc_mount(bool whole, uint64_t attributes, uint32_t rule, struct failure *failure)
 {
-    // Only processes: no kernel settings, keys or memory. And of those only the ones this process could trace, which
-    // init is not.
-    static const struct mount_option options[] = {{"subset", "pid"}, {"hidepid", "ptraceable"}, {NULL, NULL}};
-    return file_system("proc", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, rule,
-                       failure);
+    return file_system("proc", whole ? whole_options : proc_options,
+                       attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, rule, failure);
+}
+
+int proc_narrow(int tree, uint32_t rule, struct failure *failure)
+{
+    const struct mount_option *p = proc_options;
+    closing_fd int context = (int)syscall(SYS_fspick, tree, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
+    bool narrowed = context >= 0;
+    for (; p->key && narrowed; p++)
+        narrowed = syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, p->key, p->value, 0) == 0;
+    if (!narrowed || syscall(SYS_fsconfig, context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) != 0)
+        return fail(failure, rule, errno, "cannot take from the sandbox's /proc what is not of its processes");
+    closing_fd int other = openat(tree, "cmdline", O_PATH | O_NOFOLLOW | O_CLOEXEC); // every kernel has it
+    return other >= 0 && !is_mount(other)
+               ? fail(failure, rule, 0, "this kernel shows more in a /proc than its processes, whatever is asked of it")
+               : 0;
 }
 
 static const struct {

@@ -3,6 +3,8 @@
 // All return a mount that is not attached (the caller owns the descriptor), or -1 and the failure.
 #pragma once
 
+#include <stdbool.h>
+
 #include "enforcer/host/failure.h"
 
 int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t rule, struct failure *);
@@ -10,7 +12,10 @@ int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t r
 // mounts of this namespace, by descriptor. Documentation/filesystems/overlayfs.rst.
 int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t rule, struct failure *);
 
-int proc_mount(uint64_t attributes, uint32_t rule, struct failure *);
+// A /proc of the pid namespace's processes; `whole`: with all else that the kernel shows in one, until proc_narrow
+// takes that away. What something is mounted on by then stays, and no other name is found any more.
+int proc_mount(bool whole, uint64_t attributes, uint32_t rule, struct failure *);
+int proc_narrow(int tree, uint32_t rule, struct failure *);
 
 int terminals_mount(uint32_t rule, struct failure *); // devpts: terminals of its own
 

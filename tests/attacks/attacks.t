@@ -117,6 +117,8 @@ for my $user (users()) {
     $1/r);
     # And with the rights of debuggers.
     spew("$dir/debug.sbx", slurp("$dir/p.sbx") =~ s/policy p \{/import std.debug;\npolicy debug { use std.debug;/r);
+    # And with files that tell of the machine.
+    spew("$dir/machine.sbx", slurp("$dir/p.sbx") =~ s/policy p \{/policy machine { use std.base.machine;/r);
     my $home = { HOME => "$dir/home", XDG_CACHE_HOME => '' }; # where its caches are
     my %inside = (%common, home => '/home', cache => $who eq 'root' ? 'sbx' : '.cache/sbx',
         w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid',
