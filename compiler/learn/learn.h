@@ -2,9 +2,10 @@
 //
 // Modules of the standard library stand for the programs that it ran. What they don't allow is folded: files to folders
 // where several of one were used, never to one that holds other things than the command's (a home, /etc, the root);
-// names instead of addresses; one rule for calls of one kind, with the arguments that decide. What looks like a secret,
-// or gives power over the machine, is not allowed but noted. The result is compiled, and each operation of the record
-// is asked of it: what is not allowed and not noted gets a rule of its own.
+// names instead of addresses; one rule for calls of one kind, with the arguments that decide. What a program finds by
+// HOME is learned as it lies inside. What looks like a secret, or gives power over the machine, is not allowed but
+// noted. The result is compiled, and each operation of the record is asked of it: what is not allowed and not noted
+// gets a rule of its own, or a note.
 #pragma once
 
 #include "compiler/front/driver.h"
@@ -13,7 +14,7 @@
 struct learned {
     struct str text;
     size_t operations, allowed, noted; // of the record; those that the policy allows, proved by its own verdicts; those
-                                       // that it says it does not
+                                       // that its last lines name
     size_t rules;                      // of its own
 };
 

@@ -22,6 +22,26 @@ const struct known_library known_libraries[] = {
 };
 _Static_assert(sizeof known_libraries / sizeof *known_libraries <= LIBRARIES_MOST, "all have a place in a learner");
 
+// What programs ask for the way to, and send nothing there.
+static const struct known_probe {
+    net_address address;
+    unsigned protocol;
+    uint16_t port;
+    const char *why;
+} known_probes[] = {
+    {(net_address)0x2001486048600000 << 64 | 0x8888, PROTOCOL_UDP, 443,
+     "Chromium asks so whether the host has a way by IPv6, and sends nothing"},
+};
+
+const char *known_probe(const struct net_point *point)
+{
+    for (size_t i = 0; i < sizeof known_probes / sizeof *known_probes && point->verb == VERB_CONNECT; i++)
+        if (point->place == NET_ADDRESS && point->address == known_probes[i].address &&
+            point->protocol == known_probes[i].protocol && point->port == known_probes[i].port)
+            return known_probes[i].why;
+    return NULL;
+}
+
 static bool is_among(const char *words, struct str name)
 {
     for (const char *at = words; *at;) {
@@ -85,7 +105,10 @@ bool known_is_common(const struct seen *seen, struct str path)
     static const char roots[] =
         "/ /home /etc /usr /var /root /opt /srv /mnt /media /run /tmp /bin /sbin /lib /lib64 /boot /sys /proc /dev "
         "/var/lib /var/run /var/cache /var/log /run/user /usr/local /usr/lib";
-    return is_among(roots, path) || str_equal(path, seen->home) ||
+    static const char users[] = "/run/user/"; // and one user's
+    bool is_users = str_starts(path, STR(users)) &&
+                    !memchr(path.text + sizeof users - 1, '/', path.length - (sizeof users - 1));
+    return is_among(roots, path) || is_users || str_equal(path, seen->home) ||
            (seen->home.length > 1 && path_covers(path, seen->home));
 }
 

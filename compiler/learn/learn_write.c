@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { MEMORY_PLACE = 256 << 20 }; // bytes in a place for temporary files; they count as memory
+
 static void print_quantity(struct text *text, const char *name, uint64_t bytes)
 {
     text_addf(text, "%s %llu%s; ", name,
@@ -29,6 +31,34 @@ static bool is_shown(const struct learner *l, struct str path)
         if (!l->places[i].gone && (path_covers(l->places[i].path, path) || path_covers(path, l->places[i].path)))
             return true;
     return path_covers(STR("/usr"), path) || str_is(path, "/");
+}
+
+// The place for temporary files, or another of memory, that a path lies in; NULL: none.
+static const struct place *memory_above(const struct learner *l, struct str path)
+{
+    for (size_t i = 0; i < l->place_count; i++)
+        if (l->places[i].is_memory && !l->places[i].gone && path_covers(l->places[i].path, path))
+            return &l->places[i];
+    return NULL;
+}
+
+// What may be written in memory may be so beneath it too, whatever is shown there: a deny keeps what was only read. How
+// many rules that takes.
+static size_t write_kept(const struct learner *l, struct text *text, const struct place *place)
+{
+    if (place->gone || place->is_memory || place->verbs & VERB_WRITE || !memory_above(l, place->path))
+        return 0;
+    text_addf(text, "        deny write ");
+    text_quote(text, place->path);
+    const char *between = " except ";
+    for (size_t i = 0; i < l->place_count; i++)
+        if (!l->places[i].gone && l->places[i].verbs & VERB_WRITE && path_covers(place->path, l->places[i].path)) {
+            text_addf(text, "%s", between);
+            text_quote(text, l->places[i].path);
+            between = ", ";
+        }
+    text_addf(text, " because \"it was only read\";\n");
+    return 1;
 }
 
 struct str learner_write(struct learner *l, bool whole)
@@ -80,7 +110,7 @@ struct str learner_write(struct learner *l, bool whole)
         text_addf(&text, ";\n\n");
     }
     l->rules = l->net_rules + l->call_rules;
-    bool fs = false;
+    bool fs = false, has_memory = false;
     for (size_t i = 0; i < l->place_count; i++) {
         const struct place *place = &l->places[i];
         if (place->gone)
@@ -93,19 +123,23 @@ struct str learner_write(struct learner *l, bool whole)
         text_addf(&text, "        allow read%s%s ", place->verbs & VERB_WRITE ? ", write" : "",
                   place->verbs & VERB_EXEC ? ", exec" : "");
         text_quote(&text, place->path);
+        has_memory |= place->is_memory;
         if (place->is_memory)
-            text_addf(&text, " from tmpfs size 256MiB");
-        for (size_t k = 0; k < l->place_count && !place->is_memory; k++) // else it would be memory too
-            if (l->places[k].is_memory && !l->places[k].gone && path_covers(l->places[k].path, place->path)) {
-                text_addf(&text, " from ");
-                text_quote(&text, place->path);
-                break;
-            }
+            text_addf(&text, " from tmpfs size %dMiB", MEMORY_PLACE >> 20);
+        if (place->home.length) {
+            text_addf(&text, " from home ");
+            text_quote(&text, place->home);
+        } else if (!place->is_memory && memory_above(l, place->path)) { // or it would be memory, too
+            text_addf(&text, " from ");
+            text_quote(&text, place->path);
+        }
         if (place->entries > 1)
             learner_end_seen(&text, place->count, str_format(l->arena, ", in %zu places", place->entries).text);
         else
             learner_end_seen(&text, place->count, "");
     }
+    for (size_t i = 0; i < l->place_count; i++)
+        l->rules += write_kept(l, &text, &l->places[i]);
     for (const struct note *n = l->notes; n; n = n->next) // a secret beneath a folder that is shown
         if (n->path.length) {
             bool shown = false;
@@ -113,8 +147,8 @@ struct str learner_write(struct learner *l, bool whole)
                 shown |= !l->places[i].gone && !l->places[i].is_memory && path_covers(l->places[i].path, n->path);
             if (!shown)
                 continue;
-            text_addf(&text, "        deny ");
-            text_add(&text, n->operation.text, n->operation.length);
+            text_addf(&text, "        deny read ");
+            text_quote(&text, n->path);
             text_addf(&text, " because \"it looks like a secret\";\n");
             l->rules++;
         }
@@ -127,23 +161,37 @@ struct str learner_write(struct learner *l, bool whole)
     if (whole) {
         uint64_t minutes = seen->wall / 6000 + 1; // ten times as long
         text_addf(&text, "    limits { ");
-        print_quantity(&text, "memory", power_of_two(64ull << 20, 2 * seen->memory + (seen->processes << 22)));
+        print_quantity(&text, "memory", power_of_two(64ull << 20, 2 * seen->memory + (seen->processes << 22) +
+                                                               (has_memory ? MEMORY_PLACE : 0)));
         text_addf(&text, "pids %llu; lifetime %llumin; }\n", (unsigned long long)power_of_two(16, 2 * seen->processes),
                   (unsigned long long)minutes);
         text_addf(&text,
                   "    require cgroup else degrade because \"an ordinary user may often not limit memory; pids and "
                   "time are kept all the same\";\n");
     }
-    if (is_shown(l, seen->cwd) && !str_is(seen->cwd, "/")) {
-        text_addf(&text, "    process { cwd ");
-        text_quote(&text, seen->cwd);
-        text_addf(&text, "; }\n");
+    bool has_cwd = is_shown(l, seen->cwd) && !str_is(seen->cwd, "/");
+    if (has_cwd || l->sets_home) {
+        text_addf(&text, "    process { ");
+        if (l->sets_home) {
+            text_addf(&text, "env HOME = ");
+            text_quote(&text, l->home);
+            text_addf(&text, "; ");
+        }
+        if (has_cwd) {
+            text_addf(&text, "cwd ");
+            text_quote(&text, seen->cwd);
+            text_addf(&text, "; ");
+        }
+        text_addf(&text, "}\n");
     }
-    if (whole && l->notes) {
-        text_addf(&text, "\n    # Seen, and not allowed:\n");
-        for (const struct note *n = l->notes; n; n = n->next)
-            text_addf(&text, "    #   %.*s, %llu time%s: %s\n", STR_ARGS(n->operation), (unsigned long long)n->count,
-                      n->count == 1 ? "" : "s", n->why);
+    bool told = false;
+    for (const struct note *n = l->notes; n && whole; n = n->next) {
+        if (!n->things)
+            continue;
+        text_addf(&text, told ? "" : "\n    # Seen, and not allowed:\n");
+        told = true;
+        text_addf(&text, "    #   %.*s, %llu time%s: %s\n", STR_ARGS(n->operation), (unsigned long long)n->count,
+                  n->count == 1 ? "" : "s", n->why);
     }
     text_addf(&text, "}\n");
     return text_str(&text);

@@ -18,12 +18,14 @@ bool known_runs(const struct known_library *, struct str program); // is it one 
 bool known_is_secret(struct str path);                      // whoever has it has an identity, or what others pay for
 bool known_is_system(struct str path);                      // a command that changes it is not one for a sandbox
 bool known_is_common(const struct seen *, struct str path); // a folder that holds much that is not the command's
+const char *known_probe(const struct net_point *); // why it needs no rule, as it is only asked for the way there; NULL
 struct str known_temporary(struct str path); // the folder of temporary files that it lies in, or is; empty: none
 
 // ---- learn_write.c ----
 
 struct place {
-    struct str path;
+    struct str path; // in the sandbox
+    struct str home; // what it is beneath the caller's home, where it lies elsewhere inside; empty: it does not
     unsigned verbs;
     uint64_t count;
     size_t entries; // different paths that it stands for
@@ -31,9 +33,10 @@ struct place {
 };
 
 struct note {
-    struct str operation, path; // path: of a secret
+    struct str operation, path; // path: of a secret, in the sandbox
     const char *why;
     uint64_t count;
+    size_t things; // of the record that it is about
     struct note *next;
 };
 
@@ -41,6 +44,9 @@ struct learner {
     struct arena *arena;
     const struct seen *seen;
     struct str folder, name, given, given_policy;
+    struct str home; // HOME in the sandbox
+    bool sets_home;  // where it is none that the modules say
+    bool sends_to_paths;
     const struct driver_options *options;
     bool libraries[LIBRARIES_MOST]; // by their place in known_libraries
     struct place *places;

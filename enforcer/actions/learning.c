@@ -146,8 +146,8 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
     int error = output_write(record, seen_write(arena, all));
     if (error || (error = output_write(out, learned.text)))
         return refuse("cannot write", out, strerror(error));
-    say(stderr, "sbxrun: %s: %zu rules of its own; it allows %zu of %zu things that were seen%s", out, learned.rules,
-        learned.allowed, learned.operations, learned.noted ? ", and notes the others" : "");
+    say(stderr, "sbxrun: %s: %zu rules of its own; it allows %zu of %zu things that were seen, and notes %zu", out,
+        learned.rules, learned.allowed, learned.operations, learned.noted);
     return status;
 }
 

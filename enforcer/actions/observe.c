@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,7 +37,9 @@ struct observer {
     struct seen *seen;
     struct notified_source source;
     struct map names;   // addresses as text, to the name that was asked for
-    struct map servers; // "tcp 8080" that the command listens at
+    struct map abstract; // names of unix sockets without a path that it has bound
+    struct map sockets; // that the command binds or listens on, by their inodes
+    int thread;         // whose call is looked at
     uint64_t tasks;     // processes and threads now, as far as their calls say
 };
 
@@ -46,6 +49,7 @@ enum look {
     LOOK_MAP,
     LOOK_CONNECT,
     LOOK_BIND,
+    LOOK_LISTEN,
     LOOK_SEND,
     LOOK_SEND_MESSAGE,
     LOOK_RECEIVE,
@@ -61,6 +65,7 @@ static const struct looked {
     {"mmap", LOOK_MAP},
     {"connect", LOOK_CONNECT},
     {"bind", LOOK_BIND},
+    {"listen", LOOK_LISTEN},
     {"sendto", LOOK_SEND},
     {"sendmsg", LOOK_SEND_MESSAGE},
     {"sendmmsg", LOOK_SEND_MESSAGE},
@@ -132,16 +137,34 @@ static size_t make_filter(const struct plan *usual, struct sock_filter code[FILT
 
 // ---- files --------------------------------------------------------------------------------------------------------
 
-static void see_path(struct observer *o, const char *path, unsigned verbs)
+// A process's own folder in /proc: `seen` has "self" for its number, which is another one each time, and `at` the
+// number for "self", which is ours here. False: it does not fit.
+static bool see_process(const struct observer *o, const char *path, char seen[PATH_MAX], char at[PATH_MAX])
+{
+    static const char proc[] = "/proc/", self[] = "self", thread[] = "thread-self";
+    const char *name = path + sizeof proc - 1;
+    size_t length = strncmp(path, proc, sizeof proc - 1) == 0 ? strcspn(name, "/") : 0;
+    bool is_number = length && strspn(name, "0123456789") == length;
+    bool is_self = (length == sizeof self - 1 && memcmp(name, self, length) == 0) ||
+                   (length == sizeof thread - 1 && memcmp(name, thread, length) == 0);
+    int seen_length = snprintf(seen, PATH_MAX, is_number ? "/proc/self%s" : "%s", is_number ? name + length : path);
+    int at_length = is_self ? snprintf(at, PATH_MAX, "/proc/%d%s", o->thread, name + length)
+                            : snprintf(at, PATH_MAX, "%s", path);
+    return seen_length < PATH_MAX && at_length < PATH_MAX;
+}
+
+static void see_path(struct observer *o, const char *named, unsigned verbs)
 {
     struct stat status, behind;
-    char real[PATH_MAX];
+    char real[PATH_MAX], path[PATH_MAX], name_seen[PATH_MAX];
+    if (!see_process(o, named, name_seen, path))
+        return;
     bool is = lstat(path, &status) == 0;
     if (!is && !(verbs & VERB_CREATE))
         return; // it looked for something that is not there
     if (is && verbs == VERB_CREATE)
         verbs = 0; // mkdir of what is there already
-    struct seen_path *seen = seen_path_add(o->seen, str_from(path), verbs, 1);
+    struct seen_path *seen = seen_path_add(o->seen, str_from(name_seen), verbs, 1);
     seen->folder |= is && S_ISDIR(status.st_mode);
     seen->made |= !is;
     if (!is) { // behind links above it
@@ -156,7 +179,7 @@ static void see_path(struct observer *o, const char *path, unsigned verbs)
         }
         return;
     }
-    if (realpath(path, real) && strcmp(real, path) != 0 && stat(real, &behind) == 0)
+    if (realpath(path, real) && strcmp(real, path) != 0 && strncmp(real, "/proc/", 6) != 0 && stat(real, &behind) == 0)
         seen_path_add(o->seen, str_from(real), verbs & ~(unsigned)(VERB_CREATE | VERB_DELETE), 1)->folder |=
             S_ISDIR(behind.st_mode);
 }
@@ -164,8 +187,8 @@ static void see_path(struct observer *o, const char *path, unsigned verbs)
 // A script's interpreter is executed by the kernel itself.
 static void see_program(struct observer *o, const char *path, int depth)
 {
-    char line[256] = "";
-    closing_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char line[256] = "", seen[PATH_MAX], at[PATH_MAX];
+    closing_fd int fd = see_process(o, path, seen, at) ? open(at, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
     if (fd < 0)
         return;
     see_path(o, path, VERB_EXEC | VERB_READ);
@@ -193,9 +216,69 @@ static unsigned protocol_at(struct notified *call, int argument, int *fd)
     return socket_protocol(&kind);
 }
 
+static struct str socket_key(struct observer *o, unsigned long long inode)
+{
+    return str_format(o->seen->arena, "%llu", inode);
+}
+
+enum listener { LISTENER_NONE, LISTENER_OWN, LISTENER_OTHER };
+
+// Who is there at that port of the caller's network: one of the sockets that the command has bound, or others (proc(5),
+// net/tcp).
+static enum listener who_listens(struct observer *o, unsigned protocol, uint16_t port)
+{
+    static const char *const tables[] = {"tcp", "tcp6", "udp", "udp6"};
+    enum { TCP_LISTEN = 10 }; // include/net/tcp_states.h
+    enum listener found = LISTENER_NONE;
+    for (size_t i = protocol == PROTOCOL_UDP ? 2 : 0, end = i + 2; i < end; i++) {
+        char path[64], line[512];
+        snprintf(path, sizeof path, "/proc/%d/net/%s", o->thread, tables[i]);
+        FILE *table = fopen(path, "re");
+        while (table && fgets(line, sizeof line, table)) {
+            unsigned local, state;
+            unsigned long long inode;
+            if (sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*u %*u %llu", &local, &state,
+                       &inode) != 3 ||
+                local != port || (protocol == PROTOCOL_TCP && state != TCP_LISTEN))
+                continue;
+            found = map_get(&o->sockets, socket_key(o, inode)) ? LISTENER_OWN : LISTENER_OTHER;
+            if (found == LISTENER_OWN)
+                break;
+        }
+        if (table)
+            fclose(table);
+        if (found == LISTENER_OWN)
+            break;
+    }
+    return found;
+}
+
 static struct str key_of(struct observer *o, const char *what, unsigned long long high, unsigned long long low)
 {
     return str_format(o->seen->arena, "%s %llx %llx", what, high, low);
+}
+
+// Where a socket at that path really lies: a rule is about that. False: nowhere.
+static bool lies_at(char path[PATH_MAX], bool is_new)
+{
+    char real[PATH_MAX], *name = strrchr(path, '/');
+    if (!is_new)
+        return realpath(path, real) && strcpy(path, real);
+    char last[PATH_MAX];
+    strcpy(last, name);
+    *name = '\0';
+    if (!realpath(*path ? path : "/", real) || strlen(real) + strlen(last) >= PATH_MAX)
+        return false;
+    strcat(strcpy(path, strcmp(real, "/") == 0 ? "" : real), last);
+    return true;
+}
+
+// Is there a way to that address? A socket of udp is connected to ask that, and sends nothing.
+static bool has_way(const struct destination *to)
+{
+    closing_fd int fd = socket(to->address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && (connect(fd, (const struct sockaddr *)&to->address, to->length) == 0 ||
+                       (errno != ENETUNREACH && errno != EHOSTUNREACH && errno != EADDRNOTAVAIL));
 }
 
 static void see_destination(struct observer *o, const struct notified *call, unsigned verb, unsigned protocol,
@@ -207,8 +290,15 @@ static void see_destination(struct observer *o, const struct notified *call, uns
         const struct sockaddr_un *address = (const void *)&to->address;
         char path[PATH_MAX], base[PATH_MAX];
         size_t length = to->length - offsetof(struct sockaddr_un, sun_path);
-        if (to->length <= offsetof(struct sockaddr_un, sun_path) || !address->sun_path[0])
-            return; // abstract: nothing outside can be reached so
+        point = (struct net_point){.verb = verb, .protocol = PROTOCOL_UNIX, .place = NET_UNIX, .name = NET_OWN_UNIX};
+        if (to->length <= offsetof(struct sockaddr_un, sun_path) || !address->sun_path[0]) { // abstract
+            struct str name = str_copy(o->seen->arena, (struct str){address->sun_path, length});
+            if (verb == VERB_BIND)
+                map_put(&o->abstract, name, o);
+            if (map_get(&o->abstract, name)) // nothing outside can be reached so
+                seen_net_add(o->seen, &point, 1);
+            return;
+        }
         snprintf(path, sizeof path, "%.*s", (int)strnlen(address->sun_path, length), address->sun_path);
         if (path[0] != '/') {
             char given[PATH_MAX];
@@ -221,27 +311,30 @@ static void see_destination(struct observer *o, const struct notified *call, uns
         if (verb == VERB_CONNECT && access(path, F_OK) != 0)
             return;
         see_path(o, path, verb == VERB_CONNECT ? VERB_READ : VERB_CREATE);
-        point = (struct net_point){.verb = verb,
-                                   .protocol = PROTOCOL_UNIX,
-                                   .place = NET_UNIX,
-                                   .name = str_copy(o->seen->arena, str_from(path))};
+        if (!lies_at(path, verb == VERB_BIND))
+            return;
+        point.name = str_copy(o->seen->arena, str_from(path));
         seen_net_add(o->seen, &point, 1);
         return;
     }
     if (!protocol || protocol == PROTOCOL_UNIX ||
         (verb == VERB_CONNECT && to->port == 0)) // UNSPEC, and how C libraries sort addresses
         return;
-    if (verb == VERB_BIND && to->port)
-        map_put(&o->servers, key_of(o, "server", protocol, to->port), o);
     bool loopback = to->number == 1 || (uint32_t)(to->number >> 24) == (0xFFFF00u | 127) || to->any;
-    if (verb == VERB_CONNECT && loopback && !map_get(&o->servers, key_of(o, "server", protocol, to->port)))
-        point.place = NET_HOST_LOOPBACK;
+    if (verb == VERB_CONNECT && loopback)
+        switch (who_listens(o, protocol, to->port)) {
+        case LISTENER_NONE: return; // it looked for something that is not there
+        case LISTENER_OWN: break;
+        case LISTENER_OTHER: point.place = NET_HOST_LOOPBACK; break;
+        }
     const struct str *name =
         map_get(&o->names, key_of(o, "name", (unsigned long long)(to->number >> 64), (unsigned long long)to->number));
     if (verb == VERB_CONNECT && name) {
         point.place = NET_NAME;
         point.name = *name;
     }
+    if (verb == VERB_CONNECT && point.place == NET_ADDRESS && !loopback && !has_way(to))
+        return; // programs ask so whether there is any IPv6
     seen_net_add(o->seen, &point, 1);
 }
 
@@ -298,9 +391,18 @@ static void see(struct observer *o, struct notified *call, const struct looked *
     case LOOK_CONNECT:
     case LOOK_BIND: {
         unsigned protocol = protocol_at(call, 0, &fd);
+        if (fd >= 0 && how->look == LOOK_BIND)
+            map_put(&o->sockets, socket_key(o, socket_inode(fd)), o);
         if (read_address(call, call->arguments[1], (uint32_t)call->arguments[2], &to) &&
             !(how->look == LOOK_CONNECT && is_resolver(&to)))
             see_destination(o, call, how->look == LOOK_BIND ? VERB_BIND : VERB_CONNECT, protocol, &to);
+        return;
+    }
+    case LOOK_LISTEN: { // one that was not bound gets a port by it
+        unsigned protocol = protocol_at(call, 0, &fd);
+        struct net_point point = {.verb = VERB_LISTEN, .protocol = protocol, .place = NET_ADDRESS, .address = 1};
+        if (fd >= 0 && !map_put(&o->sockets, socket_key(o, socket_inode(fd)), o) && protocol == PROTOCOL_TCP)
+            seen_net_add(o->seen, &point, 1);
         return;
     }
     case LOOK_SEND:
@@ -337,6 +439,7 @@ static void call_came(struct observer *o, const struct plan *usual)
     if (notified_next(&o->source, &call) <= 0)
         return;
     static struct named files[NAMED_MOST];
+    o->thread = call.caller.thread;
     const struct looked *how = looked_at((uint32_t)call.number);
     if (how)
         see(o, &call, how);
@@ -420,7 +523,8 @@ int observe(struct seen *seen, char *const *argv, const struct plan *usual, stru
     struct observer o = {.seen = seen,
                          .source = {-1, NOTIFIED_NOBODY},
                          .names = {.arena = seen->arena},
-                         .servers = {.arena = seen->arena},
+                         .abstract = {.arena = seen->arena},
+                         .sockets = {.arena = seen->arena},
                          .tasks = 1};
     uint64_t began = clock_now();
     signal(SIGINT, SIG_IGN); // the command's own affair; what it did until then is learned
