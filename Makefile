@@ -48,7 +48,7 @@ LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
 TEST_PROGRAMS    := $(basename $(call objects,tests/meaning tests/codegen tests/live)) \
                     $(addprefix $(BUILD)/tests/,\
-                        attacks/attack net/race net/control net/model net/guard faults/inject faults/confined)
+                        attacks/attack net/race net/control net/model net/guard net/kept faults/inject faults/confined)
 # Tests that measure time, and those with sandboxes, run one after the other; of the latter the faults, and the long
 # ones that build whole projects, go beside what has none.
 LONG_TESTS       := tests/net/toolchains.t tests/live/examples.t
@@ -240,7 +240,8 @@ $(BUILD)/tests/attacks/attack: $(wildcard tests/attacks/*.c) tests/attacks/attac
 $(BUILD)/tests/live/space: $(BUILD)/tests/live/space.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a -lcap
-$(BUILD)/tests/net/guard: $(BUILD)/tests/net/guard.o $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(ENFORCER_OBJECTS)
+$(addprefix $(BUILD)/tests/net/,guard kept): $(BUILD)/tests/net/%: $(BUILD)/tests/net/%.o $(LANG_OBJECTS) \
+    $(COMPILER_OBJECTS) $(ENFORCER_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
 $(BUILD)/tests/net/%: tests/net/%.c

@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,6 +38,26 @@ static void add_addresses(const struct loopback *loopback)
     }
 }
 
+static bool set(const char *path, const char *text)
+{
+    closing_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
+    size_t length = strlen(text);
+    return fd >= 0 && write(fd, text, length) == (ssize_t)length;
+}
+
+// The ports that may be bound start there; so do those that the kernel chooses from, which must not lie below (ip(7)).
+// It warns where the first and the last of these are both odd or both even.
+static bool set_ports(unsigned start)
+{
+    enum { CHOSEN_FROM = 32768, LAST = 65535 }; // as a new network has it
+    char text[16];
+    snprintf(text, sizeof text, "%u %u", start, start % 2 && start < LAST ? LAST - 1 : LAST);
+    if (start > CHOSEN_FROM && !set("/proc/sys/net/ipv4/ip_local_port_range", text))
+        return false;
+    snprintf(text, sizeof text, "%u", start);
+    return set("/proc/sys/net/ipv4/ip_unprivileged_port_start", text);
+}
+
 int loopback_apply(const struct loopback *loopback, struct failure *failure)
 {
     if (!loopback->up)
@@ -46,10 +67,7 @@ int loopback_apply(const struct loopback *loopback, struct failure *failure)
     if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0)
         return fail(failure, NO_RULE, errno, "cannot bring the sandbox's own loopback up");
     add_addresses(loopback);
-    char text[8];
-    int length = snprintf(text, sizeof text, "%u", loopback->port_start);
-    closing_fd int start = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
-    if (start < 0 || write(start, text, (size_t)length) != length)
+    if (!set_ports(loopback->port_start))
         return fail(failure, NO_RULE, errno, "cannot set the first port that the sandbox may bind");
     return 0;
 }

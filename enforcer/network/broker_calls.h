@@ -89,6 +89,7 @@ int broker_twin(struct brokered *, int *twin);    // of the caller's socket; 0, 
 int broker_place(struct brokered *, int twin); // where the caller has its socket, which is held no more; 0, or an errno
 int broker_to_host(struct brokered *); // puts a twin in its place, not connected, and holds that; 0, or an errno
 int broker_connect(int fd, const struct sockaddr *, socklen_t); // for sockets that the caller has too; 0, or an errno
+uint64_t broker_send_timeout(int fd);                           // its SO_SNDTIMEO in nanoseconds; 0: none
 // Takes fd; answers in time. `again`: of a message, as in an attempt; NULL: of a connection.
 void broker_wait(struct brokered *, int fd, bool (*again)(struct brokered *));
 void broker_late(struct supervisor *, struct watch *, uint32_t events); // the timer of those that wait no longer

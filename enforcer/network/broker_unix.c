@@ -23,6 +23,7 @@
 #include "compiler/sets/path_set.h"
 #include "enforcer/network/broker_calls.h"
 #include "enforcer/network/named_bind.h"
+#include "enforcer/host/clock.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
 
@@ -172,9 +173,13 @@ static void connect_elsewhere(struct brokered *call, const struct destination *t
         sigprocmask(SIG_UNBLOCK, &alarms, NULL);
         setitimer(ITIMER_REAL, &look, NULL);
         fcntl(call->held, F_SETFL, flags);
+        uint64_t patience = broker_send_timeout(call->held), end = patience ? clock_now() + patience : UINT64_MAX;
         int error = outside_for_good() == 0 ? EINTR : EACCES;
-        while (error == EINTR && getppid() == parent && notified_waits(&call->notified))
+        while (error == EINTR && getppid() == parent && notified_waits(&call->notified)) {
             error = connect(call->held, (const struct sockaddr *)&to->address, to->length) == 0 ? 0 : errno;
+            if (error == EINTR && clock_now() >= end)
+                error = EAGAIN; // each look has begun the socket's time anew
+        }
         if (error != EINTR)
             notified_answer(&call->notified, error, 0);
         _exit(0);

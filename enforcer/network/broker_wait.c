@@ -248,7 +248,7 @@ static struct attempt *attempt_new(struct broker *broker)
     return attempt;
 }
 
-static uint64_t send_timeout(int fd) // SO_SNDTIMEO in nanoseconds; 0: none
+uint64_t broker_send_timeout(int fd)
 {
     struct timeval time = {0};
     socklen_t size = sizeof time;
@@ -265,7 +265,7 @@ void broker_wait(struct brokered *call, int fd, bool (*again)(struct brokered *)
         broker_refuse(call, ENOBUFS);
         return;
     }
-    uint64_t wait = send_timeout(fd);
+    uint64_t wait = broker_send_timeout(fd);
     *attempt = (struct attempt){.watch = {fd, attempt_ready, broker},
                                 .broker = broker,
                                 .call = notified_move(&call->notified),
@@ -294,7 +294,7 @@ void broker_wait_through(struct brokered *call, int twin, struct proxy_talk *tal
         broker_refuse(call, ENOBUFS);
         return;
     }
-    uint64_t wait = send_timeout(call->held);
+    uint64_t wait = broker_send_timeout(call->held);
     wait = wait ? wait : (call->kind.blocking ? PATIENCE : LESS_PATIENCE) * 1000000000ull;
     *attempt = (struct attempt){.watch = {twin, attempt_ready, broker},
                                 .broker = broker,

@@ -20,6 +20,7 @@
 #include "enforcer/host/outside.h"
 #include "enforcer/supervisor/lesser.h"
 #include "enforcer/supervisor/named.h"
+#include "enforcer/supervisor/sized.h"
 #include "enforcer/host/scoped.h"
 
 // Under a limit of processors what the supervisor does is bounded, too: by a share of that limit, and no more than a
@@ -79,7 +80,7 @@ static void choose_by_name(struct bpf_program *program, size_t length, size_t en
     size_t named = 0, first, second;
     for (uint32_t number = 0; number < end; number++)
         named += named_by(number) && number != SYS_execve;
-    first = 2 * named + 10;
+    first = program->length + 2 * named + 10;
     second = first + length;
 #define TO(where) ((uint32_t)((where)-program->length - 1))
     add(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
@@ -103,6 +104,16 @@ static void choose_by_name(struct bpf_program *program, size_t length, size_t en
 #undef TO
 }
 
+// A call of this architecture, whatever its arguments.
+static void ask_about(struct bpf_program *program, uint32_t number)
+{
+    add(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 0, 3);
+    add(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
+    add(program, BPF_RET | BPF_K, SECCOMP_NOTIFY, 0, 0);
+}
+
 const struct bpf_program *calls_asking(const struct call_settings *settings)
 {
     // Until its exec nobody answers the command.
@@ -117,7 +128,9 @@ const struct bpf_program *calls_asking(const struct call_settings *settings)
     }
     struct bpf_program *asking = NEW(arena, struct bpf_program);
     size_t end = settings->explain_files ? syscall_numbers_end(ARCH_HERE) : 0;
-    asking->code = NEW_ARRAY(arena, struct bpf_instruction, 2 * own->length + 2 * end + 11);
+    asking->code = NEW_ARRAY(arena, struct bpf_instruction, 2 * own->length + 2 * end + 16);
+    if (sized_asks(settings->plan))
+        ask_about(asking, SYS_sysinfo);
     if (settings->explain_files)
         choose_by_name(asking, own->length, end, settings->argv);
     add_filter(asking, own, false);
@@ -236,6 +249,11 @@ static void answer_one(struct calls *calls)
         for (int i = 0, count = named_read(&call, files); i < count; i++)
             note_file(calls, &call, &files[i]);
         notified_continue(&call);
+        notified_release(&call);
+        return;
+    }
+    if (sized_is(calls->settings->plan, &call)) {
+        sized_answer(calls->settings->plan, &call);
         notified_release(&call);
         return;
     }

@@ -3,9 +3,9 @@
 // Some are the broker's (compiler/meaning/broker.h). The others are those that the filter denies: so that they can be
 // told, it is loaded with "ask the supervisor" in the place of each errno, and the supervisor runs the plan's own
 // filter on what the kernel says of the call (its number and arguments, which nobody can change any more), answers as
-// that does, and notes it; or makes it with less (lesser.h). What the filter allows never comes here. What it denies
-// stays denied whatever becomes of the supervisor. Denials with ENOSYS are not asked about: a C library then uses
-// another call, and does so often.
+// that does, and notes it; or makes it with less (lesser.h). What the filter allows never comes here, but for sysinfo
+// under a limit of memory (sized.h). What it denies stays denied whatever becomes of the supervisor. Denials with
+// ENOSYS are not asked about: a C library then uses another call, and does so often.
 //
 // With `explain_files` calls that name files come here too, are compared with what the plan shows, and go on: mounts
 // and Landlock keep the files, and the filter allowed the call, by what it sees of it. No other call is let through.

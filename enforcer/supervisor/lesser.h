@@ -3,7 +3,8 @@
 //   memfd_create            without a word on whether the memory may be executed, where the plan allows it with
 //                           MFD_NOEXEC_SEAL: the caller gets memory that can't (memfd_create(2)), as with the setting
 //                           vm.memfd_noexec of 1
-//   setrlimit, prlimit64    of RLIMIT_CORE, to none: there is none anyway, and the limit stays as it is
+//   setrlimit, prlimit64    of RLIMIT_CORE, to none, where the plan allows the call of another limit: there is none
+//                           anyway, and the limit stays as it is
 //
 // Older programs and sanitizers do either, and give up when it fails.
 #pragma once

@@ -1,14 +1,13 @@
 // What a sandbox is told of its machine: its limits, where it has some, and of the host what any program can ask the
 // kernel or the processor for.
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "enforcer/host/memory.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/view/makers.h"
 
@@ -26,33 +25,20 @@ static ssize_t host_text(const char *path, char *text, size_t size)
 
 // ---- memory -------------------------------------------------------------------------------------------------------
 
-static uint64_t within(const struct plan *plan, enum limit limit, uint64_t have)
-{
-    return plan->limits[limit].set && plan->limits[limit].value < have ? plan->limits[limit].value : have;
-}
-
-// Free is what the host has available, within the limit: others' memory is not told apart from its own.
 int make_meminfo(struct text *text, const struct making *making)
 {
     static const char *const nothing[] = {"Buffers", "Cached",       "SwapCached", "Active",       "Inactive",
                                           "Shmem",   "SReclaimable", "SUnreclaim", "Slab"};
-    enum { STEP = 64 * 1024 * 1024 };
-    char host[4096];
-    struct sysinfo info;
-    if (sysinfo(&info) != 0)
+    struct memory memory;
+    if (memory_within(making->plan, &memory) != 0)
         return MADE_FAILED;
-    uint64_t total = (uint64_t)info.totalram * info.mem_unit, free = (uint64_t)info.freeram * info.mem_unit;
-    const char *available = host_text("/proc/meminfo", host, sizeof host) > 0 ? strstr(host, "MemAvailable:") : NULL;
-    if (available)
-        free = strtoull(available + strlen("MemAvailable:"), NULL, 10) * 1024;
-    uint64_t memory = within(making->plan, LIMIT_memory, total),
-             swap = within(making->plan, LIMIT_swap, (uint64_t)info.totalswap * info.mem_unit);
-    free = within(making->plan, LIMIT_memory, free - free % STEP);
     const struct {
         const char *name;
         uint64_t bytes;
     } rows[] = {
-        {"MemTotal", memory}, {"MemFree", free}, {"MemAvailable", free}, {"SwapTotal", swap}, {"SwapFree", swap}};
+        {"MemTotal", memory.total}, {"MemFree", memory.free},   {"MemAvailable", memory.free},
+        {"SwapTotal", memory.swap}, {"SwapFree", memory.swap},
+    };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         text_addf(text, "%s:%*llu kB\n", rows[i].name, (int)(23 - strlen(rows[i].name)),
                   (unsigned long long)(rows[i].bytes / 1024));

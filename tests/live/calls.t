@@ -96,5 +96,19 @@ try: r.setrlimit(r.RLIMIT_CORE, (2, 2))
 except (OSError, ValueError): print("refused")');
     is $run->{out}, "True\nTrue\nrefused\n", "$name: the limit of core dumps is asked for, or set to none, which it is"
         or diag $run->{err};
+
+    # A deny of what is made with less holds, and is told.
+    spew("$dir/p.sbx", slurp("$dir/p.sbx")
+        =~ s/(process \{)/syscalls { deny memfd_create, setrlimit, prlimit64 with EXDEV; } $1/r);
+    $run = in_sandbox($user, $dir, 'python3', '-c', <<'P');
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+for call, *a in (libc.memfd_create, b'x', 0), (libc.setrlimit, 4, (ctypes.c_ulong * 2)(0, 0)):
+    print(call(*a), errno.errorcode[ctypes.get_errno()])
+exit(1)
+P
+    is $run->{out}, "-1 EXDEV\n-1 EINVAL\n", "$name: a deny of what is made with less holds" or diag $run->{err};
+    like $run->{err}, qr/^sbxrun: denied syscall memfd_create\b.*\n(?:.*\n)*sbxrun: denied syscall prlimit64\b/m,
+        "$name: and is told";
 }
 done_testing;

@@ -7,10 +7,11 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
+use Shown;
 use Test::More;
 
 # policy, claim, how, what, must
-my @rows = map { [ split /\t/, $_, -1 ] } grep { /\S/ && !/^#/ } split /\n/, slurp("$FindBin::Bin/claims.tsv");
+my @rows = rows("$FindBin::Bin/claims.tsv");
 my %rows_of;
 push @{ $rows_of{ $_->[0] } }, $_ for @rows;
 
@@ -40,7 +41,7 @@ cmp_ok scalar(map { @$_ } values %claims), '>', 40, 'there are claims';
 # A test that says so: of a file the words of one of its cases.
 for my $row (grep { $_->[2] eq 'test' } @rows) {
     my ($policy, $claim, undef, $file, $label) = @$row;
-    ok index(slurp("$root/$file"), $label) >= 0, "$policy: $claim: $file has `$label`";
+    stands("$policy: $claim", $file, $label);
 }
 
 # What a row begins with in brackets is there on the host, or the row is nothing for this one.

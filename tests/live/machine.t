@@ -15,6 +15,9 @@ my $host_processors = run('nproc')->{out} + 0;
 my $may = 'require cgroup else degrade because "an ordinary user may make no control group";';
 my %source = (
     'o.c' => "#include <omp.h>\n#include <stdio.h>\nint main(void) { printf(\"%d\\n\", omp_get_max_threads()); }\n",
+    'M.java' => "class M {\n    public static void main(String[] words) {\n"
+        . "        Runtime run = Runtime.getRuntime();\n        System.out.println(run.availableProcessors() + \" \" "
+        . "+ (run.maxMemory() < 1 << 29));\n    }\n}\n",
     'g.go' => "package main\n\nimport \"runtime\"\n\n"
         . "func main() { println(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }\n",
 );
@@ -56,6 +59,10 @@ for my $user (users()) {
     for (['cpu 0.5;' => 1], ['cpu 1.5;' => $host_processors < 2 ? 1 : 2], ['' => $host_processors]) {
         is $says->($limited->($_->[0]), 'nproc'), "$_->[1]\n", "$name: nproc under `$_->[0]`";
     }
+    my $denied = sandbox($user, "$may limits { memory 512MiB; } syscalls { deny sysinfo; }", uses => 'python');
+    like in_sandbox($user, $denied, 'python3', '-c', 'import ctypes; c = ctypes.CDLL(None, use_errno=True); '
+        . 'print(c.sysinfo(ctypes.create_string_buffer(112)), ctypes.get_errno())')->{out}, qr/^-1 1$/m,
+        "$name: sysinfo stays denied where it is";
     my $all = sandbox($user, '', uses => 'shell');
     is $says->($all, q(awk '/^MemTotal/ { print $2 }' /proc/meminfo)), "$host_total\n",
         "$name: no limit: what there is";
@@ -69,6 +76,12 @@ for my $user (users()) {
             qr/^1 1$/],
         ['/usr/bin/gcc', 'c', 'gcc -fopenmp /w/o.c -o /tmp/o && /tmp/o', qr/^1$/],
         ['/usr/bin/go', 'go', 'go run /w/g.go', qr/^1 1$/],
+        ['/usr/bin/java', 'java', 'javac -d /tmp /w/M.java && java -cp /tmp M', qr/^1 true$/],
+        # What a C library says of memory (sysinfo(2)), and of a place that is none.
+        ['/usr/bin/python3', 'python', 'python3 -c "import os, resource; '
+            . 'print(os.sysconf(\'SC_PHYS_PAGES\') * resource.getpagesize() >> 20)"', qr/^512$/],
+        ['/usr/bin/python3', 'python', 'python3 -c "import ctypes; c = ctypes.CDLL(None, use_errno=True); '
+            . 'print(c.sysinfo(ctypes.c_void_p(1)), ctypes.get_errno())"', qr/^-1 14$/],
     );
     for (@programs) {
         my ($program, $module, $command, $must) = @$_;
@@ -117,6 +130,11 @@ for my $user (users()) {
     is $tried, "refused\n" x 6, "$name: they are only read";
     is $says->($all, '{ echo x > /proc/sys/kernel/new; } 2>/dev/null || echo refused'), "refused\n",
         "$name: and nothing is made beside them";
+
+    is $says->($all, 'for f in oom_score_adj coredump_filter timerslack_ns comm; do { echo 1 > /proc/self/$f; } '
+        . '2>/dev/null || echo refused; done'), "refused\n" x 4, "$name: its own files in /proc are only read";
+    is in_sandbox($user, $all, 'perl', '-e', '$0 = "mine"; open my $f, "<", "/proc/self/comm"; print <$f>')->{out},
+        "mine\n", "$name: its name it sets by prctl";
 
     # A deny of a part holds, and the others stay; the policy's own content wins.
     for my $case (

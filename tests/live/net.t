@@ -26,6 +26,8 @@ def connect(host, port, family=socket.AF_INET, kind=socket.SOCK_STREAM):
     s = socket.socket(family, kind); s.settimeout(2); s.connect((host, port))
 def bind(port, host="127.0.0.1"):
     socket.socket().bind((host, port))
+def unbound(*ports):
+    s = socket.socket(); s.listen(); return "within" if s.getsockname()[1] in ports else "elsewhere"
 P
 
 sub python {
@@ -74,13 +76,19 @@ for my $user (users()) {
         . "t('80', lambda: bind(80)); t('udp', lambda: udp(3000))");
     is $out, "2000 served\n1999 EACCES\n80 EACCES\nudp EACCES\n", "$name: ports from a number up";
 
+    $dir = sandbox($user, 'net { allow connect, bind, listen tcp loopback:65001..65535; }');
+    $out = python($user, $dir, "t('65001', lambda: server(65001)); t('65000', lambda: bind(65000)); "
+        . "t('unbound', lambda: unbound(*range(65001, 65536)))");
+    is $out, "65001 served\n65000 EACCES\nunbound within\n", "$name: from one past those that the kernel chooses";
+
     $dir = sandbox($user, 'net { allow connect, bind, listen tcp loopback:{80, 8000..8009};
         deny connect tcp loopback:8005; }');
     $out = python($user, $dir,
         "t('80', lambda: server(80)); t('8009', lambda: server(8009)); t('8005', lambda: server(8005)); "
-        . "t('8010', lambda: bind(8010)); t('81', lambda: bind(81)); t('c81', lambda: connect('127.0.0.1', 81))");
+        . "t('8010', lambda: bind(8010)); t('81', lambda: bind(81)); t('c81', lambda: connect('127.0.0.1', 81)); "
+        . "t('unbound', lambda: unbound(80, *range(8000, 8010)))");
     if (landlock(4)) {
-        is $out, "80 served\n8009 served\n8005 EACCES\n8010 EACCES\n81 EACCES\nc81 EACCES\n",
+        is $out, "80 served\n8009 served\n8005 EACCES\n8010 EACCES\n81 EACCES\nc81 EACCES\nunbound elsewhere\n",
             "$name: single ports, by Landlock";
     }
     else {

@@ -2,6 +2,7 @@
 // the errno.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -57,6 +58,25 @@ static long memfd_sealed(const char *call)
     return execve(path, argv, argv);
 }
 
+// Keys (keyrings(7)): whether the session's keyring is empty; whether the user's can be reached; a key that was added,
+// found, and read by its number.
+static long keys(const char *what)
+{
+    if (strcmp(what, "none") == 0) {
+        long bytes = syscall(SYS_keyctl, KEYCTL_READ, KEY_SPEC_SESSION_KEYRING, NULL, 0);
+        errno = bytes > 0 ? EEXIST : errno;
+        return bytes == 0 ? 0 : -1;
+    }
+    if (strcmp(what, "of-user") == 0)
+        return syscall(SYS_keyctl, KEYCTL_READ, KEY_SPEC_USER_KEYRING, NULL, 0);
+    long key = syscall(SYS_add_key, "user", "probe", "secret", 6L, KEY_SPEC_SESSION_KEYRING);
+    if (strcmp(what, "find") == 0) {
+        long found = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", "probe", 0);
+        return key > 0 && found == key ? 0 : -1;
+    }
+    return key > 0 ? syscall(SYS_keyctl, KEYCTL_READ, key, (char[6]){0}, 6) : -1;
+}
+
 #if defined __x86_64__
 static long int80(void)
 {
@@ -105,6 +125,10 @@ int main(int argc, char **argv)
     TRY("io_uring", syscall(SYS_io_uring_setup, 1, 0))
     TRY("userfaultfd", syscall(SYS_userfaultfd, 0))
     TRY("keyctl", syscall(SYS_keyctl, 0, 0, 0))
+    TRY("keys-none", keys("none"))
+    TRY("keys-of-user", keys("of-user"))
+    TRY("keys-find", keys("find"))
+    TRY("keys-read", keys("read"))
     TRY("perf", syscall(SYS_perf_event_open, 0, 0, 0, 0, 0))
     TRY("tiocsti", ioctl(0, TIOCSTI, "x"))
     TRY("tiocsti-high", syscall(SYS_ioctl, 0, TIOCSTI | 1L << 32, "x"))

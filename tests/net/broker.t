@@ -317,9 +317,10 @@ for my $user (users()) {
         ['another port', 'EACCES', 'lambda: tcp(LO, 8000)'], ['no other address', 'EACCES', 'lambda: tcp(A)']]);
 
     # A published port: the server inside answers outside.
-    $dir = sandbox($user, 'net { allow bind, listen tcp host-loopback:18080; } fs { allow read, write "/w" '
-        . 'from "./w"; } limits { lifetime 30s; }', uses => 'python');
-    for my $bind ('127.0.0.1', '0.0.0.0') {
+    for my $bind ('192.0.2.1', '127.0.0.1', '0.0.0.0') {
+        my ($at, $target) = $bind eq '192.0.2.1' ? ($bind, $bind) : ('127.0.0.1', 'host-loopback');
+        $dir = sandbox($user, "net { allow bind, listen tcp $target:18080; } fs { allow read, write \"/w\" "
+            . 'from "./w"; } limits { lifetime 30s; }', uses => 'python');
         unlink "$dir/w/ready";
         my $pid = fork // die;
         if (!$pid) {
@@ -332,10 +333,10 @@ for my $user (users()) {
         soon(sub { -s "$dir/w/ready" });
         require IO::Socket::INET;
         my @got = map {
-            my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => 18080, Timeout => 3);
+            my $c = IO::Socket::INET->new(PeerAddr => $at, PeerPort => 18080, Timeout => 3);
             $c ? scalar <$c> : "none: $@";
         } 1 .. 3;
-        is "@got", join(' ', ('inside 127.0.0.1') x 3), "$name: a published server that binds $bind";
+        is "@got", join(' ', ("inside $at") x 3), "$name: a published server that binds $bind";
         waitpid $pid, 0;
         is $?, 0, "$name: it ends";
     }

@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 own_network();
 
 # Runs a command in the sandbox of a policy file; once it has said "ready", what sbxrun is then: { peak (KiB), files,
-# ticks }.
+# threads, ticks }.
 sub spent {
     my ($user, $dir, $policy, $seconds, @command) = @_;
     my $said = spew("$dir/said-" . int rand 1e9, q());
@@ -34,10 +34,14 @@ sub spent {
     my ($peak) = (eval { slurp("/proc/$pid/status") } // '') =~ /^VmHWM:\s+(\d+)/m;
     opendir my $files, "/proc/$pid/fd";
     my $count = () = readdir $files if $files;
+    my $threads = () = glob "/proc/$pid/task/*";
     my @stat = split ' ', (eval { slurp("/proc/$pid/stat") } // '') =~ s/^.*\) //r;
     kill TERM => $pid;
     for (my $end = time + patience(20); time < $end && waitpid($pid, POSIX::WNOHANG()) == 0;) { sleep 0.02 }
-    return { peak => $peak, files => $count, ticks => @stat ? $stat[11] + $stat[12] : undef, said => slurp($said) };
+    return {
+        peak => $peak, files => $count, threads => $threads, said => slurp($said),
+        ticks => @stat ? $stat[11] + $stat[12] : undef,
+    };
 }
 
 my $waiting = <<'P'; # THREADS of them wait to send a mebibyte each
@@ -53,6 +57,24 @@ data, pairs = bytes(1 << 20), []
 threading.stack_size(65536)
 for _ in range(int(sys.argv[1])): threading.Thread(target=full, daemon=True).start()
 time.sleep(1); print("ready", flush=True); time.sleep(60)
+P
+
+my $crowd = <<'P'; # CALLS that wait for a socket whose other end takes nothing: how many do
+import errno, resource, socket, sys, threading, time
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]; resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+a, b = socket.socketpair(); a.setblocking(False)
+try:
+    while True: a.send(bytes(65536))
+except BlockingIOError: a.setblocking(True)
+refused = []
+def send():
+    try: a.sendmsg([b"x"])
+    except OSError as e: refused.append(e.errno == errno.ENOBUFS)
+threading.stack_size(65536); calls = int(sys.argv[1])
+for _ in range(calls): threading.Thread(target=send, daemon=True).start()
+while len(refused) < int(sys.argv[2]): time.sleep(0.05)
+time.sleep(0.5); print(calls - len(refused), all(refused), flush=True)
+import os; os._exit(0)
 P
 
 my $full = <<'P'; # messages to a server that takes none wait for their own socket; then for the server alone
@@ -119,6 +141,21 @@ for my $user (users()) {
         "$who: 200 messages of 1 MiB that wait take no memory of sbxrun's ($none->{peak} KiB, $many->{peak} KiB)";
     cmp_ok $many->{files} - $none->{files}, '<=', 400,
         "$who: and two descriptors each ($none->{files}, $many->{files})";
+
+    is $many->{threads}, 1, "$who: one thread does it, which is at one processor";
+
+    # More than may wait at once: descriptors that sbxrun may have, calls that wait, calls that are made.
+    spew("$dir/w/crowd.py", $crowd);
+    for my $most ([2048, 512, 700], [16384, 4096, 4200]) {
+        my ($files, $wait, $calls) = @$most;
+        my $crowded = run({ %$user, cwd => $dir, seconds => 30 }, 'sh', '-c',
+            "ulimit -n $files && exec $sbxrun p.sbx -- /usr/bin/python3 /w/crowd.py $calls " . ($calls - $wait));
+        SKIP: {
+            skip "$who: nobody here may have $files descriptors", 1 if $crowded->{err} =~ /ulimit/;
+            is $crowded->{out}, "$wait True\n", "$who: of $calls calls $wait may wait, and others are told"
+                or diag $crowded->{err};
+        }
+    }
 
     # A connect beside them, by one who never called and by one who did.
     spew("$dir/w/loops.py", $loops);

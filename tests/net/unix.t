@@ -29,6 +29,7 @@ my @tries = (
     ['a link to what is allowed', 'hello {uid}',
         'lambda: (os.symlink("/host/good", "/w/link2"), to("/w/link2").recv(100).decode())[1]'],
     ['none there', 'ENOENT', 'lambda: to("/host/none")'], ['no socket', 'EACCES', 'lambda: to("/host/file")'],
+    ['hidden by a deny', 'ECONNREFUSED', 'lambda: to("/host/hidden")'],
     ['outside of the view', 'ENOENT', 'lambda: to("{dir}/host/good")'],
     ['by /proc', 'ENOENT', 'lambda: to("/proc/self/root/host/bad")'],
     ['datagrams', 'ok', 'lambda: to("/host/datagrams", socket.SOCK_DGRAM).send(b"one") == 3 and None'],
@@ -164,7 +165,7 @@ def keep(s):
 def note(s, path):
     while True: data = s.recv(100); f = open(path, "ab"); f.write(data + b"\n"); f.close()
 def start(f, *a): threading.Thread(target=f, args=a, daemon=True).start()
-for name in ("good", "bad", f"\0sbx-{os.getpid()}"): start(hello, listen(name))
+for name in ("good", "bad", "hidden", f"\0sbx-{os.getpid()}"): start(hello, listen(name))
 start(hello, listen("packets", socket.SOCK_SEQPACKET)); start(keep, listen("keeper"))
 start(note, listen("datagrams", socket.SOCK_DGRAM), f"{folder}/got")
 start(note, listen("bad-datagrams", socket.SOCK_DGRAM), f"{folder}/got-bad")
@@ -184,6 +185,7 @@ def lazy(s):
     while True: time.sleep(0.01); hello_one(s)
 def hello_one(s): c, _ = s.accept(); c.send(b"hello"); c.close()
 start(lazy, listen("lazy", backlog=0))
+nobody = listen("nobody", backlog=0); first = socket.socket(socket.AF_UNIX); first.connect(f"{folder}/nobody")
 print(os.getpid(), flush=True)
 threading.Event().wait()
 P
@@ -192,8 +194,8 @@ for my $user (users()) {
     my $name = $user->{name};
     my $before = leftovers();
     my $dir = sandbox($user, 'net { allow connect unix "/host/good", "/host/datagrams", "/host/packets", "/host/slow",
-        "/host/never", "/host/keeper", "/alone.sock"; allow bind, listen, connect unix "/w/mine"; }
-        fs { allow read, write "/w" from "./w"; allow read "/host" from "./host";
+        "/host/never", "/host/keeper", "/host/hidden", "/alone.sock"; allow bind, listen, connect unix "/w/mine"; }
+        fs { allow read, write "/w" from "./w"; allow read "/host" from "./host"; deny read "/host/hidden";
             allow read "/alone.sock" from "./host/good"; allow read "/alone-bad.sock" from "./host/bad"; }
             limits { lifetime 60s; }');
     mkdir "$dir/host";
@@ -236,9 +238,10 @@ for my $user (users()) {
         "$name: what was denied is said";
 
     # Of a queue that is full poll(2) tells only those who are connected to it.
-    my $full = sandbox($user, 'net { allow connect unix "/host/full", "/host/stuck", "/host/lazy"; allow bind, listen, '
-        . 'connect unix "/w/again"; } fs { allow read, write "/w" from "' . "$dir/w" . '"; allow read "/host" from "'
-        . "$dir/host" . '"; } limits { lifetime 60s; }', uses => 'python');
+    my $full = sandbox($user, 'net { allow connect unix "/host/full", "/host/stuck", "/host/lazy", "/host/nobody"; '
+        . 'allow bind, listen, connect unix "/w/again"; } fs { allow read, write "/w" '
+        . "from \"$dir/w\"; allow read \"/host\" from \"$dir/host\"; "
+        . '} limits { lifetime 60s; }', uses => 'python');
     my $spent = (times)[2] + (times)[3];
     $run = in_sandbox($user, $full, { seconds => 30 }, 'python3', '-c', $prelude . <<'P');
 def fill():
@@ -260,9 +263,16 @@ def crowd(): # more than there are sleepers at once, but not at once
 def again(): # more than are remembered
     for _ in range(1100): s = unix(); s.bind("/w/again"); os.unlink("/w/again")
     s = serve("/w/again"); to("/w/again").send(b"x"); return s.accept()[0].recv(1).decode()
-t("full", fill); t("stuck", stuck); t("crowd", crowd); t("again", again); alarmed()
+def sleepers(): # callers of a server that takes nobody: how many are not told that there are too many
+    told = []
+    def call():
+        s = unix(); s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 3, 0))
+        told.append(s.connect_ex("/host/nobody") == errno.ENOBUFS)
+    all = [threading.Thread(target=call) for _ in range(70)]
+    [x.start() for x in all]; [x.join() for x in all]; return str(told.count(False))
+t("full", fill); t("stuck", stuck); t("crowd", crowd); t("again", again); t("sleepers", sleepers); alarmed()
 P
-    is $run->{out}, "full late\nstuck EAGAIN\ncrowd 240\nagain x\n",
+    is $run->{out}, "full late\nstuck EAGAIN\ncrowd 240\nagain x\nsleepers 64\n",
         "$name: who sends to a full queue waits, as long as it says" or diag $run->{err};
     is $run->{status}, 1, "$name: and hears signals meanwhile";
     cmp_ok((times)[2] + (times)[3] - $spent, '<', patience(patience(1) > 1 ? 5 : 1.5),
