@@ -103,8 +103,8 @@ static struct str made_in(const struct learner *l, struct str path)
     return folder;
 }
 
-// What beneath the caller's home a program looks for by HOME: hidden names, but where the program itself lies. Empty:
-// it is none; else the path beneath the home, which is one inside too, with another HOME.
+// What beneath the caller's home a program looks for by HOME: hidden names, but where the program itself lies, or which
+// the command names. Empty: it is none; else the path beneath the home, which is one inside too, with another HOME.
 static struct str beneath_home(const struct learner *l, struct str path)
 {
     struct str home = l->seen->home;
@@ -117,6 +117,9 @@ static struct str beneath_home(const struct learner *l, struct str path)
     struct str top = {path.text, slash ? (size_t)(slash - path.text) : path.length};
     for (size_t i = 0; i < l->seen->path_count; i++)
         if (l->seen->paths[i]->verbs & VERB_EXEC && path_covers(top, l->seen->paths[i]->path))
+            return STR("");
+    for (size_t i = 0; i < l->seen->command_count; i++)
+        if (memmem(l->seen->command[i].text, l->seen->command[i].length, top.text, top.length))
             return STR("");
     return below;
 }

@@ -180,6 +180,17 @@ static struct str path_in_view(struct arena *arena, const struct plan *plan, str
     return best;
 }
 
+// Where a program that finds a file of the caller's home by HOME looks for it in the sandbox. Empty: nowhere.
+static struct str path_by_home(struct arena *arena, const struct policy *policy, const struct seen *seen,
+                               struct str path)
+{
+    for (size_t i = 0; i < policy->env_count && seen->home.length > 1 && path_covers(seen->home, path); i++)
+        if (str_is(policy->env[i].name, "HOME") && !policy->env[i].keep)
+            return str_format(arena, "%.*s%.*s", STR_ARGS(policy->env[i].value),
+                              (int)(path.length - seen->home.length), path.text + seen->home.length);
+    return STR("");
+}
+
 // Of calls that any program makes nothing is recorded.
 static bool is_unrecorded(const struct plan *usual, uint32_t number)
 {
@@ -198,17 +209,24 @@ static bool is_used(struct arena *arena, const struct policy *policy, const stru
             return true;
     }
     for (size_t i = 0; i < seen->path_count && rule->domain == DOMAIN_FILES; i++) {
-        struct str shown = path_in_view(arena, plan, seen->paths[i]->path), paths[] = {seen->paths[i]->path, shown};
-        for (int k = 0; k < 2; k++)
+        struct str path = seen->paths[i]->path,
+                   paths[] = {path, path_in_view(arena, plan, path), path_by_home(arena, policy, seen, path)};
+        for (size_t k = 0; k < sizeof paths / sizeof *paths; k++)
             for (unsigned verb = 1; verb <= VERB_EXEC; verb <<= 1)
                 if (paths[k].length && (seen->paths[i]->verbs ? seen->paths[i]->verbs : (unsigned)VERB_READ) & verb &&
                     rule_matches(policy, rule,
                                  &(struct operation_point){.domain = DOMAIN_FILES, .verb = verb, .path = paths[k]}))
                     return true;
     }
-    for (size_t i = 0; i < seen->net_count && rule->domain == DOMAIN_NET; i++)
-        if (rule_matches(policy, rule, &(struct operation_point){.domain = DOMAIN_NET, .net = seen->nets[i]->point}))
+    for (size_t i = 0; i < seen->net_count && rule->domain == DOMAIN_NET; i++) {
+        struct operation_point point = {.domain = DOMAIN_NET, .net = seen->nets[i]->point};
+        if (rule_matches(policy, rule, &point))
             return true;
+        if (point.net.place == NET_UNIX) // in the sandbox it may be one of its own
+            point.net.name = NET_OWN_UNIX;
+        if (rule_matches(policy, rule, &point))
+            return true;
+    }
     for (size_t i = 0; i < seen->call_count && rule->domain == DOMAIN_CALLS; i++) {
         struct operation_point point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = seen->calls[i]->number};
         memcpy(point.arguments, seen->calls[i]->arguments, sizeof point.arguments);

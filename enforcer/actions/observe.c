@@ -273,14 +273,6 @@ static bool lies_at(char path[PATH_MAX], bool is_new)
     return true;
 }
 
-// Is there a way to that address? A socket of udp is connected to ask that, and sends nothing.
-static bool has_way(const struct destination *to)
-{
-    closing_fd int fd = socket(to->address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    return fd >= 0 && (connect(fd, (const struct sockaddr *)&to->address, to->length) == 0 ||
-                       (errno != ENETUNREACH && errno != EHOSTUNREACH && errno != EADDRNOTAVAIL));
-}
-
 static void see_destination(struct observer *o, const struct notified *call, unsigned verb, unsigned protocol,
                             const struct destination *to)
 {
@@ -333,8 +325,6 @@ static void see_destination(struct observer *o, const struct notified *call, uns
         point.place = NET_NAME;
         point.name = *name;
     }
-    if (verb == VERB_CONNECT && point.place == NET_ADDRESS && !loopback && !has_way(to))
-        return; // programs ask so whether there is any IPv6
     seen_net_add(o->seen, &point, 1);
 }
 

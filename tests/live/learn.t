@@ -240,6 +240,28 @@ for my $user (users()) {
     is $go->($dir, $sbxrun, "$dir/l.sbx", '--', 'sh', '-c', 'cat ../q/*2J*')->{out}, "odd\n",
         "$name: and what it allows";
 
+    # Another HOME: as programs find it, and as the command names it.
+    $dir = $prepare->();
+    spew("$dir/home/.gitconfig", "[user]\nname = somebody\n");
+    spew("$dir/home/.other", "named\n");
+    $run = $go->($dir, $sbxrun, '--learn', "$dir/l.sbx", '--', 'git', 'config', 'user.name');
+    like slurp("$dir/l.sbx"), qr{allow read "/tmp/\.gitconfig" from home "\.gitconfig" }, "$name: what HOME has";
+    is $go->($dir, $sbxrun, "$dir/l.sbx")->{out}, "somebody\n", "$name: is found there";
+    $run = $go->($dir, $sbxrun, '--learn', "$dir/o.sbx", '--', 'cat', "$dir/home/.other");
+    is $go->($dir, $sbxrun, "$dir/o.sbx")->{out}, "named\n", "$name: what the command names stays there"
+        or diag slurp("$dir/o.sbx");
+    SKIP: {
+        skip 'this machine has no vim', 3 if $missing->('vim');
+        my @edit = ('vim', '-Nu', 'NONE', '-es', "+set viminfo='9,n~/.viminfo", '+wviminfo', '+q!');
+        $run = $go->($dir, $sbxrun, '--learn', "$dir/v.sbx", '--', @edit);
+        like slurp("$dir/v.sbx"), qr{env HOME = "/tmp";}, "$name: where no module has a HOME, the policy says one"
+            or diag slurp("$dir/v.sbx");
+        $run = $go->($dir, $sbxrun, "$dir/v.sbx", '--', @edit);
+        is "$run->{status} $run->{err}", '0 ', "$name: in which something can be made";
+        $run = $go->($dir, $sbxrun, '--tighten', "$dir/v.sbx", '--', @edit);
+        unlike $run->{out}, qr{^-.*"/tmp"}m, "$name: which has its use";
+    }
+
     # A command that is cut short in the comment on it, within a character.
     $run = $go->($dir, $sbxrun, '--learn', "$dir/c.sbx", '--', 'echo', 'x' x 58 . "\xe2\x82\xac" . 'y');
     is run({ %$user }, $sbxc, '--check', '--no-proof', "$dir/c.sbx")->{status}, 0,
