@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "compiler/sets/path_set.h"
@@ -87,6 +88,33 @@ static int add(struct view *view, int proc, size_t k, int memory, struct failure
                                                          : 0;
 }
 
+// Where the kernel narrows no /proc there is one of processes alone in its place, without the files.
+static int do_without(struct view *view, size_t i, struct failure *failure)
+{
+    const struct plan_view *p = &view->plan->view[i];
+    struct view_place *place = &view->places[i];
+    for (size_t k = i + 1; is_beneath(view, k, i); k++) {
+        if (!proc_has(view, k) || proc_of(view, k) != (int)i)
+            continue;
+        if (view->plan->view[k].from == PLAN_TEXT)
+            return fail(failure, view->plan->view[k].rule, 0, "this kernel has no file laid over %s",
+                        view->places[k].path);
+        close_scoped(&view->places[k].tree);
+        view->places[k].tree = -1;
+        view->places[k].skipped = true;
+    }
+    if (fchdir(place->tree) != 0 || umount2(".", MNT_DETACH) != 0)
+        return fail(failure, p->rule, errno, "cannot take %s away again", place->path);
+    close_scoped(&place->tree);
+    place->tree = proc_mount(false, view_attributes(view, i), p->rule, failure);
+    if (place->tree < 0)
+        return -1;
+    closing_fd int target = sys_openat2(view->root, place->path + 1, O_PATH, INSIDE);
+    return target < 0 || sys_move_mount(place->tree, target) != 0
+               ? fail(failure, p->rule, errno, "cannot attach %s", place->path)
+               : 0;
+}
+
 int proc_fill(struct view *view, size_t i, int memory, struct failure *failure)
 {
     uint32_t rule = view->plan->view[i].rule;
@@ -99,5 +127,6 @@ int proc_fill(struct view *view, size_t i, int memory, struct failure *failure)
         if (!view->places[k].skipped && proc_has(view, k) && proc_of(view, k) == (int)i &&
             add(view, (int)i, k, folder, failure))
             return -1;
-    return proc_narrow(view->places[i].tree, rule, failure);
+    int narrowed = proc_narrow(view->places[i].tree, rule, failure);
+    return narrowed == 1 ? do_without(view, i, failure) : narrowed;
 }

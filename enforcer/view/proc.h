@@ -18,5 +18,6 @@ bool proc_lacks(const struct view *, size_t i);
 bool proc_is_filled(const struct view *, size_t i);
 
 // Makes them in the /proc that is attached as place i, and narrows it. They lie in `memory`, a tmpfs that is attached
-// out of the view. `from sandbox` is skipped where this kernel has no such name. Returns 0, or -1 and the failure.
+// out of the view. `from sandbox` is skipped where this kernel has no such name, or narrows no /proc (7.2). Returns 0,
+// or -1 and the failure.
 int proc_fill(struct view *, size_t i, int memory, struct failure *);

@@ -92,7 +92,12 @@ int proc_narrow(int tree, uint32_t rule, struct failure *failure)
     bool narrowed = context >= 0;
     for (; p->key && narrowed; p++)
         narrowed = syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, p->key, p->value, 0) == 0;
-    if (!narrowed || syscall(SYS_fsconfig, context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) != 0)
+    if (narrowed && syscall(SYS_fsconfig, context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) != 0) {
+        if (errno == EINVAL)
+            return 1;
+        narrowed = false;
+    }
+    if (!narrowed)
         return fail(failure, rule, errno, "cannot take from the sandbox's /proc what is not of its processes");
     closing_fd int other = openat(tree, "cmdline", O_PATH | O_NOFOLLOW | O_CLOEXEC); // every kernel has it
     return other >= 0 && !is_mount(other)

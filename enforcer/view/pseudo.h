@@ -13,7 +13,8 @@ int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t r
 int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t rule, struct failure *);
 
 // A /proc of the pid namespace's processes; `whole`: with all else that the kernel shows in one, until proc_narrow
-// takes that away. What something is mounted on by then stays, and no other name is found any more.
+// takes that away. What something is mounted on by then stays, and no other name is found any more. 0, or -1 and the
+// failure; 1: this kernel narrows none, as 7.2 does not.
 int proc_mount(bool whole, uint64_t attributes, uint32_t rule, struct failure *);
 int proc_narrow(int tree, uint32_t rule, struct failure *);
 
