@@ -24,11 +24,12 @@ void learner_end_seen(struct text *text, uint64_t count, const char *more)
     text_addf(text, " because \"seen %llu time%s%s\";\n", (unsigned long long)count, count == 1 ? "" : "s", more);
 }
 
-// True if the view has this folder, or the way to something beneath it.
+// True if the view has this folder, or the way to something beneath it. Memory has no folder of the host.
 static bool is_shown(const struct learner *l, struct str path)
 {
     for (size_t i = 0; i < l->place_count; i++)
-        if (!l->places[i].gone && (path_covers(l->places[i].path, path) || path_covers(path, l->places[i].path)))
+        if (!l->places[i].gone && (path_covers(path, l->places[i].path) ||
+                                   (path_covers(l->places[i].path, path) && !l->places[i].is_memory)))
             return true;
     return path_covers(STR("/usr"), path) || str_is(path, "/");
 }
