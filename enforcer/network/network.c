@@ -137,6 +137,16 @@ static void claim_guard(const struct plan *plan, struct network *network)
         }
 }
 
+// Names are resolved by a program of its own, where some rule allows one.
+static int claim_names(const struct plan *plan, struct failure *failure)
+{
+    for (size_t i = 0; i < plan->net_count; i++)
+        if (!plan->net[i].deny && net_box_has_name(&plan->net[i].box) && !helper_exists(HELPER_NAMES))
+            return fail_with_advice(failure, plan->net[i].rule, 0, "it is installed beside sbxrun",
+                                    "names can't be resolved: sbxnames is not there");
+    return 0;
+}
+
 // A proxy makes connections, and sends no datagrams.
 static int claim_proxy(const struct plan *plan, struct network *network, struct failure *failure)
 {
@@ -175,9 +185,8 @@ int network_claim(const struct plan *plan, struct network *network, struct failu
         if (why)
             return fail_with_advice(failure, allow->rule, 0, advice, "connections can't be made for the sandbox: %s",
                                     why);
-        if (plan_has_names(plan) && !helper_exists(HELPER_NAMES))
-            return fail_with_advice(failure, allow->rule, 0, "it is installed beside sbxrun",
-                                    "names can't be resolved: sbxnames is not there");
+        if (claim_names(plan, failure))
+            return -1;
         if (plan->proxy.set && plan_has_names(plan) && claim_proxy(plan, network, failure))
             return -1;
         network->brokered = true;

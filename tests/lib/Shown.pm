@@ -12,10 +12,11 @@ our @EXPORT = qw(rows sentences shown stands);
 sub rows { my ($path) = @_; return map { [ split /\t/, $_, -1 ] } grep { /\S/ && !/^#/ } split /\n/, slurp($path) }
 
 # The sentences of a page: those of its paragraphs and the items of its lists, and each row of a table; without the
-# marks of bold words. Headings and blocks of code are none.
+# marks of bold words. Headings, also of tables, and blocks of code are none.
 sub sentences {
     my ($text) = @_;
     $text =~ s/^```.*?^```[^\n]*$//gms;
+    $text =~ s/^[|].*\n(?=[|] -)//gm;
     my @sentences;
     for my $block (split /\n\s*\n|\n(?=- |[|]|#)/, $text) {
         $block =~ s/\s+/ /g;

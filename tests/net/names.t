@@ -62,6 +62,10 @@ my @tries = (
         'lambda: refused("wild.test")'], ['nor one that ends alike', 'refused', 'lambda: refused("evilwild.test")'],
     ['a chain of names', 'echoed', 'lambda: echo("alias.test")'],
     ['a loop of names', 'NODATA', 'lambda: look("loop.test")'],
+    ['a chain of sixteen', '192.0.2.1', 'lambda: look("links15.test")'],
+    ['one of seventeen', 'NODATA', 'lambda: look("links16.test")'],
+    ['the last address that is looked at', '192.0.2.1', 'lambda: look("behind255.test")'],
+    ['the next one', 'NODATA', 'lambda: look("behind256.test")'],
     ['no such name', 'NONAME', 'lambda: look("none.wild.test")'],
     ['a record beside the answer', '192.0.2.1 EACCES', 'lambda: stray()'],
     ['private addresses', 'NODATA NODATA',
@@ -146,7 +150,7 @@ for my $user (users()) {
     my $before = leftovers();
     my $dir = sandbox($user, 'net { allow connect tcp "web.test":7001, "*.wild.test":7001, "alias.test":7001,
         "loop.test":7001, "stray.test":7001, "rebind.test", "denied-address.test", "forms.test", "half.test",
-        "large.test":7001, "services.test",
+        "links15.test", "links16.test", "behind255.test", "behind256.test", "large.test":7001, "services.test",
         "refused.test", "silent.test", "malformed.test", "bare.test", "wrong-id.test", "wrong-question.test",
         "in-hosts.test":7001;
         deny connect tcp 198.51.100.0/24; } fs { allow read "/w" from "./w"; }

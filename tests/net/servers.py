@@ -67,6 +67,12 @@ def aaaa(owner, address, ttl=30):
 def other(owner, kind, data, ttl=30): return name(owner) + struct.pack(">HHIH", kind, 1, ttl, len(data)) + data
 def cname(owner, target): return other(owner, 5, name(target))
 
+def chain(owner, links): # that many CNAMEs, and an address
+    names = [owner] + [f"{i}.{owner}" for i in range(links)]
+    return [cname(*pair) for pair in zip(names, names[1:])] + [a(names[-1], "192.0.2.1")]
+def behind(owner, others): # an address behind so many private ones
+    return [a(owner, f"10.9.{i // 250}.{i % 250}") for i in range(others)] + [a(owner, "192.0.2.1")]
+
 many = [f"192.0.2.{i}" for i in range(1, 120)]
 zone = { # lower-case name: {type: records}
     "web.test": {1: [a("web.test", "192.0.2.1")], 28: [aaaa("web.test", "2001:db8::1")]},
@@ -77,6 +83,8 @@ zone = { # lower-case name: {type: records}
     "alias.test": {1: [cname("alias.test", "hop.elsewhere.test"),
             cname("hop.elsewhere.test", "end.elsewhere.test"), a("end.elsewhere.test", "192.0.2.1")]},
     "loop.test": {1: [cname("loop.test", "loop2.test"), cname("loop2.test", "loop.test")]},
+    "links15.test": {1: chain("links15.test", 15)}, "links16.test": {1: chain("links16.test", 16)},
+    "behind255.test": {1: behind("behind255.test", 255)}, "behind256.test": {1: behind("behind256.test", 256)},
     "stray.test": {1: [a("stray.test", "192.0.2.1"), a("unasked.test", "198.51.100.1")]},
     "rebind.test": {1: [a("rebind.test", "10.9.9.9"),
             a("rebind.test", "127.0.0.1"), a("rebind.test", "169.254.169.254"), a("rebind.test", "0.0.0.0")],
