@@ -49,10 +49,11 @@ GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(
 TEST_PROGRAMS    := $(basename $(call objects,tests/meaning tests/codegen tests/live)) \
                     $(addprefix $(BUILD)/tests/,\
                         attacks/attack net/race net/control net/model net/guard net/kept faults/inject faults/confined)
-# Tests that measure time, and those with sandboxes, run one after the other; of the latter the faults, and the long
-# ones that build whole projects, go beside what has none.
+# Tests run side by side, the long ones first; those that measure time, or count what others have, too, alone at last.
 LONG_TESTS       := tests/net/toolchains.t tests/live/examples.t
-TIMED_TESTS      := tests/lang/bad-input.t tests/lang/budget.t tests/lang/growth.t tests/lang/lsp.t tests/lang/neovim.t
+TIMED_TESTS      := $(addprefix tests/lang/,bad-input.t budget.t growth.t lsp.t neovim.t) \
+                    $(addprefix tests/live/,leftovers.t limits.t many.t own.t races.t) \
+                    $(addprefix tests/net/,budget.t model.t races.t)
 FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp names policy plan profile question)
 
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net naive pty)
@@ -253,7 +254,7 @@ $(BUILD)/tests/live/%: tests/live/%.c
 	@echo "  CC    $<"
 	$(Q)$(CC) -D_GNU_SOURCE -I. -O1 -Wall -Wextra -static -o $@ $<
 
-## test: the whole suite, under 10 minutes; PROVE_FLAGS=-v shows each case
+## test: the whole suite, under 12 minutes; PROVE_FLAGS=-v shows each case
 test: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
 	@tools/deps.sh systemd || echo "without systemd: its groups are not imported by the tests" >&2
@@ -261,10 +262,10 @@ test: | test-deps
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without seccomp profiles: they are not imported" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || \
 	    echo "without the SARIF validator: its tests are skipped" >&2
-	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) $(LONG_TESTS) \
-	    tests/faults tests/meaning tests/codegen tests/fuzz $(filter-out $(TIMED_TESTS),$(wildcard tests/lang/*.t))
-	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) $(TIMED_TESTS) \
-	    $(filter-out $(LONG_TESTS),$(wildcard tests/live/*.t tests/net/*.t)) tests/attacks
+	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) $(LONG_TESTS) tests/codegen tests/faults \
+	    tests/meaning tests/attacks tests/fuzz \
+	    $(filter-out $(LONG_TESTS) $(TIMED_TESTS),$(wildcard $(addsuffix /*.t,tests/live tests/net tests/lang)))
+	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) $(TIMED_TESTS)
 
 test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
