@@ -65,6 +65,14 @@ static struct str last_name(struct str path)
     return (struct str){path.text + start, path.length - start};
 }
 
+struct str known_folder(struct str path)
+{
+    size_t end = path.length;
+    while (end && path.text[end - 1] != '/')
+        end--;
+    return end <= 1 ? STR("/") : (struct str){path.text, end - 1};
+}
+
 bool known_runs(const struct known_library *library, struct str program)
 {
     return is_among(library->programs, last_name(program));

@@ -5,6 +5,17 @@
 
 enum { MEMORY_PLACE = 256 << 20 }; // bytes in a place for temporary files; they count as memory
 
+struct note *learner_note(struct learner *l, struct str operation, const char *why, uint64_t count)
+{
+    struct note *note = NEW(l->arena, struct note), *known = map_put(&l->noted, str_copy(l->arena, operation), note);
+    if (known)
+        return known;
+    *note = (struct note){.operation = str_copy(l->arena, operation), .why = why, .count = count};
+    *l->last_note = note;
+    l->last_note = &note->next;
+    return note;
+}
+
 static void print_quantity(struct text *text, const char *name, uint64_t bytes)
 {
     text_addf(text, "%s %llu%s; ", name,
@@ -43,8 +54,8 @@ static const struct place *memory_above(const struct learner *l, struct str path
     return NULL;
 }
 
-// What may be written in memory may be so beneath it too, whatever is shown there: a deny keeps what was only read. How
-// many rules that takes.
+// What may be written in memory may be so beneath it too, whatever is shown there: a deny keeps what was only read.
+// How many rules that takes.
 static size_t write_kept(const struct learner *l, struct text *text, const struct place *place)
 {
     if (place->gone || place->is_memory || place->verbs & VERB_WRITE || !memory_above(l, place->path))

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "compiler/learn/learn.h"
+#include "compiler/meaning/policy.h"
 
 // ---- learn_known.c ----
 
@@ -15,10 +16,11 @@ struct known_library {          // a module of the standard library for programs
 extern const struct known_library known_libraries[]; // ends with one without a module
 
 bool known_runs(const struct known_library *, struct str program); // is it one of its programs? A path
+struct str known_folder(struct str path);                   // that it lies in; "/": of itself
 bool known_is_secret(struct str path);                      // whoever has it has an identity, or what others pay for
 bool known_is_system(struct str path);                      // a command that changes it is not one for a sandbox
 bool known_is_common(const struct seen *, struct str path); // a folder that holds much that is not the command's
-const char *known_probe(const struct net_point *); // why it needs no rule, as it is only asked for the way there; NULL
+const char *known_probe(const struct net_point *); // why it needs no rule: programs ask for the way there alone; NULL
 struct str known_temporary(struct str path); // the folder of temporary files that it lies in, or is; empty: none
 
 // ---- learn_write.c ----
@@ -59,4 +61,29 @@ struct learner {
 
 struct str learner_write(struct learner *,
                          bool whole); // `whole`: with what is for people and for running it; else only what it allows
+// What is seen and not allowed; one for each operation, whose first reason is kept.
+struct note *learner_note(struct learner *, struct str operation, const char *why, uint64_t count);
 void learner_end_seen(struct text *, uint64_t count, const char *more); // the end of a rule: how often it was needed
+
+// ---- learn_files.c, learn_net.c, learn_calls.c ----
+
+// Each makes rules of its part of the record. `policy` is what is there already: the modules', and for the later ones
+// the files'.
+void learner_files(struct learner *, struct policy *);
+void learner_net(struct learner *, struct policy *);
+void learner_calls(struct learner *, struct policy *);
+
+// Each asks the finished policy for its part of the record, and counts. What is not allowed gets a rule, where one
+// could be missing; the `last` time a note.
+void learner_ask_files(struct learner *, struct policy *, bool last, struct learned *);
+void learner_ask_net(struct learner *, struct policy *, bool last, struct learned *);
+void learner_ask_calls(struct learner *, struct policy *, bool last, struct learned *);
+
+// What beneath the caller's home a program looks for by HOME: hidden names, but where the program itself lies, or
+// which the command names. Empty: it is none; else the path beneath the home, which is one inside too, with another
+// HOME.
+struct str learner_beneath_home(const struct learner *, struct str path);
+struct str learner_inside(const struct learner *, struct str path); // where it will be in the sandbox
+
+// The folder in which the command makes or removes something: one that was there before.
+struct str learner_made_in(const struct learner *, struct str path);
