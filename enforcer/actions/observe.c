@@ -39,7 +39,6 @@ struct observer {
     struct map names;   // addresses as text, to the name that was asked for
     struct map abstract; // names of unix sockets without a path that it has bound
     struct map sockets; // that the command binds or listens on, by their inodes
-    struct timespec began;
     int thread;         // whose call is looked at
     uint64_t tasks;     // processes and threads now, as far as their calls say
 };
@@ -154,15 +153,6 @@ static bool see_process(const struct observer *o, const char *path, char seen[PA
     return seen_length < PATH_MAX && at_length < PATH_MAX;
 }
 
-// Is it from after the beginning? Who can't be looked at, as ssh-agent, makes things, too.
-static bool is_from_now(const struct observer *o, const char *path)
-{
-    struct statx born;
-    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &born) == 0 && born.stx_mask & STATX_BTIME &&
-           (born.stx_btime.tv_sec > o->began.tv_sec ||
-            (born.stx_btime.tv_sec == o->began.tv_sec && born.stx_btime.tv_nsec > o->began.tv_nsec));
-}
-
 static void see_path(struct observer *o, const char *named, unsigned verbs)
 {
     struct stat status, behind;
@@ -174,10 +164,9 @@ static void see_path(struct observer *o, const char *named, unsigned verbs)
         return; // it looked for something that is not there
     if (is && verbs == VERB_CREATE)
         verbs = 0; // mkdir of what is there already
-    bool is_new = !is || (!map_get(&o->seen->path_index, str_from(name_seen)) && is_from_now(o, path));
     struct seen_path *seen = seen_path_add(o->seen, str_from(name_seen), verbs, 1);
     seen->folder |= is && S_ISDIR(status.st_mode);
-    seen->made |= is_new;
+    seen->made |= !is;
     if (!is) { // behind links above it
         char above[PATH_MAX];
         strcpy(above, path);
@@ -318,10 +307,6 @@ static void see_destination(struct observer *o, const struct notified *call, uns
             return;
         point.name = str_copy(o->seen->arena, str_from(path));
         seen_net_add(o->seen, &point, 1);
-        const struct seen_path *socket = map_get(&o->seen->path_index, point.name);
-        point.verb = VERB_BIND;
-        if (verb == VERB_CONNECT && socket && socket->made) // by one that can't be looked at, it may be
-            seen_net_add(o->seen, &point, 1);
         return;
     }
     if (!protocol || protocol == PROTOCOL_UNIX ||
@@ -532,7 +517,6 @@ int observe(struct seen *seen, char *const *argv, const struct plan *usual, stru
                          .sockets = {.arena = seen->arena},
                          .tasks = 1};
     uint64_t began = clock_now();
-    clock_gettime(CLOCK_REALTIME, &o.began);
     signal(SIGINT, SIG_IGN); // the command's own affair; what it did until then is learned
     signal(SIGQUIT, SIG_IGN);
     pid_t child = begin(argv, &filter, &o.source.listener, failure);

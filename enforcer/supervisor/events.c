@@ -56,13 +56,30 @@ void events_free(struct events *events)
     free(events);
 }
 
+// True if it is udp to where a connection of tcp was made: so the C library finds out which of a name's addresses is
+// nearest (RFC 6724 §6), and HTTP asks for QUIC.
+static bool is_beside_tcp(const struct events *events, struct str operation)
+{
+    static const char udp[] = "connect udp ", tcp[] = "connect tcp ";
+    size_t length = sizeof udp - 1;
+    if (operation.length < length || memcmp(operation.text, udp, length) != 0)
+        return false;
+    for (size_t i = 0; i < events->count; i++) {
+        struct str other = events->targets[i].operation;
+        if (!events->targets[i].denied && other.length == operation.length && memcmp(other.text, tcp, length) == 0 &&
+            memcmp(other.text + length, operation.text + length, other.length - length) == 0)
+            return true;
+    }
+    return false;
+}
+
 // Who tries that without a need; NULL: it is no such thing.
-static const char *probed_by(const struct target *target)
+static const char *probed_by(const struct events *events, const struct target *target)
 {
     for (size_t i = 0; target->denied && i < sizeof probes / sizeof *probes; i++)
         if (str_is(target->operation, probes[i].operation))
             return probes[i].who;
-    return NULL;
+    return target->denied && is_beside_tcp(events, target->operation) ? "the C library and HTTP: udp beside tcp" : NULL;
 }
 
 static void write_target(struct json_writer *w, const struct events *events, const struct target *target,
@@ -82,8 +99,8 @@ static void write_target(struct json_writer *w, const struct events *events, con
         if (remedy.needs.length)
             json_member(w, "needs", remedy.needs);
     }
-    if (probed_by(target))
-        json_member(w, "probe", str_from(probed_by(target)));
+    if (probed_by(events, target))
+        json_member(w, "probe", str_from(probed_by(events, target)));
     json_member_number(w, "count", target->count);
     if (target->is_measured) {
         json_member_number(w, "sent_bytes", target->sent);
@@ -221,7 +238,7 @@ void events_print(FILE *out, const struct events *events, bool calls)
     size_t count = 0, shown = 0, left = 0;
     for (size_t i = 0; events && i < events->count; i++) {
         const struct target *target = &events->targets[i];
-        if (target->denied && (calls || target->kind != EVENT_CALL) && !probed_by(target))
+        if (target->denied && (calls || target->kind != EVENT_CALL) && !probed_by(events, target))
             told[count++] = target;
     }
     qsort(told, count, sizeof *told, by_likelihood);

@@ -51,14 +51,7 @@ int make_group(struct text *text, const struct making *making)
 
 int make_hosts(struct text *text, const struct making *)
 {
-    text_addf(text, "127.0.0.1\tlocalhost\n%s127.0.1.1\tsbx\n",
-              access("/proc/net/if_inet6", F_OK) == 0 ? "::1\tlocalhost ip6-localhost ip6-loopback\n" : "");
-    return MADE;
-}
-
-int make_host_conf(struct text *text, const struct making *)
-{
-    text_addf(text, "multi on\n");
+    text_addf(text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\tsbx\n");
     return MADE;
 }
 

@@ -376,6 +376,13 @@ for my $user (users()) {
          'denied in all connect tcp 198.51.100.1:7001 2'], "$name: each once, and how often";
     like $events[1]{rule} // '', qr/deny connect tcp 192\.0\.2\.2/, "$name: with the rule that denies";
 
+    # Udp to where tcp may go is what the C library tries of each address; elsewhere it is told.
+    $dir = sandbox($user, 'net { allow connect tcp 192.0.2.1:7001; }', uses => 'python');
+    $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . "tcp(A).close()\n"
+        . "for h in (A, B): t(h, lambda: udp().connect((h, 7001)))\n");
+    is $run->{out}, "192.0.2.1 EACCES\n192.0.2.2 EACCES\n", "$name: udp beside tcp" or diag $run->{err};
+    is join(' ', $run->{err} =~ /denied (.*?):/g), 'connect udp 192.0.2.2', "$name: one of them is told";
+
     # A run that reaches nothing has nothing of this: no broker with its clock, no guard.
     for my $rule ('', 'net { allow connect tcp 192.0.2.1:7001; }') {
         $dir = sandbox($user, "$rule fs { allow read, write \"/w\" from \"./w\"; }");
