@@ -39,13 +39,14 @@ my ($useless) = slurp("$root/stdlib-policies/groups.sbx") =~ /^# What no program
 my @useless = $useless =~ /^group (\@[\w-]+)/mg;
 cmp_ok scalar @useless, '>', 15, 'groups that no program has a use for';
 my $traced = qr/^\@(?:debug|dangerous)$/; # what a debugger is for
+my %argument = (endpoint => '("server.example":443)', port => '(8443)');
 for my $file (grep { !/groups/ } @library) {
     my ($module) = $file =~ m{([^/]+)\.sbx$};
-    for my $found (slurp($file) =~ /^policy (\w+(?:\(\w+: endpoint\))?)/mg) {
-        my ($policy, $takes) = $found =~ /^(\w+)(.*)/;
+    for my $found (slurp($file) =~ /^policy (\w+(?:\(\w+: \w+\))?)/mg) {
+        my ($policy, $takes) = $found =~ /^(\w+)(?:\(\w+: (\w+)\))?/;
         my $traces = $module eq 'debug' || $policy eq 'sanitizers';
         my @never = grep { !$traces || !/$traced/ } @useless;
-        my $use = "std.$module" . ($policy eq $module ? '' : ".$policy") . ($takes && '("server.example":443)');
+        my $use = "std.$module" . ($policy eq $module ? '' : ".$policy") . ($takes ? $argument{$takes} : '');
         my $path = spew(folder() . '/p.sbx', "sbx 1; import std.$module; policy p { use $use;
             syscalls { never @{[ join ', ', @never ]}; never clone where flags & CLONE_NEWUSER == CLONE_NEWUSER;
                 never personality where persona == READ_IMPLIES_EXEC or persona == MMAP_PAGE_ZERO;

@@ -15,6 +15,8 @@ my @rows = rows("$FindBin::Bin/claims.tsv");
 my %rows_of;
 push @{ $rows_of{ $_->[0] } }, $_ for @rows;
 
+my %argument = (endpoint => '("server.example":443)', port => '(8443)'); # by the type of a policy's parameter
+
 # Every claim has a row, and every row is about words that are there.
 my (%claims, %text, @policies);
 for my $file (grep { !/groups/ } glob "$root/stdlib-policies/*.sbx") {
@@ -22,10 +24,10 @@ for my $file (grep { !/groups/ } glob "$root/stdlib-policies/*.sbx") {
     my $all = slurp($file);
     my $words = $all =~ s/\n\s*# ?/ /gr =~ s/\s+/ /gr;
     my $source = $all =~ s/^\s*#.*//mgr;
-    while ($source =~ /^policy (\w+)(\([^)]*\))? \{\n(.*?)^\}/msg) {
+    while ($source =~ /^policy (\w+)(?:\(\w+: (\w+)\))? \{\n(.*?)^\}/msg) {
         my ($policy, $takes, $body) = ($1, $2, $3);
         my $name = $policy eq $module ? "std.$module" : "std.$module.$policy";
-        push @policies, { name => $name, module => $module, use => $takes ? "$name(\"server.example\":443)" : $name };
+        push @policies, { name => $name, module => $module, use => $name . ($takes ? $argument{$takes} : '') };
         $text{$name} = $words;
         push @{ $claims{$name} }, $1 while $body =~ /\b(?:summary|because)\s+"([^"]*)"/g;
     }
@@ -51,6 +53,7 @@ system 'cp', $sbxc, "$build/sbxrun", "$bin/";
 my %caller = ( # what the caller has in the environment
     SECRET => 'claim', LANG => 'C', GOPROXY => 'http://server.example', PIP_INDEX_URL => 'http://server.example/simple',
     NPM_CONFIG_REGISTRY => 'http://server.example/npm', GIT_AUTHOR_NAME => 'claimant', GIT_AUTHOR_EMAIL => 'c@example',
+    OPENAI_BASE_URL => 'http://server.example',
 );
 my @there = grep { applies($_) } @rows;
 cmp_ok scalar @there, '>=', 60, scalar(@there) . ' rows are for this host';
