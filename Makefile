@@ -66,6 +66,7 @@ TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev ipr
 TOOLCHAINS     := python3-venv python3-pytest python3-wheel python3-requests nodejs npm golang-go rustc cargo \
                   default-jdk-headless maven libmaven-compiler-plugin-java libmaven-resources-plugin-java \
                   libsurefire-java libmaven-jar-plugin-java junit4 g++ clang cmake ninja-build
+PROGRAMS       := $(shell awk -F '\t' '!/^\#/ { print $$2 }' tests/live/programs.tsv)
 BENCH_PACKAGES := bubblewrap crun procps passt slirp4netns curl socat ripgrep
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
@@ -258,7 +259,7 @@ $(BUILD)/tests/live/%: tests/live/%.c
 test: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
 	@tools/deps.sh systemd || echo "without systemd: its groups are not imported by the tests" >&2
-	@tools/deps.sh --optional $(TOOLCHAINS)
+	@tools/deps.sh --optional $(sort $(TOOLCHAINS) $(PROGRAMS))
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without seccomp profiles: they are not imported" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || \
 	    echo "without the SARIF validator: its tests are skipped" >&2

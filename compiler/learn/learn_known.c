@@ -13,7 +13,6 @@ const struct known_library known_libraries[] = {
      "gcc* g++* cc c++ cpp* clang* make gmake cmake ctest ninja ld ld.* as ar cc1* collect2 pkg-config "
      "x86_64-linux-gnu-* aarch64-linux-gnu-*"},
     {"git", "shell", "git git-*"},
-    {"debug", "", "gdb strace ltrace perf rr"},
     {"shell", "base",
      "sh dash bash ls cat cp mv rm ln mkdir rmdir touch chmod head tail sort uniq wc cut tr sed grep egrep fgrep awk "
      "gawk mawk find xargs tar gzip gunzip bzip2 xz zstd "

@@ -87,10 +87,8 @@ struct str learner_write(struct learner *l, bool whole)
     if (l->given.length)
         text_addf(&text, "import \"./%.*s\" as given;\n", STR_ARGS(l->given));
     for (int i = 0; known_libraries[i].module; i++)
-        if (l->libraries[i] && !held[i]) {
-            any |= *known_libraries[i].holds != '\0';
+        if (l->libraries[i] && !held[i] && (any = true))
             text_addf(&text, "import std.%s;\n", known_libraries[i].module);
-        }
     if (!any && !l->given.length)
         text_addf(&text, "import std.base;\n");
     text_addf(&text, "\n");

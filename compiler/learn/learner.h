@@ -10,7 +10,7 @@
 enum { LIBRARIES_MOST = 16 };
 
 struct known_library {          // a module of the standard library for programs of the distribution
-    const char *module, *holds; // which other one it has in it; "": none, not even what any program needs
+    const char *module, *holds; // which other one it has in it
     const char *programs;       // words; a last * stands for any more
 };
 extern const struct known_library known_libraries[]; // ends with one without a module

@@ -24,6 +24,7 @@ my @whole = (
 my %lines = (
     'docs/architecture.md' => qr/^\|/, # the tables of rooms and files, which a test reads
     'docs/sockets.md' => qr/^\|/,      # a table that is made of the code's
+    'docs/programs.md' => qr/^\|/,     # tables that programs.t makes
     'compiler/options.def' => qr/^(?:ACTION|OPTION)\(/, # an option a row, which commandline.t reads
     'enforcer/options.def' => qr/^OPTION\(/,
 );

@@ -33,7 +33,7 @@ sub own_network {
 }
 
 # Runs servers.py, until the test ends: returns when all of it answers.
-sub servers { my (@what) = @_; return servers_with("$FindBin::Bin/servers.py", "$dir/asked", @what) }
+sub servers { my (@what) = @_; return servers_with("$root/tests/net/servers.py", "$dir/asked", @what) }
 
 sub servers_with {
     my (@command) = @_;

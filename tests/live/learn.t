@@ -108,9 +108,6 @@ os.unlink(n.getsockname())
 a = socket.socket(socket.AF_UNIX); a.bind(b'\\\\0own')
 ask(a, socket.AF_UNIX, lambda b: b)
 "~],
-    ['a server that cannot be looked at', ['ssh-agent'], q~eval "$(ssh-agent)" > echo.txt; ssh-add -l; ssh-agent -k > ~
-        . q~echo.txt; test -n "$SSH_AUTH_SOCK"~],
-    ['a debugger', ['strace'], q~strace -o o.trace cat in.txt && grep -c execve o.trace~, 'user'],
     ['unix datagrams', ['python3'], q~python3 -c "
 import socket, tempfile
 name = tempfile.mktemp(); s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(name)
