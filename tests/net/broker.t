@@ -377,7 +377,8 @@ for my $user (users()) {
     like $events[1]{rule} // '', qr/deny connect tcp 192\.0\.2\.2/, "$name: with the rule that denies";
 
     # Udp to where tcp may go is what the C library tries of each address; elsewhere it is told.
-    $dir = sandbox($user, 'net { allow connect tcp 192.0.2.1:7001; }', uses => 'python');
+    $dir = sandbox($user, 'net { allow connect tcp 192.0.2.1:7001; allow connect udp 192.0.2.3:7002; }',
+        uses => 'python');
     $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . "tcp(A).close()\n"
         . "for h in (A, B): t(h, lambda: udp().connect((h, 7001)))\n");
     is $run->{out}, "192.0.2.1 EACCES\n192.0.2.2 EACCES\n", "$name: udp beside tcp" or diag $run->{err};
