@@ -109,10 +109,10 @@ a = socket.socket(socket.AF_UNIX); a.bind(b'\\\\0own')
 ask(a, socket.AF_UNIX, lambda b: b)
 "~],
     ['unix datagrams', ['python3'], q~python3 -c "
-import socket, tempfile
+import os, socket, tempfile
 name = tempfile.mktemp(); s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(name)
 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'sent', name)
-print(s.recv(9))
+print(s.recv(9)); os.unlink(name)
 "~],
     ['what a program has in its HOME', ['python3'], q~python3 -c "
 import os, pathlib
