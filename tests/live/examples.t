@@ -39,6 +39,44 @@ for my $user (users()) {
         ok !-e "$dir/examples/python/.git", "$name: $policy: and no hooks";
     }
 
+    # The agent's shell: it works and commits; what the host would run stays, and so does what it keeps for itself.
+    my $project = "$dir/project";
+    my @git = ('git', '-C', $project, '-c', "safe.directory=$project", '-c', 'user.name=n', '-c', 'user.email=e');
+    run({ %$user }, @$_) for ['cp', '-r', "$dir/examples/python", $project], [@git, 'init', '-q', '-b', 'main'],
+        [@git, 'add', 'main.py'], [@git, 'commit', '-q', '-m', 'one'];
+    my $config = slurp("$project/.git/config");
+    spew("$project/.env", 'KEY=1');
+    $run = run({ %$user, cwd => $dir, seconds => 60,
+            env => { map { ("GIT_${_}_NAME" => 'n', "GIT_${_}_EMAIL" => 'e') } 'AUTHOR', 'COMMITTER' } },
+        $sbxrun, '-D', 'project=project', '-D', 'state=examples/agent/state', '-D', 'api="model.example":8443',
+        "$dir/examples/agent.sbx", '--', 'sh', '-c', <<'S');
+echo 'print("new")' > new.py && python3 new.py && git add -A && git commit -q -m two && git status --short
+printf '#!/bin/sh\necho run\n' > run && chmod +x run && ./run
+for path in .git/hooks/pre-commit .git/config .envrc .vscode/tasks.json .env; do
+    { echo x > $path; } 2> /dev/null && echo wrote $path
+done
+cat .env 2> /dev/null
+echo kept > ~/kept
+S
+    is $run->{out}, "new\nrun\n", "$name: agent: its work, and nothing else" or diag $run->{err};
+    like run({ %$user }, @git, 'log', '--format=%s', '--name-only')->{out}, qr/^two\n.*^new\.py\n.*^one\n/ms,
+        "$name: agent: its commit";
+    is slurp("$project/.git/config"), $config, "$name: agent: git's settings";
+    is join(' ', grep { -e "$project/$_" } '.envrc', '.vscode', '.git/hooks/pre-commit'), '',
+        "$name: agent: and nothing for the host to run";
+    is slurp("$dir/examples/agent/state/kept"), "kept\n", "$name: agent: its state is there for the next run";
+
+    SKIP: {
+        skip "$name: no Redis here", 1 if !-x '/usr/bin/redis-server';
+        $run = $example->("$dir/examples/server.sbx");
+        is $run->{out}, "is 1\na 2\nrose 2\n", "$name: server: a test with a database" or diag $run->{err};
+    }
+    SKIP: {
+        skip "$name: no Chromium here", 1 if !-x '/usr/bin/chromium';
+        $run = $example->("$dir/examples/browser.sbx");
+        like $run->{out}, qr/>sum: 11</, "$name: browser: a page and its script" or diag $run->{err};
+    }
+
     my $sum = sub {
         my $files = 'find . -path ./examples/build-c/out -prune -o -type f -print0';
         return scalar `cd $dir && $files | sort -z | xargs -0 sha256sum | sha256sum`;
