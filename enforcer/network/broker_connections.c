@@ -1,6 +1,7 @@
 // The broker's connect, bind and listen.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -260,6 +261,16 @@ static int publish(struct brokered *call, struct destination *to)
     return broker_place(call, twin);
 }
 
+// The kernel would give it the number of the process that binds, which is sbxrun: it gets one of no process
+// (netlink(7)). 0, or an errno.
+static int bind_netlink(int fd, struct destination *to)
+{
+    struct sockaddr_nl *address = (struct sockaddr_nl *)&to->address;
+    if (to->length >= sizeof *address && address->nl_pid == 0)
+        address->nl_pid = 1u << 31 | (uint32_t)socket_cookie(fd);
+    return bind(fd, (struct sockaddr *)address, to->length) == 0 ? 0 : errno;
+}
+
 void broker_call_bind(struct brokered *call)
 {
     struct destination to;
@@ -272,6 +283,10 @@ void broker_call_bind(struct brokered *call)
         return;
     }
     struct socket_cell cell = socket_cell(state_of(call), SOCKET_BIND);
+    if (cell.made == SOCKET_KERNEL && to.length && to.address.ss_family == call->kind.domain) {
+        broker_refuse(call, bind_netlink(call->held, &to));
+        return;
+    }
     if (error || to.address.ss_family == AF_UNSPEC || cell.made != SOCKET_RULES) { // what is bound is never free
         broker_refuse(call, error ? error : to.address.ss_family == AF_UNSPEC ? EAFNOSUPPORT : cell.error);
         return;

@@ -64,6 +64,8 @@ enum socket_state socket_state(const struct published *published, int fd, const 
     unsigned protocol = socket_protocol(kind);
     if (protocol == PROTOCOL_UNIX)
         return SOCKET_BY_PATH;
+    if (kind->domain == AF_NETLINK && kind->inside)
+        return SOCKET_ROUTES;
     if (protocol == PROTOCOL_UDP)
         return kind->inside ? SOCKET_OWN_UDP : SOCKET_UDP_OUTSIDE;
     if (protocol == PROTOCOL_TCP && kind->inside && is_new(fd))

@@ -83,6 +83,9 @@ my @tcp = (
     ['the stub is not there', 'ECONNREFUSED', 'lambda: tcp(LO, 53)'],
     ['shutdown and end of file', 'b""', 'lambda: half()'],
     ['netlink, but to read routes', 'EPROTONOSUPPORT', 'lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9)'],
+    ['the interfaces of its own network', '[(1, \'lo\')]', 'lambda: socket.if_nameindex()'],
+    ['a number that is no process', 'True', 'lambda: (lambda s: (s.bind((0, 0)), s.getsockname()[0] >> 31 == 1)[1])('
+        . 'socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0))'],
     ['unix', 'EACCES', 'lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)'],
     ['raw', 'ESOCKTNOSUPPORT', 'lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)'],
 );
