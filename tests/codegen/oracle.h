@@ -35,8 +35,8 @@ static inline struct policy *oracle_policy(struct compilation **compilation, con
 {
     static char text[1 << 20];
     char *at = text + sprintf(text,
-                              "sbx 1; policy p { net { allow connect, bind, listen tcp loopback; allow connect udp "
-                              "loopback; } syscalls {\n");
+                              "sbx 1; policy p { net { allow connect, bind, listen tcp loopback; "
+                              "allow connect, bind udp loopback; } syscalls {\n");
     for (size_t i = 0; i < oracle->count; i++) {
         const struct oracle_rule *rule = &oracle->rules[i];
         at += sprintf(at, "allow %s", syscall_row(rule->call)->name);
