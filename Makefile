@@ -270,6 +270,15 @@ test: | test-deps
 
 test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
+# Each by itself, for what can be had.
+AGENTS := claude=@anthropic-ai/claude-code codex=@openai/codex gemini=@google/gemini-cli opencode=opencode-ai
+## test-agents: coding agents from npm (a gigabyte), in a terminal under std.agent
+test-agents: | test-deps
+	@$(MAKE) --no-print-directory test-programs >/dev/null
+	@for agent in $(AGENTS); do tools/npm.sh $(abspath $(BUILD))/agents/$${agent%%=*} $${agent#*=} || \
+	    echo "without $${agent#*=}" >&2; done
+	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) tests/live/agents.t
+
 ## fuzz: each fuzzer for SECONDS=60
 fuzz: | test-deps
 	@$(MAKE) --no-print-directory SANITIZE=1 $(FUZZ_PROGRAMS:$(BUILD)/%=$(BUILD)/sanitize/%) >/dev/null
@@ -364,7 +373,7 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help demo matrix test test-vm test-programs fuzz bench bench-against install uninstall clean \
+.PHONY: all help demo matrix test test-agents test-vm test-programs fuzz bench bench-against install uninstall clean \
         deps build-deps demo-deps test-deps vm-deps bench-deps
 .SECONDARY:
 .DELETE_ON_ERROR:
