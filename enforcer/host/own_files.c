@@ -32,10 +32,9 @@ static bool look(int fd, struct place *place)
     return true;
 }
 
-static void tell(int pipe, const char *path, enum plan_from from)
+static void tell(int pipe, int fd, enum plan_from from)
 {
     struct place place;
-    closing_fd int fd = sys_openat2(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS);
     if (fd < 0 || !look(fd, &place))
         return;
     if (from == PLAN_OVERLAY)
@@ -46,7 +45,16 @@ static void tell(int pipe, const char *path, enum plan_from from)
         return; // it is full: what is not told is not the sandbox's own
 }
 
-int own_files_tell(const struct plan *plan)
+// What lies at a path that the devices have is theirs where no rule shows something else there.
+static bool is_of_devices(const struct plan *plan, const char *path)
+{
+    for (size_t i = 0; i < plan->view_count; i++)
+        if (str_is(plan->view[i].path, path) && plan->view[i].from != PLAN_INHERIT)
+            return false;
+    return true;
+}
+
+int own_files_tell(const struct plan *plan, int (*made)(const void *, size_t), const void *context)
 {
     int ends[2];
     char path[PATH_MAX];
@@ -57,10 +65,11 @@ int own_files_tell(const struct plan *plan)
         if ((place->from != PLAN_TMPFS && place->from != PLAN_OVERLAY && place->from != PLAN_DEV) ||
             snprintf(path, sizeof path, "%.*s/shm", STR_ARGS(place->path)) >= (int)sizeof path)
             continue;
-        if (place->from == PLAN_DEV)
-            tell(ends[1], path, place->from);
-        path[place->path.length] = '\0';
-        tell(ends[1], path, place->from);
+        closing_fd int shared = place->from == PLAN_DEV && made(context, i) >= 0 && is_of_devices(plan, path)
+                                    ? sys_openat2(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS)
+                                    : -1;
+        tell(ends[1], shared, place->from);
+        tell(ends[1], made(context, i), place->from);
     }
     close(ends[1]);
     return ends[0];

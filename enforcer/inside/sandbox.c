@@ -282,13 +282,20 @@ static int name_socket(net_address address, int type)
                : take_fd(fd);
 }
 
+// The mount that was made for a place.
+static int made_for(const void *context, size_t place)
+{
+    const struct view *view = context;
+    return view->places[place].skipped ? -1 : view->places[place].tree;
+}
+
 // What the broker works on: the view, for the paths of unix sockets, the namespaces in which they are bound, which
 // files are the sandbox's own, and the sockets at which names are asked for.
 static int hand_over_root(struct sandbox *sandbox, const int namespaces[2], struct failure *failure)
 {
     const struct resolvers *resolvers = &sandbox->loopback->resolvers;
     int fds[4 + 2 * RESOLVERS_MOST] = {open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), namespaces[0], namespaces[1],
-                                       own_files_tell(sandbox->plan)},
+                                       own_files_tell(sandbox->plan, made_for, sandbox->view)},
         count = 4;
     if (fds[0] < 0 || fds[3] < 0)
         return fail(failure, NO_RULE, errno, "cannot open the root of the view");

@@ -251,21 +251,38 @@ static int bind_abstract(struct brokered *call, const struct destination *to)
     return remember(call, "", true) ? 0 : ENOBUFS;
 }
 
-// Binds it in the folder that is held. 0, or an errno.
-static int bind_in(struct brokered *call, int folder, const struct destination *to, mode_t mask)
+// Does a text go back (".."), and so perhaps through what lies in the folder?
+static bool goes_back(const char *text, size_t length)
+{
+    for (size_t i = 0; i + 1 < length; i++)
+        if (text[i] == '.' && text[i + 1] == '.' && (i == 0 || text[i - 1] == '/') &&
+            (i + 2 == length || text[i + 2] == '/'))
+            return true;
+    return false;
+}
+
+// Binds it in the folder that is held, in which its name alone is looked for. 0, or an errno.
+static int bind_in(struct brokered *call, int folder, const char *name, const struct destination *to, mode_t mask)
 {
     const struct broker *broker = call->broker;
-    const struct sockaddr_un *address = (const void *)&to->address;
-    if (to->length > sizeof *address)
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t length = to->length;
+    if (length > sizeof address || length < offsetof(struct sockaddr_un, sun_path))
         return EINVAL;
-    if (memchr(address->sun_path, '/', to->length - offsetof(struct sockaddr_un, sun_path)))
-        return named_bind(broker->outside, broker->namespaces[0], broker->namespaces[1], folder, call->held, address,
-                          to->length, mask);
+    memcpy(&address, &to->address, length);
+    size_t text = strnlen(address.sun_path, length - offsetof(struct sockaddr_un, sun_path));
+    if (memchr(address.sun_path, '/', text) && !goes_back(address.sun_path, text))
+        return named_bind(broker->outside, broker->namespaces[0], broker->namespaces[1], folder, call->held, &address,
+                          length, mask);
+    if (strlen(name) >= sizeof address.sun_path)
+        return ENAMETOOLONG;
+    strcpy(address.sun_path, name);
+    length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name) + 1);
     closing_fd int here = open(".", O_PATH | O_CLOEXEC);
     if (here < 0 || fchdir(folder) != 0)
         return errno;
     mode_t own = umask(mask);
-    int error = bind(call->held, (const struct sockaddr *)address, to->length) == 0 ? 0 : errno;
+    int error = bind(call->held, (const struct sockaddr *)&address, length) == 0 ? 0 : errno;
     umask(own);
     if (fchdir(here) != 0)
         abort();
@@ -301,7 +318,7 @@ void unix_bind(struct brokered *call, struct destination *to)
     }
     if (!error) { // nothing else of its address is followed again
         mode_t mask = umask_of(&call->notified);
-        error = bind_in(call, at, to, mask);
+        error = bind_in(call, at, name, to, mask);
         if (!error && !remember(call, whole, own))
             error = ENOBUFS;
     }

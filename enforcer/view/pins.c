@@ -76,8 +76,10 @@ int pin_obstacle(const struct view *view, size_t i, struct failure *failure)
         if (S_ISDIR(status.st_mode))
             continue;
         unsigned opened = view_is_mask(view, i) ? VERB_READ | VERB_WRITE : VERB_WRITE;
+        closing_fd int end = -1; // ELOOP: on its way there are other links
         if (S_ISLNK(status.st_mode) &&
-            (!link_goal(there, above, goal) || plan_verbs(view->plan, str_from(goal)) & opened))
+            (!link_goal(there, above, goal) || plan_verbs(view->plan, str_from(goal)) & opened ||
+             ((end = sys_openat2(view->root, goal + 1, O_PATH, INSIDE)) < 0 && errno == ELOOP)))
             return fail_with_advice(failure, rule, 0, "name what it points to",
                                     "%s is a symbolic link to what the sandbox may %s, past the rule on %s", above,
                                     opened == VERB_WRITE ? "write" : "read or write", place->path);

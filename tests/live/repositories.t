@@ -105,6 +105,13 @@ for my $user (users()) {
     symlink '../elsewhere/.git', "$dir/w/.git";
     $run = $inside->($dir, 'rm -f .git; mv .git x; ln -sfn /other .git; ' . $plants . '; readlink .git');
     is "$run->{status} $run->{out}", "0 ../elsewhere/.git\n", "$name: a link stays as it is" or diag $run->{err};
+    $dir = $make->();
+    mkdir "$dir/ro";
+    symlink '/w/later', "$dir/ro/m";
+    spew("$dir/p.sbx", slurp("$dir/p.sbx") =~ s/fs \{/fs { allow read "\/ro" from ".\/ro"; /r);
+    symlink '/ro/m', "$dir/w/.git";
+    $run = $inside->($dir, 'echo ran');
+    is "$run->{status} $run->{out}", '125 ', "$name: nor may one lead to another link" or diag $run->{err};
     for my $to ('../other/.git', '/other/.git', 'real') {
         $dir = $make->();
         mkdir "$dir/w/real";
