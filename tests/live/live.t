@@ -10,7 +10,7 @@ use Live;
 use Test::More;
 
 my $bin = folder(); # both programs, for whoever runs them
-system('cp', $sbxc, "$build/sbxrun", "$bin/");
+system('cp', $sbxc, "$build/sbxrun", "$build/sbxnames", "$bin/");
 system('cp', '-r', "$root/examples", "$root/stdlib-policies", "$bin/");
 
 for my $user (users()) {

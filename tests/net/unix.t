@@ -70,7 +70,8 @@ P
 # Those of the sandbox's own: where their file is in memory or in an overlay, or they have none.
 my @own = (
     ['by path', '/tmp/a /tmp/a', 'talk("/tmp/a")'], ['deeper', '/tmp/d/e/f /tmp/d/e/f', 'talk("/tmp/d/e/f")'],
-    ['as it was said', '/tmp/d/.././b /tmp/d/.././b', 'talk("/tmp/d/.././b")'],
+    ['as it was said', '/tmp/./d//b /tmp/./d//b', 'talk("/tmp/./d//b")'],
+    ['back: its name alone', 'b b', 'talk("/tmp/d/../b")'],
     ['relative', 'd/c d/c', '(os.chdir("/tmp"), talk("d/c"))[1]'], ['a name', 'n n', 'talk("n")'],
     ['by a link', '/tmp/l/g /tmp/l/g', '(os.symlink("/tmp/d", "/tmp/l"), talk("/tmp/l/g"))[1]'],
     ['in /dev/shm', '/dev/shm/s /dev/shm/s', 'talk("/dev/shm/s")'],
@@ -143,6 +144,30 @@ sub own_sockets {
         "to('\\0sbx-$server_pid')", "unix().bind('\\0x')", "unix().bind('')", "serve('/dev/shm/x')");
     is $run->{out}, " EACCES\n" x 4, "$name: a rule on a path allows none that lies elsewhere" or diag $run->{err};
     like $run->{err}, qr/`net \{ allow bind unix loopback; \}` would/, "$name: which rule would is said";
+
+    # A folder of the host is one also where memory lies otherwise, or beside an overlay that is not there.
+    $dir = sandbox($user, 'fs { allow read, write "/dev/shm" from "' . "$host/host" . '"; allow read "/host" from "'
+        . "$host/host" . '"; allow read, write "/none" from overlay "./none" size 1MiB if exists; }', uses => 'python');
+    $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . join '', map { "t('', lambda: $_)\n" }
+        "to('/dev/shm/good')", "to('/host/good')", "serve('/dev/shm/x')");
+    is $run->{out}, " EACCES\n" x 3, "$name: a folder of the host at a place of memory's is the host's"
+        or diag $run->{err};
+
+    # What a link leads to is followed once: nothing is bound where a deny holds.
+    $dir = sandbox($user, 'net { allow bind, listen, connect unix "/w"; } fs { allow read, write "/w" from "./w";
+        allow read, write "/tmp" from tmpfs size 1MiB; deny read "/w/secret"; deny write "/w/locked"; }',
+        uses => 'python');
+    mkdir "$dir/w/$_" for qw(secret locked secret/in locked/in open open/in);
+    owned($user, map { "$dir/w/$_" } qw(secret locked secret/in locked/in open open/in));
+    $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . <<'P');
+for i, folder in enumerate(("secret/in", "locked/in", "locked", "open/in")):
+    os.path.lexists("/tmp/e") and os.unlink("/tmp/e"); os.symlink(f"/w/{folder}", "/tmp/e")
+    t(folder, lambda: serve(f"/tmp/e/../b{i}").getsockname())
+P
+    like $run->{out}, qr/^secret\/in\ (?:ENOENT|EACCES)\nlocked\/in\ (?:EACCES|EROFS)\nlocked\ b2\nopen\/in\ b3\n\z/x,
+        "$name: a text that goes back binds where it led to, by its name" or diag $run->{err};
+    is join(' ', sort map { s{^\Q$dir\E/}{}r } grep { -S $_ } glob "$dir/w/* $dir/w/*/* $dir/w/*/*/*"),
+        'w/b2 w/open/b3', "$name: and nowhere else";
 }
 
 my $server = <<'P';
