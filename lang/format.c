@@ -116,8 +116,8 @@ static bool space_between(const struct layout *l, const struct statement *s, siz
     bool parameters = is(l, s->first, "policy");
     if (is(l, word, ":"))
         return false;
-    if (is(l, word - 1, ":"))
-        return parameters;
+    if (is(l, word - 1, ":")) // a parameter's type, but not an endpoint's port
+        return parameters && (is(l, word - 3, "(") || is(l, word - 3, ","));
     if (is(l, word, "("))
         return !(parameters || is(l, s->first, "use") || is(l, s->first, "within"));
     return true;

@@ -55,9 +55,10 @@ static bool add_boxes(struct builder *b, struct net_set *set, size_t *capacity, 
     return true;
 }
 
-// What no target is left out of: every address and name, the host's loopback, every path.
-static bool add_any(struct builder *b, struct net_set *set, size_t *capacity, struct net_box box, unsigned protocols,
-                    const struct ports *ports)
+// What no target is left out of: every address and name, the host's loopback, every path. Of the sandbox's own unix
+// sockets, which lead nowhere, only a deny is.
+static bool add_any(struct builder *b, enum effect effect, struct net_set *set, size_t *capacity, struct net_box box,
+                    unsigned protocols, const struct ports *ports)
 {
     box.place = NET_REACHED;
     box.protocols = protocols ? protocols & (PROTOCOL_TCP | PROTOCOL_UDP) : PROTOCOL_TCP | PROTOCOL_UDP;
@@ -68,7 +69,10 @@ static bool add_any(struct builder *b, struct net_set *set, size_t *capacity, st
     box.place = NET_UNIX;
     box.protocols = PROTOCOL_UNIX;
     box.name = STR("/");
-    return add_boxes(b, set, capacity, box, NULL);
+    if (!add_boxes(b, set, capacity, box, NULL))
+        return false;
+    box.name = NET_OWN_UNIX;
+    return effect != EFFECT_DENY || add_boxes(b, set, capacity, box, NULL);
 }
 
 // Who connects to "any" address (0.0.0.0, ::) is taken to the loopback by the kernel.
@@ -130,7 +134,7 @@ static bool add_target(struct builder *b, const struct operation *operation, enu
                           .last = ~(net_address)0,
                           .private = operation->private};
     if (value->kind == EXPR_ANY)
-        return add_any(b, set, capacity, box, protocols, ports);
+        return add_any(b, effect, set, capacity, box, protocols, ports);
     if (unix_path != (box.protocols == PROTOCOL_UNIX) && value->kind != EXPR_LOOPBACK) {
         struct diagnostic *d = diagnose(b->diagnostics, SBX0417, target->span,
                                         STR_ARGS(value->kind == EXPR_STRING ? value->text : STR("this")),

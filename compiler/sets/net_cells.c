@@ -186,7 +186,7 @@ static bool each_path(struct cells *cells, struct net_point *point)
     for (size_t s = 0; s < cells->set_count; s++)
         for (size_t i = 0; i < cells->sets[s]->count; i++) {
             const struct net_box *other = &cells->sets[s]->boxes[i];
-            if (other->place != NET_UNIX || !path_covers(cells->box->name, other->name))
+            if (other->place != NET_UNIX || !net_unix_covers(cells->box->name, other->name))
                 continue;
             point->name = other->name;
             if (!each_verb(cells, point))

@@ -58,6 +58,11 @@ bool net_box_is_own_unix(const struct net_box *box)
     return box->place == NET_UNIX && str_equal(box->name, NET_OWN_UNIX);
 }
 
+bool net_unix_covers(struct str place, struct str other)
+{
+    return str_equal(place, NET_OWN_UNIX) == str_equal(other, NET_OWN_UNIX) && path_covers(place, other);
+}
+
 // Unix sockets of the sandbox's own are streams and sequenced packets, which send to where they are connected.
 bool net_box_sends_out(const struct net_box *box)
 {
@@ -90,7 +95,7 @@ static bool box_contains(const struct net_box *box, const struct net_point *poin
     if (!(box->verbs & point->verb) || !(box->protocols & point->protocol))
         return false;
     if (box->place == NET_UNIX || point->place == NET_UNIX)
-        return box->place == NET_UNIX && point->place == NET_UNIX && path_covers(box->name, point->name);
+        return box->place == NET_UNIX && point->place == NET_UNIX && net_unix_covers(box->name, point->name);
     if (point->port < box->port_first || point->port > box->port_last)
         return false;
     bool there = point->address >= box->first && point->address <= box->last;
