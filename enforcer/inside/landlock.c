@@ -61,6 +61,17 @@ static bool is_folder(const struct view *view, size_t i, int fd)
     }
 }
 
+// The folders that are only the way to something may be listed: all that is shown may be read (claim.c), and what is
+// denied is hidden by a mount.
+static int allow_ways(int ruleset, struct failure *failure)
+{
+    closing_fd int root = open("/", O_PATH | O_CLOEXEC);
+    struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_READ_DIR, .parent_fd = root};
+    return root < 0 || syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0
+               ? fail(failure, NO_RULE, errno, "cannot add / to the Landlock ruleset")
+               : 0;
+}
+
 int landlock_make(const struct view *view, const struct loopback *loopback, bool standard, const struct handed *handed,
                   struct failure *failure)
 {
@@ -89,6 +100,8 @@ int landlock_make(const struct view *view, const struct loopback *loopback, bool
         if (rule.allowed_access && syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
             return fail(failure, p->rule, errno, "cannot add %s to the Landlock ruleset", place->path);
     }
+    if (allow_ways(ruleset, failure))
+        return -1;
     // What the command is given to read from and write to may be opened again, as `> /dev/stderr` does, but no more
     // than it was opened for.
     int count = standard ? 3 + (handed ? handed->count : 0) : 0;

@@ -1,8 +1,7 @@
 // Landlock: the rights on each path of the view once more, by the kernel's own path rules, and tcp ports (landlock(7),
 // Documentation/userspace-api/landlock.rst).
 //
-// Where mounts know only read-only and noexec, Landlock tells modify, create and delete apart, and it keeps listing
-// from the folders that are only the way to something.
+// Where mounts know only read-only and noexec, Landlock tells modify, create and delete apart.
 #pragma once
 
 #include "enforcer/host/standard.h"

@@ -122,8 +122,19 @@ static void judge_open(struct probe *probe, const char *path, int fd, int mode)
     }
 }
 
-static void probe_read(struct probe *probe, const char *path, bool folder)
+// A folder that is only the way to what is shown lies where the root does.
+static bool is_way(const struct probes *probes, const char *path)
 {
+    struct stat root, here;
+    return !is_named(probes, "/") && stat("/", &root) == 0 && stat(path, &here) == 0 && root.st_dev == here.st_dev;
+}
+
+static void probe_read(const struct probes *probes, struct probe *probe, const char *path, bool folder)
+{
+    if (folder && is_way(probes, path)) {
+        unclear(probe, "it is the way to what is allowed, and holds nothing else");
+        return;
+    }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (folder ? O_DIRECTORY : 0));
     judge_open(probe, path, fd, R_OK);
 }
@@ -285,7 +296,7 @@ static void probe_file(const struct probes *probes, struct probe *probe)
     if (!exists && probe->point.verb != VERB_CREATE && probe->leaves_nothing)
         made = exists = mknod(path, S_IFREG | 0700, 0) == 0;
     switch (probe->point.verb) {
-    case VERB_READ: probe_read(probe, path, folder); break;
+    case VERB_READ: probe_read(probes, probe, path, folder); break;
     case VERB_MODIFY: probe_modify(probes, probe, path, exists, folder); break;
     case VERB_CREATE: probe_create(probe, path, exists, folder); break;
     case VERB_DELETE: probe_delete(probes, probe, path, exists, folder); break;
