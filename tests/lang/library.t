@@ -52,7 +52,8 @@ for my $file (grep { !/groups/ } @library) {
                 never personality where persona == READ_IMPLIES_EXEC or persona == MMAP_PAGE_ZERO;
                 never ioctl where request in { TIOCSTI, TIOCLINUX }; never chmod where mode & S_ISUID == S_ISUID;
                 never mknod where mode & S_IFMT == S_IFBLK; never socket where family == AF_PACKET; }
-            fs { never write \"/usr\", \"/etc\", \"/home\", \"/proc\";
+            fs { never write \"/usr\", \"/etc\", \"/home\"; never @{[
+                $policy eq 'adjust' ? 'create, delete' : 'write' ]} \"/proc\";
                 never read \"/etc/shadow\", \"/root\", \"/home\", \"/var\", \"/etc/ssl/private\";
                 never read \"/sys/kernel\", \"/sys/class\", \"/sys/block\", \"/sys/firmware\", \"/sys/devices/virtual\";
                 never exec \"/tmp\", \"/dev\", \"/proc\", \"/etc\"; } }");

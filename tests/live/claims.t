@@ -66,7 +66,8 @@ for my $user (users()) {
         system 'cp', $probe, "$dir/probe";
         owned($user, $dir, "$dir/w");
         # Those that bring no programs of their own beside those of the host.
-        my $beside = $policy->{name} =~ /^std\.(?:client|base\.inside|base\.(?:sizes|machine))$/ ? 'use std.base;' : '';
+        my $bare = qr/^std\.(?:client|base\.(?:inside|sizes|machine|adjust))$/;
+        my $beside = $policy->{name} =~ $bare ? 'use std.base;' : '';
         my $imports = join '', map { "import std.$_;\n" } $policy->{module} eq 'client' ? 'base' : (),
             $policy->{module};
         my $written = sub { # the policy, with more
