@@ -263,6 +263,8 @@ test: | test-deps
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without seccomp profiles: they are not imported" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || \
 	    echo "without the SARIF validator: its tests are skipped" >&2
+	@tools/npm.sh $(abspath $(BUILD))/playwright playwright-core@1.56.0 || \
+	    echo "without Playwright: its test is skipped" >&2
 	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) $(LONG_TESTS) tests/codegen tests/faults \
 	    tests/meaning tests/attacks tests/fuzz \
 	    $(filter-out $(LONG_TESTS) $(TIMED_TESTS),$(wildcard $(addsuffix /*.t,tests/live tests/net tests/lang)))
