@@ -394,7 +394,8 @@ int examine(struct compilation *compilation, struct arena *shared, struct option
         struct outcome outcome = {.ended = ENDED_NOT_SET_UP};
         struct failure failure = {0};
         *probes = (struct probes){.list = NEW_ARRAY(plan->arena, struct probe, 2), .count = 2};
-        probes->list[0] = (struct probe){.point = {.domain = DOMAIN_FILES, .verb = VERB_READ, .path = STR("/")}};
+        probes->list[0] =
+            (struct probe){.point = {.domain = DOMAIN_FILES, .verb = VERB_READ, .path = STR("/dev/null")}};
         probes->list[1] = (struct probe){.point = {.domain = DOMAIN_CALLS, .arch = ARCH_HERE, .number = SYS_getppid}};
         run->probes = probes;
         if (claim_plan(plan, options->strict, run->claims, &failure) == 0)
