@@ -274,7 +274,7 @@ test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
 # Each by itself, for what can be had.
 AGENTS := claude=@anthropic-ai/claude-code codex=@openai/codex gemini=@google/gemini-cli opencode=opencode-ai
-## test-agents: coding agents from npm (a gigabyte), in a terminal under std.agent
+## test-agents: coding agents from npm (a gigabyte) do a task under examples/agent.sbx
 test-agents: | test-deps
 	@$(MAKE) --no-print-directory test-programs >/dev/null
 	@for agent in $(AGENTS); do tools/npm.sh $(abspath $(BUILD))/agents/$${agent%%=*} $${agent#*=} || \
