@@ -50,7 +50,7 @@ struct native { // what one run holds on this side; it lies where the inside see
     uint64_t output_left;        // how much of it there may still be
     struct samples samples;
     struct cpu_time cpu_time;
-    int changes; // the end at which changes_write receives; -1
+    int changes; // the end at which differs_take receives; -1
     struct relay relay;
     pid_t pid; // of init; 0: not started
     int init;  // its pidfd
@@ -469,8 +469,12 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     net_guard_free(settings.guard);
     close_scoped(&native->sandbox.changes);
     native->sandbox.changes = -1;
-    if (run->changes && !changes_write(run->changes, &native->view, native->changes, &outcome->changes_unlisted))
+    struct uppers uppers = {0};
+    if (native->changes >= 0)
+        differs_take(&uppers, &native->view, native->changes);
+    if (run->changes && !changes_write(run->changes, &native->view, &uppers, &outcome->changes_unlisted))
         outcome->changes_unwritten = errno ? errno : EIO;
+    differs_release(&uppers);
     measure(native, run, &usage, outcome);
     if (reason != ENDED_NOT_SET_UP)
         judge(native, reason, outcome, failure);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "compiler/code/cbpf.h"
-#include "enforcer/view/changes.h"
+#include "enforcer/view/differs.h"
 #include "enforcer/host/caller.h"
 #include "enforcer/host/clock.h"
 #include "enforcer/host/handover.h"
@@ -347,7 +347,7 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
         return -1;
     if (sandbox->plan->broker && hand_over_root(sandbox, namespaces, failure))
         return -1;
-    if (sandbox->changes >= 0 && changes_send(sandbox->view, sandbox->changes, failure))
+    if (sandbox->changes >= 0 && differs_send(sandbox->view, sandbox->changes, failure))
         return -1;
     *ruleset = -1;
     if (sandbox->landlock &&

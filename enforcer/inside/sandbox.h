@@ -53,7 +53,7 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     int input;       // with them, a read end that becomes standard input; -1
     bool piped[3];   // which of standard input, output and error do
     struct terminal terminal; // of the command's own
-    int changes;              // a socket that the folders of overlays are sent over (changes.h); -1
+    int changes;              // a socket that the folders of overlays are sent over (differs.h); -1
     const int *given; // descriptors that the command has as 0, 1, …: it is the first process itself then, and nothing
                       // else is in the sandbox; NULL: the three standard ones, beneath a first process that reaps
     int given_count;
