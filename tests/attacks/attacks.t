@@ -208,10 +208,10 @@ for my $user (users()) {
         $special->('Files', $what, $unpacked->{status} == 125 && $unpacked->{err} =~ $said, $why // $unpacked->{err});
     }
     my $start = time;
-    spew("$dir/stay.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy stay/r =~ s/lifetime 60s/lifetime 1s/r);
+    spew("$dir/stay.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy stay/r =~ s/lifetime \d+s/lifetime 1s/r);
     my $run = run({ %$user, cwd => $dir }, $sbxrun, 'stay.sbx', '--', '/attack', 'stay', '30');
     $special->('Processes and resources', 'sleeping on, deaf to signals, past its lifetime',
-        $run->{status} == 124 && time - $start < 10, "exit $run->{status}");
+        $run->{status} == 124 && time - $start < patience(10), "exit $run->{status}");
     run({ %$user, cwd => $dir }, $sbxrun, 'p.sbx', '--', '/attack', 'live-on', '/w/lived-on');
     $plain->('self', 'live-on', "$dir/plain/lived-on");
     sleep 1.5;

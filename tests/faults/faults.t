@@ -28,6 +28,7 @@ for my $user (users()) {
         allow read, write "/o" from overlay "./o" size 1MiB;
         deny write "/o/locked";
         allow read, write "/tmp" from tmpfs size 1MiB;
+        ' . ($landlock ? 'allow read, create "/drop" from tmpfs size 1MiB;' : '') . '
     }
     limits { pids 50; open_files 100; file_size 8MiB; lifetime 20s; }
     process { cwd "/w"; }

@@ -125,13 +125,22 @@ sub own_sockets {
             allow read, write "/over" from overlay "' . "$host/host" . '" size 4MiB; }
         limits { lifetime 60s; }', uses => 'python');
     my %values = (uid => '(?:0|65534)', pid => $server_pid);
-    spew("$dir/w/code.py", $prelude . $own_defs . join '', map {
-        my $code = $_->[2] =~ s/\{pid\}/$server_pid/gr =~ s/\0/\\0/gr;
-        "    t(\"$_->[0]\", lambda: $code)\n";
-    } @own);
-    my $run = in_sandbox($user, $dir, { seconds => 60 }, 'python3', '/w/code.py');
+    my @tried = @own;
+    my $own = sub {
+        spew("$dir/w/code.py", $prelude . $own_defs . join '', map {
+            my $code = $_->[2] =~ s/\{pid\}/$server_pid/gr =~ s/\0/\\0/gr;
+            "    t(\"$_->[0]\", lambda: $code)\n";
+        } @tried);
+        return in_sandbox($user, $dir, { seconds => 60 }, 'python3', '/w/code.py');
+    };
+    my $run = $own->();
+    if ($run->{status} == 125 && $run->{err} =~ /needs Linux 6\.6 or newer/) { # no overlay here
+        spew("$dir/p.sbx", slurp("$dir/p.sbx") =~ s/allow read, write "\/over"[^;]*;//r);
+        @tried = grep { $_->[2] !~ m{/over/} } @own;
+        $run = $own->();
+    }
     my @lines = split /\n/, $run->{out};
-    for my $try (@own) {
+    for my $try (@tried) {
         my $want = $try->[1] =~ s{\{(\w+)\}}{$values{$1}}gr;
         $want = quotemeta $want if $want eq $try->[1];
         like shift @lines, qr/^\Q$try->[0]\E $want$/, "$name: own: $try->[0]" or diag $run->{err};
@@ -300,7 +309,7 @@ P
     is $run->{out}, "full late\nstuck EAGAIN\ncrowd 240\nagain x\nsleepers 64\n",
         "$name: who sends to a full queue waits, as long as it says" or diag $run->{err};
     is $run->{status}, 1, "$name: and hears signals meanwhile";
-    cmp_ok((times)[2] + (times)[3] - $spent, '<', patience(patience(1) > 1 ? 5 : 1.5),
+    cmp_ok((times)[2] + (times)[3] - $spent, '<', patience(patience(1) > 1 ? 5 : 2.5),
         "$name: and that takes no processor's time");
     own_sockets($user, $dir, $server_pid);
     kill TERM => $pid;
