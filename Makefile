@@ -112,11 +112,14 @@ $(BUILD)/sbxrun: $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o $(BUILD)/libsbx.
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
 
-# What unpacks images: a program of its own, for the library that reads them. Static: it needs no file of the host.
-$(BUILD)/sbximage: image/sbximage.c
+# What unpacks images and writes layers: a program of its own, for the library of archives. Static: it needs no file of
+# the host. One function of the library's tar stands beside a table of all formats, which need more libraries: what
+# nothing calls is left out.
+$(BUILD)/sbximage: image/sbximage.c image/layer.c image/layer.h enforcer/helpers/layer_wire.h
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(CPPFLAGS) $(HELPER_CFLAGS) -o $@ $< -l:libarchive.a -l:libbz2.a -l:liblzma.a -l:libzstd.a -l:libz.a
+	$(Q)$(CC) $(CPPFLAGS) $(HELPER_CFLAGS) -Wl,--gc-sections -o $@ $(filter %.c,$^) \
+	    $(addsuffix .a,$(addprefix -l:lib,archive bz2 lzma zstd z))
 
 # What speaks DNS, likewise.
 # The linker warns of functions that look into files of the host: there, sbxnames sees none, and asks for none.

@@ -1,4 +1,5 @@
-// sbximage: unpacks a root file system from standard input into the working folder, for sbxrun's cache of images.
+// sbximage: unpacks a root file system from standard input into the working folder, for sbxrun's cache of images; with
+// --layer, writes what a run changed (image/layer.h).
 //
 // It is a program of its own so that sbxrun needs no library that reads archives; sbxrun walls it in as it does a
 // command (enforcer/helpers/image.sbx). What it reads is a list: tar, as it is or compressed once by gzip, bzip2, xz or
@@ -18,6 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "image/layer.h"
 
 enum { NAMES_MOST = 2000000, BLOCK = 64 * 1024 };
 #define BYTES_MOST ((int64_t)32 << 30)
@@ -307,8 +310,10 @@ static int unpack(struct archive *from, struct stream *stream)
                               : fail(from, "it is not a whole archive", NULL);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "--layer") == 0)
+        return layer_write();
     struct stream stream = {0};
     struct archive *from = archive_read_new();
     if (!from || archive_read_support_format_tar(from) != ARCHIVE_OK)

@@ -18,7 +18,7 @@ struct driver { // what run.h says of native
 struct options {
     struct driver_options compile;
     const struct driver *driver;
-    const char *policy, *report, *changes, *events, *layers, *learn, *beside;
+    const char *policy, *report, *changes, *keep, *events, *layers, *learn, *beside;
     bool strict, explain_files, dry_run, live, doctor, tighten, batch, no_cache;
     unsigned jobs;
     enum terminal_wish terminal;

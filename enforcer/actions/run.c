@@ -167,6 +167,7 @@ int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, co
     run->probes = live ? live_probes(live) : NULL;
     FILE *report = options->report ? output_open(options->report) : NULL;
     run->changes = options->changes && !options->dry_run ? output_open(options->changes) : NULL;
+    run->keep = options->keep && !options->dry_run ? output_open(options->keep) : NULL;
     FILE *stream = options->events && !options->dry_run ? output_open(options->events) : NULL;
     run->events = events_new(plan, stream);
     if (!run->argv[0] && !live)
@@ -175,6 +176,8 @@ int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, co
         fail(&failure, NO_RULE, errno, "cannot write the report %s", options->report);
     else if (options->changes && !options->dry_run && !run->changes)
         fail(&failure, NO_RULE, errno, "cannot write the changes to %s", options->changes);
+    else if (options->keep && !options->dry_run && !run->keep)
+        fail(&failure, NO_RULE, errno, "cannot write a layer to %s", options->keep);
     else if (options->events && !options->dry_run && !stream)
         fail(&failure, NO_RULE, errno, "cannot write events to %s", options->events);
     else if (!run->events)
@@ -201,6 +204,9 @@ int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, co
     if (run->changes && (fclose(run->changes) != 0 || outcome.changes_unwritten))
         say(stderr, "sbxrun: the changes could not be written to %s: %s", options->changes,
             strerror(outcome.changes_unwritten ? outcome.changes_unwritten : errno));
+    if (run->keep && (fclose(run->keep) != 0 || outcome.kept.why[0]))
+        say(stderr, "sbxrun: no layer was written to %s: %s", options->keep,
+            outcome.kept.why[0] ? outcome.kept.why : strerror(errno));
     if (report) {
         struct str hash = plan_hash(plan->arena, plan_write(plan->arena, plan));
         bool written = run_report_write(report, run, hash, &outcome, &failure);
@@ -215,7 +221,7 @@ int run_policy(struct compilation *compilation, struct arena *shared, const stru
 {
     struct native *begun = options->dry_run
                                ? NULL
-                               : options->driver->begin(compilation->arena, shared, options->changes,
+                               : options->driver->begin(compilation->arena, shared, options->changes || options->keep,
                                                         options->live ? TERMINAL_NEVER : options->terminal);
     struct policy *policy = NULL;
     struct plan_cache cache = {.folder = -1};

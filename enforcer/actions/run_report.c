@@ -118,6 +118,16 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
     }
     json_key(w, "not_told_apart");
     events_write_others(w, run->events);
+    if (run->keep) {
+        json_key(w, "layer");
+        json_open(w, '{');
+        if (outcome->kept.why[0])
+            json_member(w, "lacks", str_from(outcome->kept.why));
+        else
+            json_member_number(w, "entries", outcome->kept.entries);
+        json_member_number(w, "sockets_left_out", outcome->kept.sockets);
+        json_close(w, '}');
+    }
     json_key(w, "degraded");
     json_open(w, '[');
     for (size_t i = 0; i < run->claims->degraded_count; i++) {

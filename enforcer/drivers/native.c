@@ -469,17 +469,20 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
     net_guard_free(settings.guard);
     close_scoped(&native->sandbox.changes);
     native->sandbox.changes = -1;
-    struct uppers uppers = {0};
-    if (native->changes >= 0)
-        differs_take(&uppers, &native->view, native->changes);
-    if (run->changes && !changes_write(run->changes, &native->view, &uppers, &outcome->changes_unlisted))
-        outcome->changes_unwritten = errno ? errno : EIO;
-    differs_release(&uppers);
     measure(native, run, &usage, outcome);
     if (reason != ENDED_NOT_SET_UP)
         judge(native, reason, outcome, failure);
     note_uses(native, run, outcome);
     cgroup_remove(&native->cgroup);
+    struct uppers uppers = {0};
+    if (native->changes >= 0)
+        differs_take(&uppers, &native->view, native->changes);
+    if (run->changes && !changes_write(run->changes, &native->view, &uppers, &outcome->changes_unlisted))
+        outcome->changes_unwritten = errno ? errno : EIO;
+    outcome->kept = (struct kept){.why = "the command never ran"};
+    if (run->keep && reason != ENDED_NOT_SET_UP)
+        layer_keep(fileno(run->keep), &native->view, &uppers, &outcome->kept);
+    differs_release(&uppers);
 }
 
 void native_end(struct native *native)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "enforcer/drivers/claim.h"
+#include "enforcer/helpers/layer.h"
 #include "enforcer/host/standard.h"
 #include "enforcer/inside/probe.h"
 #include "enforcer/supervisor/relay.h"
@@ -26,7 +27,7 @@ struct run {
     uint64_t started;            // monotonic nanoseconds, when sbxrun started
     const struct handed *handed; // descriptors that the command gets besides the standard ones; NULL: none
     const struct probes *probes; // tried in place of the command; NULL: the command runs
-    FILE *changes;               // where what differs in overlays is written; NULL: nowhere
+    FILE *changes, *keep;        // where what differs in overlays is listed, and where kept as a layer; NULL: nowhere
     struct events *events;       // what is denied, and where connections go
     bool explain_files;          // also which files: each call that names some is then looked at
 };
@@ -46,12 +47,13 @@ struct outcome {
     int untold;                   // the errno, where denied calls could not be told
     int changes_unwritten;        // the errno, where the changes could not be written
     uint64_t changes_unlisted;    // of them, how many could not be listed
+    struct kept kept;             // where a layer was asked for
 };
 
 struct native;
 
 // Begins, in an arena that stays as long as the run and that both sides see (arena_new_shared). `early`: its namespaces
-// are made from here on, on another processor. `changes`: the run will have somewhere to write them.
+// are made from here on, on another processor. `changes`: what differs in overlays will be asked for.
 // The caller's terminal is looked at; it is used while the command runs.
 struct native *native_begin(struct arena *, bool early, bool changes, enum terminal_wish);
 

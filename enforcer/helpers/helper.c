@@ -7,12 +7,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "compiler/front/driver.h"
 #include "lang/load.h"
+#include "enforcer/host/clock.h"
 #include "enforcer/host/host.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
@@ -26,6 +28,7 @@ static const struct {
     struct str policy; // its text: enforcer/helpers
 } programs[] = {
     [HELPER_IMAGE] = {"sbximage", {helper_image, sizeof helper_image - 1}},
+    [HELPER_LAYER] = {"sbximage", {helper_layer, sizeof helper_layer - 1}},
     [HELPER_NAMES] = {"sbxnames", {helper_names, sizeof helper_names - 1}},
 };
 
@@ -72,6 +75,8 @@ int helper_user(uid_t *user, gid_t *group, struct failure *failure)
     return result;
 }
 
+enum { WORDS_MOST = 2 }; // of a helper's command
+
 struct starting { // in memory that the helper's process sees too, until its exec
     struct sandbox sandbox;
     struct view view;
@@ -79,7 +84,7 @@ struct starting { // in memory that the helper's process sees too, until its exe
     struct identity identity;
     struct bounds bounds;
     struct loopback loopback;
-    char *argv[2], *environment[1];
+    char *argv[WORDS_MOST + 1], *environment[1];
     int lifeline[2];
     pid_t pid;
     int init;
@@ -124,7 +129,8 @@ static int prepare(struct starting *s, const struct helper *helper, struct compi
     if (!find(helper->program, folder))
         return fail_with_advice(failure, NO_RULE, 0, "it is installed beside sbxrun", "%s is not there", name);
     const struct view_bases bases = {.policy = folder, .cwd = helper->folder};
-    s->argv[0] = (char *)str_copy(plan->arena, plan->command[0]).text;
+    for (size_t i = 0; i < plan->command_count && i < WORDS_MOST; i++)
+        s->argv[i] = (char *)str_copy(plan->arena, plan->command[i]).text;
     s->loopback = (struct loopback){.tcp_rights = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP};
     const struct bpf_program *filter = &plan->filters[ARCH_HERE];
     s->sandbox = (struct sandbox){
@@ -206,4 +212,54 @@ pid_t helper_start(const struct helper *helper, struct failure *failure)
     compilation_free(compilation);
     arena_free(arena);
     return pid;
+}
+
+// ---- waiting ------------------------------------------------------------------------------------------------------
+
+static const int endings[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM}; // they are blocked while a run is set up
+
+bool helper_must_end(void)
+{
+    sigset_t pending;
+    sigpending(&pending);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (sigismember(&pending, endings[i]) == 1)
+            return true;
+    return false;
+}
+
+int helper_wait(pid_t pid, int from, uint64_t lifetime, char *said, size_t size, const char **ended)
+{
+    enum { PATIENCE_MS = 600000 };
+    uint64_t patience = lifetime && lifetime < PATIENCE_MS ? lifetime : PATIENCE_MS;
+    sigset_t ending;
+    sigemptyset(&ending);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        sigaddset(&ending, endings[i]);
+    closing_fd int signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
+    uint64_t until = clock_now() + patience * 1000000;
+    size_t length = 0;
+    int how = 0;
+    for (*ended = NULL; !*ended;) {
+        struct pollfd waits[] = {{.fd = from, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        uint64_t now = clock_now();
+        if (poll(waits, 2, now < until ? (int)((until - now) / 1000000) + 1 : 0) < 0 && errno != EINTR)
+            *ended = "its end can't be waited for";
+        else if (waits[1].revents)
+            *ended = "a signal ended it";
+        else if (clock_now() >= until)
+            *ended = patience < PATIENCE_MS ? "the policy's lifetime is over" : "it takes longer than ten minutes";
+        if (*ended || !waits[0].revents)
+            continue;
+        ssize_t n = read(from, said + length, size - 1 - length);
+        if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN) || length == size - 1)
+            break;
+        length += n > 0 ? (size_t)n : 0;
+    }
+    kill(pid, SIGKILL); // at the end of what it says it has nothing more to do
+    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+        ;
+    said[length] = '\0';
+    said[strcspn(said, "\n")] = '\0';
+    return how;
 }

@@ -11,7 +11,7 @@
 
 #include "enforcer/host/failure.h"
 
-enum helper_program { HELPER_IMAGE, HELPER_NAMES };
+enum helper_program { HELPER_IMAGE, HELPER_LAYER, HELPER_NAMES };
 
 struct helper {
     enum helper_program program;
@@ -30,3 +30,9 @@ pid_t helper_start(const struct helper *, struct failure *);
 
 // Whom it runs as, on the host: it can write in a folder that belongs to that user.
 int helper_user(uid_t *, gid_t *, struct failure *);
+
+// Reads what one says until it ends, its first line into said: its status as waitpid(2) has it. It is ended, *ended
+// saying why, when its time is over (milliseconds, 0: ten minutes), or when a signal waits that is to end this run,
+// which is left to those who take signals when everything is tidied away.
+int helper_wait(pid_t, int from, uint64_t lifetime, char *said, size_t size, const char **ended);
+bool helper_must_end(void); // does such a signal wait?

@@ -5,13 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <sha2.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,18 +42,6 @@ static int open_cache(struct cache *cache, uint32_t rule, struct failure *failur
                                  cache->path, problem);
 }
 
-static const int endings[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM}; // they are blocked while a run is set up
-
-static bool must_end(void)
-{
-    sigset_t pending;
-    sigpending(&pending);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (sigismember(&pending, endings[i]) == 1)
-            return true;
-    return false;
-}
-
 // A new file in the cache that has no name.
 static int open_unnamed(int cache)
 {
@@ -80,7 +65,7 @@ static bool copy_and_hash(int archive, int copy, char hex[SHA256_DIGEST_STRING_L
     for (ssize_t n; (n = pread(archive, block, sizeof block, at)) != 0; at += n) {
         if (n < 0)
             return false;
-        if (must_end())
+        if (helper_must_end())
             return errno = EINTR, false;
         for (ssize_t done = 0, wrote; done < n; done += wrote)
             if ((wrote = pwrite(copy, block + done, (size_t)(n - done), at + done)) <= 0)
@@ -207,7 +192,7 @@ static bool lock_cache(int cache)
     while (flock(cache, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return false;
-        if (must_end())
+        if (helper_must_end())
             return errno = EINTR, false;
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
@@ -236,44 +221,6 @@ static int make_folder(int cache, const char *name, const char *hash, const char
     return take_fd(folder);
 }
 
-enum { PATIENCE_MS = 600000 }; // for one image
-
-// Reads what sbximage says until it ends: its status as waitpid(2) has it. It is ended when its time is over, or when a
-// signal waits that is to end this run, which is left to those who take signals when everything is tidied away.
-static int wait_for(pid_t pid, int from, uint64_t patience, char *said, size_t size, const char **ended)
-{
-    sigset_t ending;
-    sigemptyset(&ending);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        sigaddset(&ending, endings[i]);
-    closing_fd int signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
-    uint64_t until = clock_now() + patience * 1000000;
-    size_t length = 0;
-    int how = 0;
-    for (*ended = NULL; !*ended;) {
-        struct pollfd waits[] = {{.fd = from, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
-        uint64_t now = clock_now();
-        if (poll(waits, 2, now < until ? (int)((until - now) / 1000000) + 1 : 0) < 0 && errno != EINTR)
-            *ended = "its end can't be waited for";
-        else if (waits[1].revents)
-            *ended = "a signal ended it";
-        else if (clock_now() >= until)
-            *ended = patience < PATIENCE_MS ? "the policy's lifetime is over" : "it takes longer than ten minutes";
-        if (*ended || !waits[0].revents)
-            continue;
-        ssize_t n = read(from, said + length, size - 1 - length);
-        if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN) || length == size - 1)
-            break;
-        length += n > 0 ? (size_t)n : 0;
-    }
-    kill(pid, SIGKILL); // at the end of what it says it has nothing more to do
-    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
-        ;
-    said[length] = '\0';
-    said[strcspn(said, "\n")] = '\0';
-    return how;
-}
-
 // Unpacks into a new folder, which gets the name `right` when it is whole; NULL: it keeps the one that it has. Returns
 // the folder, locked, and *name; -1 and the failure.
 static int fill(const struct cache *cache, int archive, const char *hash, const char *right, const char *shown,
@@ -300,8 +247,7 @@ static int fill(const struct cache *cache, int archive, const char *hash, const 
     const char *ended = NULL;
     close(ends[1]);
     if (pid > 0)
-        how = wait_for(pid, ends[0], lifetime && lifetime < PATIENCE_MS ? lifetime : PATIENCE_MS, said, sizeof said,
-                       &ended);
+        how = helper_wait(pid, ends[0], lifetime, said, sizeof said, &ended);
     close(ends[0]);
     bool whole = pid > 0 && !ended && WIFEXITED(how) && WEXITSTATUS(how) == 0 && fchmod(folder, 0755) == 0;
     if (whole && !right)

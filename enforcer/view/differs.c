@@ -155,6 +155,7 @@ struct walk {
     differs_visit *visit;
     void *context;
     bool goes_on;
+    size_t place;
     char *path; // of the current entry
     size_t length;
     struct gathering *gathering;
@@ -169,6 +170,7 @@ struct walk {
 static void tell(struct walk *w, enum differs what, const struct stat *status, const char *name, bool opaque)
 {
     struct difference difference = {.what = what,
+                                    .place = w->place,
                                     .path = {w->path, w->length},
                                     .status = status,
                                     .folder = w->upper,
@@ -181,8 +183,12 @@ static void tell(struct walk *w, enum differs what, const struct stat *status, c
 static void tell_unlisted(struct walk *w, mode_t type, const char *why)
 {
     struct stat status = {.st_mode = type};
-    struct difference difference = {
-        .what = DIFFERS_UNLISTED, .path = {w->path, w->length}, .status = &status, .folder = -1, .why = why};
+    struct difference difference = {.what = DIFFERS_UNLISTED,
+                                    .place = w->place,
+                                    .path = {w->path, w->length},
+                                    .status = &status,
+                                    .folder = -1,
+                                    .why = why};
     w->goes_on &= w->visit(&difference, w->context);
 }
 
@@ -423,6 +429,7 @@ bool differs_walk(const struct view *view, const struct uppers *uppers, differs_
         size_t place = uppers->list[i].place;
         closing_fd int path = host_open(view, view->places[place].host);
         closing_fd int lower = path < 0 ? -1 : openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        w->place = place;
         walk_place(w, view->plan->view[place].path, uppers->list[i].folder, lower);
     }
     bool whole = w->goes_on;

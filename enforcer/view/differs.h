@@ -1,5 +1,5 @@
-// What differs in a run's overlays from what lies beneath them: the walk through it, for whoever tells it (changes.h) or
-// keeps it (enforcer/helpers/layer.h).
+// What differs in a run's overlays from what lies beneath them: the walk through it, for whoever tells it (changes.h)
+// or keeps it (enforcer/helpers/layer.h).
 //
 // Init sends the folder in which each overlay keeps what differs, and nobody can write there any more when it is read:
 // the sandbox is dead.
@@ -19,6 +19,7 @@ enum differs {
 
 struct difference {
     enum differs what;
+    size_t place;              // of the view: the overlay
     struct str path;           // in the view; bytes
     const struct stat *status; // of what is there now; of what is gone, of what was there; unlisted: its type alone
     int folder;                // where it lies now, but for what is gone
