@@ -221,8 +221,8 @@ demo: | demo-deps
 	@tools/demo.sh $(BUILD)/sbxc $(BUILD)/sbxrun
 
 $(addprefix $(BUILD)/tests/codegen/,filters import chains): LIBRARIES := -lseccomp
-$(addprefix $(BUILD)/tests/codegen/,filters prove guard import chains): $(PROVE_OBJECTS)
-$(addprefix $(BUILD)/tests/codegen/,import chains): $(IMPORT_OBJECTS)
+$(addprefix $(BUILD)/tests/codegen/,filters prove guard import chains emitted): $(PROVE_OBJECTS)
+$(addprefix $(BUILD)/tests/codegen/,import chains emitted): $(IMPORT_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LANG_OBJECTS) $(COMPILER_OBJECTS)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(LIBRARIES)

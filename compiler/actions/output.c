@@ -3,60 +3,90 @@
 
 #include <string.h>
 
+#include "compiler/emit/docker_seccomp.h"
 #include "compiler/emit/emit.h"
 #include "compiler/network/guard_code.h"
 #include "lang/load.h"
 
-static void emit_plan(struct text *out, const struct options *options, const struct plan *plan)
+struct emission {
+    const struct options *options;
+    struct policy *policy;
+    const struct plan *plan;
+    struct text *wider; // what the target can't say, where there is no place for it in what is written
+};
+
+static bool emit_plan(struct text *out, const struct emission *e)
 {
-    struct str json = plan_write(out->arena, plan);
-    (void)options;
+    struct str json = plan_write(out->arena, e->plan);
     text_add(out, json.text, json.length);
+    return true;
 }
 
-static void emit_filter(struct text *out, const struct options *options, const struct plan *plan)
+static bool emit_filter(struct text *out, const struct emission *e)
 {
-    const struct bpf_program *program = &plan->filters[options->target];
+    const struct bpf_program *program = &e->plan->filters[e->options->target];
     text_add(out, (const char *)program->code, program->length * sizeof *program->code);
+    return true;
 }
 
-static void emit_listing(struct text *out, const struct options *options, const struct plan *plan)
+static bool emit_listing(struct text *out, const struct emission *e)
 {
-    cbpf_print(out, &plan->filters[options->target], (int)options->target);
+    cbpf_print(out, &e->plan->filters[e->options->target], (int)e->options->target);
+    return true;
 }
 
-static void emit_profile(struct text *out, const struct options *options, const struct plan *plan)
+static bool emit_apparmor_profile(struct text *out, const struct emission *e)
 {
-    (void)options;
-    emit_apparmor(out, plan);
+    emit_apparmor(out, e->plan);
+    return true;
 }
 
-static void emit_module(struct text *out, const struct options *options, const struct plan *plan)
+static bool emit_module(struct text *out, const struct emission *e)
 {
-    (void)options;
-    emit_selinux(out, plan);
+    emit_selinux(out, e->plan);
+    return true;
 }
 
-static void emit_guard(struct text *out, const struct options *options, const struct plan *plan)
+static bool emit_guard(struct text *out, const struct emission *e)
 {
     struct net_graphs graphs;
     struct guard_program programs[GUARD_HOOKS];
     const char *why;
-    (void)options;
-    if (!plan->broker)
+    if (!e->plan->broker)
         text_addf(out, "none: no rule allows anything of the host's network\n");
-    else if (!guard_programs(out->arena, plan, &graphs, programs, &why))
+    else if (!guard_programs(out->arena, e->plan, &graphs, programs, &why))
         text_addf(out, "none: %s\n", why);
     else
         guard_print(out, programs);
+    return true;
+}
+
+// What was written is read as --import reads it, and proved to mean what the policy says.
+static bool emit_engine_profile(struct text *out, const struct emission *e)
+{
+    struct compilation *compilation = e->policy->compilation;
+    if (!emit_docker_seccomp(out, e->wider, e->policy, e->plan))
+        return false;
+    struct source *source = source_add(&compilation->sources, STR("profile.json"), STR(""), text_str(out));
+    struct allotment *limit = arena_suspend(compilation->arena);
+    const char *why = e->options->no_proof ? NULL : import_differs(compilation, source, e->policy);
+    arena_resume(compilation->arena, limit);
+    if (why)
+        text_addf(e->wider, "the profile is not shown to mean what the policy says: %s", why);
+    return !why;
 }
 
 static const struct {
     const char *name;
-    void (*write)(struct text *, const struct options *, const struct plan *);
+    bool (*write)(struct text *, const struct emission *);
 } forms[] = {
-    {"plan", emit_plan},        {"seccomp", emit_filter},     {"seccomp-asm", emit_listing},
-    {"apparmor", emit_profile}, {"selinux-cil", emit_module}, {"ebpf", emit_guard},
+    {"plan", emit_plan},
+    {"seccomp", emit_filter},
+    {"seccomp-asm", emit_listing},
+    {"apparmor", emit_apparmor_profile},
+    {"selinux-cil", emit_module},
+    {"ebpf", emit_guard},
+    {"docker-seccomp", emit_engine_profile},
 };
 
 bool can_emit(const char *form)
@@ -65,6 +95,25 @@ bool can_emit(const char *form)
         if (strcmp(form, forms[i].name) == 0)
             return true;
     return false;
+}
+
+// A form that the policy can't be said in is refused, with the sentence why.
+static int write_form(const struct options *options, struct policy *policy, const struct plan *plan)
+{
+    struct text text = {.arena = plan->arena}, wider = {.arena = plan->arena};
+    struct emission emission = {options, policy, plan, &wider};
+    bool written = false;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strcmp(options->emit, forms[i].name) == 0)
+            written = forms[i].write(&text, &emission);
+    if (!written) {
+        fprintf(stderr, "sbxc: %.*s\n", STR_ARGS(text_str(&wider)));
+        return STATUS_ERRORS;
+    }
+    int status = write_output(options->output, text_str(&text));
+    if (status == STATUS_CLEAN && wider.length)
+        fprintf(stderr, "sbxc: wider than the policy, for the form can't say it:\n%.*s", STR_ARGS(text_str(&wider)));
+    return status;
 }
 
 static void work_emit(struct job *job)
@@ -77,11 +126,7 @@ static void work_emit(struct job *job)
         print_findings(options, compilation);
         job->status = status_of(options, compilation);
     } else if (plan) {
-        struct text text = {.arena = compilation->arena};
-        for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-            if (strcmp(options->emit, forms[i].name) == 0)
-                forms[i].write(&text, options, plan);
-        job->status = write_output(options->output, text_str(&text));
+        job->status = write_form(options, policy, plan);
     }
     if (plan && options->deny_warnings && compilation->diagnostics.warnings) {
         print_findings(options, compilation);

@@ -386,17 +386,15 @@ static uint32_t handed_over(uint32_t verdict, uint32_t broker)
     return verdict == SECCOMP_ALLOW ? broker : verdict;
 }
 
-// What the broker takes of a call, where the policy allows it.
-static graph_node with_broker(struct policy *policy, enum arch arch, size_t call, int unless_null)
+graph_node call_handed_over(struct graph *graph, graph_node answers, int unless_null)
 {
     static const struct graph_interval zero = {0, 0};
-    struct graph *graph = policy->graph;
     graph_node node = graph_leaf(graph, SECCOMP_NOTIFY), allow = graph_leaf(graph, SECCOMP_ALLOW);
     if (unless_null >= 0) {
         graph_node low = graph_test(graph, WORD_LOW(unless_null), UINT32_MAX, &zero, 1, allow, node);
         node = graph_test(graph, WORD_HIGH(unless_null), UINT32_MAX, &zero, 1, low, node);
     }
-    return graph_apply(graph, handed_over, policy_call(policy, arch, call), node);
+    return graph_apply(graph, handed_over, answers, node);
 }
 
 graph_node policy_code(struct policy *policy, enum arch arch, size_t *spare)
@@ -408,8 +406,9 @@ graph_node policy_code(struct policy *policy, enum arch arch, size_t *spare)
     for (size_t call = 0; call < syscall_count(); call++)
         if (syscall_row(call)->number[arch] >= 0) {
             size_t spared = 0;
-            calls[call] = broker_takes(broker, call, &unless_null) ? with_broker(policy, arch, call, unless_null)
-                                                                   : call_code(policy, arch, call, &spared);
+            calls[call] = broker_takes(broker, call, &unless_null)
+                              ? call_handed_over(policy->graph, policy_call(policy, (enum arch)arch, call), unless_null)
+                              : call_code(policy, (enum arch)arch, call, &spared);
             *spare += spared;
         }
     return calls_filter(policy->graph, policy->arena, arch, calls);

@@ -268,6 +268,11 @@ static graph_node test_of(const struct chains *chains, const struct node *node)
     }
     if (mask == 0)
         return yes;
+    uint32_t free = seen & ~mask;
+    if (inside.first == inside.last && !(free & (free + 1))) { // only low bits are left out: an interval of the whole
+        inside.last |= free;
+        mask = seen;
+    }
     return graph_test(graph, node->high ? WORD_HIGH(node->argument) : WORD_LOW(node->argument), mask, &inside, 1, yes,
                       no);
 }

@@ -9,8 +9,10 @@
 #include "compiler/sets/call_groups.h"
 #include "compiler/sets/condition_text.h"
 #include "compiler/import/answers.h"
-#include "compiler/prove/prove.h"
+#include "compiler/code/call_code.h"
+#include "compiler/meaning/broker.h"
 #include "compiler/meaning/search.h"
+#include "compiler/prove/prove.h"
 #include "lang/load.h"
 
 // ---- writing ------------------------------------------------------------------------------------------------------
@@ -292,19 +294,16 @@ static bool prove(struct import *import, struct policy *policy, enum arch arch)
     return proof == PROVED;
 }
 
-bool import_seccomp(struct compilation *compilation, const struct source *source, const struct import_options *options,
-                    struct text *out)
+static struct import answers_of(struct compilation *compilation, const struct profile *profile,
+                                const struct import_options *options, struct graph *graph)
 {
     struct arena *arena = compilation->arena;
-    const struct profile *profile = profile_read(compilation, source);
-    if (!profile)
-        return false;
     struct import import = {compilation,
                             arena,
                             &compilation->diagnostics,
                             profile,
                             options,
-                            graph_new(arena),
+                            graph,
                             .repeated = NEW_ARRAY(arena, bool, profile->rule_count)};
     compilation_prelude(compilation);
     import.unseen = group_find(compilation, compilation->prelude, STR("unseen-arguments"));
@@ -316,6 +315,17 @@ bool import_seccomp(struct compilation *compilation, const struct source *source
             if (syscall_row(call)->number[arch] >= 0)
                 import.calls[arch][call] = import_answers(&import, (enum arch)arch, call);
     }
+    return import;
+}
+
+bool import_seccomp(struct compilation *compilation, const struct source *source, const struct import_options *options,
+                    struct text *out)
+{
+    struct arena *arena = compilation->arena;
+    const struct profile *profile = profile_read(compilation, source);
+    if (!profile)
+        return false;
+    struct import import = answers_of(compilation, profile, options, graph_new(arena));
     if (graph_is_exhausted(import.graph)) {
         struct span start = {source->number, 0, 0};
         diagnostic_label(import.diagnostics, diagnose(import.diagnostics, SBX0706, start, "this profile"), start,
@@ -330,4 +340,35 @@ bool import_seccomp(struct compilation *compilation, const struct source *source
     for (int arch = 0; arch < ARCH_COUNT && policy && !options->no_proof; arch++)
         proved = prove(&import, policy, (enum arch)arch) && proved;
     return proved;
+}
+
+const char *import_differs(struct compilation *compilation, const struct source *source, struct policy *policy)
+{
+    static const struct import_options options = {0, IMPORT_KERNEL, false};
+    struct arena *arena = compilation->arena;
+    struct diagnostics *diagnostics = &compilation->diagnostics;
+    unsigned found = diagnostics->errors + diagnostics->warnings, broker = policy_broker(policy);
+    const struct profile *profile = profile_read(compilation, source);
+    if (!profile)
+        return "it is no profile";
+    struct import import = answers_of(compilation, profile, &options, policy->graph);
+    if (graph_is_exhausted(policy->graph) || diagnostics->errors + diagnostics->warnings != found)
+        return "engines may read it otherwise";
+    for (int arch = 0; arch < ARCH_COUNT; arch++) {
+        int unless_null;
+        for (size_t call = 0; call < syscall_count(); call++)
+            if (syscall_row(call)->number[arch] >= 0 && broker_takes(broker, call, &unless_null))
+                import.calls[arch][call] = call_handed_over(policy->graph, import.calls[arch][call], unless_null);
+        struct bpf_program program = cbpf_emit(
+            arena, policy->graph, calls_filter(policy->graph, arena, (enum arch)arch, import.calls[arch]), 0);
+        struct counterexample example = {0};
+        struct prover *prover = prover_new(policy, (enum arch)arch, &example.why);
+        enum proof proof = prover ? prover_check(prover, &program, NULL, PROVE_SECONDS, &example) : NOT_PROVED;
+        prover_free(prover);
+        if (proof == REFUTED)
+            return str_format(arena, "they differ about `%.*s`", STR_ARGS(operation_text(policy, &example.point))).text;
+        if (proof != PROVED)
+            return example.why;
+    }
+    return NULL;
 }

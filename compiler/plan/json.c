@@ -7,7 +7,7 @@ static void separate(struct json_writer *w)
 {
     if (w->after_value)
         text_add(w->text, ",", 1);
-    if (w->depth == 1 && w->after_value)
+    if (w->depth <= (w->lines ? w->lines : 1) && w->after_value)
         text_add(w->text, "\n", 1);
 }
 

@@ -12,6 +12,7 @@ struct json_writer {
     struct text *text;
     int depth;
     bool after_value;
+    int lines; // down to which depth each member or element has a line; 0: as canonical
 };
 
 void json_open(struct json_writer *, char bracket); // '{' or '['
