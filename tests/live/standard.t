@@ -69,6 +69,7 @@ if sys.argv[1] == "kinds": print("\n".join(kinds)); sys.exit()
 try: got = kinds[sys.argv[1]]()
 except (OSError, StopIteration): sys.exit(77)
 fd = got if isinstance(got, int) else got.fileno()
+if fd < 0: sys.exit(77) # the C library says so, as where others of this user have all that there may be
 os.dup2(fd, int(sys.argv[2])); os.execvp(sys.argv[3], sys.argv[3:])
 P
 my @kinds = split /\n/, run('python3', $given, 'kinds')->{out};
