@@ -105,7 +105,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             action = emit;
             options->emit = optarg;
             if (!can_emit(optarg))
-                return "--emit gives plan, seccomp, seccomp-asm, ebpf, apparmor, selinux-cil or docker-seccomp";
+                return "--emit gives plan, seccomp, seccomp-asm, ebpf, apparmor, selinux-cil, docker-seccomp or bwrap";
             break;
         case OPTION_DIFF: // of two policies, or with --fmt of a file and its layout
             action = *chosen == format_files ? NULL : diff;

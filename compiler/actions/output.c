@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "compiler/emit/bwrap.h"
 #include "compiler/emit/docker_seccomp.h"
 #include "compiler/emit/emit.h"
 #include "compiler/network/guard_code.h"
@@ -76,6 +77,15 @@ static bool emit_engine_profile(struct text *out, const struct emission *e)
     return !why;
 }
 
+static bool emit_command_line(struct text *out, const struct emission *e)
+{
+    struct str why;
+    if (emit_bwrap(out, e->plan, e->options->target, &why))
+        return true;
+    text_add(e->wider, why.text, why.length);
+    return false;
+}
+
 static const struct {
     const char *name;
     bool (*write)(struct text *, const struct emission *);
@@ -87,6 +97,7 @@ static const struct {
     {"selinux-cil", emit_module},
     {"ebpf", emit_guard},
     {"docker-seccomp", emit_engine_profile},
+    {"bwrap", emit_command_line},
 };
 
 bool can_emit(const char *form)

@@ -442,3 +442,14 @@ void cbpf_print(struct text *text, const struct bpf_program *program, int arch)
         }
     }
 }
+
+struct bpf_program cbpf_answering(struct arena *arena, const struct bpf_program *program, uint32_t from, uint32_t to)
+{
+    struct bpf_program other = {NEW_ARRAY(arena, struct bpf_instruction, program->length), program->length};
+    for (size_t i = 0; i < program->length; i++) {
+        other.code[i] = program->code[i];
+        if (other.code[i].code == RETURN && other.code[i].k == from)
+            other.code[i].k = to;
+    }
+    return other;
+}

@@ -34,5 +34,8 @@ void cbpf_words(uint32_t words[SECCOMP_WORDS], uint32_t audit, uint32_t number,
 unsigned cbpf_arguments_asked(const struct bpf_program *,
                               const uint32_t words[SECCOMP_WORDS]); // bits: the call's arguments that decide there
 
+// The same program, which gives one answer in the place of another.
+struct bpf_program cbpf_answering(struct arena *, const struct bpf_program *, uint32_t from, uint32_t to);
+
 // As text, one instruction a line, with the names of words, calls and verdicts where they are known.
 void cbpf_print(struct text *, const struct bpf_program *, int arch);

@@ -408,11 +408,6 @@ bool emit_docker_seccomp(struct text *out, struct text *wider, struct policy *po
         if (!add_call(&e, call))
             return false;
     write_profile(out, &e);
-    uint32_t said = NO_RULE;
-    for (size_t i = 0; i < plan->net_count; i++) {
-        if (plan->net[i].rule != said)
-            emit_wider(wider, "", plan, plan->net[i].rule, "no address is compared");
-        said = plan->net[i].rule;
-    }
+    emit_wider_network(wider, "", plan, "no address is compared");
     return true;
 }

@@ -5,3 +5,13 @@
 
 void emit_wider(struct text *out, const char *indent, const struct plan *, uint32_t rule, // or NO_RULE
                 const char *what);
+
+// The same of each rule on the network that says of what it allows more than what kind of socket.
+void emit_wider_network(struct text *out, const char *indent, const struct plan *, const char *what);
+
+// May more be reached than the sandbox's own loopback and its own unix sockets?
+bool emit_reaches_out(const struct plan *);
+
+// What no target beside sbxrun keeps: limits of those kinds, and what the policy requires of a host.
+void emit_wider_limits(struct text *out, const char *indent, const struct plan *, unsigned kept); // bits of enum limit
+void emit_wider_requires(struct text *out, const char *indent, const struct plan *);
