@@ -109,6 +109,17 @@ static void unknown_constant(struct reader *r, struct at at, const char *what, c
     unknown(r, at, what, &nearest);
 }
 
+// Of letters, digits and "_": what else is said of a name stands in comments of the policy.
+static bool is_word(struct str text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.text[i];
+        if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') && c != '_')
+            return false;
+    }
+    return text.length > 0;
+}
+
 static void loses(struct reader *r, struct at at, struct str what, const char *instead)
 {
     struct span span = span_of(r, at.json);
@@ -391,6 +402,10 @@ static void add_call(struct reader *r, struct at name, struct profile_rule *rule
 {
     if (!is_kind(r, name, JSON_STRING, "the name of a system call"))
         return;
+    if (!is_word(name.json->text)) {
+        wanted(r, name, "the name of a system call");
+        return;
+    }
     int call = syscall_find(name.json->text);
     struct span span = span_of(r, name.json);
     rule->calls[rule->call_count++] = (struct profile_call){call, name.json->text, name.pointer, span};
@@ -469,8 +484,12 @@ static void read_profile(struct reader *r, struct at root)
     if (flags.json && is_kind(r, flags, JSON_ARRAY, "a list of flags"))
         for (const struct json *json = flags.json->first; json; json = json->next) {
             struct at flag = element(r, flags, json, index++);
-            if (is_kind(r, flag, JSON_STRING, "the name of a flag"))
+            if (!is_kind(r, flag, JSON_STRING, "the name of a flag"))
+                continue;
+            if (is_word(json->text))
                 loses(r, flag, json->text, "how the filter is loaded is not a policy's to say");
+            else
+                wanted(r, flag, "the name of a flag");
         }
     static const char *const listener[] = {"listenerPath", "listenerMetadata"};
     for (int i = 0; i < 2; i++) {
