@@ -91,6 +91,15 @@ static enum plan_from content_of(const struct plan *plan, size_t place)
     return PLAN_INHERIT;
 }
 
+// May devices be written in the /dev that a place lies in?
+static bool device_folder_writes(const struct plan *plan, size_t place)
+{
+    for (size_t k = 0; k < place; k++)
+        if (plan->view[k].verbs & VERB_MODIFY && path_covers(plan->view[k].path, plan->view[place].path))
+            return true;
+    return false;
+}
+
 // Mounts know read-only and noexec. Less than the whole of `write`, or writing without reading, is more than they can
 // say.
 static void claim_places(const struct plan *plan, const struct claims *claims, struct failure *failure)
@@ -108,6 +117,11 @@ static void claim_places(const struct plan *plan, const struct claims *claims, s
             fail_with_advice(failure, place->rule, 0, "allow read too",
                              "nothing here lets %.*s be written or executed without being read", STR_ARGS(place->path));
         unsigned writes = place->verbs & VERB_WRITE, above = 0;
+        if (place->verbs && !(writes & VERB_MODIFY) && place->from == PLAN_INHERIT && content_of(plan, i) == PLAN_DEV &&
+            device_folder_writes(plan, i))
+            fail_with_advice(failure, place->rule, 0, "deny to read it, which hides it",
+                             "a device can be written wherever the folder that it lies in can, also %.*s",
+                             STR_ARGS(place->path));
         bool devices = place->from == PLAN_DEV && writes == VERB_MODIFY;
         if (writes == 0 || writes == VERB_WRITE || devices)
             continue;

@@ -203,7 +203,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
         return -1;
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
-        (!run->claims->landlock && fifos_refuse(&native->view, &native->identity, failure)) ||
+        fifos_refuse(&native->view, &native->identity, run->claims->landlock, failure) ||
         foreign_groups_refuse(&native->view, &native->identity, failure) ||
         made_prepare(&native->view, &native->identity, &sandbox->processors, failure) ||
         images_prepare(&native->view, &run->bases, failure) || hidden_find(&native->view, failure) ||

@@ -41,7 +41,7 @@ static bool can_write(const struct search *search, const struct stat *status)
 static int refuse(const struct search *search, const char *format)
 {
     return fail_with_advice(search->failure, search->rule, 0,
-                            "remove it, deny it, or allow it to be modified; or run where the kernel has Landlock",
+                            "remove it, deny to read it, or allow it to be modified",
                             format, search->path);
 }
 
@@ -89,20 +89,45 @@ static int look(struct search *search, int folder, int depth)
     return result;
 }
 
-int fifos_refuse(const struct view *view, const struct identity *identity, struct failure *failure)
+// A place that may only be read, in one that may be modified: no Landlock tells them apart.
+static bool lies_in_writable(const struct plan *plan, size_t i)
+{
+    if (!(plan->view[i].verbs & VERB_READ) || plan->view[i].verbs & VERB_MODIFY)
+        return false;
+    for (size_t k = 0; k < i; k++)
+        if (plan->view[k].verbs & VERB_MODIFY && path_covers(plan->view[k].path, plan->view[i].path))
+            return true;
+    return false;
+}
+
+// Opens what a place shows of the host. -1: what is missing is told when it is opened.
+static int open_shown(const struct view *view, size_t i, uid_t *owner)
+{
+    const struct view_place *place = &view->places[i], *content = &view->places[place->content];
+    struct stat status;
+    closing_fd int top = sys_openat2(AT_FDCWD, content->host, O_PATH | O_CLOEXEC, RESOLVE_NO_MAGICLINKS);
+    if (top < 0 || fstat(top, &status) != 0)
+        return -1;
+    *owner = status.st_uid;
+    const char *rest = place->path + (content->path[1] ? strlen(content->path) : 0);
+    return sys_openat2(top, rest[0] ? rest + 1 : ".", O_PATH | O_CLOEXEC, INSIDE);
+}
+
+int fifos_refuse(const struct view *view, const struct identity *identity, bool landlock, struct failure *failure)
 {
     struct search search = {.view = view, .identity = identity, .failure = failure};
     for (size_t i = 0; i < view->plan->view_count; i++) {
         const struct plan_view *p = &view->plan->view[i];
         struct stat status;
-        if (p->from != PLAN_HOST || !view->places[i].host || strlen(view->places[i].path) >= sizeof search.path)
+        bool looked_through = landlock ? lies_in_writable(view->plan, i) : p->from == PLAN_HOST;
+        if (!looked_through || view_content_kind(view, (int)i) != PLAN_HOST ||
+            !view->places[view->places[i].content].host || strlen(view->places[i].path) >= sizeof search.path)
             continue;
         strcpy(search.path, view->places[i].path);
         search.rule = p->rule;
-        closing_fd int at = sys_openat2(AT_FDCWD, view->places[i].host, O_PATH | O_CLOEXEC, RESOLVE_NO_MAGICLINKS);
+        closing_fd int at = open_shown(view, i, &search.owner);
         if (at < 0 || fstat(at, &status) != 0)
-            continue; // what is missing is told when it is opened
-        search.owner = status.st_uid;
+            continue;
         if (S_ISFIFO(status.st_mode) && can_write(&search, &status) && may_only_read(&search))
             return refuse(&search, "%s is a FIFO of the host, and nothing here keeps the command from writing to it");
         int folder = S_ISDIR(status.st_mode) ? openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
