@@ -68,9 +68,21 @@ static const uint32_t holds_files[] = {
 enum { MEMORY_DEVICES = 1, TERMINALS_OF_PROCESS = 5, MAKES_TERMINALS = 2, PIPES = 0x50495045 };
 static const unsigned memory_devices[] = {3, 5, 7, 8, 9}; // null, zero, full, random, urandom (mem(4))
 
+// What memfd_create(2) made lies in no mount that could keep it from being opened for writing and executed, and
+// Landlock does not look there.
+static bool is_unnamed_memory(int fd)
+{
+    static const char begins[] = "/memfd:";
+    char path[64], target[sizeof begins] = "";
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return readlink(path, target, sizeof target - 1) < 0 || strcmp(target, begins) == 0;
+}
+
 static const char *why_no_file(int fd)
 {
     struct statfs place;
+    if (is_unnamed_memory(fd))
+        return "memory that has no name, which the command could write and execute";
     for (size_t i = 0; fstatfs(fd, &place) == 0 && i < sizeof holds_files / sizeof *holds_files; i++)
         if ((uint32_t)place.f_type == holds_files[i])
             return NULL;

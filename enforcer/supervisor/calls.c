@@ -193,6 +193,18 @@ static unsigned told_verb(unsigned lacking)
     return VERB_WRITE;
 }
 
+// Is a folder the way to what is shown, which can be gone, and listed where no place of the view lies above it?
+static bool is_way(const struct plan *plan, struct str path, bool gone)
+{
+    bool way = false;
+    for (size_t i = 0; i < plan->view_count; i++) {
+        way |= path_covers(path, plan->view[i].path);
+        if (!gone && path_covers(plan->view[i].path, path))
+            return false;
+    }
+    return way;
+}
+
 // What is wanted of a file and not allowed. Of what is not there on the host either nothing is said: programs look for
 // much.
 static void note_file(struct calls *calls, const struct notified *call, const struct named *file)
@@ -205,9 +217,8 @@ static void note_file(struct calls *calls, const struct notified *call, const st
     char above[PATH_MAX], shown[PATH_MAX + 32];
     if (!lacking || path_covers(STR("/proc"), path) || path_covers(STR("/dev"), path))
         return;
-    for (size_t i = 0; !file->verbs && i < settings->plan->view_count; i++)
-        if (path_covers(path, settings->plan->view[i].path))
-            return; // the way to what is shown
+    if (!(wanted & ~(unsigned)VERB_READ) && is_way(settings->plan, path, !file->verbs))
+        return;
     strcpy(above, file->path);
     if (wanted & VERB_CREATE)
         *strrchr(above, '/') = '\0';

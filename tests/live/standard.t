@@ -30,7 +30,8 @@ def listening(kind): s = made(kind, socket.AF_UNIX); s.bind(""); s.listen(); ret
 def terminal(): master, slave = pty.openpty(); os.set_inheritable(master, True); return slave
 ring = ctypes.create_string_buffer(248)
 kinds = {
-    "a file": lambda: tempfile.TemporaryFile(), "memory": lambda: os.memfd_create("x"), "a pipe": pipe, "a FIFO": fifo,
+    "a file": lambda: tempfile.TemporaryFile(), "no memory": lambda: os.memfd_create("x"), "a pipe": pipe,
+    "a FIFO": fifo,
     "a terminal": terminal, "a terminal that is gone": lambda: pty.openpty()[1],
     "a unix connection": lambda: socket.socketpair()[0], "a tcp connection": tcp,
     "null": lambda: at("/dev/null"), "zero": lambda: at("/dev/zero"),
