@@ -115,7 +115,8 @@ is join(' ', sort $labels->('memory', 2)), join(' ', sort 'memory',
     qw(swap cpu cpu_weight io pids lifetime cpu_time open_files file_size output)), 'completion: limits';
 is_deeply [ grep { /^\$/ } $labels->('$src;', 1) ], ['$src', '$api'], 'completion: parameters and values';
 ok scalar(grep { $_ eq 'std.python' } $labels->('import std.base', 9)), 'completion: library modules';
-is join(' ', $labels->('use std.base', 5)), 'std.base std.base.inside', 'completion: what can be used';
+is join(' ', $labels->('use std.base', 5)),
+    'std.base std.base.inside std.base.sizes std.base.machine std.base.adjust', 'completion: what can be used';
 is join(' ', sort $labels->("    fs {", 8)), 'allow deny never', 'completion: statements of a block';
 is_deeply [ $labels->('Grüße', 2) ], [], 'completion: none in text';
 is_deeply [ $labels->('# 🎉', 2) ], [], 'completion: none in a comment';
