@@ -31,6 +31,9 @@ int differs_send(const struct view *view, int socket, struct failure *failure)
 void differs_take(struct uppers *uppers, const struct view *view, int socket)
 {
     uint64_t place = 0;
+    *uppers = (struct uppers){0};
+    if (!view->plan) // refused before it was laid out
+        return;
     *uppers = (struct uppers){NEW_ARRAY(view->plan->arena, struct upper, view->plan->view_count), 0};
     for (int fds[HANDOVER_MOST]; uppers->count < view->plan->view_count &&
                                  handover_receive(socket, &place, fds) == 1 && place < view->plan->view_count;)

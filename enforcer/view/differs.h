@@ -43,7 +43,7 @@ struct uppers { // what overlays kept, by the places of the view
 // and the failure.
 int differs_send(const struct view *, int socket, struct failure *);
 
-// Receives them, into the plan's arena. When no message waits there are none.
+// Receives them, into the plan's arena. When no message waits, or the view was never laid out, there are none.
 void differs_take(struct uppers *, const struct view *, int socket);
 void differs_release(struct uppers *);
 

@@ -90,12 +90,13 @@ static int look(struct search *search, int folder, int depth)
 }
 
 // A place that may only be read, in one that may be modified: no Landlock tells them apart.
-static bool lies_in_writable(const struct plan *plan, size_t i)
+static bool lies_in_writable(const struct view *view, size_t i)
 {
-    if (!(plan->view[i].verbs & VERB_READ) || plan->view[i].verbs & VERB_MODIFY)
+    const struct plan_view *places = view->plan->view;
+    if (!(places[i].verbs & VERB_READ) || places[i].verbs & VERB_MODIFY)
         return false;
-    for (size_t k = 0; k < i; k++)
-        if (plan->view[k].verbs & VERB_MODIFY && path_covers(plan->view[k].path, plan->view[i].path))
+    for (int above = view->places[i].above; above >= 0; above = view->places[above].above)
+        if (places[above].verbs & VERB_MODIFY)
             return true;
     return false;
 }
@@ -119,7 +120,7 @@ int fifos_refuse(const struct view *view, const struct identity *identity, bool 
     for (size_t i = 0; i < view->plan->view_count; i++) {
         const struct plan_view *p = &view->plan->view[i];
         struct stat status;
-        bool looked_through = landlock ? lies_in_writable(view->plan, i) : p->from == PLAN_HOST;
+        bool looked_through = landlock ? lies_in_writable(view, i) : p->from == PLAN_HOST;
         if (!looked_through || view_content_kind(view, (int)i) != PLAN_HOST ||
             !view->places[view->places[i].content].host || strlen(view->places[i].path) >= sizeof search.path)
             continue;

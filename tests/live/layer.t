@@ -150,6 +150,11 @@ for my $user (users()) {
             "$name: beside the list of changes";
         $run = in_sandbox($user, $dir, { args => ['--keep', "$dir/none/layer"] }, 'sh', '-c', 'echo ran');
         is "$run->{status} $run->{out}", '125 ', "$name: where nothing can be written nothing is run";
+        for my $option (qw(--keep --changes)) { # before there is a view
+            $run = in_sandbox($user, $dir, { in => '/', args => [$option, "$dir/w/file"] }, 'echo', 'ran');
+            is "$run->{status} $run->{out}", '125 ', "$name: $option: a run that is refused at once";
+            like $run->{err}, qr/^sbxrun: standard input is /, "$name: $option: says why";
+        }
         $run = in_sandbox($user, $dir, { args => ['--keep', '/dev/full'] }, 'sh', '-c', 'echo x > f; exit 3');
         is $run->{status}, 3, "$name: a full disk";
         like $run->{err}, qr/^sbxrun: no layer was written to .*No space left/m, "$name: is said";
