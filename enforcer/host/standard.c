@@ -95,9 +95,11 @@ static const char *why_no_device(int fd, dev_t device)
         if (device == makedev(MEMORY_DEVICES, memory_devices[i]))
             return NULL;
     struct termios terminal;
-    if (device != makedev(TERMINALS_OF_PROCESS, MAKES_TERMINALS) && (tcgetattr(fd, &terminal) == 0 || errno == EIO))
-        return NULL; // EIO: whose other end is gone
-    return "a device that is neither a terminal nor like /dev/null";
+    bool is_terminal = device != makedev(TERMINALS_OF_PROCESS, MAKES_TERMINALS) &&
+                       (tcgetattr(fd, &terminal) == 0 || errno == EIO); // EIO: whose other end is gone
+    if (is_terminal && fd > STDERR_FILENO) // of the standard ones the command gets a pipe, or a terminal of its own
+        return "a terminal of the caller's";
+    return is_terminal ? NULL : "a device that is neither a terminal nor like /dev/null";
 }
 
 // Rules on the loopback alone leave connect to the command, which could have a socket of the host's go elsewhere.

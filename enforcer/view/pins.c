@@ -32,22 +32,23 @@ int pin(const struct view *view, const char *path, size_t top, uint32_t rule, st
     return 0;
 }
 
-// Where a link of the view leads, by its words: absolute, without "." and "..". False: that is too long.
+// Where a link of the view leads, by its words: absolute, without "." and "..". The folders above it can't be exchanged;
+// so it may go back from them, but from nothing that its words name. False: it does, or is too long.
 static bool link_goal(int link, const char *path, char goal[PATH_MAX])
 {
-    char words[2 * PATH_MAX], *rest = words;
-    size_t above = (size_t)(strrchr(path, '/') - path), length = 0;
-    ssize_t n = readlinkat(link, "", words + above + 1, PATH_MAX);
-    if (n <= 0 || n == PATH_MAX)
+    char words[PATH_MAX], *rest = words;
+    ssize_t n = readlinkat(link, "", words, sizeof words);
+    if (n <= 0 || n == sizeof words)
         return false;
-    words[above + 1 + (size_t)n] = '\0';
-    if (words[above + 1] == '/')
-        rest = words + above + 1;
-    else
-        memcpy(words, path, above), words[above] = '/';
+    words[n] = '\0';
+    bool named = false;
+    size_t length = words[0] == '/' ? 0 : (size_t)(strrchr(path, '/') - path);
+    memcpy(goal, path, length);
     for (char *part; (part = strsep(&rest, "/"));) {
         size_t part_length = strlen(part);
         if (strcmp(part, "..") == 0) {
+            if (named)
+                return false;
             while (length && goal[--length] != '/')
                 ;
         } else if (part_length && strcmp(part, ".") != 0) {
@@ -56,6 +57,7 @@ static bool link_goal(int link, const char *path, char goal[PATH_MAX])
             goal[length] = '/';
             memcpy(goal + length + 1, part, part_length);
             length += part_length + 1;
+            named = true;
         }
     }
     goal[length] = '\0';

@@ -83,8 +83,8 @@ for my $user (users()) {
     my $with = sub {
         my ($kind, $fd, $policy) = @_;
         unlink "$dir/w/ran";
-        return run({ %$user, cwd => $dir }, 'python3', $given, $kind, $fd, $sbxrun, $policy // 'p.sbx', '--', 'sh',
-            '-c', 'echo > /w/ran');
+        return run({ %$user, cwd => $dir }, 'python3', $given, $kind, $fd, $sbxrun, $fd > 2 ? ('--fd', $fd) : (),
+            $policy // 'p.sbx', '--', 'sh', '-c', 'echo > /w/ran');
     };
     my $had = 0;
     for my $kind (@kinds) {
@@ -102,6 +102,15 @@ for my $user (users()) {
                     "$name: $kind as descriptor $fd" or diag $run->{err};
             }
         }
+    }
+    for my $kind (@kinds) { # by its number: no terminal, but a server
+        my $run = $with->($kind, 6);
+        next if $run->{status} eq '77';
+        my $may = $kind =~ /^no (?:tcp|unix) server/ || $kind !~ /^no |terminal/;
+        is "$run->{status} " . (-e "$dir/w/ran" ? 'ran' : ''), $may ? '0 ran' : '125 ',
+            "$name: $kind, handed over" or diag $run->{err};
+        like $run->{err}, qr/^sbxrun: descriptor 6 is .*, which could be a way out of the sandbox$/m,
+            "$name: and is told" if !$may;
     }
     cmp_ok $had, '>', 100, "$name: $had of " . 3 * @kinds . ' are to be had here';
 
