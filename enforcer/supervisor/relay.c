@@ -25,7 +25,10 @@ static const struct {
     bool usual; // on, when nobody has asked for anything
 } modes[] = {
     {1, false},                               // cursor keys send other codes
+    {5, false},                               // light and dark are exchanged
+    {6, false},  {69, false},                 // lines and columns are counted within margins, and these are kept
     {7, true},                                // lines are wrapped
+    {45, false},                              // going back wraps, too
     {25, true},                               // the cursor is seen
     {47, false},                              // another screen, in three ways
     {1047, false}, {1049, false}, {9, false}, // the mouse is reported, and how
@@ -37,6 +40,34 @@ static const struct {
 };
 
 enum { MODES = sizeof modes / sizeof *modes, KEYPAD = 66 };
+
+// What else is set, and what sets it back; on a terminal that does not know it, nothing is seen.
+enum { COLOURS, SPECIAL_COLOURS, DYNAMIC_COLOURS, CONSOLE_COLOURS, LINK, POINTER, CURSOR, MARGINS, INSERTS, OTHER_BYTES,
+       LONG_CONTROLS, SETTINGS };
+static const char *const settings[SETTINGS] = {
+    [COLOURS] = "\033]104\033\\",
+    [SPECIAL_COLOURS] = "\033]105\033\\",
+    [DYNAMIC_COLOURS] = "\033]110\033\\\033]111\033\\\033]112\033\\\033]113\033\\\033]114\033\\\033]115\033\\"
+                        "\033]116\033\\\033]117\033\\\033]118\033\\\033]119\033\\",
+    [CONSOLE_COLOURS] = "\033]R\033\\", // console_codes(4)
+    [LINK] = "\033]8;;\033\\",
+    [POINTER] = "\033]22;\033\\",
+    [CURSOR] = "\033[0 q",
+    [MARGINS] = "\0337\033[r\0338", // it moves the cursor
+    [INSERTS] = "\033[2;4;20l\033[12h", // ANSI's modes: the keyboard is locked, characters move others, local echo
+    [OTHER_BYTES] = "\033%G",
+    [LONG_CONTROLS] = "\033 F",
+};
+
+// Commands to a terminal's operating system (xterm's ctlseqs: OSC) that set something, by their number.
+static const struct {
+    unsigned first, last, setting;
+    bool of_colours; // which can be asked for, too
+} commands[] = {{4, 4, COLOURS, true},
+                {5, 5, SPECIAL_COLOURS, true},
+                {8, 8, LINK, false},
+                {10, 19, DYNAMIC_COLOURS, true},
+                {22, 22, POINTER, false}};
 
 static void set_mode(struct screen *screen, unsigned mode, bool on)
 {
@@ -52,8 +83,8 @@ static void set_unusual(struct screen *screen, unsigned mode)
 }
 
 // Where in a sequence (ECMA-48) what came out ends: GROUND is between two.
-enum { GROUND, ESCAPED, CHARACTERS, CONTROL, STRING };
-enum { SHIFT_OUT = 0x0E, CANCEL = 0x18, SUBSTITUTE = 0x1A };
+enum { GROUND, ESCAPED, CHARACTERS, CONTROL, COMMAND, STRING };
+enum { SHIFT_OUT = 0x0E, CANCEL = 0x18, SUBSTITUTE = 0x1A, ESCAPE = 0x1B, C1_FIRST = 0x80, C1_LAST = 0x9F };
 
 // The last letter says what a control sequence is.
 static void obey(struct screen *screen, const struct control *control, char letter)
@@ -75,6 +106,12 @@ static void obey(struct screen *screen, const struct control *control, char lett
         screen->other_keys = true;
     else if (letter == 'm')
         screen->is_styled = true;
+    else if (letter == 'q' && control->between == ' ')
+        screen->settings |= 1u << CURSOR;
+    else if ((letter == 'r' || letter == 's') && !control->kind)
+        screen->settings |= 1u << MARGINS;
+    else if ((letter == 'h' || letter == 'l') && !control->kind)
+        screen->settings |= 1u << INSERTS;
 }
 
 static void read_control(struct relay *relay, char c)
@@ -84,6 +121,8 @@ static void read_control(struct relay *relay, char c)
         control->number = control->number < 100000 ? control->number * 10 + (unsigned)(c - '0') : control->number;
     } else if (c >= '<' && c <= '?') {
         control->kind = c;
+    } else if (c >= ' ' && c <= '/') {
+        control->between = c;
     } else if (c == ';' || c == ':' || (c >= '@' && c <= '~')) {
         if (control->count < CONTROL_NUMBERS)
             control->numbers[control->count++] = control->number;
@@ -95,49 +134,105 @@ static void read_control(struct relay *relay, char c)
     } // controls within are the terminal's to obey, and end nothing
 }
 
-// What ESC begins.
+// What ESC begins, or a C1 control, which stands for ESC and a letter.
 static void read_escape(struct relay *relay, char c)
 {
     if (c == '=' || c == '>')
         set_mode(relay->screen, KEYPAD, c == '=');
-    relay->control = (struct control){.state = c == '['                  ? CONTROL
-                                               : c && strchr("]PX^_", c) ? STRING
-                                               : c >= ' ' && c <= '/'    ? CHARACTERS
-                                               : (unsigned char)c < ' '  ? ESCAPED
-                                                                         : GROUND};
+    relay->control = (struct control){.state = c == '['                 ? CONTROL
+                                               : c == ']'               ? COMMAND
+                                               : c && strchr("PX^_", c) ? STRING
+                                               : c >= ' ' && c <= '/'   ? CHARACTERS
+                                               : (unsigned char)c < ' ' ? ESCAPED
+                                                                        : GROUND,
+                                      .between = c};
     relay->screen->is_styled |= relay->control.state == CHARACTERS || (c && strchr("no|}~", c));
+}
+
+// What follows ESC and a character that is none of the end.
+static void read_characters(struct relay *relay, char c)
+{
+    struct control *control = &relay->control;
+    if (control->between == '%')
+        relay->screen->settings |= 1u << OTHER_BYTES;
+    if (control->between == ' ')
+        relay->screen->settings |= 1u << LONG_CONTROLS;
+    if (c >= '0' && c <= '~')
+        control->state = GROUND;
+}
+
+// A command is a number and fields; those of a colour are its number, a question ("?") or what it is to be. The
+// console's own command has neither a number nor an end.
+static void read_command(struct relay *relay, char c)
+{
+    struct control *control = &relay->control;
+    bool is_digit = c >= '0' && c <= '9', names = control->between == ';' && !is_digit && c != '?' && c != ';';
+    control->between = c;
+    if (c == ';' && !control->count) {
+        control->numbers[control->count++] = control->number;
+        names = false;
+    } else if (is_digit && !control->count) {
+        control->number = control->number < 100000 ? control->number * 10 + (unsigned)(c - '0') : control->number;
+    } else if (!control->count) {
+        control->state = STRING;
+        relay->screen->settings |= c == 'P' ? 1u << CONSOLE_COLOURS : 0;
+        return;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands && control->count; i++)
+        if (control->number >= commands[i].first && control->number <= commands[i].last &&
+            (names || !commands[i].of_colours))
+            relay->screen->settings |= 1u << commands[i].setting;
+}
+
+// Whether a byte is, or ends, a control of C1 (ECMA-48): by itself, or as UTF-8 has it.
+static bool is_c1(struct control *control, unsigned char c)
+{
+    bool follows = control->following && c >= C1_FIRST && c <= 0xBF,
+         is = c >= C1_FIRST && c <= C1_LAST && (!follows || control->may_be_c1);
+    control->following = follows ? control->following - 1 : c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : c >= 0xC0 ? 1 : 0;
+    control->may_be_c1 = c == 0xC2;
+    return is;
 }
 
 // Follows what comes out only as far as what has to be undone at the end.
 static void look(struct stream *stream, size_t length)
 {
     struct relay *relay = stream->context;
-    unsigned *state = &relay->control.state;
-    for (const char *at = stream->data, *end = at + length; at < end; at++)
-        if (*at == '\033')
-            *state = ESCAPED;
-        else if (*at == CANCEL || *at == SUBSTITUTE)
-            *state = GROUND;
-        else if (*state == ESCAPED)
+    struct control *control = &relay->control;
+    for (const char *at = stream->data, *end = at + length; at < end; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (is_c1(control, c)) {
+            relay->screen->is_odd = true;
+            read_escape(relay, (char)(c - C1_FIRST + '@'));
+        } else if (c == ESCAPE)
+            control->state = ESCAPED;
+        else if (c == CANCEL || c == SUBSTITUTE)
+            control->state = GROUND;
+        else if (control->state == ESCAPED)
             read_escape(relay, *at);
-        else if (*state == CONTROL)
+        else if (control->state == CONTROL)
             read_control(relay, *at);
-        else if ((*state == STRING && *at == '\a') || (*state == CHARACTERS && *at >= '0' && *at <= '~'))
-            *state = GROUND;
-        else if (*at == SHIFT_OUT)
+        else if ((control->state == STRING || control->state == COMMAND) && c == '\a')
+            control->state = GROUND;
+        else if (control->state == COMMAND)
+            read_command(relay, *at);
+        else if (control->state == CHARACTERS)
+            read_characters(relay, *at);
+        else if (c == SHIFT_OUT)
             relay->screen->is_styled = true;
-    relay->screen->is_within = *state != GROUND;
+    }
+    relay->screen->is_within = control->state != GROUND;
 }
 
 // Between two sequences, as usual, and with characters as usual: what is said next is seen.
 static void undo(int output, struct screen *screen)
 {
-    char text[512];
+    char text[1024];
     size_t length = 0;
     if (!screen->on && !screen->keyboards && !screen->has_keyboard && !screen->other_keys && !screen->is_styled &&
-        !screen->is_within)
+        !screen->is_within && !screen->is_odd && !screen->settings)
         return;
-    if (screen->is_within) // CAN, ST
+    if (screen->is_within || screen->is_odd) // CAN, ST
         length += (size_t)snprintf(text, sizeof text, "\030\033\\");
     if (screen->keyboards)
         length += (size_t)snprintf(text + length, sizeof text - length, "\033[<%uu", screen->keyboards);
@@ -150,6 +245,9 @@ static void undo(int output, struct screen *screen)
             length += (size_t)(modes[i].mode == KEYPAD ? snprintf(text + length, sizeof text - length, "\033>")
                                                        : snprintf(text + length, sizeof text - length, "\033[?%u%c",
                                                                   modes[i].mode, modes[i].usual ? 'h' : 'l'));
+    for (unsigned i = 0; i < SETTINGS; i++)
+        if (screen->settings >> i & 1)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s", settings[i]);
     length += (size_t)snprintf(text + length, sizeof text - length, "\033[m\033(B\017");
     *screen = (struct screen){0};
     if (!waits_for_terminal(output) || write(output, text, length) < 0) // it can be gone

@@ -21,13 +21,18 @@ struct screen {  // what was switched on in the caller's terminal by what came o
     bool other_keys;    // so was which keys send other codes (xterm's `>4;Nm`)
     bool is_styled;     // colours or other characters were chosen
     bool is_within;     // what came out ends within a sequence
+    bool is_odd;        // or may: it had controls of C1, which one terminal obeys and another does not
+    uint32_t settings;  // bits: what else is not as usual (relay.c has the table)
 };
 
 enum { CONTROL_NUMBERS = 64 };
 
 struct control { // a control sequence that is being read
     unsigned state, number, numbers[CONTROL_NUMBERS], count;
-    char kind; // '?' for private ones; '>', '<', '=' for a terminal's own
+    char kind;          // '?' for private ones; '>', '<', '=' for a terminal's own; ']' for an operating system's
+    char between;       // the last of the characters before the last one (ECMA-48's intermediate bytes)
+    unsigned following; // bytes that belong to the last character (UTF-8)
+    bool may_be_c1;     // and it may come to be a control
 };
 
 struct relay {
