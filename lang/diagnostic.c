@@ -20,6 +20,12 @@ void diagnostics_init(struct diagnostics *diagnostics, struct arena *arena)
     diagnostics->last = &diagnostics->first;
 }
 
+// Whatever names it is made of.
+static struct str shown(struct diagnostics *diagnostics, const char *format, va_list args)
+{
+    return text_shown(diagnostics->arena, str_vformat(diagnostics->arena, format, args), "");
+}
+
 const char *diagnostic_code(enum code code)
 {
     return table[code].code;
@@ -33,7 +39,7 @@ struct diagnostic *diagnose(struct diagnostics *diagnostics, enum code code, str
     *diagnostic = (struct diagnostic){
         .code = code,
         .severity = table[code].severity,
-        .message = str_vformat(diagnostics->arena, table[code].title, args),
+        .message = shown(diagnostics, table[code].title, args),
         .span = span,
     };
     va_end(args);
@@ -58,7 +64,7 @@ void diagnostic_label(struct diagnostics *diagnostics, struct diagnostic *diagno
 {
     va_list args;
     va_start(args, format);
-    struct str text = str_vformat(diagnostics->arena, format, args);
+    struct str text = shown(diagnostics, format, args);
     va_end(args);
     if (memcmp(&span, &diagnostic->span, sizeof span) == 0 && !diagnostic->label.length) {
         diagnostic->label = text;
@@ -109,7 +115,7 @@ void diagnostic_help(struct diagnostics *diagnostics, struct diagnostic *diagnos
 {
     va_list args;
     va_start(args, format);
-    diagnostic->help = str_vformat(diagnostics->arena, format, args);
+    diagnostic->help = shown(diagnostics, format, args);
     va_end(args);
 }
 

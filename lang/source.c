@@ -1,6 +1,8 @@
 // Source files of one compilation, and places in them.
 #include "lang/source.h"
 
+#include <string.h>
+
 struct source *source_add(struct sources *sources, struct str name, struct str folder, struct str text)
 {
     if (sources->count == sources->capacity) {
@@ -10,7 +12,8 @@ struct source *source_add(struct sources *sources, struct str name, struct str f
         sources->capacity = capacity;
     }
     struct source *source = NEW(sources->arena, struct source);
-    *source = (struct source){.number = sources->count + 1, .name = name, .folder = folder, .text = text};
+    *source = (struct source){
+        .number = sources->count + 1, .name = text_shown(sources->arena, name, ""), .folder = folder, .text = text};
     sources->list[sources->count++] = source;
     return source;
 }
@@ -198,6 +201,42 @@ uint32_t text_character(struct str text, uint32_t at, bool *seen)
     return length ? length : 1;
 }
 
+static void add_hidden(struct text *text, const char *bytes, uint32_t length)
+{
+    for (uint32_t i = 0; i < length; i++)
+        text_addf(text, "\\x%02x", (unsigned char)bytes[i]);
+}
+
+struct str text_shown(struct arena *arena, struct str value, const char *kept)
+{
+    struct text text = {.arena = arena};
+    uint32_t from = 0;
+    for (uint32_t i = 0, length; i < value.length; i += length) {
+        bool seen;
+        length = text_character(value, i, &seen);
+        if (seen || (value.text[i] && strchr(kept, value.text[i])))
+            continue;
+        text_add(&text, value.text + from, i - from);
+        add_hidden(&text, value.text + i, length);
+        from = i + length;
+    }
+    if (!from)
+        return value;
+    text_add(&text, value.text + from, value.length - from);
+    return text_str(&text);
+}
+
+void print_shown(FILE *out, const char *format, ...)
+{
+    struct arena *arena = arena_new();
+    va_list args;
+    va_start(args, format);
+    struct str text = text_shown(arena, str_vformat(arena, format, args), "");
+    va_end(args);
+    fprintf(out, "%.*s\n", STR_ARGS(text));
+    arena_free(arena);
+}
+
 void text_quote(struct text *text, struct str value)
 {
     text_addf(text, "\"");
@@ -212,8 +251,7 @@ void text_quote(struct text *text, struct str value)
         else if (seen)
             text_add(text, value.text + i, length);
         else
-            for (uint32_t k = 0; k < length; k++)
-                text_addf(text, "\\x%02x", (unsigned char)value.text[i + k]);
+            add_hidden(text, value.text + i, length);
     }
     text_addf(text, "\"");
 }

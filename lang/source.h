@@ -1,6 +1,8 @@
 // Source files of one compilation, and places in them.
 #pragma once
 
+#include <stdio.h>
+
 #include "lang/arena.h"
 
 struct span { // bytes [start, end) of a source; source 0 is no place at all
@@ -9,7 +11,7 @@ struct span { // bytes [start, end) of a source; source 0 is no place at all
 
 struct source {
     uint32_t number; // from 1
-    struct str name; // as messages show it
+    struct str name; // as messages show it (text_shown)
     struct str
         folder; // where its relative paths start: absolute, no trailing slash; "" for the caller's working directory
     struct str text;
@@ -57,6 +59,13 @@ const char *source_flaw(struct str text, uint32_t *where, uint32_t *length);
 // How long the character at `at` is. *seen: a reader sees it as it is, and no terminal obeys it; else it is a control,
 // bidirectional ones too, or a byte that is not UTF-8.
 uint32_t text_character(struct str text, uint32_t at, bool *seen);
+
+// A text of somebody's as a reader may be shown it: what no terminal shows, or would obey, is written as \xNN, but for
+// the characters of `kept` ("\n\t"). The text itself where there is nothing of that.
+struct str text_shown(struct arena *, struct str, const char *kept);
+
+// Prints a line in which names may be a stranger's: shown, and ended.
+void print_shown(FILE *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // A string as the language writes it, quotes and escapes included: what a reader would not see is written as \xNN.
 void text_quote(struct text *, struct str);

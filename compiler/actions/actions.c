@@ -10,7 +10,8 @@
 
 int usage_error(const char *message)
 {
-    fprintf(stderr, "sbxc: %s\nsbxc --help shows what there is\n", message);
+    print_shown(stderr, "sbxc: %s", message);
+    print_shown(stderr, "sbxc --help shows what there is");
     return STATUS_USAGE;
 }
 
@@ -86,7 +87,7 @@ int write_output(const char *path, struct str data)
     FILE *out = path ? output_open(path) : stdout;
     if (!out || fwrite(data.text, 1, data.length, out) != data.length || fflush(out) != 0 ||
         (path && fclose(out) != 0)) {
-        fprintf(stderr, "sbxc: cannot write %s: %s\n", path ? path : "to standard output", strerror(errno));
+        print_shown(stderr, "sbxc: cannot write %s: %s", path ? path : "to standard output", strerror(errno));
         return STATUS_USAGE;
     }
     return STATUS_CLEAN;

@@ -4,6 +4,12 @@
 #include "compiler/diff/diff.h"
 #include "compiler/report/report.h"
 
+static void print_lines(struct text *text)
+{
+    struct str lines = text_shown(text->arena, text_str(text), "\n\t");
+    fwrite(lines.text, 1, lines.length, stdout);
+}
+
 static void work_why(struct job *job)
 {
     const struct options *options = job->options;
@@ -21,7 +27,7 @@ static void work_why(struct job *job)
         return;
     }
     static const int statuses[] = {
-        [WHY_IS_ALLOWED] = STATUS_CLEAN,    [WHY_IS_DENIED] = STATUS_DENIED,   [WHY_IS_PARTLY] = STATUS_PARTLY,
+        [WHY_IS_ALLOWED] = STATUS_CLEAN,    [WHY_IS_DENIED] = STATUS_DENIED,  [WHY_IS_PARTLY] = STATUS_PARTLY,
         [WHY_IS_UNDECIDED] = STATUS_ERRORS, [WHY_IS_NOTHING] = STATUS_DENIED,
     };
     job->status = statuses[why_answer(found)];
@@ -29,7 +35,7 @@ static void work_why(struct job *job)
     if (options->format == FORMAT_JSON)
         report_why(stdout, policy, str_from(options->question), points, found, layers);
     else if (policy_why(policy, options->question, layers, &out))
-        fwrite(out.data, 1, out.length, stdout);
+        print_lines(&out);
 }
 
 int why(const struct options *options, char **files)
@@ -52,7 +58,7 @@ static void work_diff(struct job *job)
             diff_json(&out, found);
         else
             diff_text(&out, found);
-        fwrite(out.data, 1, out.length, stdout);
+        print_lines(&out);
         job->status = found->wider ? STATUS_ERRORS : STATUS_CLEAN;
     } else {
         print_findings(options, compilation);

@@ -198,13 +198,13 @@ int fix_files(const struct options *options, char **paths)
             findings = source ? apply_fixes(checked.compilation, source, &fixed) : 0;
             total += findings;
             if (findings && !files_replace(arena, files.paths[i], fixed)) {
-                fprintf(stderr, "sbxc: cannot write %s: %s\n", files.paths[i], strerror(errno));
+                print_shown(stderr, "sbxc: cannot write %s: %s", files.paths[i], strerror(errno));
                 status = STATUS_USAGE;
             }
             compilation_free(checked.compilation);
         }
         if (total)
-            fprintf(stderr, "%s: %u fixed\n", files.paths[i], total);
+            print_shown(stderr, "%s: %u fixed", files.paths[i], total);
     }
     arena_free(arena);
     return status == STATUS_CLEAN ? check_files(options, paths) : status; // what is left

@@ -86,7 +86,7 @@ static struct str first_line(struct arena *arena, FILE *errors)
     char line[1024];
     if (!fgets(line, sizeof line, errors))
         return STR("sbxrun said nothing");
-    line[strcspn(line, "\n")] = '\0';
+    line[strcspn(line, "\n")] = '\0'; // which sbxrun has made so that it can be shown
     return str_copy(arena, str_from(line));
 }
 
@@ -111,8 +111,8 @@ int enforcer_live(const struct options *options, const char *file, struct str po
     ask(program, arguments_of(arena, options, "--live", NULL, file, policy), &answer);
     struct str said = answer.error ? STR("") : first_line(arena, answer.errors);
     if (answer.error) {
-        printf("ok %u - live: %.*s # SKIP cannot run %s: %s\n", ++*number, STR_ARGS(policy), program,
-               strerror(answer.error));
+        print_shown(stdout, "ok %u - live: %.*s # SKIP cannot run %s: %s", ++*number, STR_ARGS(policy), program,
+                    strerror(answer.error));
     } else if (WIFEXITED(answer.status) && WEXITSTATUS(answer.status) <= 1) {
         pass_on(answer.out, number);
         result = WEXITSTATUS(answer.status) ? STATUS_ERRORS : STATUS_CLEAN;
@@ -136,10 +136,10 @@ void enforcer_layers(struct arena *arena, const struct options *options, const c
     ask(find_sbxrun(arena), arguments_of(arena, options, "--layers", options->question, file, policy), &answer);
     while (!answer.error && fgets(line, sizeof line, answer.out)) {
         line[strcspn(line, "\n")] = '\0';
-        char *tab = strchr(line, '\t');
-        if (!tab)
+        char *space = strchr(line, ' ');
+        if (!space)
             continue;
-        struct str text = str_copy(arena, str_from(tab + 1));
+        struct str text = str_copy(arena, str_from(space + 1));
         if (strncmp(line, "refused", 7) == 0)
             layers[WHY_ALLOWED] = layers[WHY_DENIED] = str_format(arena, "not run, for %.*s", STR_ARGS(text));
         else

@@ -15,7 +15,7 @@ extern char **environ;
 
 static int fail(const char *what, const char *path)
 {
-    fprintf(stderr, "sbxc: cannot %s %s: %s\n", what, path, strerror(errno));
+    print_shown(stderr, "sbxc: cannot %s %s: %s", what, path, strerror(errno));
     return STATUS_USAGE;
 }
 

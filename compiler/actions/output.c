@@ -89,15 +89,16 @@ static bool emit_command_line(struct text *out, const struct emission *e)
 static const struct {
     const char *name;
     bool (*write)(struct text *, const struct emission *);
+    bool is_code; // no text
 } forms[] = {
-    {"plan", emit_plan},
-    {"seccomp", emit_filter},
-    {"seccomp-asm", emit_listing},
-    {"apparmor", emit_apparmor_profile},
-    {"selinux-cil", emit_module},
-    {"ebpf", emit_guard},
-    {"docker-seccomp", emit_engine_profile},
-    {"bwrap", emit_command_line},
+    {"plan", emit_plan, false},
+    {"seccomp", emit_filter, true},
+    {"seccomp-asm", emit_listing, false},
+    {"apparmor", emit_apparmor_profile, false},
+    {"selinux-cil", emit_module, false},
+    {"ebpf", emit_guard, false},
+    {"docker-seccomp", emit_engine_profile, false},
+    {"bwrap", emit_command_line, false},
 };
 
 bool can_emit(const char *form)
@@ -105,6 +106,16 @@ bool can_emit(const char *form)
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (strcmp(form, forms[i].name) == 0)
             return true;
+    return false;
+}
+
+// A plan says such characters by their numbers.
+static bool is_seen(struct text *text, struct text *wider)
+{
+    struct str all = text_str(text);
+    if (text_shown(text->arena, all, "\n\t").text == all.text)
+        return true;
+    text_addf(wider, "a string of the policy has a control character, which a terminal would obey: leave it away");
     return false;
 }
 
@@ -116,14 +127,15 @@ static int write_form(const struct options *options, struct policy *policy, cons
     bool written = false;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (strcmp(options->emit, forms[i].name) == 0)
-            written = forms[i].write(&text, &emission);
+            written = forms[i].write(&text, &emission) && (forms[i].is_code || is_seen(&text, &wider));
     if (!written) {
-        fprintf(stderr, "sbxc: %.*s\n", STR_ARGS(text_str(&wider)));
+        print_shown(stderr, "sbxc: %.*s", STR_ARGS(text_str(&wider)));
         return STATUS_ERRORS;
     }
     int status = write_output(options->output, text_str(&text));
     if (status == STATUS_CLEAN && wider.length)
-        fprintf(stderr, "sbxc: wider than the policy, for the form can't say it:\n%.*s", STR_ARGS(text_str(&wider)));
+        fprintf(stderr, "sbxc: wider than the policy, for the form can't say it:\n%.*s",
+                STR_ARGS(text_shown(plan->arena, text_str(&wider), "\n\t")));
     return status;
 }
 

@@ -11,10 +11,10 @@ static int test_expectation(struct policy *policy, const struct rule *rule, unsi
     struct operation_point point;
     bool wanted = rule->effect == EFFECT_EXPECT_ALLOW;
     int found = operation_find(policy, rule, !wanted, &point);
-    printf("%sok %u - %.*s: %.*s\n", found ? "not " : "", number, STR_ARGS(rule_place(policy, rule)),
-           STR_ARGS(rule_text(policy, rule)));
+    print_shown(stdout, "%sok %u - %.*s: %.*s", found ? "not " : "", number, STR_ARGS(rule_place(policy, rule)),
+                STR_ARGS(rule_text(policy, rule)));
     if (found > 0)
-        printf("# `%.*s` is %s\n", STR_ARGS(operation_text(policy, &point)), wanted ? "denied" : "allowed");
+        print_shown(stdout, "# `%.*s` is %s", STR_ARGS(operation_text(policy, &point)), wanted ? "denied" : "allowed");
     if (found < 0)
         printf("# its conditions are too entangled to be decided\n");
     return found ? STATUS_ERRORS : STATUS_CLEAN;

@@ -4,14 +4,21 @@
 #include <string.h>
 
 #include "compiler/describe/markup.h"
+#include "lang/source.h"
 
 // ---- the pieces ---------------------------------------------------------------------------------------------------
+
+// Whatever is given may hold names of a stranger's.
+static struct str shown(const struct page *page, struct str text)
+{
+    return text_shown(page->arena, text, "\n\t");
+}
 
 void page_begin(struct page *page, struct arena *arena, struct text *out, const struct page_markup *markup,
                 struct str title)
 {
     *page = (struct page){.out = out, .markup = markup, .arena = arena};
-    markup->begin(page, title);
+    markup->begin(page, shown(page, title));
 }
 
 void page_end(struct page *page)
@@ -29,7 +36,7 @@ void page_run(struct page *page, enum page_style style, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    struct str text = str_vformat(page->arena, format, args);
+    struct str text = shown(page, str_vformat(page->arena, format, args));
     va_end(args);
     if (text.length)
         page->markup->run(page, style, text);
@@ -39,7 +46,7 @@ void page_paragraph(struct page *page, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    struct str text = str_vformat(page->arena, format, args);
+    struct str text = shown(page, str_vformat(page->arena, format, args));
     va_end(args);
     page->markup->paragraph(page, true);
     page->markup->run(page, PAGE_PLAIN, text);
@@ -83,20 +90,20 @@ void page_cell_text(struct page *page, enum page_style style, struct str text)
 {
     page_cell(page);
     if (text.length)
-        page->markup->run(page, style, text);
+        page->markup->run(page, style, shown(page, text));
     page_cell_end(page);
 }
 
 void page_block(struct page *page, struct str text)
 {
-    page->markup->block(page, text);
+    page->markup->block(page, shown(page, text));
 }
 
 void page_fold(struct page *page, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    page->markup->fold(page, str_vformat(page->arena, format, args), true);
+    page->markup->fold(page, shown(page, str_vformat(page->arena, format, args)), true);
     va_end(args);
 }
 

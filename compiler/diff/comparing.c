@@ -6,7 +6,7 @@
 struct difference *diff_add(struct comparing *c, const char *domain, enum difference_kind kind, struct str text)
 {
     struct difference *d = NEW(c->arena, struct difference);
-    *d = (struct difference){.domain = domain, .kind = kind, .text = text};
+    *d = (struct difference){.domain = domain, .kind = kind, .text = text_shown(c->arena, text, "")};
     *c->last = d;
     c->last = &d->next;
     c->diff->counts[kind]++;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lang/source.h"
+
 static void separate(struct json_writer *w)
 {
     if (w->after_value)
@@ -33,13 +35,22 @@ static void quote(struct text *text, struct str s)
     text_add(text, "\"", 1);
     for (size_t i = 0, start = 0; i <= s.length; i++) {
         unsigned char c = i < s.length ? (unsigned char)s.text[i] : '"';
-        if (i < s.length && c >= 0x20 && c != '"' && c != '\\')
+        if (i < s.length && c >= 0x20 && c < 0x7F && c != '"' && c != '\\')
+            continue;
+        bool seen = false;
+        uint32_t length = i < s.length && c >= 0x7F ? text_character(s, (uint32_t)i, &seen) : 1;
+        if (seen || (length == 1 && c >= 0x80)) // which is no text
             continue;
         text_add(text, s.text + start, i - start);
-        start = i + 1;
+        start = i + length;
         if (i == s.length)
             break;
-        if (c == '"' || c == '\\')
+        const unsigned char *rest = (const unsigned char *)s.text + i;
+        if (length > 1) // what a terminal would obey (RFC 3629: all such have two or three bytes)
+            text_addf(text, "\\u%04x",
+                      length == 2 ? (c & 0x1Fu) << 6 | (rest[1] & 0x3Fu)
+                                  : (c & 0x0Fu) << 12 | (rest[1] & 0x3Fu) << 6 | (rest[2] & 0x3Fu));
+        else if (c == '"' || c == '\\')
             text_addf(text, "\\%c", c);
         else
             text_addf(text, "\\u%04x", c);

@@ -28,12 +28,14 @@ static int cells_of(uint32_t c)
     return 1;
 }
 
+// One that is not seen takes what text_shown makes of it.
 static size_t next_character(struct str line, size_t at, int column, int *cells)
 {
     unsigned char c = (unsigned char)line.text[at];
-    size_t length = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-    if (at + length > line.length)
-        length = line.length - at;
+    bool seen;
+    size_t length = text_character(line, (uint32_t)at, &seen);
+    if (!seen && c != '\t')
+        return *cells = 4 * (int)length, length;
     uint32_t code = length == 1 ? c : c & (0x7Fu >> length);
     for (size_t i = 1; i < length; i++)
         code = code << 6 | ((unsigned char)line.text[at + i] & 0x3Fu);
@@ -57,7 +59,7 @@ static int digits_of(uint32_t n)
 }
 
 static void print_line(FILE *out, const struct source *source, const struct mark *mark, int gutter,
-                       const struct style *style, const char *accent)
+                       const struct style *style, const char *accent, struct arena *arena)
 {
     struct str line = source_line(source, mark->line);
     uint32_t line_start = source->lines[mark->line - 1];
@@ -76,10 +78,11 @@ static void print_line(FILE *out, const struct source *source, const struct mark
         size_t length = next_character(line, i, column, &cells);
         if (start < 0 && i >= from)
             start = column;
+        struct str shown = text_shown(arena, (struct str){line.text + i, length}, "");
         if (line.text[i] == '\t')
             fprintf(out, "%*s", cells, "");
         else
-            fwrite(line.text + i, 1, length, out);
+            fwrite(shown.text, 1, shown.length, out);
         column += cells;
         i += length;
         if (i <= to)
@@ -129,7 +132,7 @@ static void print_diagnostic(FILE *out, const struct compilation *compilation, c
         } else if (marks[i].line != marks[i - 1].line) {
             fprintf(out, "%s%*s ⋮%s\n", style->blue, gutter, "", style->reset);
         }
-        print_line(out, source, &marks[i], gutter, style, accent);
+        print_line(out, source, &marks[i], gutter, style, accent, compilation->arena);
     }
     if (d->help.length)
         fprintf(out, "%s%*s |\n%*s =%s help: %.*s\n", style->blue, gutter, "", gutter, "", style->reset,

@@ -20,7 +20,8 @@ int cannot_start(const char *why)
 
 int usage_error(const char *message)
 {
-    fprintf(stderr, "sbxrun: %s\nsbxrun --help shows what there is\n", message);
+    say(stderr, "sbxrun: %s", message);
+    say(stderr, "sbxrun --help shows what there is");
     return STATUS_NOT_SET_UP;
 }
 

@@ -333,9 +333,11 @@ static bool doctor_host(FILE *out)
         struct finding finding = {.state = GOOD};
         checks[i].find(&finding);
         runs &= finding.state != MISSING;
-        fprintf(out, "%-8s %-17s %s\n", state_names[finding.state], checks[i].name, finding.found);
-        if (finding.state != GOOD)
-            fprintf(out, "%27s%s\n%27sfix: %s\n", "", finding.means, "", finding.fix);
+        say(out, "%-8s %-17s %s", state_names[finding.state], checks[i].name, finding.found);
+        if (finding.state == GOOD)
+            continue;
+        say(out, "%27s%s", "", finding.means);
+        say(out, "%27sfix: %s", "", finding.fix);
     }
     return runs;
 }

@@ -6,6 +6,7 @@
 
 #include "compiler/meaning/why.h"
 #include "compiler/report/report.h"
+#include "enforcer/host/say.h"
 
 int print_layers(struct compilation *compilation, const struct options *options)
 {
@@ -22,13 +23,13 @@ int print_layers(struct compilation *compilation, const struct options *options)
         return STATUS_NOT_SET_UP;
     }
     if (claim_plan(plan, options->strict, claims, &failure) != 0) {
-        printf("refused\t%s%s%.*s%s\n", failure.what, failure.rule == NO_RULE ? "" : " (",
-               STR_ARGS(rule_named(plan, failure.rule)), failure.rule == NO_RULE ? "" : ")");
+        say(stdout, "refused %s%s%.*s%s", failure.what, failure.rule == NO_RULE ? "" : " (",
+            STR_ARGS(rule_named(plan, failure.rule)), failure.rule == NO_RULE ? "" : ")");
         return 0;
     }
     for (int part = 0; part < WHY_PARTS; part++)
         if (found[part] > 0)
-            printf("%s\t%.*s\n", part == WHY_ALLOWED ? "allowed" : "denied",
-                   STR_ARGS(claim_operation(plan, claims, &points[part])));
+            say(stdout, "%s %.*s", part == WHY_ALLOWED ? "allowed" : "denied",
+                STR_ARGS(claim_operation(plan, claims, &points[part])));
     return 0;
 }

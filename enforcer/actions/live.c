@@ -6,6 +6,7 @@
 
 #include "compiler/code/cbpf.h"
 #include "compiler/meaning/search.h"
+#include "enforcer/host/say.h"
 
 enum { NET_POINTS_MOST = 48, PATHS_MOST = 400 }; // in one policy
 
@@ -249,16 +250,16 @@ static void print_disagreement(FILE *out, const struct live *live, const struct 
     static const char *const results[] = {"unclear", "allowed", "denied", "killed"};
     const char *said = verdict.error ? errno_name(verdict.error) : NULL,
                *did = probe->error ? errno_name(probe->error) : NULL;
-    fprintf(out, "# `%.*s` is %s%s%s by the policy, and %s%s%s in the sandbox\n",
-            STR_ARGS(operation_text(live->policy, &probe->point)),
-            verdict.allowed  ? "allowed"
-            : verdict.killed ? "killed"
-                             : "denied",
-            said ? ", " : "", said ? said : "", results[probe->result],
-            did && probe->result == PROBE_DENIED ? ", " : "", did && probe->result == PROBE_DENIED ? did : "");
+    say(out, "# `%.*s` is %s%s%s by the policy, and %s%s%s in the sandbox",
+        STR_ARGS(operation_text(live->policy, &probe->point)),
+        verdict.allowed  ? "allowed"
+        : verdict.killed ? "killed"
+                         : "denied",
+        said ? ", " : "", said ? said : "", results[probe->result], did && probe->result == PROBE_DENIED ? ", " : "",
+        did && probe->result == PROBE_DENIED ? did : "");
     if (verdict.rule)
-        fprintf(out, "#   %.*s: %.*s\n", STR_ARGS(rule_place(live->policy, verdict.rule)),
-                STR_ARGS(rule_text(live->policy, verdict.rule)));
+        say(out, "#   %.*s: %.*s", STR_ARGS(rule_place(live->policy, verdict.rule)),
+            STR_ARGS(rule_text(live->policy, verdict.rule)));
 }
 
 bool live_report(FILE *out, const struct live *live)
@@ -274,12 +275,12 @@ bool live_report(FILE *out, const struct live *live)
                 unclear = why;
         }
         bool agrees = counts[DISAGREES] == 0;
-        fprintf(out, "%sok - live: %.*s", agrees ? "" : "not ", STR_ARGS(group->name));
         if (agrees && !counts[AGREES])
-            fprintf(out, " # SKIP %s\n", unclear);
+            say(out, "ok - live: %.*s # SKIP %s", STR_ARGS(group->name), unclear);
         else
-            fprintf(out, " (%zu tried%s)\n", counts[AGREES] + counts[DISAGREES],
-                    counts[UNCLEAR] ? str_format(live->arena, ", %zu not: %s", counts[UNCLEAR], unclear).text : "");
+            say(out, "%sok - live: %.*s (%zu tried%s)", agrees ? "" : "not ", STR_ARGS(group->name),
+                counts[AGREES] + counts[DISAGREES],
+                counts[UNCLEAR] ? str_format(live->arena, ", %zu not: %s", counts[UNCLEAR], unclear).text : "");
         for (size_t i = 0; i < group->count && !agrees; i++)
             if (compare(live, &live->probes.list[group->first + i], &why) == DISAGREES)
                 print_disagreement(out, live, &live->probes.list[group->first + i]);

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "lang/source.h"
@@ -28,28 +27,12 @@ bool waits_for_terminal(int fd)
 
 void say(FILE *out, const char *format, ...)
 {
-    va_list args;
     struct arena *arena = arena_new();
-    struct text line = {.arena = arena};
-    char *said;
+    va_list args;
     va_start(args, format);
-    int size = vasprintf(&said, format, args);
+    struct str text = text_shown(arena, str_vformat(arena, format, args), "");
     va_end(args);
-    struct str text = str_from(size < 0 ? "sbxrun: there is no memory to say what is wrong" : said);
-    for (uint32_t i = 0, length; i < text.length; i += length) {
-        bool seen;
-        length = text_character(text, i, &seen);
-        if (seen)
-            text_add(&line, text.text + i, length);
-        else
-            for (uint32_t k = 0; k < length; k++)
-                text_addf(&line, "\\x%02x", (unsigned char)text.text[i + k]);
-    }
-    text_addf(&line, "\n");
-    struct str whole = text_str(&line);
     if (waits_for_terminal(fileno(out)))
-        fwrite(whole.text, 1, whole.length, out);
-    if (size >= 0)
-        free(said);
+        fprintf(out, "%.*s\n", STR_ARGS(text));
     arena_free(arena);
 }

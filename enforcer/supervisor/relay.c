@@ -26,7 +26,7 @@ static const struct {
 } modes[] = {
     {1, false},                               // cursor keys send other codes
     {5, false},                               // light and dark are exchanged
-    {6, false},  {69, false},                 // lines and columns are counted within margins, and these are kept
+    {6, false},    {69, false},               // lines and columns are counted within margins, and these are kept
     {7, true},                                // lines are wrapped
     {45, false},                              // going back wraps, too
     {25, true},                               // the cursor is seen
@@ -42,18 +42,31 @@ static const struct {
 enum { MODES = sizeof modes / sizeof *modes, KEYPAD = 66 };
 
 // What else is set, and what sets it back; on a terminal that does not know it, nothing is seen.
-enum { COLOURS, SPECIAL_COLOURS, DYNAMIC_COLOURS, CONSOLE_COLOURS, LINK, POINTER, CURSOR, MARGINS, INSERTS, OTHER_BYTES,
-       LONG_CONTROLS, SETTINGS };
+enum {
+    COLOURS,
+    SPECIAL_COLOURS,
+    DYNAMIC_COLOURS,
+    CONSOLE_COLOURS,
+    LINK,
+    POINTER,
+    CURSOR,
+    MARGINS,
+    INSERTS,
+    OTHER_BYTES,
+    LONG_CONTROLS,
+    SETTINGS
+};
 static const char *const settings[SETTINGS] = {
     [COLOURS] = "\033]104\033\\",
     [SPECIAL_COLOURS] = "\033]105\033\\",
-    [DYNAMIC_COLOURS] = "\033]110\033\\\033]111\033\\\033]112\033\\\033]113\033\\\033]114\033\\\033]115\033\\"
-                        "\033]116\033\\\033]117\033\\\033]118\033\\\033]119\033\\",
+    [DYNAMIC_COLOURS] =
+        "\033]110\033\\\033]111\033\\\033]112\033\\\033]113\033\\\033]114\033\\\033]115\033\\"
+        "\033]116\033\\\033]117\033\\\033]118\033\\\033]119\033\\",
     [CONSOLE_COLOURS] = "\033]R\033\\", // console_codes(4)
     [LINK] = "\033]8;;\033\\",
     [POINTER] = "\033]22;\033\\",
     [CURSOR] = "\033[0 q",
-    [MARGINS] = "\0337\033[r\0338", // it moves the cursor
+    [MARGINS] = "\0337\033[r\0338",     // it moves the cursor
     [INSERTS] = "\033[2;4;20l\033[12h", // ANSI's modes: the keyboard is locked, characters move others, local echo
     [OTHER_BYTES] = "\033%G",
     [LONG_CONTROLS] = "\033 F",

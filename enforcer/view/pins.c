@@ -32,8 +32,8 @@ int pin(const struct view *view, const char *path, size_t top, uint32_t rule, st
     return 0;
 }
 
-// Where a link of the view leads, by its words: absolute, without "." and "..". The folders above it can't be exchanged;
-// so it may go back from them, but from nothing that its words name. False: it does, or is too long.
+// Where a link of the view leads, by its words: absolute, without "." and "..". It may go back from the folders that it
+// lies in, which can't be exchanged, but from nothing that its words name. False: it does, or is too long.
 static bool link_goal(int link, const char *path, char goal[PATH_MAX])
 {
     char words[PATH_MAX], *rest = words;

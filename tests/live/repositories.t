@@ -112,7 +112,7 @@ for my $user (users()) {
     symlink '/ro/m', "$dir/w/.git";
     $run = $inside->($dir, 'echo ran');
     is "$run->{status} $run->{out}", '125 ', "$name: nor may one lead to another link" or diag $run->{err};
-    for my $to ('../other/.git', '/other/.git', 'real') {
+    for my $to ('../other/.git', '/other/.git', 'real', 'real/../../elsewhere/.git') {
         $dir = $make->();
         mkdir "$dir/w/real";
         symlink $to, "$dir/w/.git";
