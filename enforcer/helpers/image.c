@@ -280,7 +280,7 @@ static int find_image(struct view *view, size_t i, const struct view_bases *base
     if (!path)
         return fail(failure, p->rule, 0, "cannot tell where the image %.*s is on the host: %s", STR_ARGS(p->host),
                     view_base_lacks(p->base));
-    closing_fd int place = host_open(view, path);
+    closing_fd int place = host_open(view, path, NULL);
     struct stat status;
     if (place < 0 && errno == ENOENT && p->if_exists) {
         view->places[i].skipped = true;

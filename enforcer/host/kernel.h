@@ -46,6 +46,12 @@ static inline int sys_move_mount(int tree, int target)
     return (int)syscall(SYS_move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
+// Onto what is named so in a folder of our own.
+static inline int sys_move_mount_to(int tree, int folder, const char *name)
+{
+    return (int)syscall(SYS_move_mount, tree, "", folder, name, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
 static inline int sys_mount_setattr(int tree, unsigned flags, struct mount_attr *attributes)
 {
     return (int)syscall(SYS_mount_setattr, tree, "", flags | AT_EMPTY_PATH, attributes, sizeof *attributes);

@@ -70,18 +70,20 @@ static const unsigned memory_devices[] = {3, 5, 7, 8, 9}; // null, zero, full, r
 
 // What memfd_create(2) made lies in no mount that could keep it from being opened for writing and executed, and
 // Landlock does not look there.
-static bool is_unnamed_memory(int fd)
+static bool is_unnamed_memory(int fd, const struct stat *status)
 {
     static const char begins[] = "/memfd:";
     char path[64], target[sizeof begins] = "";
+    if (status->st_nlink)
+        return false; // what has a name is none
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return readlink(path, target, sizeof target - 1) < 0 || strcmp(target, begins) == 0;
 }
 
-static const char *why_no_file(int fd)
+static const char *why_no_file(int fd, const struct stat *status)
 {
     struct statfs place;
-    if (is_unnamed_memory(fd))
+    if (is_unnamed_memory(fd, status))
         return "memory that has no name, which the command could write and execute";
     for (size_t i = 0; fstatfs(fd, &place) == 0 && i < sizeof holds_files / sizeof *holds_files; i++)
         if ((uint32_t)place.f_type == holds_files[i])
@@ -137,7 +139,7 @@ static const char *why_no_socket(const struct plan *plan, int fd)
 static const char *why_not(const struct plan *plan, int fd, const struct stat *status)
 {
     switch (status->st_mode & S_IFMT) {
-    case S_IFREG: return why_no_file(fd);
+    case S_IFREG: return why_no_file(fd, status);
     case S_IFIFO: return NULL;
     case S_IFCHR: return why_no_device(fd, status->st_rdev);
     case S_IFSOCK: return why_no_socket(plan, fd);

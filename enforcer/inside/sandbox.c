@@ -179,6 +179,29 @@ static _Noreturn void run_command(struct sandbox *sandbox, int ruleset)
     _exit(126);
 }
 
+struct beginning {
+    struct sandbox *sandbox;
+    int ruleset;
+};
+
+static int begin_command(void *context)
+{
+    const struct beginning *beginning = context;
+    run_command(beginning->sandbox, beginning->ruleset);
+}
+
+// Starts the command's process, which shares this one's memory until its exec, for which this one waits: a copy would
+// cost more than all that it does until then. Where the filter has a listener it shares the descriptors as well, so
+// that the listener can be handed over: of the calls that it takes the command can't make one, and after its exec it
+// has no such descriptor. What probes executes nothing, and is a process like any other. Returns its number; -1 and
+// errno.
+static pid_t start_command(struct sandbox *sandbox, int ruleset)
+{
+    static char stack[256 * 1024] __attribute__((aligned(16)));
+    int shares = (sandbox->probes ? 0 : CLONE_VM | CLONE_VFORK) | (sandbox->asking.len ? CLONE_FILES : 0);
+    return clone(begin_command, stack + sizeof stack, shares | SIGCHLD, &(struct beginning){sandbox, ruleset});
+}
+
 // ---- init ---------------------------------------------------------------------------------------------------------
 
 enum { GROUP = 1 }; // sigval of a signal that is for the command's whole group
@@ -372,13 +395,7 @@ void sandbox_main(struct sandbox *sandbox)
     if (sandbox->given)
         run_command(sandbox, ruleset);
     bool disks = measure_disks(sandbox, false) > 0;
-    // Where the filter has a listener, this process shares its descriptors with the command and waits for its exec, to
-    // hand it over: of the calls that it takes the command can't make one, and after its exec it has no such
-    // descriptor. (fork() takes locks.)
-    bool asks = sandbox->asking.len;
-    pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD | (asks ? CLONE_VFORK | CLONE_FILES : 0), NULL, NULL, NULL, NULL);
-    if (command == 0)
-        run_command(sandbox, ruleset);
+    pid_t command = start_command(sandbox, ruleset);
     if (command < 0) {
         fail(failure, NO_RULE, errno, "cannot start the command's process");
         give_up(sandbox);

@@ -58,15 +58,15 @@ static void look(struct supervisor *supervisor, struct watch *watch, uint32_t ev
 
 int cpu_time_begin(struct cpu_time *time, uint64_t limit, const struct cgroup *cgroup, int init)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
     *time = (struct cpu_time){.timer = {-1, look, NULL},
                               .cgroup = cgroup,
                               .init = init,
                               .limit = limit < UINT64_MAX / 1000 ? limit * 1000 : UINT64_MAX,
-                              .at = clock_now(),
-                              .processors = processors > 0 ? (unsigned)processors : 1};
+                              .at = clock_now()};
     if (!limit)
         return 0;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    time->processors = processors > 0 ? (unsigned)processors : 1;
     bool group = cgroup_cpu_time(cgroup, &time->before);
     time->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     return time->timer.fd < 0 || look_again(time, group) != 0 ? -1 : 0;

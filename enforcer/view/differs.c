@@ -430,7 +430,7 @@ bool differs_walk(const struct view *view, const struct uppers *uppers, differs_
                        .gathering = scratch_alloc(sizeof *w->gathering)};
     for (size_t i = 0; i < uppers->count && w->goes_on; i++) {
         size_t place = uppers->list[i].place;
-        closing_fd int path = host_open(view, view->places[place].host);
+        closing_fd int path = host_open(view, view->places[place].host, NULL);
         closing_fd int lower = path < 0 ? -1 : openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         w->place = place;
         walk_place(w, view->plan->view[place].path, uppers->list[i].folder, lower);

@@ -205,15 +205,15 @@ int hidden_refuse(const struct view *view, int source, uint32_t rule, struct fai
                                       : fail(failure, rule, errno, "cannot tell where this is on the host");
 }
 
-int hidden_note(struct view *view, size_t place, int source, struct failure *failure)
+int hidden_note(struct view *view, size_t place, const char *where, struct failure *failure)
 {
     const struct plan *plan = view->plan;
     uint32_t rule = plan->view[place].rule;
     char path[PATH_MAX];
-    struct str at;
+    struct str at = str_from(where ? where : "");
     if (!view->hidden_count)
         return 0;
-    if (!path_of(source, path, &at))
+    if (!where && !path_of(view->places[place].source, path, &at))
         return fail(failure, rule, errno, "cannot tell where %s is on the host", view->places[place].path);
     if (refuse_within(view, at, rule, failure))
         return -1;

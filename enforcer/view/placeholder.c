@@ -195,7 +195,7 @@ static int open_base(const struct view *view, size_t i, const char **path)
 {
     const struct view_place *place = &view->places[i], *content = &view->places[place->content];
     *path = place->path + (content->path[1] ? strlen(content->path) : 0) + 1;
-    return host_open(view, content->host); // view_open says what is wrong
+    return host_open(view, content->host, NULL); // view_open says what is wrong
 }
 
 static bool is_apart(const struct view *view, size_t i)

@@ -122,32 +122,26 @@ static const struct {
 
 static int add_device(int folder, size_t index, uint32_t rule, struct failure *failure)
 {
-    closing_fd int source =
-        sys_openat2(AT_FDCWD, devices[index].host, O_PATH, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    closing_fd int tree = sys_open_tree(AT_FDCWD, devices[index].host,
+                                        AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     struct stat status;
-    if (source < 0 || fstat(source, &status) != 0)
+    if (tree < 0 || fstat(tree, &status) != 0)
         return fail(failure, rule, errno, "cannot open %s", devices[index].host);
     if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(devices[index].major, devices[index].minor))
         return fail(failure, rule, 0, "%s is not the device that belongs there, so it is not shown to the sandbox",
                     devices[index].host);
-    closing_fd int tree = sys_open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
-    if (tree < 0 || sys_mount_setattr(tree, 0, &attributes) != 0)
-        return fail(failure, rule, errno, "cannot bind %s", devices[index].host);
-    closing_fd int target =
-        openat(folder, devices[index].name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (target < 0 || sys_move_mount(tree, target) != 0)
-        return fail(failure, rule, errno, "cannot bind %s", devices[index].host);
-    return 0;
+    return sys_mount_setattr(tree, 0, &attributes) != 0 || mknodat(folder, devices[index].name, S_IFREG | 0666, 0) != 0 ||
+                   sys_move_mount_to(tree, folder, devices[index].name) != 0
+               ? fail(failure, rule, errno, "cannot bind %s", devices[index].host)
+               : 0;
 }
 
 static int add_mount(int folder, const char *name, int tree, uint32_t rule, struct failure *failure)
 {
-    if (mkdirat(folder, name, 0755) != 0)
-        return fail(failure, rule, errno, "cannot make /dev/%s", name);
-    closing_fd int target = openat(folder, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return target < 0 || sys_move_mount(tree, target) != 0 ? fail(failure, rule, errno, "cannot mount /dev/%s", name)
-                                                           : 0;
+    return mkdirat(folder, name, 0755) != 0 || sys_move_mount_to(tree, folder, name) != 0
+               ? fail(failure, rule, errno, "cannot mount /dev/%s", name)
+               : 0;
 }
 
 int terminals_mount(uint32_t rule, struct failure *failure)

@@ -45,7 +45,7 @@ static int from_file(struct secret *secret, const struct view *view, const struc
     if (!path)
         return fail(failure, p->rule, 0, "cannot tell where the file of the secret %.*s is on the host: %s",
                     STR_ARGS(p->name), view_base_lacks(p->base));
-    closing_fd int place = host_open(view, path);
+    closing_fd int place = host_open(view, path, NULL);
     struct stat status;
     if (place < 0 && errno == ELOOP)
         return host_refused(p->rule, errno, path, NULL, failure);

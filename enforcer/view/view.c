@@ -119,13 +119,14 @@ static int open_place(struct view *view, size_t i, struct owners *owners, struct
     if (p->from == PLAN_HOST && link_instead(view, i))
         return 0;
     if (p->from != PLAN_INHERIT) {
-        place->source = host_open(view, place->host);
+        place->source = host_open(view, place->host, &place->straight);
     } else {
         const struct view_place *content = &view->places[place->content];
         const char *rest = place->path + (content->path[1] ? strlen(content->path) : 0);
         snprintf(composed, sizeof composed, "%s%s", content->host, rest);
         what = composed;
         place->source = sys_openat2(content->source, rest + 1, O_PATH, INSIDE);
+        place->straight = content->straight;
         place->blocked = place->source < 0 && (errno == ENOTDIR || errno == ELOOP);
         if (place->blocked)
             return 0;
@@ -140,7 +141,7 @@ static int open_place(struct view *view, size_t i, struct owners *owners, struct
         return missing(view, i, what, ELOOP, failure);
     if (view_is_mask(view, i))
         return 0;
-    if (view_content_kind(view, (int)i) != PLAN_IMAGE && hidden_note(view, i, place->source, failure))
+    if (view_content_kind(view, (int)i) != PLAN_IMAGE && hidden_note(view, i, place->straight ? what : NULL, failure))
         return -1;
     bool mapped, overlay = view_is_overlay(view, i);
     const struct view_place *content = &view->places[place->content];

@@ -35,6 +35,7 @@ struct view_place {          // one of plan->view
     gid_t owner_group;
     char *link; // made as a symbolic link with this text instead of a mount; "" while it is not, NULL when it can't be
     int source, tree; // O_PATH on the host's side, kept for places below; the mount, not attached yet
+    bool straight;    // no link was followed to the source: its path says where on the host it is
     bool of_outside;  // it belongs to the outside identity, and is not presented as if it did
     int image;        // the folder of an image, locked while the run lasts, so that nobody removes it
     bool unkept;      // which is this run's alone, and goes with it

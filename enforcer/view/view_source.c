@@ -138,11 +138,25 @@ static bool resolve(const struct view *view, const char *path, char resolved[PAT
     return true;
 }
 
-int host_open(const struct view *view, const char *path)
+// No part is empty, "." or "..".
+static bool is_plain(const char *path)
+{
+    while (*path == '/') {
+        size_t span = strcspn(++path, "/");
+        if (span == 0 || (span <= 2 && strncmp(path, "..", span) == 0))
+            return false;
+        path += span;
+    }
+    return !*path;
+}
+
+int host_open(const struct view *view, const char *path, bool *straight)
 {
     enum { STRICT = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
     int fd = sys_openat2(AT_FDCWD, path, O_PATH, STRICT);
     char resolved[PATH_MAX];
+    if (straight)
+        *straight = fd >= 0 && is_plain(path);
     if (fd >= 0 || errno != ELOOP || !resolve(view, path, resolved))
         return fd;
     return sys_openat2(AT_FDCWD, resolved, O_PATH, STRICT);

@@ -8,8 +8,9 @@ struct grounds *grounds_new(struct arena *, size_t most);
 
 // Opens a host path without following a symbolic link that lies where the sandbox could write, by whatever names the
 // policy calls that folder. Returns an O_PATH
-// descriptor that the caller owns, or -1 and errno (ELOOP for such a link).
-int host_open(const struct view *, const char *path);
+// descriptor that the caller owns, or -1 and errno (ELOOP for such a link). *straight (NULL: not asked): no link was
+// followed at all, so that the path, which has no "." or "..", says where it is.
+int host_open(const struct view *, const char *path, bool *straight);
 
 // Why it could not be: the failure, with a word of advice (NULL: none) that fits unless it was a link. Returns -1.
 int host_refused(uint32_t rule, int error, const char *path, const char *advice, struct failure *);
