@@ -1,6 +1,7 @@
 // Memory and text of one compilation: the arena, strings, growing text, a hash map, edit distance.
 #include "lang/arena.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +47,7 @@ void arena_exhausted_exits(int status)
 
 static void out_of_memory(void)
 {
-    static const char text[] = "sbx: out of memory\n";
-    fwrite(text, 1, sizeof text - 1, stderr);
+    fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
     exit(exhausted_status);
 }
 

@@ -197,7 +197,7 @@ static int begin_command(void *context)
 // errno.
 static pid_t start_command(struct sandbox *sandbox, int ruleset)
 {
-    static char stack[256 * 1024] __attribute__((aligned(16)));
+    static char stack[64 * 1024] __attribute__((aligned(16)));
     int shares = (sandbox->probes ? 0 : CLONE_VM | CLONE_VFORK) | (sandbox->asking.len ? CLONE_FILES : 0);
     return clone(begin_command, stack + sizeof stack, shares | SIGCHLD, &(struct beginning){sandbox, ruleset});
 }
