@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "compiler/emit/wider.h"
-#include "compiler/sets/path_set.h"
+#include "compiler/emit/places.h"
 
 struct script {
     const struct plan *plan;
@@ -80,131 +79,79 @@ static bool is_variable(struct script *s, struct str name)
 
 // ---- files --------------------------------------------------------------------------------------------------------
 
-// Where the content of an inherited place comes from.
-static const struct plan_view *place_with_content(const struct plan *plan, size_t i)
+// What of the host is at the mount's place.
+static void add_content(struct text *out, const struct script *s, const struct emit_mount *mount)
 {
-    const struct plan_view *place = &plan->view[i];
-    for (size_t above = i; place && place->from == PLAN_INHERIT;) {
-        while (above > 0 && !path_covers(plan->view[above - 1].path, plan->view[i].path))
-            above--;
-        place = above > 0 ? &plan->view[--above] : NULL;
-    }
-    return place;
-}
-
-static const struct plan_view *place_above(const struct plan *plan, size_t i)
-{
-    for (size_t above = i; above-- > 0;)
-        if (path_covers(plan->view[above].path, plan->view[i].path))
-            return &plan->view[above];
-    return NULL;
-}
-
-// What of the host is at a path of the view.
-static void add_content(struct text *out, const struct script *s, const struct plan_view *content, struct str path)
-{
-    struct str beneath = {path.text + content->path.length, path.length - content->path.length};
-    add_host(out, s->plan, content->base, content->host);
+    struct str beneath = emit_beneath(mount);
+    add_host(out, s->plan, mount->content->base, mount->content->host);
     if (beneath.length)
-        add_word(out, content->path.length == 1 ? str_format(s->plan->arena, "/%.*s", STR_ARGS(beneath)) : beneath);
+        add_word(out, beneath);
 }
 
 // What the sandbox could make there, were it not for this mount, is kept by an empty file, as by one of sbxrun's own.
-static void keep_from_writing(struct script *s, const struct plan_view *content, const struct plan_view *place)
+static void keep_from_writing(struct script *s, const struct emit_mount *mount)
 {
     text_addf(&s->options, "  --ro-bind \"$(test -e ");
-    add_content(&s->options, s, content, place->path);
+    add_content(&s->options, s, mount);
     text_addf(&s->options, " && echo ");
-    add_content(&s->options, s, content, place->path);
+    add_content(&s->options, s, mount);
     text_addf(&s->options, " || echo /dev/null)\" ");
-    add_word(&s->options, place->path);
+    add_word(&s->options, mount->place->path);
     text_addf(&s->options, " \\\n");
 }
 
-static void show_host(struct script *s, const struct plan_view *content, const struct plan_view *place)
+static void show_host(struct script *s, const struct emit_mount *mount)
 {
-    bool writes = place->verbs & VERB_WRITE, overlay = content->from == PLAN_OVERLAY && writes;
-    const char *option = overlay ? "overlay-src" : writes ? "bind" : "ro-bind";
-    text_addf(&s->options, "  --%s%s ", option, place->if_exists && !overlay ? "-try" : "");
-    add_content(&s->options, s, content, place->path);
+    bool overlay = mount->kind == MOUNT_OVERLAY;
+    const char *option = overlay ? "overlay-src" : mount->writes ? "bind" : "ro-bind";
+    text_addf(&s->options, "  --%s%s ", option, mount->place->if_exists && !overlay ? "-try" : "");
+    add_content(&s->options, s, mount);
     if (overlay) {
         text_addf(&s->options, " --tmp-overlay");
-        say_wider(s, content->rule, "what differs is as large as it gets");
+        say_wider(s, mount->content->rule, "what differs is as large as it gets");
     }
     text_addf(&s->options, " ");
-    add_word(&s->options, place->path);
+    add_word(&s->options, mount->place->path);
     text_addf(&s->options, " \\\n");
 }
 
-static void show_memory(struct script *s, const struct plan_view *content, const struct plan_view *place,
-                        const char *mode)
+static void show_memory(struct script *s, const struct emit_mount *mount)
 {
-    uint64_t size = content->from == PLAN_TMPFS ? content->size : 64 << 20;
-    text_addf(&s->options, "  --perms %s --size %llu --tmpfs ", mode, (unsigned long long)size);
-    add_word(&s->options, place->path);
+    text_addf(&s->options, "  --perms %04o --size %llu --tmpfs ", mount->mode, (unsigned long long)mount->size);
+    add_word(&s->options, mount->place->path);
     text_addf(&s->options, " \\\n");
-    if (!(place->verbs & VERB_WRITE))
-        option_path(&s->last, "--remount-ro", place->path);
+    if (!mount->writes)
+        option_path(&s->last, "--remount-ro", mount->place->path);
 }
 
 // A file becomes one that can't be opened (devices of a mount can't be), a folder an empty one.
-static void hide(struct script *s, const struct plan_view *content, const struct plan_view *place)
+static void hide(struct script *s, const struct emit_mount *mount)
 {
-    bool host = content->from == PLAN_HOST || content->from == PLAN_OVERLAY;
-    if (host) {
-        text_addf(&s->options, "  $(test -d ");
-        add_content(&s->options, s, content, place->path);
-        text_addf(&s->options, " && echo --perms 0111 --tmpfs || echo --ro-bind /dev/null) ");
-        add_word(&s->options, place->path);
-        text_addf(&s->options, " \\\n");
-        option_path(&s->last, "--remount-ro", place->path);
-    } else if (content->from == PLAN_TMPFS) {
-        show_memory(s, content, place, "0111");
-    } else {
-        say_wider(s, place->rule, "it is not hidden");
-    }
+    text_addf(&s->options, "  $(test -d ");
+    add_content(&s->options, s, mount);
+    text_addf(&s->options, " && echo --perms 0111 --tmpfs || echo --ro-bind /dev/null) ");
+    add_word(&s->options, mount->place->path);
+    text_addf(&s->options, " \\\n");
+    option_path(&s->last, "--remount-ro", mount->place->path);
 }
-
-static const struct { // what bash writes into such a file; NULL: the host's own is shown
-    const char *writes, *host;
-} made[SANDBOX_FILE_COUNT] = {
-    [SANDBOX_FILE_passwd] = {"printf '%s:x:%s:%s::/:/bin/sh\\n' user \"$uid\" \"$uid\" root 0 0 nobody 65534 65534"},
-    [SANDBOX_FILE_group] = {"printf '%s:x:%s:\\n' user \"$uid\" root 0 nogroup 65534"},
-    [SANDBOX_FILE_hosts] = {"printf '%s\\n' '127.0.0.1 localhost' '::1 localhost' '127.0.1.1 sbx'"},
-    [SANDBOX_FILE_hostname] = {"echo sbx"},
-    [SANDBOX_FILE_nsswitch] = {"printf '%s\\n' 'passwd: files' 'group: files' 'shadow: files' 'hosts: files dns'"},
-    [SANDBOX_FILE_machine_id] = {"tr -d - < /proc/sys/kernel/random/uuid"},
-    [SANDBOX_FILE_boot_id] = {"cat /proc/sys/kernel/random/uuid"},
-    [SANDBOX_FILE_cpu_max] = {"echo max 100000"},
-    [SANDBOX_FILE_memory_max] = {"echo max"},
-    [SANDBOX_FILE_loadavg] = {"echo 0.00 0.00 0.00 1/1 1"},
-    [SANDBOX_FILE_timezone] = {NULL, "/etc/timezone"},
-    [SANDBOX_FILE_meminfo] = {NULL, "/proc/meminfo"},
-    [SANDBOX_FILE_cpuinfo] = {NULL, "/proc/cpuinfo"},
-    [SANDBOX_FILE_stat] = {NULL, "/proc/stat"},
-    [SANDBOX_FILE_uptime] = {NULL, "/proc/uptime"},
-    [SANDBOX_FILE_version] = {NULL, "/proc/version"},
-    [SANDBOX_FILE_filesystems] = {NULL, "/proc/filesystems"},
-    [SANDBOX_FILE_osrelease] = {NULL, "/proc/sys/kernel/osrelease"},
-    [SANDBOX_FILE_pid_max] = {NULL, "/proc/sys/kernel/pid_max"},
-    [SANDBOX_FILE_overcommit_memory] = {NULL, "/proc/sys/vm/overcommit_memory"},
-    [SANDBOX_FILE_cpus_online] = {NULL, "/sys/devices/system/cpu/online"},
-    [SANDBOX_FILE_cpus_possible] = {NULL, "/sys/devices/system/cpu/possible"},
-};
 
 static void show_made(struct script *s, const struct plan_view *place)
 {
-    int file = sandbox_file_find(place->text);
+    enum sandbox_file file = (enum sandbox_file)sandbox_file_find(place->text);
+    const char *host, *text = emit_made(file, &host);
     if (file == SANDBOX_FILE_folder) {
         option_path(&s->options, "--dir", place->path);
-    } else if (made[file].writes) {
-        option_data(s, "0444", place->path);
-        text_addf(&s->data, "%s)", made[file].writes);
-    } else {
-        text_addf(&s->options, "  --ro-bind-try %s ", made[file].host);
+    } else if (host) {
+        text_addf(&s->options, "  --ro-bind-try %s ", host);
         add_word(&s->options, place->path);
         text_addf(&s->options, " \\\n");
         say_wider(s, place->rule, "the file is the host's own");
+    } else {
+        option_data(s, "0444", place->path);
+        text_addf(&s->data, text ? "printf %%s '" : file == SANDBOX_FILE_machine_id ? "tr -d - <" : "cat ");
+        for (const char *at = text ? text : "/proc/sys/kernel/random/uuid"; *at; at++)
+            text_addf(&s->data, *at == '@' ? "'\"$uid\"'" : "%c", *at);
+        text_addf(&s->data, text ? "')" : ")");
     }
 }
 
@@ -222,80 +169,41 @@ static void show_secret(struct script *s, const struct plan_view *place)
     text_addf(&s->data, ")");
 }
 
-static void say_wider_verbs(struct script *s, const struct plan_view *content, const struct plan_view *place)
-{
-    unsigned writes = place->verbs & VERB_WRITE;
-    bool files = content->from == PLAN_HOST || content->from == PLAN_TMPFS || content->from == PLAN_OVERLAY;
-    if (writes && writes != VERB_WRITE && content->from != PLAN_DEV && content->from != PLAN_PROC)
-        say_wider(s, place->rule, "to modify, create and delete are one");
-    if (place->verbs && !(place->verbs & VERB_READ))
-        say_wider(s, place->rule, "it can be read");
-    if (files && place->verbs && !(place->verbs & VERB_EXEC))
-        say_wider(s, place->rule, "programs there can be run");
-}
-
-static void show_inherited(struct script *s, const struct plan_view *content, const struct plan_view *above,
-                           const struct plan_view *place)
-{
-    unsigned writing = content->from == PLAN_DEV ? VERB_CREATE : VERB_WRITE; // devices can be written all the same
-    bool same = !above->verbs == !place->verbs && !(above->verbs & writing) == !(place->verbs & writing);
-    bool host = content->from == PLAN_HOST || content->from == PLAN_OVERLAY;
-    if (same)
-        return;
-    if (!place->verbs)
-        hide(s, content, place);
-    else if (host && above->verbs & VERB_WRITE)
-        keep_from_writing(s, content, place);
-    else if (host)
-        show_host(s, content, place);
-    else if (content->from == PLAN_TMPFS || (content->from == PLAN_DEV && place->verbs & writing))
-        show_memory(s, content, place, content->from == PLAN_DEV ? "1777" : "0755");
-    else if (!(place->verbs & writing))
-        say_wider(s, place->rule, "it can be written");
-}
-
 static void show_place(struct script *s, size_t i)
 {
-    const struct plan_view *place = &s->plan->view[i], *content = place_with_content(s->plan, i);
-    if (!content || (!place->verbs && place->from != PLAN_INHERIT))
-        return; // there is nothing
-    say_wider_verbs(s, content, place);
-    const struct plan_view *above = place_above(s->plan, i);
-    bool in_proc = above && above->from == PLAN_PROC;
-    switch (place->from) {
-    case PLAN_INHERIT: show_inherited(s, content, above, place); break;
-    case PLAN_HOST:
-    case PLAN_OVERLAY: show_host(s, place, place); break;
-    case PLAN_TMPFS: show_memory(s, place, place, "0755"); break;
-    case PLAN_PROC:
+    struct emit_mount mount = emit_mount_of(s->plan, i, false);
+    const struct plan_view *place = mount.place;
+    emit_wider_mount(&s->wider, "# ", s->plan, &mount, false);
+    switch (mount.kind) {
+    case MOUNT_NONE:
+    case MOUNT_UNSAID: break;
+    case MOUNT_HOST:
+    case MOUNT_OVERLAY: show_host(s, &mount); break;
+    case MOUNT_FIXED: keep_from_writing(s, &mount); break;
+    case MOUNT_HIDDEN: hide(s, &mount); break;
+    case MOUNT_MEMORY: show_memory(s, &mount); break;
+    case MOUNT_PROC:
         option_path(&s->options, "--proc", place->path);
-        if (!(place->verbs & VERB_WRITE))
+        if (!mount.writes)
             option_path(&s->last, "--remount-ro", place->path);
         say_wider(s, place->rule, "it tells of bwrap's own process, and of settings and state of the host");
         break;
-    case PLAN_DEV:
+    case MOUNT_DEV:
         option_path(&s->options, "--dev", place->path);
         if (!(place->verbs & VERB_CREATE))
             option_path(&s->last, "--remount-ro", place->path);
         say_wider(s, place->rule, "the caller's terminal is there, as console");
         break;
-    case PLAN_SECRET: show_secret(s, place); break;
-    case PLAN_TEXT:
+    case MOUNT_SECRET: show_secret(s, place); break;
+    case MOUNT_TEXT:
         option_data(s, "0444", place->path);
         text_addf(&s->data, "printf %%s ");
         add_word(&s->data, place->text);
         text_addf(&s->data, ")");
         break;
-    case PLAN_SANDBOX:
-        if (!in_proc)
-            show_made(s, place);
-        break;
-    default: {
-        struct text why = {.arena = s->plan->arena};
-        emit_wider(&why, "", s->plan, place->rule, "bubblewrap unpacks no image: unpack it, and show the folder");
-        s->why = text_str(&why);
-        s->why.length--; // the line's end
-    }
+    case MOUNT_MADE: show_made(s, place); break;
+    case MOUNT_IMAGE:
+        s->why = emit_refusal(s->plan, place->rule, "bubblewrap unpacks no image: unpack it, and show the folder");
     }
 }
 
