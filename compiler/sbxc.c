@@ -29,6 +29,9 @@ enum {
 
 #define ACTIONS "--check, --test, --why, --diff, --fix, --fmt, --emit, --import, --doc, --explain or --lsp"
 
+#define EMITTED \
+    "plan, seccomp, seccomp-asm, ebpf, apparmor, selinux-cil, docker-seccomp, bwrap or systemd"
+
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static void print_help(void)
@@ -105,7 +108,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
             action = emit;
             options->emit = optarg;
             if (!can_emit(optarg))
-                return "--emit gives plan, seccomp, seccomp-asm, ebpf, apparmor, selinux-cil, docker-seccomp or bwrap";
+                return "--emit gives " EMITTED;
             break;
         case OPTION_DIFF: // of two policies, or with --fmt of a file and its layout
             action = *chosen == format_files ? NULL : diff;

@@ -1,11 +1,14 @@
 // `sbxc --emit` and `--import`: policies as something else, and something else as a policy.
 #include "compiler/actions/actions.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler/emit/bwrap.h"
 #include "compiler/emit/docker_seccomp.h"
 #include "compiler/emit/emit.h"
+#include "compiler/emit/systemd.h"
 #include "compiler/network/guard_code.h"
 #include "lang/load.h"
 
@@ -86,6 +89,28 @@ static bool emit_command_line(struct text *out, const struct emission *e)
     return false;
 }
 
+// Who makes it stands for the caller that a policy may speak of.
+static struct emit_caller caller_here(struct arena *arena)
+{
+    const char *home = getenv("HOME");
+    char *cwd = getcwd(NULL, 0);
+    struct emit_caller caller = {.cwd = str_copy(arena, str_from(cwd ? cwd : "")),
+                                 .home = str_from(home ? home : ""),
+                                 .user = (uint32_t)getuid()};
+    free(cwd);
+    return caller;
+}
+
+static bool emit_unit(struct text *out, const struct emission *e)
+{
+    struct str why;
+    struct emit_caller caller = caller_here(out->arena);
+    if (emit_systemd(out, e->policy, e->plan, &caller, e->options->target, &why))
+        return true;
+    text_add(e->wider, why.text, why.length);
+    return false;
+}
+
 static const struct {
     const char *name;
     bool (*write)(struct text *, const struct emission *);
@@ -99,6 +124,7 @@ static const struct {
     {"ebpf", emit_guard, false},
     {"docker-seccomp", emit_engine_profile, false},
     {"bwrap", emit_command_line, false},
+    {"systemd", emit_unit, false},
 };
 
 bool can_emit(const char *form)

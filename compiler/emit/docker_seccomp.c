@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "compiler/plan/json.h"
 #include "compiler/sets/seccomp.h"
 
 enum {
@@ -350,7 +349,7 @@ static void write_answer(struct json_writer *w, uint32_t answer, const char *act
         json_member_number(w, error, answer & 0xFFFF);
 }
 
-static void write_line(struct json_writer *w, const struct profile_line *line)
+static void write_line(struct json_writer *w, const struct profile_line *line, bool conditional)
 {
     json_open(w, '{');
     json_key(w, "names");
@@ -364,7 +363,7 @@ static void write_line(struct json_writer *w, const struct profile_line *line)
         json_key(w, "args");
         json_raw(w, line->arguments);
     }
-    if (line->arch != ARCH_COUNT) {
+    if (conditional && line->arch != ARCH_COUNT) {
         json_key(w, "includes");
         json_open(w, '{');
         json_key(w, "arches");
@@ -376,38 +375,62 @@ static void write_line(struct json_writer *w, const struct profile_line *line)
     json_close(w, '}');
 }
 
-static void write_profile(struct text *out, const struct emitter *e)
+static void write_profile(struct json_writer *w, const struct emitter *e, int only)
 {
-    struct json_writer w = {.text = out, .lines = 2};
-    json_open(&w, '{');
-    write_answer(&w, (uint32_t)e->policy->fallback.number, "defaultAction", "defaultErrnoRet");
-    json_key(&w, "archMap");
-    json_open(&w, '[');
+    bool all = only == ARCH_COUNT;
+    json_open(w, '{');
+    write_answer(w, (uint32_t)e->policy->fallback.number, "defaultAction", "defaultErrnoRet");
+    json_key(w, all ? "archMap" : "architectures");
+    json_open(w, '[');
     for (int arch = 0; arch < ARCH_COUNT; arch++) {
-        json_open(&w, '{');
-        json_member(&w, "architecture", str_from(architectures[arch].seccomp));
-        json_close(&w, '}');
+        if (!all && arch != only)
+            continue;
+        if (all) {
+            json_open(w, '{');
+            json_key(w, "architecture");
+        }
+        json_string(w, str_from(architectures[arch].seccomp));
+        if (all)
+            json_close(w, '}');
     }
-    json_close(&w, ']');
-    json_key(&w, "syscalls");
-    json_open(&w, '[');
+    json_close(w, ']');
+    json_key(w, "syscalls");
+    json_open(w, '[');
     for (const struct profile_line *line = e->first; line; line = line->next)
-        write_line(&w, line);
-    json_close(&w, ']');
-    json_close(&w, '}');
+        if (all || line->arch == ARCH_COUNT || line->arch == only)
+            write_line(w, line, all);
+    json_close(w, ']');
+    json_close(w, '}');
+}
+
+static bool read_rules(struct emitter *e)
+{
+    uint32_t fallback = (uint32_t)e->policy->fallback.number;
+    e->last = &e->first;
+    if (is_errno(fallback) && (fallback & 0xFFFF) > ERRNO_TAKEN)
+        return refuse_errno(e, &(struct rule){.span = e->policy->fallback.span});
+    for (size_t call = 0; call < syscall_count(); call++)
+        if (!add_call(e, call))
+            return false;
+    return true;
 }
 
 bool emit_docker_seccomp(struct text *out, struct text *wider, struct policy *policy, const struct plan *plan)
 {
     struct emitter e = {.policy = policy, .wider = wider};
-    uint32_t fallback = (uint32_t)policy->fallback.number;
-    e.last = &e.first;
-    if (is_errno(fallback) && (fallback & 0xFFFF) > ERRNO_TAKEN)
-        return refuse_errno(&e, &(struct rule){.span = policy->fallback.span});
-    for (size_t call = 0; call < syscall_count(); call++)
-        if (!add_call(&e, call))
-            return false;
-    write_profile(out, &e);
+    struct json_writer w = {.text = out, .lines = 2};
+    if (!read_rules(&e))
+        return false;
+    write_profile(&w, &e, ARCH_COUNT);
     emit_wider_network(wider, "", plan, "no address is compared");
     return true;
+}
+
+bool emit_oci_seccomp(struct json_writer *w, struct text *why, struct policy *policy, enum arch arch)
+{
+    struct emitter e = {.policy = policy, .wider = why};
+    bool taken = read_rules(&e);
+    if (taken)
+        write_profile(w, &e, (int)arch);
+    return taken;
 }

@@ -8,6 +8,11 @@
 
 #include "compiler/emit/wider.h"
 #include "compiler/meaning/policy.h"
+#include "compiler/plan/json.h"
 
 // True, and `wider` says what is left out; or false, and `wider` is the sentence why there is no such profile.
 bool emit_docker_seccomp(struct text *out, struct text *wider, struct policy *, const struct plan *);
+
+// The same for one architecture, in the words of the runtime specification (linux.seccomp), which has no conditions.
+// False, and `why` is the sentence.
+bool emit_oci_seccomp(struct json_writer *, struct text *why, struct policy *, enum arch);

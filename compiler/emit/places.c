@@ -1,6 +1,7 @@
 // The places of a plan's view as mounts.
 #include "compiler/emit/places.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/sets/path_set.h"
@@ -42,8 +43,7 @@ static void set_memory(struct emit_mount *mount, unsigned mode)
     mount->mode = mode;
 }
 
-static void set_inherited(struct emit_mount *mount, const struct plan *plan, const struct plan_view *above,
-                          bool noexec)
+static void set_inherited(struct emit_mount *mount, const struct plan *plan, const struct plan_view *above, bool noexec)
 {
     const struct plan_view *place = mount->place, *content = mount->content;
     unsigned writing = content->from == PLAN_DEV ? VERB_CREATE : VERB_WRITE; // devices can be written all the same
@@ -63,7 +63,9 @@ static void set_inherited(struct emit_mount *mount, const struct plan *plan, con
         mount->kind = MOUNT_UNSAID;
         mount->unsaid = "it is not hidden";
     } else if (host) {
-        mount->kind = written ? MOUNT_FIXED : content->from == PLAN_OVERLAY && mount->writes ? MOUNT_OVERLAY : MOUNT_HOST;
+        mount->kind = written                                          ? MOUNT_FIXED
+                      : content->from == PLAN_OVERLAY && mount->writes ? MOUNT_OVERLAY
+                                                                       : MOUNT_HOST;
     } else if (content->from == PLAN_TMPFS || (content->from == PLAN_DEV && place->verbs & writing)) {
         set_memory(mount, content->from == PLAN_DEV ? 01777 : 0755);
     } else if (!(place->verbs & writing)) {
@@ -183,13 +185,21 @@ bool emit_host_path(const struct plan *plan, const struct emit_caller *caller, e
     *path = host;
     if (base == PLAN_ABSOLUTE)
         return true;
-    struct str folder = folders[base];
-    if (!folder.length || folder.text[0] != '/') {
-        *why = emit_refusal(plan, rule, "HOME is no absolute path");
+    const char *folder = folders[base].text;
+    char *real = folder && *folder == '/' ? realpath(folder, NULL) : NULL; // what `..` leaves has to be no link
+    if (!real) {
+        *why = emit_refusal(plan, rule, base == PLAN_HOME ? "HOME names no folder" : "its folder is not there");
         return false;
     }
-    *path = str_is(host, ".") ? folder
-                              : str_format(plan->arena, "%.*s/%.*s", STR_ARGS(folder), STR_ARGS(host));
+    size_t length = strcmp(real, "/") == 0 ? 0 : strlen(real);
+    while (str_is(host, "..") || str_starts(host, STR("../"))) {
+        while (length > 0 && real[--length] != '/') {
+        }
+        host = host.length == 2 ? STR(".") : (struct str){host.text + 3, host.length - 3};
+    }
+    *path = str_is(host, ".") ? length ? str_copy(plan->arena, (struct str){real, length}) : STR("/")
+                              : str_format(plan->arena, "%.*s/%.*s", (int)length, real, STR_ARGS(host));
+    free(real);
     return true;
 }
 

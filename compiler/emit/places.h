@@ -51,7 +51,7 @@ struct emit_caller { // stands for sbxrun's caller; the memory is whoever's made
     uint32_t user;
 };
 
-// Such a path, absolute. False: the caller has none; *why is the sentence.
+// Such a path, absolute and normal. False: its folder is none; *why is the sentence.
 bool emit_host_path(const struct plan *, const struct emit_caller *, enum plan_base, struct str host, uint32_t rule,
                     struct str *path, struct str *why);
 uint32_t emit_user(const struct plan *, const struct emit_caller *);

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use Emitted;
 use Sbx;
 use Test::More;
 
@@ -20,33 +21,8 @@ my @emit = ($sbxc, '--emit=bwrap', '--no-proof');
 # A policy with all that a view can have, and its command line: all options known, each comment one.
 my $place = "$dir/odd\ntouch ran\n'folder";
 mkdir $place or die $!;
-my $all = spew("$place/all.sbx", <<'SBX');
-sbx 1;
-import std.base;
-policy all {
-    use std.base;
-    fs {
-        allow read, write "/w" from "./w" because "a # 'b' $(touch ran) `touch ran`";
-        deny write "/w/kept", "/w/later";
-        deny read "/w/secret", "/w/keys" except "/w/keys/public";
-        allow read "/a b'c$(touch ran)" from "./w";
-        allow read, write "/tmp" from tmpfs size 1MiB;
-        deny write "/tmp/fixed";
-        allow read "/etc/note" from text "one'two\n$HOME";
-    }
-    net { allow connect tcp loopback:8000; }
-    syscalls { deny getpriority with EXDEV; deny chmod, fchmodat, fchmodat2 with EPERM; }
-    secrets { KEY from env "SBX_KEY" at "/run/key"; NOTE from file "./w/kept" at "/run/note"; }
-    limits { pids 64; open_files 64; }
-    require user_namespaces;
-    require landlock else degrade because "one layer less";
-    process { cwd "/w"; user 1234; env GREETING = "a b'$(touch ran)"; env keep SBX_SEEN; }
-}
-SBX
-mkdir "$place/$_" or die $! for 'w', 'w/keys';
-spew("$place/w/$_", "$_\n") for 'kept', 'secret', 'keys/private', 'keys/public';
-my @files = (glob("$root/examples/*.sbx"), (grep { slurp($_) =~ /^policy/m } glob("$root/stdlib-policies/*.sbx")),
-    $all);
+my $all = all_of_it($place, 'env "SBX_KEY"', '');
+my @files = (library(), $all);
 my %known = map { $_ => 1 } $bwrap ? run($bwrap, '--help')->{out} =~ /(--[a-z-]+)/g : ();
 for my $file (@files) {
     my ($name) = $file =~ m{([^/]+)\.sbx$}s;
@@ -77,28 +53,12 @@ for my $said (
 unlike $comments, qr/landlock is not/, 'and not of what may be missing';
 
 # What a program can do.
-my $probe = <<'SH';
-try() { if "$@" > /tmp/out 2>&1; then echo "$*: yes"; else echo "$*: no"; fi; }
-for path in /w/kept /w/secret /w/keys/private /w/keys/public /etc/note /run/key /run/note /etc/shadow /home /root \
-    "/a b'c\$(touch ran)/kept"; do try cat "$path"; done
-for path in /w/new /w/kept /w/later /w/secret /w/keys/new /w/keys/public /tmp/new /tmp/fixed /tmp/fixed/new /new \
-    /etc/new /usr/new /dev/new /dev/shm/new /proc/1/comm /run/key; do try touch "$path"; done
-try head -c 2000000 /dev/zero
-cat /run/key /run/note /etc/note
-echo "$GREETING $SBX_SEEN $SBX_KEY $(pwd) $(id -u) $(id -g) $(uname -n)"
-perl -e 'printf "%d: %d\n", syscall($_, 0, 0, 0, 0, 0), $! for @ARGV' NUMBERS
-perl -MSocket -e 'for (8000, PORT) { socket my $s, PF_INET, SOCK_STREAM, 0;
-    print connect($s, sockaddr_in($_, inet_aton("127.0.0.1"))) ? "connected\n" : "not\n" }'
-grep -E 'Cap|NoNewPrivs|^Seccomp:' /proc/self/status
-SH
-my @numbers = map { syscall_number($_) } 'getpriority', 'mount', 'setns', 'bpf', 'ptrace', 'getuid', 'fchmodat';
 SKIP: {
     skip "bwrap can make no sandbox here: $none", 9 if $none;
     socket my $server, 2, 1, 0 or die $!;
     listen $server, 1 or die $!;
     my ($port) = unpack 'x2 n', getsockname $server;
-    $probe =~ s/NUMBERS/@numbers/;
-    $probe =~ s/PORT/$port/;
+    my $probe = what_it_can($port);
     system('chown', '-R', "$uid:$gid", "$place/w") == 0 or die if $> == 0;
     my %how = (%user, cwd => $dir, env => { SBX_KEY => "k'y\n", SBX_SEEN => 'seen', SBX_OTHER => 'other' });
     my $ours = run(\%how, $sbxrun, $all, '--', 'sh', '-c', $probe);
