@@ -119,8 +119,11 @@ static void work_judge(void *context)
 int sbx_check(sbx_policy *policy, int prove, char **findings)
 {
     struct compilation *compilation = policy->compilation;
-    if (compilation_work(compilation, work_judge, policy) && policy->plan && prove)
-        prove_plan(policy->policy, policy->plan);
+    if (compilation_work(compilation, work_judge, policy) && policy->plan && prove) {
+        struct z3 z3 = {0};
+        prove_plan(&z3, policy->policy, policy->plan);
+        z3_close(&z3);
+    }
     bool wrong = compilation->diagnostics.errors;
     if (findings)
         *findings = findings_of(compilation, NULL);

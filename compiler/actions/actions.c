@@ -43,7 +43,9 @@ struct plan *make_plan(const struct options *options, struct policy *policy)
 {
     struct plan *plan = policy_lower(policy, ARCH_ALL_MASK);
     struct allotment *limit = arena_suspend(policy->arena);
-    bool good = plan && (options->no_proof || prove_plan(policy, plan));
+    struct z3 z3 = {0};
+    bool good = plan && (options->no_proof || prove_plan(&z3, policy, plan));
+    z3_close(&z3);
     arena_resume(policy->arena, limit);
     return good ? plan : NULL;
 }

@@ -73,9 +73,11 @@ static struct checked check_file(const struct checks *checks, const char *path)
     struct checked checked = {.compilation = compilation_new(arena_new())};
     struct check one = {.checks = checks, .path = path, .checked = &checked};
     bool whole = compilation_work(checked.compilation, check_within, &one);
+    struct z3 z3 = {0}; // policies of one file have much in common
     for (size_t i = 0; whole && one.plans && i < one.count && !checks->options->no_proof; i++)
         if (!checked.compilation->diagnostics.errors)
-            prove_plan(one.policies[i], one.plans[i]);
+            prove_plan(&z3, one.policies[i], one.plans[i]);
+    z3_close(&z3);
     return checked;
 }
 

@@ -274,14 +274,13 @@ static void add_derived(struct import *import, struct policy *policy, enum arch 
     }
 }
 
-static bool prove(struct import *import, struct policy *policy, enum arch arch)
+static bool prove(struct import *import, struct z3 *z3, struct policy *policy, enum arch arch)
 {
     add_derived(import, policy, arch);
     struct bpf_program program = cbpf_emit(import->arena, import->graph,
                                            calls_filter(import->graph, import->arena, arch, import->calls[arch]), 0);
     struct counterexample example = {0};
-    struct prover *prover = prover_new(policy, arch, &example.why);
-    enum proof proof = prover ? prover_check(prover, &program, NULL, PROVE_SECONDS, &example) : NOT_PROVED;
+    enum proof proof = filter_prove(z3, policy, arch, &program, NULL, PROVE_SECONDS, &example);
     if (proof != PROVED) {
         struct diagnostic *d = diagnose(import->diagnostics, SBX0811, policy->decl->name.span, arch_names[arch]);
         if (proof == REFUTED)
@@ -290,7 +289,6 @@ static bool prove(struct import *import, struct policy *policy, enum arch arch)
         else
             diagnostic_label(import->diagnostics, d, policy->decl->name.span, "%s", example.why);
     }
-    prover_free(prover);
     return proof == PROVED;
 }
 
@@ -336,39 +334,51 @@ bool import_seccomp(struct compilation *compilation, const struct source *source
     write_policy(&import, out);
     struct module *module = module_parse(compilation, STR("imported.sbx"), text_str(out));
     struct policy *policy = compilation->diagnostics.errors ? NULL : policy_build(compilation, module->policies, NULL);
-    bool proved = policy;
-    for (int arch = 0; arch < ARCH_COUNT && policy && !options->no_proof; arch++)
-        proved = prove(&import, policy, (enum arch)arch) && proved;
+    if (!policy || options->no_proof)
+        return policy;
+    bool proved = true;
+    struct z3 z3 = {0};
+    for (int arch = 0; arch < ARCH_COUNT; arch++)
+        proved &= prove(&import, &z3, policy, (enum arch)arch);
+    z3_close(&z3);
     return proved;
+}
+
+// What keeps the profile's answers from being the policy's on one architecture; NULL: nothing.
+static const char *differs_on(const struct import *import, struct z3 *z3, struct policy *policy, enum arch arch)
+{
+    int unless_null;
+    unsigned broker = policy_broker(policy);
+    for (size_t call = 0; call < syscall_count(); call++)
+        if (syscall_row(call)->number[arch] >= 0 && broker_takes(broker, call, &unless_null))
+            import->calls[arch][call] = call_handed_over(policy->graph, import->calls[arch][call], unless_null);
+    struct bpf_program program = cbpf_emit(import->arena, policy->graph,
+                                           calls_filter(policy->graph, import->arena, arch, import->calls[arch]), 0);
+    struct counterexample example = {0};
+    enum proof proof = filter_prove(z3, policy, arch, &program, NULL, PROVE_SECONDS, &example);
+    if (proof == PROVED)
+        return NULL;
+    struct str why = proof == NOT_PROVED ? str_from(example.why)
+                                         : str_format(import->arena, "they differ about `%.*s`",
+                                                      STR_ARGS(operation_text(policy, &example.point)));
+    return str_copy(import->arena, why).text; // longer than Z3 keeps its own
 }
 
 const char *import_differs(struct compilation *compilation, const struct source *source, struct policy *policy)
 {
     static const struct import_options options = {0, IMPORT_KERNEL, false};
-    struct arena *arena = compilation->arena;
     struct diagnostics *diagnostics = &compilation->diagnostics;
-    unsigned found = diagnostics->errors + diagnostics->warnings, broker = policy_broker(policy);
+    unsigned found = diagnostics->errors + diagnostics->warnings;
     const struct profile *profile = profile_read(compilation, source);
     if (!profile)
         return "it is no profile";
     struct import import = answers_of(compilation, profile, &options, policy->graph);
     if (graph_is_exhausted(policy->graph) || diagnostics->errors + diagnostics->warnings != found)
         return "engines may read it otherwise";
-    for (int arch = 0; arch < ARCH_COUNT; arch++) {
-        int unless_null;
-        for (size_t call = 0; call < syscall_count(); call++)
-            if (syscall_row(call)->number[arch] >= 0 && broker_takes(broker, call, &unless_null))
-                import.calls[arch][call] = call_handed_over(policy->graph, import.calls[arch][call], unless_null);
-        struct bpf_program program = cbpf_emit(
-            arena, policy->graph, calls_filter(policy->graph, arena, (enum arch)arch, import.calls[arch]), 0);
-        struct counterexample example = {0};
-        struct prover *prover = prover_new(policy, (enum arch)arch, &example.why);
-        enum proof proof = prover ? prover_check(prover, &program, NULL, PROVE_SECONDS, &example) : NOT_PROVED;
-        prover_free(prover);
-        if (proof == REFUTED)
-            return str_format(arena, "they differ about `%.*s`", STR_ARGS(operation_text(policy, &example.point))).text;
-        if (proof != PROVED)
-            return example.why;
-    }
-    return NULL;
+    struct z3 z3 = {0};
+    const char *why = NULL;
+    for (int arch = 0; arch < ARCH_COUNT && !why; arch++)
+        why = differs_on(&import, &z3, policy, (enum arch)arch);
+    z3_close(&z3);
+    return why;
 }

@@ -1,14 +1,18 @@
 // Translation validation: a finished filter, the very instructions that will be loaded, means what the policy function
 // says.
 //
-// Both become formulas over bit vectors of every input that seccomp can give (struct seccomp_data: architecture,
-// number, instruction pointer, six 64-bit arguments), and Z3 looks for one on which they differ. The policy's formula
-// comes from its rules as policy_verdict reads them and shares nothing with the decision graphs and the code generator
-// that made the filter.
+// The program is followed, instruction by instruction, for each number that a call has on its architecture, and for
+// what lies around those as ranges: other numbers, other architectures. That decides its tests of number and
+// architecture. What is left, an answer or a choice of answers by the arguments (six of 64 bits) and the rest of what
+// seccomp gives (struct seccomp_data), becomes a formula over bit vectors; so does what the policy says of those calls.
+// Where the two are not one and the same formula, Z3 looks for an input on which they differ. The policy's comes from
+// its rules as policy_verdict reads them and shares nothing with the decision graphs and the code generator that made
+// the filter.
 #pragma once
 
 #include "compiler/code/cbpf.h"
 #include "compiler/meaning/policy.h"
+#include "compiler/prove/z3.h"
 
 enum { PROVE_SECONDS = 10 }; // for users
 
@@ -22,17 +26,11 @@ struct counterexample {
     uint32_t filter, other; // what the filter answers, and the policy (or the other filter), as seccomp return values
 };
 
-struct prover; // one policy on one architecture, for any number of filters
-
-// Loads Z3 at its first use. NULL when it can't, and *why says so. The policy must live as long.
-struct prover *prover_new(const struct policy *, enum arch, const char **why);
-void prover_free(struct prover *);
-
 // Does the filter say what the policy says, or what another filter says when one is given? At most `seconds`. A program
 // that seccomp would not take is not proved. A counterexample has been run, through cbpf_run and policy_verdict.
-enum proof prover_check(struct prover *, const struct bpf_program *, const struct bpf_program *other, unsigned seconds,
-                        struct counterexample *);
+enum proof filter_prove(struct z3 *, const struct policy *, enum arch, const struct bpf_program *,
+                        const struct bpf_program *other, unsigned seconds, struct counterexample *);
 
 // Proves the filters of a plan (length 0: there is none), all at once, and says so among the diagnostics where it
 // can't. True: all proved.
-bool prove_filters(struct policy *, const struct bpf_program filters[ARCH_COUNT]);
+bool prove_filters(struct z3 *, struct policy *, const struct bpf_program filters[ARCH_COUNT]);

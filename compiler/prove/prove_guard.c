@@ -8,69 +8,43 @@
 #include "compiler/sets/net_range.h"
 
 struct question {
-    struct z3 z3;
-    Z3_context context;
-    Z3_sort word;
+    struct z3 *z3;
     Z3_ast words[NET_WORDS];
     const struct policy *policy;
     const struct net_graphs *graphs;
 };
 
-static void note_failure(Z3_context context, Z3_error_code code)
-{
-    (void)context, (void)code;
-}
-
-static Z3_ast value(const struct question *q, uint32_t number)
-{
-    return q->z3.mk_unsigned_int64(q->context, number, q->word);
-}
-
-static Z3_ast both(const struct question *q, Z3_ast a, Z3_ast b)
-{
-    return q->z3.mk_and(q->context, 2, (Z3_ast[]){a, b});
-}
-
-static Z3_ast either(const struct question *q, Z3_ast a, Z3_ast b)
-{
-    return q->z3.mk_or(q->context, 2, (Z3_ast[]){a, b});
-}
-
-static Z3_ast no(const struct question *q, Z3_ast a)
-{
-    return q->z3.mk_not(q->context, a);
-}
-
 static Z3_ast falsehood(const struct question *q)
 {
-    return q->z3.mk_false(q->context);
+    return q->z3->mk_false(q->z3->context);
 }
 
 // ---- the policy ---------------------------------------------------------------------------------------------------
 
 static Z3_ast at_least(const struct question *q, net_address bound, bool at_most)
 {
-    Z3_ast formula = q->z3.mk_true(q->context);
+    Z3_ast formula = q->z3->mk_true(q->z3->context);
     for (int word = 3; word >= 0; word--) { // from the lowest word: equal so far leaves it to the lower ones
-        Z3_ast here = q->words[NET_WORD_ADDRESS + word], k = value(q, (uint32_t)(bound >> (96 - 32 * word)));
-        Z3_ast less = at_most ? no(q, q->z3.mk_bvule(q->context, k, here)) : no(q, q->z3.mk_bvule(q->context, here, k));
-        formula = either(q, less, both(q, q->z3.mk_eq(q->context, here, k), formula));
+        Z3_ast here = q->words[NET_WORD_ADDRESS + word], k = z3_word(q->z3, (uint32_t)(bound >> (96 - 32 * word)));
+        Z3_ast less = at_most ? z3_not(q->z3, q->z3->mk_bvule(q->z3->context, k, here))
+                              : z3_not(q->z3, q->z3->mk_bvule(q->z3->context, here, k));
+        formula = z3_either(q->z3, less, z3_both(q->z3, q->z3->mk_eq(q->z3->context, here, k), formula));
     }
     return formula;
 }
 
 static Z3_ast address_within(const struct question *q, net_address first, net_address last)
 {
-    return both(q, at_least(q, first, false), at_least(q, last, true));
+    return z3_both(q->z3, at_least(q, first, false), at_least(q, last, true));
 }
 
 static Z3_ast protocol_within(const struct question *q, unsigned protocols)
 {
     Z3_ast protocol = q->words[NET_WORD_PROTOCOL], formula = falsehood(q);
     if (protocols & PROTOCOL_TCP)
-        formula = either(q, formula, q->z3.mk_eq(q->context, protocol, value(q, NET_TCP)));
+        formula = z3_either(q->z3, formula, q->z3->mk_eq(q->z3->context, protocol, z3_word(q->z3, NET_TCP)));
     if (protocols & PROTOCOL_UDP)
-        formula = either(q, formula, q->z3.mk_eq(q->context, protocol, value(q, NET_UDP)));
+        formula = z3_either(q->z3, formula, q->z3->mk_eq(q->z3->context, protocol, z3_word(q->z3, NET_UDP)));
     return formula;
 }
 
@@ -86,8 +60,8 @@ static Z3_ast loopback_within(const struct question *q, net_address first, net_a
     Z3_ast formula = address_within(q, first, last);
     for (int i = 0; i < 2; i++) {
         bool in = loopback_meant(any[i]) >= first && loopback_meant(any[i]) <= last;
-        formula = q->z3.mk_ite(q->context, address_within(q, any[i], any[i]),
-                               in ? q->z3.mk_true(q->context) : falsehood(q), formula);
+        formula = q->z3->mk_ite(q->z3->context, address_within(q, any[i], any[i]),
+                                in ? q->z3->mk_true(q->z3->context) : falsehood(q), formula);
     }
     return formula;
 }
@@ -98,7 +72,7 @@ static Z3_ast private_address(const struct question *q)
     net_address first, end = 0;
     for (bool more = true; more && net_find(end, ~(net_address)0, true, &first);) {
         more = net_find(first, ~(net_address)0, false, &end);
-        formula = either(q, formula, address_within(q, first, more ? end - 1 : ~(net_address)0));
+        formula = z3_either(q->z3, formula, address_within(q, first, more ? end - 1 : ~(net_address)0));
     }
     return formula;
 }
@@ -126,16 +100,16 @@ static Z3_ast set_formula(const struct question *q, const struct net_set *set, c
                                   .anywhere = true};
         if (of_name && !net_set_contains(&(struct net_set){(struct net_box *)box, 1}, &point))
             continue;
-        Z3_ast in = both(q, protocol_within(q, box->protocols),
-                         both(q, q->z3.mk_bvule(q->context, value(q, box->port_first), port),
-                              q->z3.mk_bvule(q->context, port, value(q, box->port_last))));
+        Z3_ast in = z3_both(q->z3, protocol_within(q, box->protocols),
+                            z3_both(q->z3, q->z3->mk_bvule(q->z3->context, z3_word(q->z3, box->port_first), port),
+                                    q->z3->mk_bvule(q->z3->context, port, z3_word(q->z3, box->port_last))));
         if (net_box_has_addresses(box))
-            in = both(q, in,
-                      asked->place == NET_HOST_LOOPBACK ? loopback_within(q, box->first, box->last)
-                                                        : address_within(q, box->first, box->last));
+            in = z3_both(q->z3, in,
+                         asked->place == NET_HOST_LOOPBACK ? loopback_within(q, box->first, box->last)
+                                                           : address_within(q, box->first, box->last));
         else if (of_name && !box->private)
-            in = both(q, in, no(q, private_address(q)));
-        formula = either(q, formula, in);
+            in = z3_both(q->z3, in, z3_not(q->z3, private_address(q)));
+        formula = z3_either(q->z3, formula, in);
     }
     return formula;
 }
@@ -146,9 +120,9 @@ static Z3_ast rules_formula(const struct question *q, enum effect effect, const 
     for (size_t i = 0; i < q->policy->net_rule_count; i++) {
         const struct rule *rule = q->policy->net_rules[i];
         if (rule->effect == effect)
-            formula =
-                either(q, formula,
-                       both(q, set_formula(q, &rule->net, asked), no(q, set_formula(q, &rule->net_except, asked))));
+            formula = z3_either(q->z3, formula,
+                                z3_both(q->z3, set_formula(q, &rule->net, asked),
+                                        z3_not(q->z3, set_formula(q, &rule->net_except, asked))));
     }
     return formula;
 }
@@ -156,7 +130,7 @@ static Z3_ast rules_formula(const struct question *q, enum effect effect, const 
 static Z3_ast allowed(const struct question *q, unsigned verb, enum net_place place, struct str name)
 {
     struct asked asked = {verb, place, name};
-    return both(q, rules_formula(q, EFFECT_ALLOW, &asked), no(q, rules_formula(q, EFFECT_DENY, &asked)));
+    return z3_both(q->z3, rules_formula(q, EFFECT_ALLOW, &asked), z3_not(q->z3, rules_formula(q, EFFECT_DENY, &asked)));
 }
 
 static Z3_ast is_loopback(const struct question *q)
@@ -165,7 +139,7 @@ static Z3_ast is_loopback(const struct question *q)
     const net_address others[] = {
         1, 0, (net_address)0xFFFF << 32}; // ::1, and what means "this host" where one connects to it
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        formula = either(q, formula, address_within(q, others[i], others[i]));
+        formula = z3_either(q->z3, formula, address_within(q, others[i], others[i]));
     return formula;
 }
 
@@ -174,27 +148,33 @@ static Z3_ast policy_formula(const struct question *q, bool listen)
     struct str none = STR("");
     if (listen) {
         Z3_ast may_bind =
-            either(q, allowed(q, VERB_BIND, NET_HOST_LOOPBACK, none), allowed(q, VERB_BIND, NET_ADDRESS, none));
-        Z3_ast there = both(q, allowed(q, VERB_LISTEN, NET_HOST_LOOPBACK, none), may_bind);
-        Z3_ast outside = both(q, allowed(q, VERB_LISTEN, NET_ADDRESS, none), allowed(q, VERB_BIND, NET_ADDRESS, none));
-        return q->z3.mk_ite(q->context, is_loopback(q), there, outside);
+            z3_either(q->z3, allowed(q, VERB_BIND, NET_HOST_LOOPBACK, none), allowed(q, VERB_BIND, NET_ADDRESS, none));
+        Z3_ast there = z3_both(q->z3, allowed(q, VERB_LISTEN, NET_HOST_LOOPBACK, none), may_bind);
+        Z3_ast outside =
+            z3_both(q->z3, allowed(q, VERB_LISTEN, NET_ADDRESS, none), allowed(q, VERB_BIND, NET_ADDRESS, none));
+        return q->z3->mk_ite(q->z3->context, is_loopback(q), there, outside);
     }
     Z3_ast by_name = falsehood(q), to_proxy = falsehood(q);
     struct proxy_url proxy;
     bool has_proxy = q->policy->proxy.set && !proxy_url_parse(q->policy->arena, q->policy->proxy.text, &proxy);
     if (has_proxy)
-        to_proxy = both(
-            q, q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], value(q, 1)), value(q, 1)),
-            both(q, protocol_within(q, PROTOCOL_TCP),
-                 q->z3.mk_eq(q->context, q->words[NET_WORD_PORT], value(q, proxy.port))));
+        to_proxy = z3_both(q->z3,
+                           q->z3->mk_eq(q->z3->context,
+                                        q->z3->mk_bvand(q->z3->context, q->words[NET_WORD_NAMES], z3_word(q->z3, 1)),
+                                        z3_word(q->z3, 1)),
+                           z3_both(q->z3, protocol_within(q, PROTOCOL_TCP),
+                                   q->z3->mk_eq(q->z3->context, q->words[NET_WORD_PORT], z3_word(q->z3, proxy.port))));
     for (size_t g = 0; g < q->graphs->group_count && !has_proxy; g++) {
-        Z3_ast bit = value(q, 1u << g),
-               pinned = q->z3.mk_eq(q->context, q->z3.mk_bvand(q->context, q->words[NET_WORD_NAMES], bit), bit);
-        by_name = either(q, by_name, both(q, pinned, allowed(q, VERB_CONNECT, NET_NAME, q->graphs->groups[g].name)));
+        Z3_ast bit = z3_word(q->z3, 1u << g),
+               pinned =
+                   q->z3->mk_eq(q->z3->context, q->z3->mk_bvand(q->z3->context, q->words[NET_WORD_NAMES], bit), bit);
+        by_name = z3_either(q->z3, by_name,
+                            z3_both(q->z3, pinned, allowed(q, VERB_CONNECT, NET_NAME, q->graphs->groups[g].name)));
     }
-    Z3_ast outside = either(q, allowed(q, VERB_CONNECT, NET_ADDRESS, none), by_name);
-    return either(q, to_proxy,
-                  q->z3.mk_ite(q->context, is_loopback(q), allowed(q, VERB_CONNECT, NET_HOST_LOOPBACK, none), outside));
+    Z3_ast outside = z3_either(q->z3, allowed(q, VERB_CONNECT, NET_ADDRESS, none), by_name);
+    return z3_either(
+        q->z3, to_proxy,
+        q->z3->mk_ite(q->z3->context, is_loopback(q), allowed(q, VERB_CONNECT, NET_HOST_LOOPBACK, none), outside));
 }
 
 // The same of one operation, by the policy function itself.
@@ -262,7 +242,7 @@ static Z3_ast allows_from(struct translation *t, size_t at, Z3_ast a)
         return t->known[at];
     size_t target = at + 1 + (size_t)in->offset;
     int word = (in->offset - GUARD_WORDS_AT) / 4;
-    Z3_ast k = value(q, (uint32_t)in->immediate), result = NULL;
+    Z3_ast k = z3_word(q->z3, (uint32_t)in->immediate), result = NULL;
     bool forward = in->offset >= 0;
     switch (in->code) {
     case EBPF_LOAD_WORD:
@@ -272,14 +252,15 @@ static Z3_ast allows_from(struct translation *t, size_t at, Z3_ast a)
         break;
     case EBPF_AND_NUMBER32:
         if (in->registers == 1)
-            result = allows_from(t, at + 1, q->z3.mk_bvand(q->context, a, k));
+            result = allows_from(t, at + 1, q->z3->mk_bvand(q->z3->context, a, k));
         break;
     case EBPF_JUMP: result = forward ? allows_from(t, target, a) : NULL; break;
     case EBPF_JUMP_GE32:
         if (forward && in->registers == 1) {
             Z3_ast yes = allows_from(t, target, a), otherwise = allows_from(t, at + 1, a);
-            result =
-                yes == otherwise ? yes : q->z3.mk_ite(q->context, q->z3.mk_bvule(q->context, k, a), yes, otherwise);
+            result = yes == otherwise
+                         ? yes
+                         : q->z3->mk_ite(q->z3->context, q->z3->mk_bvule(q->z3->context, k, a), yes, otherwise);
         }
         break;
     case EBPF_MOVE_NUMBER32: { // the leaf: then the end, at once or by one jump
@@ -287,7 +268,7 @@ static Z3_ast allows_from(struct translation *t, size_t at, Z3_ast a)
         bool ends = at + 1 == t->decision->length ||
                     (next->code == EBPF_JUMP && at + 2 + (size_t)next->offset == t->decision->length);
         if (in->registers == 0 && ends)
-            result = (uint32_t)in->immediate & NET_GRAPH_ALLOW ? q->z3.mk_true(q->context) : falsehood(q);
+            result = (uint32_t)in->immediate & NET_GRAPH_ALLOW ? q->z3->mk_true(q->z3->context) : falsehood(q);
         break;
     }
     default: break;
@@ -301,26 +282,18 @@ static Z3_ast allows_from(struct translation *t, size_t at, Z3_ast a)
 static Z3_ast program_formula(const struct question *q, const struct ebpf_program *decision)
 {
     struct translation t = {q, decision, calloc(decision->length + 1, sizeof(Z3_ast)), false};
-    Z3_ast formula = t.known ? allows_from(&t, 0, value(q, 0)) : NULL;
+    Z3_ast formula = t.known ? allows_from(&t, 0, z3_word(q->z3, 0)) : NULL;
     free(t.known);
     return t.failed ? NULL : formula;
 }
 
 // ---- the question -------------------------------------------------------------------------------------------------
 
-static enum proof examine(const struct question *q, Z3_solver solver, const struct ebpf_program *decision, bool listen,
+static enum proof examine(const struct question *q, Z3_model model, const struct ebpf_program *decision, bool listen,
                           struct guard_counterexample *example)
 {
-    Z3_model model = q->z3.solver_get_model(q->context, solver);
-    q->z3.model_inc_ref(q->context, model);
-    for (int i = 0; i < NET_WORDS; i++) {
-        Z3_ast found = NULL;
-        uint64_t number = 0;
-        if (q->z3.model_eval(q->context, model, q->words[i], true, &found))
-            q->z3.get_numeral_uint64(q->context, found, &number);
-        example->words[i] = (uint32_t)number;
-    }
-    q->z3.model_dec_ref(q->context, model);
+    for (int i = 0; i < NET_WORDS; i++)
+        example->words[i] = (uint32_t)z3_value(q->z3, model, q->words[i]);
     uint32_t leaf = 0;
     bool ran = ebpf_run(decision, GUARD_WORDS_AT, example->words, NET_WORDS, &leaf);
     example->listen = listen;
@@ -334,45 +307,29 @@ static enum proof examine(const struct question *q, Z3_solver solver, const stru
 static enum proof solve(struct question *q, const struct ebpf_program *decision, bool listen, unsigned seconds,
                         struct guard_counterexample *example)
 {
-    Z3_config config = q->z3.mk_config();
-    q->context = q->z3.mk_context(config);
-    q->z3.del_config(config);
-    q->z3.set_error_handler(q->context, note_failure);
-    q->word = q->z3.mk_bv_sort(q->context, 32);
+    struct z3 *z3 = q->z3;
     for (int i = 0; i < NET_WORDS; i++)
-        q->words[i] = q->z3.mk_const(q->context, q->z3.mk_int_symbol(q->context, i), q->word);
+        q->words[i] = z3->mk_const(z3->context, z3->mk_int_symbol(z3->context, i), z3->word);
     Z3_ast program = program_formula(q, decision), policy = policy_formula(q, listen);
     example->why = "it has an instruction that is not understood";
-    enum proof proof = NOT_PROVED;
-    if (program && q->z3.get_error_code(q->context) == Z3_OK) {
-        Z3_solver solver = q->z3.mk_solver_for_logic(q->context, q->z3.mk_string_symbol(q->context, "QF_BV"));
-        q->z3.solver_inc_ref(q->context, solver);
-        Z3_params params = q->z3.mk_params(q->context);
-        q->z3.params_inc_ref(q->context, params);
-        q->z3.params_set_uint(q->context, params, q->z3.mk_string_symbol(q->context, "timeout"), seconds * 1000);
-        q->z3.solver_set_params(q->context, solver, params);
-        q->z3.params_dec_ref(q->context, params);
-        q->z3.solver_assert(q->context, solver, no(q, q->z3.mk_eq(q->context, program, policy)));
-        Z3_lbool satisfiable =
-            q->z3.get_error_code(q->context) == Z3_OK ? q->z3.solver_check(q->context, solver) : Z3_L_UNDEF;
-        example->why = "Z3 was not done in time";
-        if (q->z3.get_error_code(q->context) == Z3_OK && satisfiable == Z3_L_FALSE)
-            proof = PROVED;
-        else if (satisfiable == Z3_L_TRUE)
-            proof = examine(q, solver, decision, listen, example);
-        q->z3.solver_dec_ref(q->context, solver);
-    }
-    q->z3.del_context(q->context);
+    if (!program)
+        return NOT_PROVED;
+    Z3_model model;
+    Z3_lbool found = z3_find(z3, z3_not(z3, z3->mk_eq(z3->context, program, policy)), seconds, &model, &example->why);
+    if (found != Z3_L_TRUE)
+        return found == Z3_L_FALSE ? PROVED : NOT_PROVED;
+    enum proof proof = examine(q, model, decision, listen, example);
+    z3->model_dec_ref(z3->context, model);
     return proof;
 }
 
 enum { BOXES_MOST = 10000 }; // Z3 takes kilobytes for each, and can't be stopped in good order
 
-enum proof guard_prove_decision(const struct policy *policy, const struct net_graphs *graphs,
+enum proof guard_prove_decision(struct z3 *z3, const struct policy *policy, const struct net_graphs *graphs,
                                 const struct ebpf_program *decision, bool listen, unsigned seconds,
                                 struct guard_counterexample *example)
 {
-    struct question q = {.policy = policy, .graphs = graphs};
+    struct question q = {.z3 = z3, .policy = policy, .graphs = graphs};
     *example = (struct guard_counterexample){0};
     size_t boxes = 0;
     for (size_t i = 0; i < policy->net_rule_count; i++)
@@ -381,7 +338,8 @@ enum proof guard_prove_decision(const struct policy *policy, const struct net_gr
         example->why = "the network rules name more than 10,000 things";
         return NOT_PROVED;
     }
-    return z3_load(&q.z3, &example->why) ? solve(&q, decision, listen, seconds, example) : NOT_PROVED;
+    return z3_ready(z3, boxes + decision->length, &example->why) ? solve(&q, decision, listen, seconds, example)
+                                                                 : NOT_PROVED;
 }
 
 static struct str operation_of(struct arena *arena, const struct guard_counterexample *example)
@@ -400,7 +358,7 @@ static struct str operation_of(struct arena *arena, const struct guard_counterex
     return text_str(&text);
 }
 
-bool prove_guard(struct policy *policy, const struct plan *plan)
+bool prove_guard(struct z3 *z3, struct policy *policy, const struct plan *plan)
 {
     struct net_graphs graphs;
     struct guard_program programs[GUARD_HOOKS];
@@ -419,7 +377,8 @@ bool prove_guard(struct policy *policy, const struct plan *plan)
                 memcmp(same->code, decision.code, decision.length * sizeof *decision.code) == 0)
                 continue;
             struct guard_counterexample example;
-            enum proof proof = guard_prove_decision(policy, &graphs, &decision, at->listen, PROVE_SECONDS, &example);
+            enum proof proof =
+                guard_prove_decision(z3, policy, &graphs, &decision, at->listen, PROVE_SECONDS, &example);
             if (proof == PROVED) {
                 *same = decision;
                 continue;
@@ -437,8 +396,8 @@ bool prove_guard(struct policy *policy, const struct plan *plan)
     return true;
 }
 
-bool prove_plan(struct policy *policy, const struct plan *plan)
+bool prove_plan(struct z3 *z3, struct policy *policy, const struct plan *plan)
 {
-    bool filters = prove_filters(policy, plan->filters), guard = prove_guard(policy, plan);
+    bool filters = prove_filters(z3, policy, plan->filters), guard = prove_guard(z3, policy, plan);
     return filters && guard;
 }

@@ -17,12 +17,13 @@ struct guard_counterexample {
 };
 
 // One decision of one program. At most `seconds`. A counterexample has been run.
-enum proof guard_prove_decision(const struct policy *, const struct net_graphs *, const struct ebpf_program *decision,
-                                bool listen, unsigned seconds, struct guard_counterexample *);
+enum proof guard_prove_decision(struct z3 *, const struct policy *, const struct net_graphs *,
+                                const struct ebpf_program *decision, bool listen, unsigned seconds,
+                                struct guard_counterexample *);
 
 // Proves the programs of a policy's plan, where it needs any, and says so among the diagnostics where it can't. True:
 // all are proved, or there are none.
-bool prove_guard(struct policy *, const struct plan *);
+bool prove_guard(struct z3 *, struct policy *, const struct plan *);
 
 // Both: all that a plan would load.
-bool prove_plan(struct policy *, const struct plan *);
+bool prove_plan(struct z3 *, struct policy *, const struct plan *);

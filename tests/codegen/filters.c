@@ -157,8 +157,8 @@ static bool proved_same(struct policy *policy, const bool *known, const struct b
 {
     struct counterexample example = {0};
     struct bpf_program ours = with_minus_one(policy, known);
-    struct prover *prover = prover_new(policy, ARCH_X86_64, &example.why);
-    enum proof proof = prover ? prover_check(prover, &ours, theirs, 30, &example) : NOT_PROVED;
+    struct z3 z3 = {0};
+    enum proof proof = filter_prove(&z3, policy, ARCH_X86_64, &ours, theirs, 30, &example);
     if (proof == NOT_PROVED)
         printf("# not proved: %s\n", example.why);
     else if (proof == REFUTED)
@@ -166,7 +166,7 @@ static bool proved_same(struct policy *policy, const bool *known, const struct b
                example.point.number, (unsigned long long)example.point.arguments[0],
                (unsigned long long)example.point.arguments[1], (unsigned long long)example.point.arguments[2],
                example.filter, example.other);
-    prover_free(prover);
+    z3_close(&z3);
     return proof == PROVED;
 }
 

@@ -174,12 +174,14 @@ static void check_random(void)
         if (plan && guard_programs(arena, plan, &graphs, programs, &why)) {
             policies++;
             try_operations(plan, &graphs, programs, &wrong, &allowed);
+            struct z3 z3 = {0};
             for (int listen = 0; listen < 2 && i < PROVED_POLICIES; listen++) {
                 struct guard_counterexample example;
                 struct ebpf_program decision = decision_of(&programs[listen ? GUARD_BIND4 : GUARD_CONNECT6], 0);
                 tried++;
-                proved += guard_prove_decision(policy, &graphs, &decision, listen, SECONDS, &example) == PROVED;
+                proved += guard_prove_decision(&z3, policy, &graphs, &decision, listen, SECONDS, &example) == PROVED;
             }
+            z3_close(&z3);
         }
         compilation_free(compilation);
         arena_free(arena);
@@ -217,6 +219,7 @@ static void check_mutants(void)
     struct plan *plan = policy_lower(policy, 0);
     struct net_graphs graphs;
     struct guard_program programs[GUARD_HOOKS];
+    struct z3 z3 = {0};
     const char *why;
     unsigned changed = 0, refuted = 0, same = 0, undecided = 0, missed = 0;
     bool made = guard_programs(policy->arena, plan, &graphs, programs, &why);
@@ -235,7 +238,7 @@ static void check_mutants(void)
                 in->code = way == 4 && in->code == EBPF_JUMP_GE32 ? EBPF_JUMP : in->code;
                 if (memcmp(in, &original.code[i], sizeof *in) != 0) {
                     changed++;
-                    switch (guard_prove_decision(policy, &graphs, &decision, listen, SECONDS, &example)) {
+                    switch (guard_prove_decision(&z3, policy, &graphs, &decision, listen, SECONDS, &example)) {
                     case REFUTED: refuted++; break;
                     case NOT_PROVED: undecided++; break;
                     case PROVED: same++; missed += differ(&original, &decision);
@@ -248,13 +251,14 @@ static void check_mutants(void)
     ok(changed > 100 && refuted > changed / 3 && !missed,
        "of %u mutants %u are refuted by an operation, %u are proved to mean the same, %u are no decisions, %u missed",
        changed, refuted, same, undecided, missed);
-    ok(made && prove_guard(policy, plan) && compilation->diagnostics.errors == 0, "a proof says nothing");
+    ok(made && prove_guard(&z3, policy, plan) && compilation->diagnostics.errors == 0, "a proof says nothing");
     plan->net[0].box.port_first = plan->net[0].box.port_last =
         444; // the plan, and so the programs, is not what the policy says
-    ok(!prove_guard(policy, plan) && compilation->diagnostics.errors == 1, "a difference is an error");
+    ok(!prove_guard(&z3, policy, plan) && compilation->diagnostics.errors == 1, "a difference is an error");
     struct diagnostic *d = compilation->diagnostics.first;
     ok(d && strstr(d->label.text, "connect tcp "), "with an operation on which they differ: %s",
        d ? d->label.text : "");
+    z3_close(&z3);
     compilation_free(compilation);
 }
 
@@ -269,7 +273,9 @@ static void check_guard_of_proxy(void)
     struct net_graphs graphs;
     struct guard_program programs[GUARD_HOOKS];
     const char *why;
-    bool made = guard_programs(policy->arena, plan, &graphs, programs, &why) && prove_guard(policy, plan);
+    struct z3 z3 = {0};
+    bool made = guard_programs(policy->arena, plan, &graphs, programs, &why) && prove_guard(&z3, policy, plan);
+    z3_close(&z3);
     uint32_t words[NET_WORDS] = {NET_TCP, 0, 0, 0xFFFF, 0xC0000201, 3128, 1}, leaf[4];
     struct ebpf_program decision = decision_of(&programs[GUARD_CONNECT4], 0);
     for (int i = 0; i < 4 && made; i++) {

@@ -109,7 +109,7 @@ static void leave_out_bits(struct outside *o, unsigned argument, const struct sy
     emit(o, LOAD, 0, 0, 16 + 8 * argument + 4);
     answer_unless(o, JUMP_EQUAL, true, 0);
     emit(o, LOAD, 0, 0, 16 + 8 * argument);
-    answer_unless(o, JUMP_BITS, false, (uint32_t)~(((1ull << bits) - 1) >> is_signed));
+    answer_unless(o, JUMP_BITS, false, (uint32_t) ~(((1ull << bits) - 1) >> is_signed));
 }
 
 // Not compared are other architectures, and numbers that libseccomp or the edition has no name for.
@@ -157,9 +157,9 @@ static struct bpf_program derived_of(struct policy *policy, enum arch arch)
         calls[call] = go_on;
         while (count-- > 0) // from the last to the first, which decides
             if (list[count]->rule->effect == EFFECT_DENY)
-                calls[call] = graph_select(graph, test_graph(graph, list[count]->match->tests[arch]),
-                                           list[count]->rule->derived ? graph_leaf(graph, SECCOMP_KILL) : go_on,
-                                           calls[call]);
+                calls[call] =
+                    graph_select(graph, test_graph(graph, list[count]->match->tests[arch]),
+                                 list[count]->rule->derived ? graph_leaf(graph, SECCOMP_KILL) : go_on, calls[call]);
     }
     return cbpf_emit(policy->arena, graph, calls_filter(graph, policy->arena, arch, calls), 0);
 }
@@ -204,8 +204,8 @@ static bool is_proved(struct policy *policy, const struct profile *profile, cons
     add_derived(&outside, &derived);
     struct bpf_program a = behind(&outside, &own), b = behind(&outside, theirs);
     struct counterexample example = {0};
-    struct prover *prover = prover_new(policy, arch, &example.why);
-    enum proof proof = prover ? prover_check(prover, &a, &b, SECONDS, &example) : NOT_PROVED, turned = PROVED;
+    struct z3 z3 = {0};
+    enum proof proof = filter_prove(&z3, policy, arch, &a, &b, SECONDS, &example), turned = PROVED;
     if (proof == REFUTED)
         printf("# `%.*s`: 0x%x, libseccomp says 0x%x\n", STR_ARGS(operation_text(policy, &example.point)),
                example.filter, example.other);
@@ -219,10 +219,10 @@ static bool is_proved(struct policy *policy, const struct profile *profile, cons
         was = *jump;
         jump->jt = was.jf;
         jump->jf = was.jt;
-        turned = prover_check(prover, &a, &b, SECONDS, &example);
+        turned = filter_prove(&z3, policy, arch, &a, &b, SECONDS, &example);
         *jump = was;
     }
-    prover_free(prover);
+    z3_close(&z3);
     return proof == PROVED && turned == REFUTED;
 }
 
