@@ -316,7 +316,7 @@ bench: | bench-deps
 	    echo "without sandbox-runtime: it is not measured" >&2
 	@tests/bench/run.sh $(abspath $(BUILD))
 
-## bench-against: whether a run starts as fast as at an older COMMIT=..., which is built beside
+## bench-against: whether a run starts, and sbxc proves, as fast as at an older COMMIT=..., which is built beside
 bench-against: | build-deps
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/time >/dev/null
 	@tests/bench/against.sh $(abspath $(BUILD)) $(COMMIT)

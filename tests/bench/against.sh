@@ -1,10 +1,12 @@
 #!/bin/sh
-# `make bench-against COMMIT=...`: whether a run starts as fast as at an older commit, which is built beside. Both sides
-# run in turn, as an ordinary user, with their plans in a cache; ratios of medians and of the least seen.
+# `make bench-against COMMIT=...`: whether a run starts as fast, and policies are checked and their filters proved in as
+# little processor time, as at an older commit, which is built beside. Both sides run in turn. Runs: as an ordinary
+# user, with their plans in a cache; ratios of medians, and of the least seen. Checks: of policies that use a module of
+# the library and no more, and of the modules and examples that both have, each side its own; ratios of medians.
 set -eu
 build=$1 commit=$2
 cd "$(dirname "$0")/../.."
-rounds=${ROUNDS:-600}
+rounds=${ROUNDS:-600} proofs=${PROOFS:-11}
 old=$build/against/$(git rev-parse --short "$commit^{commit}")
 if [ ! -x "$old/build/sbxrun" ]; then
     mkdir -p "$old"
@@ -62,3 +64,28 @@ awk -F'\t' -v commit="$commit" -v rounds="$rounds" '
               printf "  %-8s %.3f  %.3f   (%d and %d microseconds)\n", policy, median[policy "-now"] / \
                   median[policy "-old"], least[policy "-now"] / least[policy "-old"], median[policy "-now"],
                   median[policy "-old"] }' "$work/times"
+
+# With proofs: a policy that uses a module and no more; whole modules, which are several policies; examples.
+{
+    for file in stdlib-policies/*.sbx examples/*.sbx; do
+        [ -e "$old/$file" ] || continue
+        name=$(basename "$file" .sbx)
+        if [ "${file%/*}" = stdlib-policies ] && grep -q "^policy $name" "$file" "$old/$file"; then
+            printf 'sbx 1;\nimport std.%s;\npolicy p { use std.%s; }\n' "$name" "$name" > "$work/use-$name.sbx"
+            printf 'use std.%s;%s\t%s --check %s\n' "$name" now "$build/sbxc" "$work/use-$name.sbx" \
+                "$name" old "$old/build/sbxc" "$work/use-$name.sbx"
+        fi
+        printf '%s;%s\t%s --check %s\n' "$file" now "$build/sbxc" "$PWD/$file" \
+            "$file" old "$old/build/sbxc" "$old/$file"
+    done
+} > "$work/commands"
+"$build/tests/bench/time" "$proofs" < "$work/commands" > "$work/times"
+awk -F'\t' -v commit="$commit" -v rounds="$proofs" '
+    function line(text, now, old) { printf "  %-28s %.3f   (%.1f and %.1f milliseconds)\n", text, now / old, now, old }
+    BEGIN { printf "sbxc --check, now / at %s: processor time, medians of %d\n", commit, rounds }
+    { split($1, name, ";"); kind = name[1]; sub("[ /].*", "", kind) }
+    { used[name[2]] = $4 / 1000; sum[kind, name[2]] += $4 / 1000 }
+    name[2] == "old" { line(name[1], used["now"], used["old"]) }
+    END { line("all of these uses", sum["use", "now"], sum["use", "old"])
+          line("all of these modules", sum["stdlib-policies", "now"], sum["stdlib-policies", "old"])
+          line("all of these examples", sum["examples", "now"], sum["examples", "old"]) }' "$work/times"
