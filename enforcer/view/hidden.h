@@ -13,8 +13,8 @@
 // 0, or -1 and the failure.
 int hidden_find(struct view *, struct failure *);
 
-// Notes what is to be hidden in a place that shows a folder of the host, which its `source` is open on, or is an overlay
-// of it. `where` it lies: NULL where its path does not say so. Returns 0, or -1 and the failure.
+// Notes what is to be hidden in a place that shows a folder of the host, which its `source` is open on, or is an
+// overlay of it. `where` it lies: NULL where its path does not say so. Returns 0, or -1 and the failure.
 int hidden_note(struct view *, size_t place, const char *where, struct failure *);
 
 // Refuses what lies in them: what is open as `source`. Returns 0, or -1 and the failure.

@@ -131,10 +131,10 @@ static int add_device(int folder, size_t index, uint32_t rule, struct failure *f
         return fail(failure, rule, 0, "%s is not the device that belongs there, so it is not shown to the sandbox",
                     devices[index].host);
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
-    return sys_mount_setattr(tree, 0, &attributes) != 0 || mknodat(folder, devices[index].name, S_IFREG | 0666, 0) != 0 ||
-                   sys_move_mount_to(tree, folder, devices[index].name) != 0
-               ? fail(failure, rule, errno, "cannot bind %s", devices[index].host)
-               : 0;
+    bool bound = sys_mount_setattr(tree, 0, &attributes) == 0 &&
+                 mknodat(folder, devices[index].name, S_IFREG | 0666, 0) == 0 &&
+                 sys_move_mount_to(tree, folder, devices[index].name) == 0;
+    return bound ? 0 : fail(failure, rule, errno, "cannot bind %s", devices[index].host);
 }
 
 static int add_mount(int folder, const char *name, int tree, uint32_t rule, struct failure *failure)

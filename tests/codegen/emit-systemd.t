@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Policies as units of systemd: systemd reads them, whatever names stand in them; and what a program can do in one, under
-# systemd itself, is what it can do behind sbxrun, but for what is said to be wider.
+# Policies as units of systemd: systemd reads them, whatever names stand in them; and what a program can do in one,
+# under systemd itself, is what it can do behind sbxrun, but for what is said to be wider.
 use strict;
 use warnings;
 use FindBin;
@@ -23,7 +23,8 @@ mkdir $place or die $!;
 spew("$dir/key", "k'y\n");
 my $script = what_it_can($port) =~ s/([\\"])/\\$1/gr =~ s/\n/\\n/gr;
 my $all = all_of_it($place, 'file "../key"', qq(    command "/bin/sh", "-c", "$script", "\$HOME";\n));
-# Of what system calls the unit names systemd's libseccomp may not know all; where it is older than the policy's edition.
+# Of what system calls the unit names systemd's libseccomp may not know all, where it is older than the policy's
+# edition.
 my $unread = sub {
     my ($said) = @_;
     return join '', grep { !/Failed to parse system call, ignoring: (\w+)$/ || !defined syscall_number($1) }
@@ -37,7 +38,8 @@ for my $file (library(), $all) {
     my $run = run(@emit, '-o', $unit, $file);
     if ($file =~ /project/) {
         is $run->{status}, 1, "$name is refused";
-        like $run->{err}, qr/^sbxc: a unit shows no folder copy on write: show a copy, or the folder itself \(/, '  why';
+        like $run->{err}, qr/^sbxc: a unit shows no folder copy on write: show a copy, or the folder itself \(/,
+            '  why';
         next;
     }
     is $run->{status}, 0, $name or diag $run->{err};
@@ -133,8 +135,10 @@ my $network = sub {
     my ($rules) = @_;
     return run(@emit, spew("$dir/net.sbx", "sbx 1;\npolicy net {\n    net { $rules }\n}\n"))->{out};
 };
-my $to = $network->('allow connect tcp 10.0.0.0/8:443; allow connect udp [2001:db8::]/33:53; allow connect tcp host-loopback:1;');
-like $to, qr{^PrivateNetwork=no\nIPAddressDeny=any\nIPAddressAllow= 10\.0\.0\.0/8 2001:db8::/33 localhost$}m, 'addresses';
+my $to = $network->('allow connect tcp 10.0.0.0/8:443; allow connect udp [2001:db8::]/33:53;'
+        . ' allow connect tcp host-loopback:1;');
+like $to, qr{^PrivateNetwork=no\nIPAddressDeny=any\nIPAddressAllow= 10\.0\.0\.0/8 2001:db8::/33 localhost$}m,
+    'addresses';
 like $to, qr/^# no port is compared, and loopback is the host's \(/m, '  and what is wider';
 like $network->('allow connect tcp [::]/0:1;'), qr{^IPAddressAllow= 0\.0\.0\.0/0 ::/0$}m, 'all addresses';
 like $network->('allow connect tcp 0.0.0.0/0:1;'), qr{^IPAddressAllow= 0\.0\.0\.0/0$}m, 'all of IPv4';
@@ -152,11 +156,16 @@ my $refused = sub {
     is $run->{out}, '', '  and nothing is made';
 };
 $refused->('fs { allow read "/" from image "./i.tar" size 1MiB; }',
-    qr/^sbxc: a unit unpacks no image: unpack it, and show the folder \(\S+no\.sbx:3:\d+: allow read .*\)\n$/, 'an image');
+    qr/^sbxc: a unit unpacks no image: unpack it, and show the folder \(\S+no\.sbx:3:\d+: allow read .*\)\n$/,
+    'an image');
 $refused->('secrets { K from env "A" at "/k"; }',
     qr/^sbxc: a unit has no caller with an environment: take the secret from a file \(\S+no\.sbx:3:\d+: K from/,
     'a secret of the environment');
-$refused->("fs { allow read \"/a$_->[0]b\"; }", qr/^sbxc: a unit can't name a path with `\Q$_->[1]\E`/, "a path with $_->[1]")
+$refused->(
+    "fs { allow read \"/a$_->[0]b\"; }",
+    qr/^sbxc: a unit can't name a path with `\Q$_->[1]\E`/,
+    "a path with $_->[1]"
+    )
     for [':', ':'], ['\\"', '"'], ['\\n', '\\x'];
 $refused->('fs { allow read "/p" from proc; }', qr/^sbxc: a unit has it at \/proc alone \(/, 'proc elsewhere');
 done_testing;

@@ -1,5 +1,5 @@
-# What the tests of policies in others' words share: a policy with all that a view can have, a program that tries what it
-# allows and denies, and systemd in namespaces of the test's own.
+# What the tests of policies in others' words share: a policy with all that a view can have, a program that tries what
+# it allows and denies, and systemd in namespaces of the test's own.
 package Emitted;
 use strict;
 use warnings;
