@@ -112,10 +112,11 @@ $(BUILD)/sbxrun: $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o $(BUILD)/libsbx.
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
 
-# What unpacks images and writes layers: a program of its own, for the library of archives. Static: it needs no file of
-# the host. One function of the library's tar stands beside a table of all formats, which need more libraries: what
-# nothing calls is left out.
-$(BUILD)/sbximage: image/sbximage.c image/layer.c image/layer.h enforcer/helpers/layer_wire.h
+# What unpacks images and layers, and writes layers: a program of its own, for the library of archives. Static: it needs
+# no file of the host. One function of the library's tar stands beside a table of all formats, which need more
+# libraries: what nothing calls is left out.
+$(BUILD)/sbximage: image/sbximage.c image/layer.c image/layer.h image/marks.c image/marks.h \
+    enforcer/helpers/layer_wire.h
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(HELPER_CFLAGS) -Wl,--gc-sections -o $@ $(filter %.c,$^) \

@@ -95,13 +95,18 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         case OPTION_REPORT: options->report = optarg; break;
         case OPTION_CHANGES: options->changes = optarg; break;
         case OPTION_KEEP: options->keep = optarg; break;
+        case OPTION_LAYER:
+            if (options->below_count == LAYERS_MOST)
+                return "--layer stands there at most 32 times";
+            options->below[options->below_count++] = optarg;
+            break;
         case OPTION_EVENTS: options->events = optarg; break;
         case OPTION_VERSION: puts("sbxrun " SBX_VERSION ", edition 1"); exit(0);
         case OPTION_HELP: print_help(); exit(0);
         default: return options_wrong(rows, ROWS, argv[optind - 1], optopt);
         }
     bool learns = options->learn || options->tighten, writes = options->changes || options->keep || options->events,
-         runs = writes || options->report || options->strict || options->explain_files;
+         runs = writes || options->report || options->strict || options->explain_files || options->below_count;
     if (learns && (options->live || options->layers || options->dry_run || options->doctor || runs ||
                    (options->learn && options->tighten)))
         return "--learn and --tighten run a command without a sandbox: they go with -I, -D and --policy alone";
@@ -134,10 +139,10 @@ static const char *read_options(int argc, char **argv, struct options *options, 
         return "a command is missing: it stands after `--`";
     if (optind + 1 < argc && strcmp(argv[optind + 1], "--") != 0)
         return "the command stands after `--`: sbxrun POLICY -- COMMAND";
-    if (writes && (options->live || options->layers))
-        return "--changes, --keep and --events belong to a run";
+    if ((writes || options->below_count) && (options->live || options->layers))
+        return "--changes, --keep, --layer and --events belong to a run";
     if (options->doctor && (options->live || options->layers || options->dry_run || options->report ||
-                            writes || optind + 1 < argc))
+                            writes || options->below_count || optind + 1 < argc))
         return "--doctor takes at most a policy, and runs no command";
     if ((options->live || options->layers) && (options->dry_run || plan_file_is(options->policy) || optind + 1 < argc))
         return "--live and --layers take a .sbx file, and neither --dry-run nor a command";

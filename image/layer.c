@@ -90,7 +90,7 @@ static int write_entry(struct writing *w, const struct told *told, const char *n
     if (!entry)
         return fail(name, "memory ran out");
     archive_entry_set_pathname(entry, name);
-    archive_entry_set_mode(entry, e->mode & (S_IFMT | 0777));
+    archive_entry_set_mode(entry, e->mode & (S_IFMT | S_ISVTX | 0777));
     archive_entry_set_mtime(entry, e->modified, 0);
     archive_entry_set_size(entry, S_ISREG(e->mode) ? (int64_t)e->size : 0);
     if (S_ISLNK(e->mode))

@@ -1,17 +1,18 @@
 // sbximage: unpacks a root file system from standard input into the working folder, for sbxrun's cache of images; with
-// --layer, writes what a run changed (image/layer.h).
+// --unpack-layer a layer, as a folder that an overlay may stand on; with --layer, writes what a run changed
+// (image/layer.h).
 //
 // It is a program of its own so that sbxrun needs no library that reads archives; sbxrun walls it in as it does a
 // command (enforcer/helpers/image.sbx). What it reads is a list: tar, as it is or compressed once by gzip, bzip2, xz or
 // zstd. Every byte that comes out of the compression passes one place, which counts it, whether it is kept or skipped.
 // Owners, times and attributes in the archive mean nothing, devices are left out, setuid and setgid bits too; a name
 // that leads out of the folder, or through a link, is an error, and so is an archive that does not end as tar ends.
-// Status: 0, or 1 with a sentence on standard error.
+// Of a layer times count, and modes as they are; what it can't say in a folder for an overlay, or says twice, is an
+// error. Status: 0, or 1 with a sentence on standard error.
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,8 +21,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "enforcer/helpers/layer_wire.h"
 #include "image/layer.h"
+#include "image/marks.h"
 
+enum { PATH_MOST = LAYER_TEXT_MOST };
 enum { NAMES_MOST = 2000000, BLOCK = 64 * 1024 };
 #define BYTES_MOST ((int64_t)32 << 30)
 
@@ -95,19 +99,26 @@ static int open_stream(struct stream *stream)
 
 // ---- files --------------------------------------------------------------------------------------------------------
 
+static bool is_layer; // and no image
+
+struct attributes { // of a file
+    mode_t mode;
+    struct timespec times[2]; // as utimensat(2) takes them
+};
+
 struct folder { // the last one that something was made in, and its name
     int fd;
-    char name[PATH_MAX];
+    char name[PATH_MOST];
 };
 
 // A name beneath the working folder, without "./" at its start and slashes at its end; false when it leads elsewhere.
-static bool inside(const char *name, char path[PATH_MAX])
+static bool inside(const char *name, char path[PATH_MOST])
 {
     while (name && name[0] == '.' && name[1] == '/')
         for (name += 2; *name == '/'; name++)
             ;
-    size_t length = name ? strlen(name) : PATH_MAX;
-    if (length >= PATH_MAX || name[0] == '/')
+    size_t length = name ? strlen(name) : PATH_MOST;
+    if (length >= PATH_MOST || name[0] == '/')
         return false;
     while (length && name[length - 1] == '/')
         length--;
@@ -133,25 +144,31 @@ static long names_of(const char *path, const char *before)
     return count;
 }
 
-// Opens the folder that `path` lies in, which no link is part of, making it where it is missing. False and errno.
+// Opens the folder that `path` lies in, which no link is part of, making it where it is missing. False and errno
+// (ENOKEY: it is in a layer that says nothing of it, but of one that it lies in).
 static bool enter_above(struct folder *folder, const char *path, const char **last)
 {
     const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 0;
+    size_t length = slash ? (size_t)(slash - path) : 0, before = folder->fd < 0 ? 0 : strlen(folder->name);
     *last = slash ? slash + 1 : path;
-    if (folder->fd >= 0 && strlen(folder->name) == length && memcmp(folder->name, path, length) == 0)
+    bool same = folder->fd >= 0 && before <= length && memcmp(folder->name, path, before) == 0;
+    if (same && before == length)
         return true;
-    if (folder->fd >= 0)
-        close(folder->fd);
+    bool beneath = same && before && path[before] == '/'; // it goes on from there
     memcpy(folder->name, path, length);
     folder->name[length] = '\0';
-    folder->fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    for (char *at = folder->name; *at && folder->fd >= 0;) {
+    if (!beneath) {
+        if (folder->fd >= 0)
+            close(folder->fd);
+        folder->fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    for (char *at = folder->name + (beneath ? before + 1 : 0); *at && folder->fd >= 0;) {
         char *end = at + strcspn(at, "/"), kept = *end;
         *end = '\0';
         enum { HOW = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
         int next = openat(folder->fd, at, HOW);
-        if (next < 0 && errno == ENOENT && mkdirat(folder->fd, at, 0755) == 0)
+        if (next < 0 && errno == ENOENT &&
+            (is_layer ? mark_implied(folder->fd, at, at == folder->name) : mkdirat(folder->fd, at, 0755)) == 0)
             next = openat(folder->fd, at, HOW);
         int error = errno;
         close(folder->fd);
@@ -163,16 +180,18 @@ static bool enter_above(struct folder *folder, const char *path, const char **la
     return folder->fd >= 0;
 }
 
-// What lay at a name before gives way, as tar(1) has it, but for a folder.
+// What lay at a name before gives way, as tar(1) has it, but for a folder; in a layer nothing has.
 static bool make_way(int folder, const char *name)
 {
-    return errno == EEXIST && unlinkat(folder, name, 0) == 0;
+    return !is_layer && errno == EEXIST && unlinkat(folder, name, 0) == 0;
 }
 
 static int make_folder(int at, const char *name, mode_t mode, const char *shown)
 {
     if (mkdirat(at, name, mode) == 0)
         return 0;
+    if (is_layer)
+        return fail_system("cannot make", shown);
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
         errno = EEXIST;
@@ -185,12 +204,13 @@ static int make_folder(int at, const char *name, mode_t mode, const char *shown)
     return set ? 0 : fail_system("cannot make", shown);
 }
 
-static int make_file(struct archive *from, int64_t size, int at, const char *name, mode_t mode, const char *shown)
+static int make_file(struct archive *from, int64_t size, int at, const char *name, const struct attributes *attributes,
+                     const char *shown)
 {
     enum { HOW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC };
-    int fd = openat(at, name, HOW, mode), result, failed = 0;
+    int fd = openat(at, name, HOW, attributes->mode), result, failed = 0;
     if (fd < 0 && make_way(at, name))
-        fd = openat(at, name, HOW, mode);
+        fd = openat(at, name, HOW, attributes->mode);
     if (fd < 0)
         return fail_system("cannot make", shown);
     const void *block;
@@ -211,18 +231,23 @@ static int make_file(struct archive *from, int64_t size, int at, const char *nam
     }
     if (!failed && ftruncate(fd, size) != 0) // it may end in a hole
         failed = fail_system("cannot write", shown);
+    if (!failed && is_layer && futimens(fd, attributes->times) != 0)
+        failed = fail_system("cannot set the time of", shown);
     close(fd);
     return failed;
 }
 
 static int make_link(struct folder *folder, const char *name, const char *target, const char *shown)
 {
-    char path[PATH_MAX];
+    char path[PATH_MOST];
     const char *last;
     struct folder of = {.fd = -1};
     if (!inside(target, path))
         return fail(NULL, "this link in it leads out of it:", target);
+    struct stat status;
     bool made = enter_above(&of, path, &last) &&
+                (!is_layer || (fstatat(of.fd, last, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                               (S_ISREG(status.st_mode) || (errno = EPERM, false)))) &&
                 (linkat(of.fd, last, folder->fd, name, 0) == 0 ||
                  (make_way(folder->fd, name) && linkat(of.fd, last, folder->fd, name, 0) == 0));
     int error = errno;
@@ -232,34 +257,92 @@ static int make_link(struct folder *folder, const char *name, const char *target
     return made ? 0 : fail_system("cannot make the hard link", shown);
 }
 
+// ---- what a layer's folders become when all that lies in them is there --------------------------------------------
+
+struct noted {
+    struct attributes attributes;
+    char *path;
+};
+
+static struct noted *noted; // in the order of the layer, which has a folder before what lies in it
+static size_t noted_count, noted_room;
+
+static int note_folder(const char *path, const struct attributes *attributes)
+{
+    if (noted_count == noted_room) {
+        noted_room = noted_room ? 2 * noted_room : 64;
+        struct noted *more = realloc(noted, noted_room * sizeof *more);
+        if (!more)
+            return fail(NULL, "memory ran out", NULL);
+        noted = more;
+    }
+    noted[noted_count] = (struct noted){*attributes, strdup(path)};
+    return noted[noted_count++].path ? 0 : fail(NULL, "memory ran out", NULL);
+}
+
+static int finish_folders(void)
+{
+    struct folder folder = {.fd = -1};
+    for (size_t i = noted_count; i-- > 0;) {
+        const struct attributes *attributes = &noted[i].attributes;
+        const char *name;
+        int fd = enter_above(&folder, noted[i].path, &name)
+                     ? openat(folder.fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                     : -1;
+        if (fd < 0 || futimens(fd, attributes->times) != 0 || fchmod(fd, attributes->mode) != 0)
+            return fail_system("cannot set the time and mode of", noted[i].path);
+        close(fd);
+    }
+    return 0;
+}
+
+// ---- what is in it ------------------------------------------------------------------------------------------------
+
+// Something that is neither a file with content nor a folder.
+static int make_other(int at, const char *name, mode_t type, mode_t mode, const char *target)
+{
+    return type == AE_IFLNK ? symlinkat(target, at, name) : mknodat(at, name, S_IFIFO | mode, 0);
+}
+
 static int make(struct archive *from, struct archive_entry *entry, struct folder *folder, const char *path)
 {
     mode_t type = archive_entry_filetype(entry), mode = archive_entry_perm(entry) & 0777;
     const char *name, *link = archive_entry_hardlink(entry), *target = archive_entry_symlink(entry);
     if (!link && type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK && type != AE_IFIFO)
-        return 0; // devices and sockets: the sandbox has its own /dev
+        return is_layer ? fail(NULL, "a layer holds no devices:", path)
+                        : 0; // devices and sockets: the sandbox has its own /dev
     if (strcmp(path, ".") == 0)
         return type == AE_IFDIR ? 0 : fail(NULL, "it has no name for a file", NULL);
     if (!enter_above(folder, path, &name))
-        return fail_system("cannot make what lies in a folder, or through a link:", path);
+        return errno == ENOKEY ? fail(NULL, "it says nothing of the folder of", path)
+                               : fail_system("cannot make what lies in a folder, or through a link:", path);
+    if (is_layer && mark_is(name)) {
+        const char *wrong = link || type != AE_IFREG || archive_entry_size(entry)
+                                ? "what stands for something that is gone is an empty file:"
+                                : mark_make(folder->fd, name, !folder->name[0]);
+        return !wrong ? 0 : errno ? fail_system(wrong, path) : fail(NULL, wrong, path);
+    }
     if (link)
         return make_link(folder, name, link, path);
-    switch (type) {
-    case AE_IFDIR: return make_folder(folder->fd, name, mode | 0700, path); // whoever keeps the cache can remove it
-    case AE_IFREG: return make_file(from, archive_entry_size(entry), folder->fd, name, mode | 0400, path);
-    case AE_IFLNK:
-        if (!target)
-            return fail(NULL, "a link in it leads nowhere:", path);
-        return symlinkat(target, folder->fd, name) == 0 ||
-                       (make_way(folder->fd, name) && symlinkat(target, folder->fd, name) == 0)
-                   ? 0
-                   : fail_system("cannot make", path);
-    default:
-        return mknodat(folder->fd, name, S_IFIFO | mode, 0) == 0 ||
-                       (make_way(folder->fd, name) && mknodat(folder->fd, name, S_IFIFO | mode, 0) == 0)
-                   ? 0
-                   : fail_system("cannot make", path);
-    }
+    if (type == AE_IFLNK && !target)
+        return fail(NULL, "a link in it leads nowhere:", path);
+    struct attributes attributes = {mode, {{.tv_nsec = UTIME_OMIT}, {.tv_sec = archive_entry_mtime(entry)}}};
+    attributes.times[1].tv_nsec = archive_entry_mtime_nsec(entry);
+    if (is_layer)
+        attributes.mode |= archive_entry_perm(entry) & S_ISVTX;
+    else // whoever keeps the cache can read and remove it
+        attributes.mode |= type == AE_IFDIR ? 0700 : type == AE_IFREG ? 0400 : 0;
+    if (type == AE_IFREG)
+        return make_file(from, archive_entry_size(entry), folder->fd, name, &attributes, path);
+    if (type == AE_IFDIR)
+        return make_folder(folder->fd, name, attributes.mode | 0700, path) ||
+                       (is_layer && note_folder(path, &attributes));
+    if (make_other(folder->fd, name, type, attributes.mode, target) != 0 &&
+        !(make_way(folder->fd, name) && make_other(folder->fd, name, type, attributes.mode, target) == 0))
+        return fail_system("cannot make", path);
+    return is_layer && utimensat(folder->fd, name, attributes.times, AT_SYMLINK_NOFOLLOW) != 0
+               ? fail_system("cannot set the time of", path)
+               : 0;
 }
 
 // ---- the archive --------------------------------------------------------------------------------------------------
@@ -275,7 +358,7 @@ static int unpack(struct archive *from, struct stream *stream)
 {
     struct folder folder = {.fd = -1};
     struct archive_entry *entry;
-    char path[PATH_MAX], before[PATH_MAX] = "";
+    static char path[PATH_MOST], before[PATH_MOST];
     int result, failed = 0;
     long names = 0, entries = 0;
     while ((result = next(from, &entry)) == ARCHIVE_OK) {
@@ -300,12 +383,12 @@ static int unpack(struct archive *from, struct stream *stream)
         return fail(from, "it is not a whole archive", NULL);
     if (stream->ended) // the end of an archive is two blocks of nothing, which are read before the end of the file
         return fail(NULL, "it is not a whole archive: it ends before its end", NULL);
-    if (!entries)
+    if (!entries && !is_layer) // of a run that changed nothing
         return fail(NULL, "nothing is in it", NULL);
     const void *block; // to the end of the compression, which has sums of what was in it
     while (stream_read(from, stream, &block) > 0)
         ;
-    return stream->ended      ? 0
+    return stream->ended      ? finish_folders()
            : stream->too_long ? fail(NULL, "it holds more than 32 GiB", NULL)
                               : fail(from, "it is not a whole archive", NULL);
 }
@@ -314,6 +397,7 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--layer") == 0)
         return layer_write();
+    is_layer = argc > 1 && strcmp(argv[1], "--unpack-layer") == 0;
     struct stream stream = {0};
     struct archive *from = archive_read_new();
     if (!from || archive_read_support_format_tar(from) != ARCHIVE_OK)

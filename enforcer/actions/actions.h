@@ -19,6 +19,8 @@ struct options {
     struct driver_options compile;
     const struct driver *driver;
     const char *policy, *report, *changes, *keep, *events, *layers, *learn, *beside;
+    const char *below[LAYERS_MOST]; // layers
+    size_t below_count;
     bool strict, explain_files, dry_run, live, doctor, tighten, batch, no_cache;
     unsigned jobs;
     enum terminal_wish terminal;

@@ -137,6 +137,8 @@ void dry_run_print(FILE *out, const struct run *run)
     say(out, "system calls       a filter of %zu instructions, by seccomp", plan->filters[ARCH_HERE].length);
     print_network(out, plan, &run->claims->network);
     print_limits(out, run);
+    for (size_t i = 0; i < run->layer_count; i++)
+        say(out, "layer              %s, which overlays begin with", run->layers[i]);
     for (size_t i = 0; i < run->claims->degraded_count; i++) {
         const struct degradation *d = &run->claims->degraded[i];
         say(out, "goes without       %.*s: %.*s%s", STR_ARGS(d->lost), STR_ARGS(d->because), place_of(plan, d->rule));

@@ -141,6 +141,8 @@ struct run *run_new(struct plan *plan, struct policy *policy, struct cached *cac
         .handed = &options->handed,
         .started = started,
         .explain_files = options->explain_files,
+        .layers = options->below,
+        .layer_count = options->below_count,
         .bases = {str_copy(plan->arena, plan->folder).text, cwd ? str_copy(plan->arena, str_from(cwd)).text : NULL,
                   home ? str_copy(plan->arena, str_from(home)).text : NULL},
     };
@@ -156,6 +158,14 @@ static void tell_degraded(const struct run *run)
         say(stderr, "sbxrun: runs without %.*s, as the policy permits (%.*s)", STR_ARGS(d->lost),
             STR_ARGS(rule_named(run->plan, d->rule)));
     }
+}
+
+static bool has_overlay(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->view_count; i++)
+        if (plan->view[i].from == PLAN_OVERLAY || plan->view[i].from == PLAN_IMAGE)
+            return true;
+    return false;
 }
 
 int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, const struct live *live,
@@ -180,6 +190,9 @@ int run_plan(struct plan *plan, struct policy *policy, struct cached *cached, co
         fail(&failure, NO_RULE, errno, "cannot write a layer to %s", options->keep);
     else if (options->events && !options->dry_run && !stream)
         fail(&failure, NO_RULE, errno, "cannot write events to %s", options->events);
+    else if (run->layer_count && !has_overlay(plan))
+        fail_with_advice(&failure, NO_RULE, 0, "`allow read, write \"/work\" from overlay \"./work\";` is one",
+                         "the policy has no overlay that a layer could lie over");
     else if (!run->events)
         fail(&failure, NO_RULE, ENOMEM, "cannot keep events");
     else if (claim_plan(plan, options->strict, run->claims, &failure) == 0 &&

@@ -118,6 +118,18 @@ bool run_report_write(FILE *file, const struct run *run, struct str hash, const 
     }
     json_key(w, "not_told_apart");
     events_write_others(w, run->events);
+    if (run->layer_count) {
+        json_key(w, "layers");
+        json_open(w, '[');
+        for (size_t i = 0; i < outcome->layer_count; i++) {
+            json_open(w, '{');
+            json_member(w, "file", str_from(run->layers[i]));
+            json_member(w, "sha256", str_from(outcome->layers[i].hash));
+            json_member_number(w, "bytes", outcome->layers[i].bytes);
+            json_close(w, '}');
+        }
+        json_close(w, ']');
+    }
     if (run->keep) {
         json_key(w, "layer");
         json_open(w, '{');

@@ -23,6 +23,7 @@
 #include "enforcer/host/host.h"
 #include "enforcer/host/outside.h"
 #include "enforcer/host/standard.h"
+#include "enforcer/helpers/below.h"
 #include "enforcer/helpers/image.h"
 #include "enforcer/network/net_guard.h"
 #include "enforcer/supervisor/cpu_time.h"
@@ -206,7 +207,9 @@ static int get_ready(struct native *native, const struct run *run, const struct 
         fifos_refuse(&native->view, &native->identity, run->claims->landlock, failure) ||
         foreign_groups_refuse(&native->view, &native->identity, failure) ||
         made_prepare(&native->view, &native->identity, &sandbox->processors, failure) ||
-        images_prepare(&native->view, &run->bases, failure) || hidden_find(&native->view, failure) ||
+        images_prepare(&native->view, &run->bases, failure) ||
+        below_prepare(&native->view, run->layers, run->layer_count, &run->bases, failure) ||
+        hidden_find(&native->view, failure) ||
         placeholders_make(&native->placeholders, &native->view, failure) ||
         secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
         cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))
@@ -342,6 +345,8 @@ static void measure(struct native *native, const struct run *run, const struct r
     outcome->untold = native->sandbox.asking.len ? native->sandbox.board.untold : EOPNOTSUPP;
     outcome->outside_user = (int)native->identity.outside_user;
     outcome->disks = native->sandbox.disks;
+    outcome->layers = native->view.layers;
+    outcome->layer_count = native->view.layer_count;
 }
 
 // Where the host lets us have one. A policy that requires it does not run without.
@@ -490,6 +495,7 @@ void native_end(struct native *native)
     relay_end(&native->relay);
     kill_and_reap(native, NULL);
     images_release(&native->view);
+    below_release(&native->view);
     placeholders_remove(&native->placeholders, stderr);
     secrets_wipe(&native->secrets);
     cgroup_remove(&native->cgroup);

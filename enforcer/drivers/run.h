@@ -27,6 +27,8 @@ struct run {
     uint64_t started;            // monotonic nanoseconds, when sbxrun started
     const struct handed *handed; // descriptors that the command gets besides the standard ones; NULL: none
     const struct probes *probes; // tried in place of the command; NULL: the command runs
+    const char *const *layers; // of earlier runs, files of the host that overlays begin with, the lowest first
+    size_t layer_count;
     FILE *changes, *keep;        // where what differs in overlays is listed, and where kept as a layer; NULL: nowhere
     struct events *events;       // what is denied, and where connections go
     bool explain_files;          // also which files: each call that names some is then looked at
@@ -48,6 +50,8 @@ struct outcome {
     int changes_unwritten;        // the errno, where the changes could not be written
     uint64_t changes_unlisted;    // of them, how many could not be listed
     struct kept kept;             // where a layer was asked for
+    const struct unpacked *layers; // those that overlays began with, as far as they were found; in the plan's arena
+    size_t layer_count;
 };
 
 struct native;

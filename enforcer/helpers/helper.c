@@ -26,9 +26,11 @@
 static const struct {
     const char *name;
     struct str policy; // its text: enforcer/helpers
+    bool marks;        // makes devices of number 0:0
 } programs[] = {
     [HELPER_IMAGE] = {"sbximage", {helper_image, sizeof helper_image - 1}},
     [HELPER_LAYER] = {"sbximage", {helper_layer, sizeof helper_layer - 1}},
+    [HELPER_UNPACK_LAYER] = {"sbximage", {helper_unpack_layer, sizeof helper_unpack_layer - 1}, .marks = true},
     [HELPER_NAMES] = {"sbxnames", {helper_names, sizeof helper_names - 1}},
 };
 
@@ -149,6 +151,7 @@ static int prepare(struct starting *s, const struct helper *helper, struct compi
         .board.listener = -1,
         .given = helper->given,
         .given_count = helper->count,
+        .marks = programs[helper->program].marks,
     };
     sched_getaffinity(0, sizeof s->sandbox.processors, &s->sandbox.processors);
     s->view.secrets = &s->secrets;

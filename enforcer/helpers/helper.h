@@ -11,7 +11,7 @@
 
 #include "enforcer/host/failure.h"
 
-enum helper_program { HELPER_IMAGE, HELPER_LAYER, HELPER_NAMES };
+enum helper_program { HELPER_IMAGE, HELPER_LAYER, HELPER_UNPACK_LAYER, HELPER_NAMES };
 
 struct helper {
     enum helper_program program;

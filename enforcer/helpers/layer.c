@@ -85,7 +85,8 @@ static bool keep(const struct difference *d, void *context)
         return refuse(keeping, d, d->why);
     if (d->what == DIFFERS_REPLACED)
         return true;
-    if (strncmp(d->name, ".wh.", 4) == 0)
+    const char *last = memrchr(d->path.text, '/', d->path.length);
+    if (d->path.length - (size_t)(last - d->path.text) > 4 && memcmp(last, "/.wh.", 5) == 0)
         return refuse(keeping, d, "a name that begins so stands in a layer for what is gone");
     if (d->path.length > LAYER_TEXT_MOST - sizeof target)
         return refuse(keeping, d, "the path is too long for a layer");

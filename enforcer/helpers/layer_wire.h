@@ -1,7 +1,11 @@
-// What sbxrun tells sbximage of a layer: packets over a socket, one for each file, in the order of the layer.
+// What sbxrun and sbximage tell one another of layers. Of one that is written: packets over a socket, one for each
+// file, in the order of the layer.
 #pragma once
 
 #include <stdint.h>
+
+// The attribute of a folder that sbximage made in unpacking a layer which says nothing of it.
+#define LAYER_IMPLIED "user.sbx.implied"
 
 enum { LAYER_GONE = 1, LAYER_OPAQUE = 2, LAYER_END = 4 };
 

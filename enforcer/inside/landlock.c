@@ -34,9 +34,9 @@ static uint64_t handled_by(int abi)
     return rights;
 }
 
-static uint64_t rights_of(unsigned verbs, bool device_folder)
+static uint64_t rights_of(unsigned verbs, bool device_folder, bool marks)
 {
-    uint64_t rights = 0;
+    uint64_t rights = marks && verbs & VERB_CREATE ? LANDLOCK_ACCESS_FS_MAKE_CHAR : 0;
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
         if (verbs & meanings[i].verbs)
             rights |= meanings[i].rights;
@@ -72,8 +72,8 @@ static int allow_ways(int ruleset, struct failure *failure)
                : 0;
 }
 
-int landlock_make(const struct view *view, const struct loopback *loopback, bool standard, const struct handed *handed,
-                  struct failure *failure)
+int landlock_make(const struct view *view, const struct loopback *loopback, bool standard, bool marks,
+                  const struct handed *handed, struct failure *failure)
 {
     int abi = host_landlock_abi();
     struct landlock_ruleset attributes = {.handled_access_fs = handled_by(abi),
@@ -94,7 +94,7 @@ int landlock_make(const struct view *view, const struct loopback *loopback, bool
             return fail(failure, p->rule, errno, "cannot open %s in the view", place->path);
         bool devices = place->content >= 0 && view->plan->view[place->content].from == PLAN_DEV;
         struct landlock_path_beneath_attr rule = {
-            .allowed_access = rights_of(p->verbs, devices) & attributes.handled_access_fs, .parent_fd = fd};
+            .allowed_access = rights_of(p->verbs, devices, marks) & attributes.handled_access_fs, .parent_fd = fd};
         if (!is_folder(view, i, fd))
             rule.allowed_access &= FILE_RIGHTS | LANDLOCK_FS_TRUNCATE | LANDLOCK_FS_IOCTL_DEV;
         if (rule.allowed_access && syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)

@@ -9,8 +9,10 @@
 #include "enforcer/view/view.h"
 
 // A ruleset for a view that this process has entered. With `standard`, what is open as standard input, output and error
-// may be opened again. Returns a descriptor that the caller owns, or -1 and the failure.
-int landlock_make(const struct view *, const struct loopback *, bool standard, const struct handed *, struct failure *);
+// may be opened again; with `marks`, character devices may be made where something may be created. Returns a descriptor
+// that the caller owns, or -1 and the failure.
+int landlock_make(const struct view *, const struct loopback *, bool standard, bool marks, const struct handed *,
+                  struct failure *);
 
 // Puts this process under it; no_new_privs must be set. Returns 0, or -1 and the failure.
 int landlock_enter(int ruleset, struct failure *);

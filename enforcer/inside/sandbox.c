@@ -374,7 +374,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
         return -1;
     *ruleset = -1;
     if (sandbox->landlock &&
-        (*ruleset = landlock_make(sandbox->view, sandbox->loopback, !sandbox->given, sandbox->handed, failure)) < 0)
+        (*ruleset = landlock_make(sandbox->view, sandbox->loopback, !sandbox->given, sandbox->marks, sandbox->handed,
+                                  failure)) < 0)
         return -1;
     return 0;
 }

@@ -57,6 +57,7 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     const int *given; // descriptors that the command has as 0, 1, …: it is the first process itself then, and nothing
                       // else is in the sandbox; NULL: the three standard ones, beneath a first process that reaps
     int given_count;
+    bool marks; // it marks for an overlay what is gone, by devices of number 0:0 (Landlock knows no numbers)
     sigset_t caller_mask;   // the command's signal mask
     cpu_set_t processors;   // that the command may run on
     struct disk_use *disks; // by the plan's place of the view

@@ -60,6 +60,8 @@ static bool list(const struct difference *d, void *context)
                                         [DIFFERS_UNLISTED] = "unlisted"};
     struct listing *l = context;
     struct json_writer *w = &l->writer;
+    if (d->what == DIFFERS_PASSED)
+        return true;
     l->unlisted += d->why != NULL;
     if (l->written >= WRITTEN_MOST) {
         l->omitted += d->why == NULL;

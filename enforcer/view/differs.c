@@ -16,13 +16,15 @@
 
 #include "compiler/sets/path_set.h"
 #include "enforcer/host/handover.h"
+#include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
-#include "enforcer/view/view_source.h"
+#include "enforcer/view/lay.h"
 
 int differs_send(const struct view *view, int socket, struct failure *failure)
 {
     for (size_t i = 0; i < view->plan->view_count; i++)
-        if (view->places[i].upper >= 0 && handover_send(socket, i, &view->places[i].upper, 1) != 0)
+        if (view->places[i].upper >= 0 &&
+            handover_send(socket, i, (int[]){view->places[i].upper, view->places[i].lower}, 2) != 0)
             return fail(failure, view->plan->view[i].rule, errno, "cannot hand out what the overlay %s will hold",
                         view->places[i].path);
     return 0;
@@ -36,14 +38,16 @@ void differs_take(struct uppers *uppers, const struct view *view, int socket)
         return;
     *uppers = (struct uppers){NEW_ARRAY(view->plan->arena, struct upper, view->plan->view_count), 0};
     for (int fds[HANDOVER_MOST]; uppers->count < view->plan->view_count &&
-                                 handover_receive(socket, &place, fds) == 1 && place < view->plan->view_count;)
-        uppers->list[uppers->count++] = (struct upper){(size_t)place, fds[0]};
+                                 handover_receive(socket, &place, fds) == 2 && place < view->plan->view_count;)
+        uppers->list[uppers->count++] = (struct upper){(size_t)place, fds[0], fds[1]};
 }
 
 void differs_release(struct uppers *uppers)
 {
-    for (size_t i = 0; i < uppers->count; i++)
+    for (size_t i = 0; i < uppers->count; i++) {
         close_scoped(&uppers->list[i].folder);
+        close_scoped(&uppers->list[i].below);
+    }
     uppers->count = 0;
 }
 
@@ -150,11 +154,23 @@ struct level { // a folder on the way to the current one
     size_t length; // of its path
     dev_t device, below_device;
     ino_t inode, below_inode;
-    bool has_below; // the host has a folder there too, and both are shown as one
+    bool has_below; // there is a folder beneath it, and both are shown as one
+    bool told;      // it, or that it is passed
+    mode_t mode;
+    struct timespec modified;
+};
+
+struct way { // a folder of one overlay that leads to another
+    const struct upper *outer, *inner;
+    struct str path;
+    bool told;
 };
 
 struct walk {
     const struct view *view;
+    const struct uppers *uppers;
+    struct way *ways; // the shorter ones of an overlay first
+    size_t way_count;
     differs_visit *visit;
     void *context;
     bool goes_on;
@@ -164,14 +180,70 @@ struct walk {
     struct gathering *gathering;
     struct level *levels;
     size_t depth, held;
-    int upper, lower;   // the current folder; that of the host in the deepest level that has one
+    int upper, lower;   // the current folder; the one beneath in the deepest level that has one
     size_t lower_depth; // that level
     int base, base_below;
 };
 
+enum {
+    FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+    BELOW = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, // nothing is read there
+};
+
+// A folder is told of: perhaps it leads to another overlay.
+static void note_told(struct walk *w, struct str path)
+{
+    for (size_t i = 0; i < w->way_count; i++)
+        w->ways[i].told |= str_equal(w->ways[i].path, path);
+}
+
+static void tell_passed(struct walk *w, struct str path, const struct stat *status)
+{
+    struct difference difference = {
+        .what = DIFFERS_PASSED, .place = w->place, .path = path, .status = status, .folder = -1};
+    if (w->goes_on)
+        w->goes_on = w->visit(&difference, w->context);
+    note_told(w, path);
+}
+
+// Tells the folders of another overlay that lead to this one, as they are there.
+static void tell_outer_way(struct walk *w)
+{
+    for (size_t i = 0; i < w->way_count; i++) {
+        const struct way *way = &w->ways[i];
+        if (way->inner->place != w->place || way->told)
+            continue;
+        struct str top = w->view->plan->view[way->outer->place].path;
+        char beneath[4096];
+        snprintf(beneath, sizeof beneath, "%.*s", STR_ARGS(way->path));
+        const char *rest = beneath + (top.length == 1 ? 1 : top.length + 1);
+        closing_fd int upper = sys_openat2(way->outer->folder, rest, BELOW, INSIDE);
+        closing_fd int below = upper >= 0 ? -1 : sys_openat2(way->outer->below, rest, BELOW, INSIDE);
+        struct stat status;
+        if (fstat(upper >= 0 ? upper : below, &status) == 0)
+            tell_passed(w, way->path, &status);
+    }
+}
+
+// Tells the folders that lead to the current one, those that were not told of.
+static void tell_way(struct walk *w)
+{
+    for (size_t i = 0; i <= w->depth; i++) {
+        struct level *level = &w->levels[i];
+        if (level->told)
+            continue;
+        level->told = true;
+        if (i == 0)
+            tell_outer_way(w);
+        tell_passed(w, (struct str){w->path, level->length},
+                    &(struct stat){.st_mode = level->mode, .st_mtim = level->modified});
+    }
+}
+
 // *status: of what is there now; of what is deleted, of what was there.
 static void tell(struct walk *w, enum differs what, const struct stat *status, const char *name, bool opaque)
 {
+    tell_way(w);
     struct difference difference = {.what = what,
                                     .place = w->place,
                                     .path = {w->path, w->length},
@@ -179,7 +251,9 @@ static void tell(struct walk *w, enum differs what, const struct stat *status, c
                                     .folder = w->upper,
                                     .name = name,
                                     .opaque = opaque};
-    w->goes_on &= w->visit(&difference, w->context);
+    if (w->goes_on)
+        w->goes_on = w->visit(&difference, w->context);
+    note_told(w, difference.path);
 }
 
 // That what lies at the current path, or beneath it, can't be told.
@@ -195,7 +269,7 @@ static void tell_unlisted(struct walk *w, mode_t type, const char *why)
     w->goes_on &= w->visit(&difference, w->context);
 }
 
-// A folder that hides what the host has at its place.
+// A folder that hides what lies beneath it.
 static bool is_opaque(int folder)
 {
     char value;
@@ -211,8 +285,6 @@ static bool is_of_view(const struct walk *w)
             return true;
     return false;
 }
-
-enum { FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
 static int open_folder(int at, const char *name)
 {
@@ -232,18 +304,18 @@ static bool is_same(int fd, dev_t device, ino_t inode)
 }
 
 // The folder of a level, from one beneath it: by its "..", or where that is another by now, from the top. -1.
-static int open_above(struct walk *w, int from, int base, size_t depth, dev_t device, ino_t inode)
+static int open_above(struct walk *w, int how, int from, int base, size_t depth, dev_t device, ino_t inode)
 {
-    closing_fd int fd = openat(from, "..", FOLDER);
+    closing_fd int fd = openat(from, "..", how);
     if (is_same(fd, device, inode))
         return take_fd(fd);
     close_scoped(&fd);
-    fd = openat(base, ".", FOLDER);
+    fd = openat(base, ".", how);
     for (size_t i = 1; i <= depth && fd >= 0; i++) {
         char name[NAME_LONGEST];
         size_t start = w->levels[i - 1].length + 1, length = w->levels[i].length - start;
         snprintf(name, sizeof name, "%.*s", (int)length, w->path + start);
-        int next = openat(fd, name, FOLDER);
+        int next = openat(fd, name, how);
         close(fd);
         fd = next;
     }
@@ -264,8 +336,8 @@ static void make_room(struct walk *w)
     }
 }
 
-// Goes into a folder that is open as `upper`, and as `lower` where the host's is shown with it; takes both.
-static void enter(struct walk *w, int upper, int lower)
+// Goes into a folder that is open as `upper`, and as `lower` where what is beneath is shown with it; takes both.
+static void enter(struct walk *w, int upper, int lower, const struct stat *now, bool told)
 {
     struct stat status;
     struct batch *above = w->depth + 1 ? &w->levels[w->depth].batch : NULL;
@@ -274,7 +346,11 @@ static void enter(struct walk *w, int upper, int lower)
         batch_free(above);
     }
     struct level *level = &w->levels[++w->depth];
-    *level = (struct level){.batch.more = true, .length = w->length, .has_below = lower >= 0};
+    *level = (struct level){.batch.more = true, .length = w->length,
+                             .has_below = lower >= 0,
+                             .told = told,
+                             .mode = now->st_mode,
+                             .modified = now->st_mtim};
     if (fstat(upper, &status) == 0) {
         level->device = status.st_dev;
         level->inode = status.st_ino;
@@ -298,11 +374,11 @@ static bool leave(struct walk *w)
     w->held -= held_by(&level->batch);
     batch_free(&level->batch);
     w->depth--;
-    int upper = open_above(w, w->upper, w->base, w->depth, above->device, above->inode);
+    int upper = open_above(w, FOLDER, w->upper, w->base, w->depth, above->device, above->inode);
     close_scoped(&w->upper);
     w->upper = upper;
     if (w->lower >= 0 && w->lower_depth > w->depth) {
-        int lower = open_above(w, w->lower, w->base_below, w->depth, above->below_device, above->below_inode);
+        int lower = open_above(w, BELOW, w->lower, w->base_below, w->depth, above->below_device, above->below_inode);
         close_scoped(&w->lower);
         w->lower = lower;
         w->lower_depth = w->depth;
@@ -328,25 +404,36 @@ static const char *next_name(struct walk *w, const char *last)
     return name;
 }
 
+static bool same_time(const struct stat *a, const struct stat *b)
+{
+    return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 static void walk_folder(struct walk *w, const char *name, int lower, const struct stat *now,
-                        const struct stat *before) // NULL: the host has none
+                        const struct stat *before) // NULL: there was none
 {
     closing_fd int inner = open_folder(w->upper, name);
     int error = errno;
-    closing_fd int below = before && S_ISDIR(before->st_mode) ? openat(lower, name, FOLDER) : -1;
-    bool merged = inner >= 0 && below >= 0 && !is_opaque(inner);
+    closing_fd int below = before && S_ISDIR(before->st_mode) ? openat(lower, name, BELOW) : -1;
+    bool merged = inner >= 0 && below >= 0 && !is_opaque(inner), told = true;
+    mode_t mode = merged ? before->st_mode : S_IFDIR | LAID_FOLDER; // of what was there, or what the view made
     if (before && !merged)
         tell(w, DIFFERS_REPLACED, before, name, false);
     if (!merged && !is_of_view(w))
         tell(w, DIFFERS_CREATED, now, name, before && S_ISDIR(before->st_mode));
-    else if (merged && before->st_mode != now->st_mode)
+    else if (mode != now->st_mode)
         tell(w, DIFFERS_MODIFIED, now, name, false);
+    else
+        told = false;
     if (inner < 0)
         tell_unlisted(w, S_IFDIR, strerror(error));
     else if (w->depth + 1 == DEPTH_MOST)
         tell_unlisted(w, S_IFDIR, "it lies too deep");
-    else
-        enter(w, take_fd(inner), merged ? take_fd(below) : -1);
+    else {
+        enter(w, take_fd(inner), merged ? take_fd(below) : -1, now, told);
+        if (merged && !same_time(before, now))
+            tell_way(w);
+    }
 }
 
 static void walk_entry(struct walk *w, const char *name)
@@ -358,6 +445,10 @@ static void walk_entry(struct walk *w, const char *name)
         return;
     }
     bool was = lower >= 0 && fstatat(lower, name, &before, AT_SYMLINK_NOFOLLOW) == 0;
+    if (lower >= 0 && !was && errno != ENOENT) { // as in a folder that its own mode closes, and the command opened
+        tell_unlisted(w, now.st_mode & S_IFMT, "what was there before can't be looked at");
+        return;
+    }
     if (S_ISDIR(now.st_mode)) {
         walk_folder(w, name, lower, &now, was ? &before : NULL);
         return;
@@ -374,17 +465,38 @@ static void walk_entry(struct walk *w, const char *name)
         tell(w, same_type ? DIFFERS_MODIFIED : DIFFERS_CREATED, &now, name, false);
 }
 
-// Goes through a place: `upper` holds what differs from `lower`, which may be -1.
+// Tells of a place's own folder, but for the root, whose attributes are nobody's to keep.
+static void walk_top(struct walk *w, const struct stat *now, const struct stat *before)
+{
+    struct level *top = &w->levels[0];
+    if (!w->length || (before->st_mode == now->st_mode && same_time(before, now)))
+        return;
+    if (before->st_mode == now->st_mode) {
+        tell_way(w);
+        return;
+    }
+    tell_outer_way(w);
+    top->told = true;
+    tell(w, DIFFERS_MODIFIED, now, ".", false);
+}
+
+// Goes through a place: `upper` holds what differs from `lower`.
 static void walk_place(struct walk *w, struct str path, int upper, int lower)
 {
     char last[NAME_LONGEST] = "";
+    struct stat now, before;
     w->length = path.length == 1 ? 0 : path.length;
     memcpy(w->path, path.text, w->length);
     w->depth = (size_t)-1;
     w->upper = w->lower = -1;
     w->base = upper;
     w->base_below = lower;
-    enter(w, openat(upper, ".", FOLDER), lower < 0 ? -1 : openat(lower, ".", FOLDER));
+    if (fstat(upper, &now) != 0 || fstat(lower, &before) != 0) {
+        tell_unlisted(w, S_IFDIR, strerror(errno));
+        return;
+    }
+    enter(w, openat(upper, ".", FOLDER), openat(lower, ".", BELOW), &now, w->length == 0);
+    walk_top(w, &now, &before);
     for (bool inside = true; inside && w->goes_on;) {
         const struct level *level = &w->levels[w->depth];
         w->length = level->length;
@@ -418,24 +530,46 @@ static void walk_place(struct walk *w, struct str path, int upper, int lower)
     close_scoped(&w->lower);
 }
 
+// The folders between overlays of which one lies in the other.
+static void find_ways(struct walk *w)
+{
+    const struct plan_view *places = w->view->plan->view;
+    size_t room = 0;
+    for (size_t i = 0; i < w->uppers->count; i++)
+        room += places[w->uppers->list[i].place].path.length;
+    w->ways = scratch_alloc(room * sizeof *w->ways + 1);
+    for (size_t i = 0; i < w->uppers->count; i++) {
+        const struct upper *inner = &w->uppers->list[i], *outer = NULL;
+        struct str path = places[inner->place].path;
+        for (size_t k = 0; k < i; k++) // those above come before, the closest last
+            if (path_covers(places[w->uppers->list[k].place].path, path))
+                outer = &w->uppers->list[k];
+        for (size_t at = outer ? places[outer->place].path.length + 1 : path.length; at < path.length; at++)
+            if (path.text[at] == '/')
+                w->ways[w->way_count++] = (struct way){outer, inner, {path.text, at}, false};
+    }
+}
+
 bool differs_walk(const struct view *view, const struct uppers *uppers, differs_visit *visit, void *context)
 {
+    if (!uppers->count) // nor need there be a plan
+        return true;
     struct walk *w = scratch_alloc(sizeof *w);
     *w = (struct walk){.view = view,
+                       .uppers = uppers,
                        .visit = visit,
                        .context = context,
                        .goes_on = true,
                        .path = scratch_alloc(PATH_LONGEST + 1),
                        .levels = scratch_alloc(DEPTH_MOST * sizeof *w->levels),
                        .gathering = scratch_alloc(sizeof *w->gathering)};
+    find_ways(w);
     for (size_t i = 0; i < uppers->count && w->goes_on; i++) {
-        size_t place = uppers->list[i].place;
-        closing_fd int path = host_open(view, view->places[place].host, NULL);
-        closing_fd int lower = path < 0 ? -1 : openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        w->place = place;
-        walk_place(w, view->plan->view[place].path, uppers->list[i].folder, lower);
+        w->place = uppers->list[i].place;
+        walk_place(w, view->plan->view[w->place].path, uppers->list[i].folder, uppers->list[i].below);
     }
     bool whole = w->goes_on;
+    free(w->ways);
     free(w->path);
     free(w->levels);
     free(w->gathering);

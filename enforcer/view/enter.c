@@ -71,7 +71,7 @@ static int make_props(const struct view *view, int old_root, struct props *props
                   !view->places[i].skipped;
     for (size_t i = 0; i < view->plan->view_count; i++)
         size += is_text_elsewhere(view, i) || proc_has(view, i) ? view->places[i].text.length + 8192 : 0;
-    size += 8192 * view->plan->view_count; // folders, where an overlay's sides are mounted
+    size += 8192 * view->plan->view_count * (view->layer_count + 2); // folders, where an overlay's sides are mounted
     for (size_t i = 0; i < view->secrets->count; i++) {
         wanted |= view->secrets->list[i].value != NULL;
         size += view->secrets->list[i].length + 8192;
@@ -110,6 +110,13 @@ static bool own_ground(const struct view *view, size_t i)
            (kind == PLAN_IMAGE && view_is_overlay(view, (size_t)view->places[above].content));
 }
 
+// True if it lies in an overlay, whose folders are not to show that something is made in them.
+static bool in_overlay(const struct view *view, size_t i)
+{
+    int above = view->places[i].above, content = above < 0 ? -1 : view->places[above].content;
+    return content >= 0 && view_is_overlay(view, (size_t)content);
+}
+
 // Opens what a place is mounted on, making it where that is ours to do. O_PATH, the caller's; -1 and the failure.
 static int make_target(const struct view *view, size_t i, bool folder, struct failure *failure)
 {
@@ -123,13 +130,16 @@ static int make_target(const struct view *view, size_t i, bool folder, struct fa
                                 "there is no %s in the host folder that %s shows", place->path,
                                 view->places[place->above].path);
     const char *name;
-    closing_fd int parent = lay_parents(view->root, place->path + 1, &name);
-    if (parent < 0)
+    struct stat before;
+    closing_fd int parent = lay_parents(view->root, place->path + 1, in_overlay(view, i), &name);
+    if (parent < 0 || fstat(parent, &before) != 0)
         return fail(failure, rule, errno, "cannot make the folders above %s", place->path);
     closing_fd int file = -1;
-    if (folder ? mkdirat(parent, name, 0755) != 0
+    if (folder ? mkdirat(parent, name, LAID_FOLDER) != 0
                : (file = openat(parent, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444)) < 0)
         return fail(failure, rule, errno, "cannot make a place for %s", place->path);
+    if (in_overlay(view, i))
+        lay_unseen(parent, name, &before);
     target = sys_openat2(parent, name, O_PATH, INSIDE);
     return target < 0 ? fail(failure, rule, errno, "cannot make a place for %s", place->path) : target;
 }
@@ -143,7 +153,7 @@ static int pin_parents(const struct view *view, size_t i, struct failure *failur
     size_t top = view->places[place->above].path[1] ? strlen(view->places[place->above].path) : 0;
     if (own_ground(view, i)) { // they may not be there yet
         const char *name;
-        closing_fd int parent = lay_parents(view->root, place->path + 1, &name);
+        closing_fd int parent = lay_parents(view->root, place->path + 1, in_overlay(view, i), &name);
         if (parent < 0)
             return fail(failure, view->plan->view[i].rule, errno, "cannot make the folders above %s", place->path);
     }
@@ -196,24 +206,58 @@ static int attach_mask(struct view *view, size_t i, const struct props *props, s
 static int attach_link(const struct view *view, size_t i, struct failure *failure)
 {
     const char *name;
-    closing_fd int parent = lay_parents(view->root, view->places[i].path + 1, &name);
+    closing_fd int parent = lay_parents(view->root, view->places[i].path + 1, false, &name);
     return parent < 0 || symlinkat(view->places[i].link, parent, name) != 0
                ? fail(failure, view->plan->view[i].rule, errno, "cannot make the link %s", view->places[i].path)
                : 0;
 }
 
-// Mounts a tree on a folder of ours that lies out of the view, and opens it there: what an overlay is made of must be
-// attached.
-static int attach_aside(const struct props *props, const char *kind, size_t i, int tree)
+// Mounts a tree on a new folder of ours that lies out of the view, and opens it there: what an overlay is made of must
+// be attached.
+static int attach_aside(int aside, const char *name, int tree)
 {
-    char name[32];
-    snprintf(name, sizeof name, "%s-%zu", kind, i);
-    if (mkdirat(props->tree, name, 0700) != 0)
-        return -1;
-    closing_fd int folder = sys_openat2(props->tree, name, O_PATH | O_DIRECTORY, INSIDE);
-    return folder < 0 || sys_move_mount(tree, folder) != 0
+    return mkdirat(aside, name, 0700) != 0 || sys_move_mount_to(tree, aside, name) != 0
                ? -1
-               : sys_openat2(props->tree, name, O_PATH | O_DIRECTORY, INSIDE);
+               : sys_openat2(aside, name, O_PATH | O_DIRECTORY, INSIDE);
+}
+
+enum { LOWERS_ROOM = 4 * (LAYERS_MOST + 1) };
+
+// Attaches what lies beneath an overlay: the tree that view_open made of its folder as "0", and what layers have for it
+// above that. Their names, as overlay_mount takes them; how many they are, or -1 and errno.
+static int attach_lowers(const struct view *view, size_t i, int aside, char lowers[LOWERS_ROOM], int *lowest)
+{
+    struct view_place *place = &view->places[i];
+    char name[12], above[LOWERS_ROOM];
+    int count = 1;
+    strcpy(lowers, "0");
+    *lowest = attach_aside(aside, lowers, place->tree);
+    for (size_t k = 0; *lowest >= 0 && place->layers && k < view->layer_count; k++) {
+        if (place->layers[k].tree < 0)
+            continue;
+        snprintf(name, sizeof name, "%d", count++);
+        closing_fd int attached = attach_aside(aside, name, place->layers[k].tree);
+        if (attached < 0)
+            return -1;
+        close(place->layers[k].tree);
+        place->layers[k].tree = -1;
+        snprintf(above, sizeof above, "%s:%s", name, lowers);
+        strcpy(lowers, above);
+    }
+    return *lowest < 0 ? -1 : count;
+}
+
+// The folder in which an overlay's top folder lies as it was before: of that mode and time.
+static int make_upper(const struct view_place *place, int lowest, int own)
+{
+    struct stat status;
+    if (fstat(lowest, &status) != 0 || mkdirat(own, "upper", 0700) != 0)
+        return -1;
+    mode_t mode = place->has_top ? place->top_mode : status.st_mode;
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, place->has_top ? place->top_time : status.st_mtim};
+    return fchmodat(own, "upper", mode & 07777, 0) != 0 || utimensat(own, "upper", times, 0) != 0
+               ? -1
+               : sys_openat2(own, "upper", O_PATH | O_DIRECTORY, INSIDE);
 }
 
 // Puts an overlay in the place of the tree that view_open made of its folder.
@@ -221,22 +265,29 @@ static int make_overlay(struct view *view, size_t i, const struct props *props, 
 {
     const struct plan_view *p = &view->plan->view[i];
     struct view_place *place = &view->places[i];
+    char name[32], lowers[LOWERS_ROOM];
     closing_fd int memory = tmpfs_mount(p->size, "0700", 0, p->rule, failure);
     if (memory < 0)
         return -1;
-    closing_fd int lower = attach_aside(props, "lower", i, place->tree),
-                   own = lower < 0 ? -1 : attach_aside(props, "upper", i, memory);
-    struct stat status;
-    if (own < 0 || fstat(lower, &status) != 0 || mkdirat(own, "upper", 0700) != 0 || mkdirat(own, "work", 0700) != 0 ||
-        fchmodat(own, "upper", status.st_mode & 07777, 0) != 0)
-        return fail(failure, p->rule, errno, "cannot make the two sides of the overlay %s", place->path);
-    closing_fd int work = sys_openat2(own, "work", O_PATH | O_DIRECTORY, INSIDE);
-    place->upper = sys_openat2(own, "upper", O_PATH | O_DIRECTORY, INSIDE);
-    if (work < 0 || place->upper < 0)
+    snprintf(name, sizeof name, "overlay-%zu", i);
+    closing_fd int aside = mkdirat(props->tree, name, 0700) != 0
+                               ? -1
+                               : sys_openat2(props->tree, name, O_RDONLY | O_DIRECTORY, INSIDE);
+    closing_fd int lowest = -1;
+    int count = aside < 0 ? -1 : attach_lowers(view, i, aside, lowers, &lowest);
+    closing_fd int own = count < 0 ? -1 : attach_aside(aside, "own", memory);
+    closing_fd int work = own < 0 || mkdirat(own, "work", 0700) != 0
+                              ? -1
+                              : sys_openat2(own, "work", O_PATH | O_DIRECTORY, INSIDE);
+    place->upper = work < 0 ? -1 : make_upper(place, lowest, own);
+    if (place->upper < 0 || fchdir(aside) != 0) // where the names of the lowers are
         return fail(failure, p->rule, errno, "cannot make the two sides of the overlay %s", place->path);
     close(place->tree);
-    place->tree = overlay_mount(lower, place->upper, work, view_attributes(view, i), p->rule, failure);
-    return place->tree < 0 ? -1 : 0;
+    place->tree = overlay_mount(lowers, place->upper, work, view_attributes(view, i), p->rule, failure);
+    place->lower = place->tree < 0 ? -1
+                   : count == 1    ? take_fd(lowest)
+                                   : overlay_mount(lowers, -1, -1, view_attributes(view, i), p->rule, failure);
+    return place->lower < 0 ? -1 : 0;
 }
 
 static int clone_secret(const struct view *view, size_t i, const struct props *props, struct failure *failure)
@@ -281,11 +332,17 @@ static int attach_made(struct view *view, size_t i, struct made_in *in, struct f
     }
     if (in->folder < 0 || in->length != above || memcmp(in->path, place->path, above) != 0) {
         close_scoped(&in->folder);
-        *in = (struct made_in){lay_parents(view->root, place->path + 1, &name), place->path, above};
+        in->folder = lay_parents(view->root, place->path + 1, in_overlay(view, i), &name);
+        in->path = place->path;
+        in->length = above;
     }
     int parent = in->folder;
-    if (parent >= 0 && lay_made(parent, name, place) == 0)
+    struct stat before;
+    if (parent >= 0 && fstat(parent, &before) == 0 && lay_made(parent, name, place) == 0) {
+        if (in_overlay(view, i))
+            lay_unseen(parent, name, &before);
         return 0;
+    }
     if (parent >= 0 && errno == EEXIST && place->above >= 0) {
         place->skipped = true;
         return 0;
@@ -435,8 +492,8 @@ static uint64_t mount_of(const char *path)
 // `/`, but within reach of `/..`, which goes to the topmost mount. All of it goes, or the sandbox has a way out.
 static int drop_old_root(struct failure *failure)
 {
-    enum { LAYERS_MOST = 16 };
-    for (int layer = 0; layer < LAYERS_MOST; layer++) {
+    enum { MOUNTS_MOST = 16 };
+    for (int layer = 0; layer < MOUNTS_MOST; layer++) {
         uint64_t root = mount_of("/"), above = mount_of("/..");
         if (root && root == above)
             return layer

@@ -76,7 +76,7 @@ static int add(struct view *view, int proc, size_t k, int memory, struct failure
     if (target < 0)
         return fail(failure, rule, errno, "cannot lay anything over %s/%s", view->places[proc].path, first);
     const char *rest = strchr(path, '/');
-    closing_fd int parent = rest ? lay_parents(memory, path, &name) : -1;
+    closing_fd int parent = rest ? lay_parents(memory, path, false, &name) : -1;
     if ((rest && parent < 0) || lay_made(rest ? parent : memory, rest ? name : first, place) != 0)
         return fail(failure, rule, errno, "cannot make %s", place->path);
     if (rest && is_mount(target))

@@ -54,11 +54,15 @@ int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t r
     return file_system("tmpfs", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, rule, failure);
 }
 
-int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t rule, struct failure *failure)
+int overlay_mount(const char *lowers, int upper, int work, uint64_t attributes, uint32_t rule, struct failure *failure)
 {
     // Attributes of files such as "opaque" are the user's own kind: others are not for user namespaces. A tmpfs has
     // them since Linux 6.6.
-    char below[32], above[32], beside[32];
+    char above[32], beside[32];
+    const struct mount_option nothing_above[] = {{"lowerdir", lowers}, {"userxattr", NULL}, {NULL, NULL}};
+    attributes |= MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    if (upper < 0)
+        return file_system("overlay", nothing_above, attributes | MOUNT_ATTR_RDONLY, rule, failure);
     closing_fd int probe = openat(upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (probe < 0 || fsetxattr(probe, "user.sbx", "", 0, 0) != 0)
         return fail_with_advice(
@@ -66,12 +70,11 @@ int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t 
             "a copy-on-write view in memory needs Linux 6.6 or newer: show the folder read-only, or a copy of it",
             "cannot keep what an overlay needs in memory");
     fremovexattr(probe, "user.sbx");
-    snprintf(below, sizeof below, "/proc/self/fd/%d", lower);
     snprintf(above, sizeof above, "/proc/self/fd/%d", upper);
     snprintf(beside, sizeof beside, "/proc/self/fd/%d", work);
     const struct mount_option options[] = {
-        {"lowerdir", below}, {"upperdir", above}, {"workdir", beside}, {"userxattr", NULL}, {NULL, NULL}};
-    return file_system("overlay", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, rule, failure);
+        {"lowerdir", lowers}, {"upperdir", above}, {"workdir", beside}, {"userxattr", NULL}, {NULL, NULL}};
+    return file_system("overlay", options, attributes, rule, failure);
 }
 
 // Only processes: no kernel settings, keys or memory. And of those only the ones this process could trace, which init

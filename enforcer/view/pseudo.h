@@ -8,9 +8,11 @@
 #include "enforcer/host/failure.h"
 
 int tmpfs_mount(uint64_t size, const char *mode, uint64_t attributes, uint32_t rule, struct failure *);
-// A copy-on-write view of `lower`: what is written goes to `upper`, with `work` beside it. All three are folders in
-// mounts of this namespace, by descriptor. Documentation/filesystems/overlayfs.rst.
-int overlay_mount(int lower, int upper, int work, uint64_t attributes, uint32_t rule, struct failure *);
+// A copy-on-write view of folders that lie one over the other: `lowers` are their paths, the topmost first, with colons
+// between; relative ones, since there is room for 255 bytes. What is written goes to `upper`, with `work` beside it;
+// -1: nothing is, and there are two lowers or more. All are folders in mounts of this namespace.
+// Documentation/filesystems/overlayfs.rst.
+int overlay_mount(const char *lowers, int upper, int work, uint64_t attributes, uint32_t rule, struct failure *);
 
 // A /proc of the pid namespace's processes; `whole`: with all else that the kernel shows in one, until proc_narrow
 // takes that away. What something is mounted on by then stays, and no other name is found any more. 0, or -1 and the

@@ -31,8 +31,8 @@ int view_prepare(struct view *view, const struct plan *plan, const struct view_b
                                      .content = -1,
                                      .source = -1,
                                      .tree = -1,
-                                     .image = -1,
-                                     .upper = -1};
+                                     .upper = -1,
+                                     .lower = -1};
         while (depth && !path_covers(plan->view[open[depth - 1]].path, p->path))
             depth--;
         if (depth) {
@@ -110,6 +110,24 @@ static int missing(struct view *view, size_t i, const char *what, int error, str
                         error == ENOENT ? "if the sandbox may do without it, add `if exists`" : NULL, failure);
 }
 
+// What layers have for an overlay belongs to the outside identity.
+static int open_layers(struct view *view, size_t i, struct failure *failure)
+{
+    const struct view_place *place = &view->places[i];
+    for (size_t k = 0; place->layers && k < view->layer_count; k++) {
+        struct lying *lying = &place->layers[k];
+        bool mapped;
+        if (!lying->host)
+            continue;
+        closing_fd int source = host_open(view, lying->host, NULL);
+        if (source >= 0)
+            lying->tree = tree_clone(source, view_attributes(view, i) | MOUNT_ATTR_RDONLY, -1, &mapped);
+        if (lying->tree < 0)
+            return fail(failure, view->plan->view[i].rule, errno, "cannot bind %s", lying->host);
+    }
+    return 0;
+}
+
 static int open_place(struct view *view, size_t i, struct owners *owners, struct failure *failure)
 {
     const struct plan_view *p = &view->plan->view[i];
@@ -167,6 +185,8 @@ static int open_place(struct view *view, size_t i, struct owners *owners, struct
     errno = error;
     if (place->tree < 0)
         return fail(failure, p->rule, errno, "cannot bind %s", what);
+    if (overlay && open_layers(view, i, failure))
+        return -1;
     if (identities >= 0 && !mapped && p->verbs & VERB_WRITE && status.st_uid == 0)
         return fail_with_advice(failure, p->rule, 0,
                                 "run sbxrun as the user who owns the folder, or keep it on a file system that has "
@@ -182,7 +202,10 @@ static int open_place(struct view *view, size_t i, struct owners *owners, struct
 static void make_room(const struct view *view)
 {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < 2 * view->plan->view_count + 64) {
+    uint64_t wanted = 2 * view->plan->view_count + 64;
+    for (size_t i = 0; i < view->plan->view_count; i++)
+        wanted += view->places[i].layers ? view->layer_count : 0;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < wanted) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
@@ -211,5 +234,7 @@ void view_close(const struct view *view)
     for (size_t i = 0; i < view->plan->view_count; i++) {
         close_scoped(&view->places[i].source);
         close_scoped(&view->places[i].tree);
+        for (size_t k = 0; view->places[i].layers && k < view->layer_count; k++)
+            close_scoped(&view->places[i].layers[k].tree);
     }
 }

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <linux/openat2.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "enforcer/host/failure.h"
 #include "enforcer/host/identity.h"
@@ -18,6 +20,22 @@
 struct disk_use {        // of a place of the view that has a size
     uint64_t used, peak; // bytes: when the command ended, and the most that was seen, ten times a second; DISK_UNKNOWN
     uint64_t device;     // that it was on when the sandbox was made
+};
+
+enum { LAYERS_MOST = 32 };
+
+struct unpacked {     // an archive's folder in the cache (enforcer/helpers/unpacked.h)
+    const char *host; // its path; NULL: there is none
+    char hash[65];    // of the archive: SHA-256, hexadecimal
+    uint64_t bytes;   // of it
+    int folder;       // locked while the run lasts, so that nobody removes it
+    bool unkept;      // it is this run's alone, and goes with it
+    bool of_outside;  // it belongs to the outside identity
+};
+
+struct lying {        // what a layer has for an overlay
+    const char *host; // the path of its folder; NULL: nothing
+    int tree;         // the mount, not attached yet
 };
 
 struct view_place {          // one of plan->view
@@ -37,9 +55,14 @@ struct view_place {          // one of plan->view
     int source, tree; // O_PATH on the host's side, kept for places below; the mount, not attached yet
     bool straight;    // no link was followed to the source: its path says where on the host it is
     bool of_outside;  // it belongs to the outside identity, and is not presented as if it did
-    int image;        // the folder of an image, locked while the run lasts, so that nobody removes it
-    bool unkept;      // which is this run's alone, and goes with it
-    int upper;        // of an overlay: where what differs lies, once the view is built
+    struct unpacked image;
+    // Of an overlay: what layers have for it, the lowest first; the mode and time of its top folder, where one of them
+    // says them; once the view is built, where what differs lies, and what it differs from.
+    struct lying *layers;
+    bool has_top;
+    mode_t top_mode;
+    struct timespec top_time;
+    int upper, lower;
 };
 
 struct hidden { // a folder of the host that no sandbox sees
@@ -64,6 +87,8 @@ struct view {
     struct hide *hides;
     size_t hidden_count, hide_count;
     struct grounds *grounds; // view_source.h
+    struct unpacked *layers; // of earlier runs, the lowest first (enforcer/helpers/below.h)
+    size_t layer_count;
     int root;
 };
 

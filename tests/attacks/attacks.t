@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
+use Tar;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
@@ -206,6 +207,58 @@ for my $user (users()) {
         my $unpacked = run({ %$user, cwd => $dir, env => $home }, $program, 'image.sbx', '--', '/x');
         my ($why) = $unpacked->{err} =~ /image\.tar: ([^(\n]*[^(\n ])/;
         $special->('Files', $what, $unpacked->{status} == 125 && $unpacked->{err} =~ $said, $why // $unpacked->{err});
+    }
+    # What a layer is made of, which a run left or a stranger made.
+    mkdir "$dir/under";
+    spew("$dir/under/mine", "mine\n");
+    system('chown', '-R', "$user->{uid}:$user->{gid}", "$dir/under") if defined $user->{uid} && $> == 0;
+    spew("$dir/layer.sbx", 'sbx 1; import std.base; policy layer { use std.base;
+        fs { allow read, write "/w" from overlay "./under" size 1MiB; deny read, write "/w/mine"; } }');
+    my $on_layer = sub {
+        my ($entries, @command) = @_;
+        spew("$dir/layer.tar", archive({ name => 'w/', type => 5, mode => 0755 }, @$entries));
+        return run({ %$user, cwd => $dir, env => $home }, $sbxrun, '--layer', 'layer.tar', 'layer.sbx', '--', @command);
+    };
+    my $overlays = $on_layer->([], 'true')->{err} !~ /needs Linux 6\.6 or newer/;
+    my %host = (name => 'w/host', type => 2, link => $host);
+    for my $case (
+        ['a layer with a name that leads out', qr/leads out of it/, { name => "w/../../planted" }],
+        ['a layer with an absolute name', qr/leads out of it/, { name => "$host/planted" }],
+        ['a layer that writes through a link of its own', qr/through a link/, \%host, { name => 'w/host/planted' }],
+        ['a layer that marks what is gone through a link of its own', qr/through a link/, \%host,
+            { name => 'w/host/.wh.outside-file' }],
+        ['a layer with a hard link to the host', qr/leads out of it/,
+            { name => 'w/x', type => 1, link => "$host/outside-file" }],
+        ['a layer with a disk', qr/holds no devices/, { name => 'w/sda', type => 4, major => 8 }],
+        ['a layer with a whiteout as overlays have it', qr/holds no devices/, { name => 'w/mine', type => 3 }],
+        ['a layer with a whiteout of the folder above', qr/stands for nothing/, { name => 'w/.wh...' }],
+        ['a layer with an opaque mark in a file', qr/through a link/, { name => 'w/x' },
+            { name => 'w/x/.wh..wh..opq' }],
+        ['a layer that has something outside of the overlays', qr/lies in no overlay/, { name => 'usr/', type => 5 },
+            { name => 'usr/bin/', type => 5 }, { name => 'usr/bin/sh', mode => 0755 }],
+        ['a layer that says a place is gone', qr/File exists/, { name => '.wh.w' }],
+    ) {
+        my ($what, $said, @entries) = @$case;
+        my $refused = $on_layer->(\@entries, 'echo', 'ran');
+        my ($why) = $refused->{err} =~ /($said)/;
+        $special->('Files', $what, $refused->{status} == 125 && $refused->{out} eq '' && defined $why
+            && !-e "$host/planted" && -e "$host/outside-file", $why // $refused->{err});
+    }
+    if ($overlays) {
+        my $bits = $on_layer->([{ name => 'w/suid', mode => 06755, data => 'x' }], 'stat', '-c', '%a', '/w/suid');
+        $special->('Files', 'a layer with a setuid file', $bits->{out} eq "755\n", 'no such bit');
+        my $denied = $on_layer->([{ name => 'w/mine', data => 'x' }], 'cat', '/w/mine');
+        $special->('Files', 'a layer with a file at a denied path', $denied->{status} == 1 && $denied->{out} eq '',
+            'denied as ever');
+        my $redirect = " SCHILY.xattr.user.overlay.redirect=/etc\n";
+        my $length = length($redirect) + 2;
+        my $through = $on_layer->([{ name => 'pax', type => 'x', data => "$length$redirect" },
+            { name => 'w/etc/', type => 5, mode => 0755 }], 'ls', '-A', '/w/etc');
+        $special->('Files', 'a layer with an attribute that leads an overlay elsewhere',
+            $through->{status} == 0 && $through->{out} eq '', 'left out');
+        run({ %$user, cwd => $dir, env => $home }, $sbxrun, '--keep', 'w/kept', 'layer.sbx', '--', 'sh', '-c',
+            'mknod /w/dev b 8 0; mknod /w/mine2 c 0 0; setfattr -n user.overlay.opaque -v y /w; : > /w/ours');
+        is join(' ', `tar tf $dir/w/kept 2>/dev/null`), "w/\n w/ours\n", "$who: a layer has none of what was tried";
     }
     my $start = time;
     spew("$dir/stay.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy stay/r =~ s/lifetime \d+s/lifetime 1s/r);

@@ -50,6 +50,15 @@ for my $user (users()) {
         like run(\%o, "$dir/sbxrun", 'p.sbx', '--', '/x')->{err}, qr/^sbxrun: cannot unpack \S+: held \(p\.sbx:3/,
             "$name: a stranger in sbximage's place has nothing";
 
+        # As one that unpacks a layer it can set times, too.
+        spew("$dir/l.tar", 'tries');
+        mkdir "$dir/under";
+        owned($user, "$dir/under");
+        spew("$dir/l.sbx", "sbx 1;\nimport std.base;\npolicy l { use std.base;\n"
+            . "fs { allow read, write \"/w\" from overlay \"./under\"; } }\n");
+        like run(\%o, "$dir/sbxrun", '--layer', 'l.tar', 'l.sbx', '--', 'true')->{err},
+            qr/^sbxrun: cannot unpack \S+: times$/m, "$name: nor has one that unpacks a layer, but for times";
+
         # What it is, seen from outside.
         spew("$dir/i.tar", 'wait' . rand);
         my $pid = fork // die $!;

@@ -126,7 +126,7 @@ for my $user (users()) {
 
         # The same change is the same bytes, and tells nothing of who made it when.
         my @same = map {
-            $keep->('mkdir x; echo 1 > x/b; echo 2 > x/a; ln x/a y; rm b; touch -d @1000000000 x/b x/a x');
+            $keep->('mkdir x; echo 1 > x/b; echo 2 > x/a; ln x/a y; rm b; touch -d @1000000000 x/b x/a x .');
             slurp("$dir/w/layer")
         } 1, 2;
         ok $same[0] eq $same[1], "$name: the same change is the same layer";
@@ -144,10 +144,10 @@ for my $user (users()) {
             is -s "$dir/w/layer", 0, "$name: $command: and there is none";
         }
         my $run = $keep->(q{python3 -c 'import socket; socket.socket(1).bind("/w/s")'; echo x > f});
-        is_deeply $run->{layer}, { entries => 1, sockets_left_out => 1 }, "$name: sockets are left out, and counted";
+        is_deeply $run->{layer}, { entries => 2, sockets_left_out => 1 }, "$name: sockets are left out, and counted";
         $run = $keep->('echo x > f', '--changes', "$dir/w/changes");
-        is $run->{layer}{entries} . ' ' . @{ decode_json(slurp("$dir/w/changes"))->{changes} }, '1 1',
-            "$name: beside the list of changes";
+        is $run->{layer}{entries} . ' ' . @{ decode_json(slurp("$dir/w/changes"))->{changes} }, '2 1',
+            "$name: beside the list of changes, with the folder that it is in";
         $run = in_sandbox($user, $dir, { args => ['--keep', "$dir/none/layer"] }, 'sh', '-c', 'echo ran');
         is "$run->{status} $run->{out}", '125 ', "$name: where nothing can be written nothing is run";
         for my $option (qw(--keep --changes)) { # before there is a view
