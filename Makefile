@@ -43,6 +43,8 @@ LSP_OBJECTS      := $(call objects,$(addprefix compiler/,lsp describe files emit
 ACTION_OBJECTS   := $(call objects,compiler/actions)
 ENFORCER_OBJECTS := $(call objects,enforcer/*)
 ENFORCER_LIBRARIES := -l:libcap.a -l:libmd.a -l:libbpf.a -l:libelf.a -l:libz.a -l:libresolv.a
+AISBX_OBJECTS    := $(patsubst $(BUILD)/%,$(BUILD)/objects/%,$(call objects,aisbx/*))
+AISBX_LIBRARIES  := -lsqlite3 -larchive -lzstd -lcjson -lgit2
 LIBSBX_OBJECTS   := $(LANG_OBJECTS) $(COMPILER_OBJECTS) $(PROVE_OBJECTS) $(call objects,libsbx)
 LIBRARY          := $(sort $(wildcard stdlib-policies/*.sbx))
 GENERATED        := $(BUILD)/sbx.tab.h $(BUILD)/sbx.lex.h $(BUILD)/tables.inc $(BUILD)/library.inc
@@ -59,7 +61,8 @@ FUZZ_PROGRAMS    := $(patsubst %,$(BUILD)/tests/fuzz/%,lsp names policy plan pro
 BENCH_PROGRAMS   := $(addprefix $(BUILD)/tests/bench/,launcher time calls filters net naive pty)
 
 BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev libarchive-dev libbz2-dev liblzma-dev \
-                  libzstd-dev libldns-dev libssl-dev libbpf-dev libelf-dev zlib1g-dev
+                  libzstd-dev libldns-dev libssl-dev libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev libcjson-dev \
+                  libgit2-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor \
                   bubblewrap systemd secilc ldnsutils pkg-config python3-yaml tmux vim-tiny less procps ghostscript
@@ -71,12 +74,12 @@ BENCH_PACKAGES := bubblewrap crun procps passt slirp4netns curl socat ripgrep
 VM_PACKAGES    := qemu-system-x86 busybox-static cpio e2fsprogs kmod debootstrap xz-utils zstd debian-archive-keyring
 
 ## all: the programs and libsbx, in build/; installs what it needs, on Debian
-all: $(addprefix $(BUILD)/,sbxc sbxrun sbximage sbxnames libsbx.so.0 compile_commands.json)
+all: $(addprefix $(BUILD)/,sbxc sbxrun aisbx sbximage sbxnames libsbx.so.0 compile_commands.json)
 	@:
 
 # Where something to build with is missing, it is installed before anything else.
 BUILD_HEADERS := stdlib.h sys/capability.h sha2.h z3.h archive.h bzlib.h lzma.h zstd.h ldns/ldns.h bpf/bpf.h zlib.h \
-                 libelf.h
+                 libelf.h sqlite3.h cjson/cJSON.h git2.h
 PRESENT       := $(shell command -v gcc && command -v flex && command -v bison) \
                  $(wildcard $(addprefix /usr/include/,$(BUILD_HEADERS)))
 ifneq ($(words $(PRESENT)),$(words gcc flex bison $(BUILD_HEADERS)))
@@ -112,6 +115,11 @@ $(BUILD)/sbxrun: $(ENFORCER_OBJECTS) $(BUILD)/enforcer/sbxrun.o $(BUILD)/libsbx.
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LINK) -o $@ $^ $(ENFORCER_LIBRARIES)
 
+# Where agents work: above both, and of them it knows only libsbx.
+$(BUILD)/aisbx: $(AISBX_OBJECTS) $(BUILD)/libsbx.a # (its name is the room's: objects lie elsewhere)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) -pie $(LINK) -o $@ $^ -l:libmd.a $(AISBX_LIBRARIES)
+
 # What unpacks images and layers, and writes layers: a program of its own, for the library of archives. Static: it needs
 # no file of the host. One function of the library's tar stands beside a table of all formats, which need more
 # libraries: what nothing calls is left out.
@@ -131,6 +139,11 @@ $(BUILD)/sbxnames: names/sbxnames.c names/answers.c names/answers.h enforcer/net
 	$(Q)$(CC) $(CPPFLAGS) $(HELPER_CFLAGS) $(QUIETLY) -o $@ $(filter %.c,$^) -l:libldns.a -l:libcrypto.a -pthread
 
 $(BUILD)/%.o: %.c $(GENERATED)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/objects/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -189,7 +202,7 @@ $(BUILD)/completions/%: tools/completions.awk compiler/options.def enforcer/opti
 	    awk -v shell=$(notdir $(patsubst %/,%,$(dir $@))) -v program=$$program -f $< $$table/options.def > $@
 
 # How each file is compiled, for editors that ask: clangd looks into build/. Made anew when files come or go.
-ROOMS   := lang compiler compiler/* enforcer enforcer/* libsbx names image tests/*
+ROOMS   := lang compiler compiler/* enforcer enforcer/* libsbx names image aisbx/* tests/*
 SOURCES := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 $(BUILD)/compile_commands.json: export COMPILE := $(CC) $(CPPFLAGS) $(CFLAGS)
 $(BUILD)/compile_commands.json: tools/compile_commands.awk Makefile $(sort $(dir $(SOURCES)))
@@ -271,7 +284,8 @@ test: | test-deps
 	    echo "without Playwright: its test is skipped" >&2
 	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) $(LONG_TESTS) tests/codegen tests/faults \
 	    tests/meaning tests/attacks tests/fuzz \
-	    $(filter-out $(LONG_TESTS) $(TIMED_TESTS),$(wildcard $(addsuffix /*.t,tests/live tests/net tests/lang)))
+	    tests/aisbx $(filter-out $(LONG_TESTS) $(TIMED_TESTS),$(wildcard $(addsuffix /*.t,\
+	    tests/live tests/net tests/lang)))
 	SBX_BUILD=$(abspath $(BUILD)) prove $(PROVE_FLAGS) $(TIMED_TESTS)
 
 test-programs: all $(COMPLETIONS) $(EDITORS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
@@ -340,7 +354,7 @@ PUT := install -D -m 644
 
 ## install: into PREFIX=/usr/local, beneath DESTDIR
 install: all $(COMPLETIONS) $(EDITORS)
-	install -D -t $(AT)/bin $(BUILD)/sbxc $(BUILD)/sbxrun $(BUILD)/sbximage $(BUILD)/sbxnames
+	install -D -t $(AT)/bin $(addprefix $(BUILD)/,sbxc sbxrun aisbx sbximage sbxnames)
 	$(PUT) -t $(AT)/lib $(BUILD)/libsbx.a $(BUILD)/libsbx.so.0
 	ln -sf libsbx.so.0 $(AT)/lib/libsbx.so
 	$(PUT) -t $(AT)/include libsbx/sbx.h
@@ -362,7 +376,7 @@ install: all $(COMPLETIONS) $(EDITORS)
 
 ## uninstall: takes it away again
 uninstall:
-	rm -f $(addprefix $(AT)/bin/,sbxc sbxrun sbximage sbxnames)
+	rm -f $(addprefix $(AT)/bin/,sbxc sbxrun aisbx sbximage sbxnames)
 	rm -f $(addprefix $(AT)/lib/,libsbx.a libsbx.so.0 libsbx.so pkgconfig/sbx.pc) $(AT)/include/sbx.h
 	rm -f $(addprefix $(AT)/share/man/,man1/sbxc.1 man1/sbxrun.1 man5/sbx.5)
 	rm -f $(addprefix $(AT)/share/bash-completion/completions/,sbxc sbxrun)

@@ -10,16 +10,16 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Time::HiRes qw(time);
 
-our @EXPORT = qw($root $build $sbxc $sbxrun become patience soon run slurp spew tracked folder user users
+our @EXPORT = qw($root $build $sbxc $sbxrun $aisbx become patience soon run slurp spew tracked folder user users
     syscall_number);
 
 our $root = abs_path(dirname(__FILE__) . '/../..');
 our $build = $ENV{SBX_BUILD} || "$root/build";
-our ($sbxc, $sbxrun) = ("$build/sbxc", "$build/sbxrun");
+our ($sbxc, $sbxrun, $aisbx) = map { "$build/$_" } 'sbxc', 'sbxrun', 'aisbx';
 if ($> == 0) { # the ordinary user may not reach a checkout of root's
     my $public = folder();
-    system('cp', $sbxrun, "$build/sbximage", "$build/sbxnames", $public);
-    $sbxrun = "$public/sbxrun";
+    system('cp', $sbxrun, (grep { -e } map { "$build/$_" } 'sbximage', 'sbxnames', 'aisbx'), $public);
+    ($sbxrun, $aisbx) = map { "$public/$_" } 'sbxrun', 'aisbx';
 }
 
 sub slurp { my ($path) = @_; open my $f, '<', $path or die "$path: $!"; local $/; my $text = <$f>; $text // '' }

@@ -41,7 +41,7 @@ my %given = (
 );
 
 my $installed = folder() . '/sbx';
-my @built = map { ('-o', "$build/$_") } 'sbxc', 'sbxrun', 'sbximage', 'sbxnames', 'libsbx.so.0'; # as they are
+my @built = map { ('-o', "$build/$_") } 'sbxc', 'sbxrun', 'aisbx', 'sbximage', 'sbxnames', 'libsbx.so.0'; # as they are
 my @make = ('make', '-C', $root, @built, "BUILD=$build", "PREFIX=$installed");
 is run({ env => { MAKEFLAGS => '', SANITIZE => '' } }, @make, 'install')->{status}, 0, 'make install';
 

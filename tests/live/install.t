@@ -8,7 +8,7 @@ use Sbx;
 use Test::More;
 
 my $dir = folder();
-my @built = map { ('-o', "$build/$_") } 'sbxc', 'sbxrun', 'sbximage', 'sbxnames', 'libsbx.so.0'; # as they are
+my @built = map { ('-o', "$build/$_") } 'sbxc', 'sbxrun', 'aisbx', 'sbximage', 'sbxnames', 'libsbx.so.0'; # as they are
 my @make = ({ env => { MAKEFLAGS => '', SANITIZE => '' } }, 'make', '-C', $root, @built, "BUILD=$build", "DESTDIR=$dir",
     'PREFIX=/opt/sbx');
 is run(@make, 'install')->{status}, 0, 'make install';
