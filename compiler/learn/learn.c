@@ -60,6 +60,7 @@ bool learn(struct arena *arena, const struct seen *seen, struct str folder, stru
         learner_ask_calls(l, policy, again, learned);
         learner_ask_net(l, policy, again, learned);
     }
+    learner_secrets(l);
     for (const struct note *n = l->notes; n; n = n->next)
         learned->noted += n->things;
     struct str text = learner_write(l, true);

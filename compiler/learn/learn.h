@@ -11,6 +11,10 @@
 #include "compiler/front/driver.h"
 #include "compiler/learn/seen.h"
 
+// The line of a learned policy that says which record it was made of, before the record's hash (plan_hash). A record
+// that a policy does not name is nobody's.
+#define LEARN_RECORD "# Its record: "
+
 struct learned {
     struct str text;
     size_t operations, allowed, noted; // of the record; those that the policy allows, proved by its own verdicts; those

@@ -38,7 +38,7 @@ static struct place *add_place(struct learner *l, struct str path, unsigned verb
     return &l->places[l->place_count++];
 }
 
-static struct str file_operation(struct learner *l, const char *verb, struct str path)
+struct str learner_file_operation(struct learner *l, const char *verb, struct str path)
 {
     struct text text = {.arena = l->arena};
     text_addf(&text, "%s ", verb);
@@ -126,26 +126,27 @@ static void place_path(struct learner *l, struct policy *usual, const struct see
         return;
     if (path_covers(STR("/proc"), path) || path_covers(STR("/dev"), path)) {
         if (verbs)
-            learner_note(l, file_operation(l, verbs & VERB_WRITE ? "write" : "read", path),
+            learner_note(l, learner_file_operation(l, verbs & VERB_WRITE ? "write" : "read", path),
                          "the sandbox has a /proc and a /dev of its own", seen->count);
         return;
     }
     if (path_covers(STR("/sys/fs/cgroup"), path)) {
         if (verbs)
-            learner_note(l, file_operation(l, verbs & VERB_WRITE ? "write" : "read", path),
+            learner_note(l, learner_file_operation(l, verbs & VERB_WRITE ? "write" : "read", path),
                          "the sandbox is in control groups of its own", seen->count);
         return;
     }
     if (known_is_secret(seen->path) && !seen->made) {
         if (verbs)
-            learner_note(l, file_operation(l, "read", seen->path), "it looks like a secret", seen->count)->path = path;
+            learner_note(l, learner_file_operation(l, "read", seen->path), "it looks like a secret", seen->count)
+                ->path = path;
         return;
     }
     if (below.length && root.length && !seen->made && !(verbs & VERB_WRITE)) {
         if (!(verbs & VERB_READ) || is_changed(l, seen->path))
             return;
         if (seen->folder && is_wide(below))
-            learner_note(l, file_operation(l, "read", seen->path), "it holds much else", seen->count);
+            learner_note(l, learner_file_operation(l, "read", seen->path), "it holds much else", seen->count);
         else
             add_place(l, path, VERB_READ, seen->count, 1)->home = below;
         return;
@@ -159,11 +160,11 @@ static void place_path(struct learner *l, struct policy *usual, const struct see
     if (verbs & VERB_WRITE || seen->made) {
         struct str target = makes ? learner_made_in(l, path) : path;
         if (known_is_system(path)) {
-            learner_note(l, file_operation(l, "write", path), "it would change the system", seen->count);
+            learner_note(l, learner_file_operation(l, "write", path), "it would change the system", seen->count);
             return;
         }
         if (makes && known_is_common(l->seen, target)) {
-            learner_note(l, file_operation(l, "write", path),
+            learner_note(l, learner_file_operation(l, "write", path),
                          "its folder holds much else: make one for it, and allow that", seen->count);
             return;
         }
@@ -178,7 +179,7 @@ static void place_path(struct learner *l, struct policy *usual, const struct see
     }
     if (seen->folder && known_is_common(l->seen, path)) { // the way to others, at most
         if (verbs)
-            learner_note(l, file_operation(l, "read", path), "it holds much else", seen->count);
+            learner_note(l, learner_file_operation(l, "read", path), "it holds much else", seen->count);
         return;
     }
     if (path_covers(l->seen->cwd, path) && !known_is_common(l->seen, l->seen->cwd))
@@ -266,10 +267,11 @@ void learner_ask_files(struct learner *l, struct policy *policy, bool last, stru
         }
         struct note *told = NULL;
         for (size_t k = 0; k < sizeof verbs / sizeof *verbs && !told; k++)
-            told = map_get(&l->noted, file_operation(l, verbs[k], path->path));
+            told = map_get(&l->noted, learner_file_operation(l, verbs[k], path->path));
         const char *verb = path->verbs & VERB_WRITE ? "write" : path->verbs & VERB_EXEC ? "exec" : "read";
         if (last && !told)
-            told = learner_note(l, file_operation(l, verb, path->path), "no rule for it could be found", path->count);
+            told = learner_note(l, learner_file_operation(l, verb, path->path), "no rule for it could be found",
+                                path->count);
         if (last)
             told->things++;
         else if (!told && !path->made && !known_is_common(l->seen, path->path))

@@ -104,6 +104,10 @@ struct str learner_write(struct learner *l, bool whole)
             text_addf(&text, " %.*s", STR_ARGS(shown));
         }
         text_addf(&text, "\n# Read it before you trust it: it allows what was done, whoever did it.\n");
+        struct str record = plan_hash(l->arena, seen_write(l->arena, seen));
+        text_addf(&text, "%s%.*s\n", LEARN_RECORD, STR_ARGS(record));
+        if (l->has_unseen)
+            text_addf(&text, "# More lies in the folders that it shows than was looked at for secrets: look there.\n");
     }
     text_addf(&text, "policy %.*s {\n", STR_ARGS(l->name));
     if (l->given.length)

@@ -49,6 +49,7 @@ struct learner {
     struct str home; // HOME in the sandbox
     bool sets_home;  // where it is none that the modules say
     bool sends_to_paths;
+    bool has_unseen; // more lies in the folders that are shown than was looked at for secrets
     const struct driver_options *options;
     bool libraries[LIBRARIES_MOST]; // by their place in known_libraries
     struct place *places;
@@ -64,6 +65,11 @@ struct str learner_write(struct learner *,
 // What is seen and not allowed; one for each operation, whose first reason is kept.
 struct note *learner_note(struct learner *, struct str operation, const char *why, uint64_t count);
 void learner_end_seen(struct text *, uint64_t count, const char *more); // the end of a rule: how often it was needed
+
+// ---- learn_secrets.c ----
+
+// Notes what looks like a secret on the host beneath the places that are shown, and is none of the command's own.
+void learner_secrets(struct learner *);
 
 // ---- learn_files.c, learn_net.c, learn_calls.c ----
 
@@ -84,6 +90,8 @@ void learner_ask_calls(struct learner *, struct policy *, bool last, struct lear
 // HOME.
 struct str learner_beneath_home(const struct learner *, struct str path);
 struct str learner_inside(const struct learner *, struct str path); // where it will be in the sandbox
+
+struct str learner_file_operation(struct learner *, const char *verb, struct str path); // as a note has it
 
 // The folder in which the command makes or removes something: one that was there before.
 struct str learner_made_in(const struct learner *, struct str path);

@@ -220,6 +220,16 @@ static void lower_settings(struct policy *policy, struct plan *plan)
             policy->secrets[i].host.path, add_source(policy, plan, policy->secrets[i].span)};
 }
 
+static void lower_origins(const struct compilation *compilation, struct plan *plan)
+{
+    size_t count = 0;
+    for (const struct lookup *lookup = compilation->lookups; lookup; lookup = lookup->next)
+        count++;
+    plan->origins = NEW_ARRAY(plan->arena, struct plan_origin, count);
+    for (const struct lookup *lookup = compilation->lookups; lookup; lookup = lookup->next)
+        plan->origins[plan->origin_count++] = (struct plan_origin){lookup->path, lookup->file.length > 0};
+}
+
 struct plan *policy_lower(struct policy *policy, unsigned architectures)
 {
     struct plan *plan = NEW(policy->arena, struct plan);
@@ -229,6 +239,7 @@ struct plan *policy_lower(struct policy *policy, unsigned architectures)
     for (size_t i = 0; i < policy->rule_count; i++)
         places += policy->rules[i].path_count + policy->rules[i].except_count;
     plan->view = NEW_ARRAY(plan->arena, struct plan_view, places);
+    lower_origins(policy->compilation, plan);
     lower_view(policy, plan);
     lower_rules(policy, plan);
     lower_net(policy, plan);

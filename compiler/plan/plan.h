@@ -83,11 +83,18 @@ struct plan_secret { // where its value comes from; never the value
     uint32_t rule;
 };
 
+struct plan_origin { // a file that a plan was made of; or one that was looked for, and would have been
+    struct str path; // as it was asked for, from the caller's working directory
+    bool is_there;
+};
+
 enum plan_user { PLAN_USER_NOBODY, PLAN_USER_ROOT, PLAN_USER_SELF, PLAN_USER_NUMBER, PLAN_USER_COUNT };
 
 struct plan {
     struct arena *arena;
-    struct str name, folder; // folder: of the policy file, absolute; not part of the JSON
+    struct str name, folder;     // folder: of the policy file, absolute; not part of the JSON
+    struct plan_origin *origins; // nor are these
+    size_t origin_count;
     struct str *command;
     size_t command_count;
     enum plan_user user;

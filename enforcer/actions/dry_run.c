@@ -63,6 +63,23 @@ static void print_view(FILE *out, const struct run *run)
     }
 }
 
+static void print_origins(FILE *out, const struct plan *plan)
+{
+    const char *title = "made of";
+    for (size_t i = 0; i < plan->origin_count; i++)
+        if (plan->origins[i].is_there) {
+            say(out, "%-18s %.*s", title, STR_ARGS(plan->origins[i].path));
+            title = "";
+        }
+    for (size_t i = 0; i < plan->secret_count; i++)
+        if (!plan->secrets[i].variable.length) {
+            say(out, "%-18s the file of the secret %.*s", title, STR_ARGS(plan->secrets[i].name));
+            title = "";
+        }
+    if (!title[0])
+        say(out, "%-18s which nothing in the sandbox changes, whatever may be written", title);
+}
+
 static void print_network(FILE *out, const struct plan *plan, const struct network *network)
 {
     if (!network->own.up && !network->brokered) {
@@ -144,4 +161,5 @@ void dry_run_print(FILE *out, const struct run *run)
         say(out, "goes without       %.*s: %.*s%s", STR_ARGS(d->lost), STR_ARGS(d->because), place_of(plan, d->rule));
     }
     print_view(out, run);
+    print_origins(out, plan);
 }

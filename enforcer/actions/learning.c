@@ -92,6 +92,15 @@ static struct str name_of(struct arena *arena, const char *path)
     return compilation->diagnostics.errors ? str_format(arena, "p_%.*s", STR_ARGS(name)) : name;
 }
 
+// Whether a policy says that it was made of that record. Its folder may be one where anybody has written.
+static bool names_record(struct arena *arena, const char *policy, struct str record)
+{
+    const char *problem;
+    struct str text = file_read_whole(arena, policy, &problem), hash = plan_hash(arena, record);
+    struct str line = str_format(arena, "\n%s%.*s\n", LEARN_RECORD, STR_ARGS(hash));
+    return !problem && memmem(text.text, text.length, line.text, line.length);
+}
+
 int learning_run(struct arena *arena, const char *out, const char *given, const struct driver_options *options,
                  char *const *argv)
 {
@@ -112,6 +121,9 @@ int learning_run(struct arena *arena, const char *out, const char *given, const 
             "it is there, and was not learned: give it as POLICY, to go on from it, and another name to learn into");
     const struct plan *usual = usual_plan(arena);
     struct seen *seen = begin_record(arena, argv), *all = seen_new(arena);
+    if (has_record && !names_record(arena, out, text))
+        return refuse("cannot go on with", record,
+                      "it is not what the policy beside it was made of: remove both, and learn anew");
     if (has_record && !seen_read(all, text, &problem))
         return refuse("cannot go on with", record, problem);
     if (given) { // an import reaches files beside it and below
@@ -186,8 +198,8 @@ static struct str path_by_home(struct arena *arena, const struct policy *policy,
 {
     for (size_t i = 0; i < policy->env_count && seen->home.length > 1 && path_covers(seen->home, path); i++)
         if (str_is(policy->env[i].name, "HOME") && !policy->env[i].keep)
-            return str_format(arena, "%.*s%.*s", STR_ARGS(policy->env[i].value),
-                              (int)(path.length - seen->home.length), path.text + seen->home.length);
+            return str_format(arena, "%.*s%.*s", STR_ARGS(policy->env[i].value), (int)(path.length - seen->home.length),
+                              path.text + seen->home.length);
     return STR("");
 }
 

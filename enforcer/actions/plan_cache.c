@@ -115,15 +115,25 @@ static bool take(struct str *rest, char end, struct str *part)
     return true;
 }
 
-// True if the line still holds.
-static bool holds(const struct plan_cache *cache, struct str line)
+struct origins {
+    struct plan_origin *list;
+    size_t count;
+};
+
+// True if the line still holds; what it is about is one of the plan's origins.
+static bool holds(const struct plan_cache *cache, struct str line, struct origins *origins)
 {
     struct str hash, file;
     if (!take(&line, '\t', &hash) || !take(&line, '\t', &file))
         return false;
     const char *path = str_copy(cache->arena, line).text, *problem;
     char resolved[PATH_MAX], now[SHA256_DIGEST_STRING_LENGTH];
-    if (str_is(hash, "-"))
+    bool is_there = !str_is(hash, "-");
+    if ((origins->count & (origins->count - 1)) == 0) // full: it has a power of two, or none
+        origins->list = arena_grow(cache->arena, origins->list, origins->count * sizeof *origins->list,
+                                   (2 * origins->count + 1) * sizeof *origins->list);
+    origins->list[origins->count++] = (struct plan_origin){str_from(path), is_there};
+    if (!is_there)
         return access(path, F_OK) != 0;
     if (!realpath(path, resolved) || !str_is(file, resolved))
         return false;
@@ -149,8 +159,9 @@ static struct plan *find(const struct plan_cache *cache, struct str *text)
     if (!seal_plan(cache, rest, whole) || !seal_equal(line.text, whole))
         return NULL;
     struct str folder = {0};
+    struct origins origins = {0};
     while (take(&rest, '\n', &line) && line.length) {
-        if (!holds(cache, line))
+        if (!holds(cache, line, &origins))
             return NULL;
         struct str hash, file;
         if (!folder.length && take(&line, '\t', &hash) && take(&line, '\t', &file)) { // the policy's own is the first
@@ -160,7 +171,7 @@ static struct plan *find(const struct plan_cache *cache, struct str *text)
     }
     struct plan *plan = folder.length ? plan_read(cache->arena, rest, &why) : NULL;
     if (plan)
-        plan->folder = str_copy(cache->arena, folder);
+        plan->folder = str_copy(cache->arena, folder), plan->origins = origins.list, plan->origin_count = origins.count;
     *text = rest;
     return plan;
 }

@@ -52,6 +52,8 @@ struct plan *plan_file_load(struct arena *arena, const char *path, const char *b
             problem ? problem : why.text);
         return NULL;
     }
+    plan->origins = NEW_ARRAY(arena, struct plan_origin, 1);
+    plan->origins[plan->origin_count++] = (struct plan_origin){str_copy(arena, str_from(path)), true};
     char *real = realpath(beside ? beside : path, NULL);
     if (beside && !real) {
         say(stderr, "sbxrun: --beside %s: %s", beside, strerror(errno));

@@ -430,34 +430,38 @@ static bool is_hidden(const struct view *view, const struct hide *hide, const st
     return fstat(view->places[hide->place].tree, &overlay) != 0 || there->st_dev == overlay.st_dev;
 }
 
-// Lays a mask over what no sandbox sees, wherever the view as it stands shows it.
+// Over what no sandbox sees lies a mask, and what none changes is mounted over itself; wherever the view as it stands
+// shows it.
 static int attach_hidden(struct view *view, const struct props *props, struct failure *failure)
 {
+    enum { FIXED = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
     for (size_t i = 0; i < view->hide_count; i++) {
         const struct hide *hide = &view->hides[i];
         const struct view_place *place = &view->places[hide->place];
+        bool kept = view->hidden[hide->hidden].kept;
+        const char *what = kept ? "keep what this run is made of" : "hide the caches of sbxrun";
         uint32_t rule = view->plan->view[hide->place].rule;
         char path[4096];
         size_t top = place->path[1] ? strlen(place->path) : 0;
         if (snprintf(path, sizeof path, "%.*s%.*s", (int)top, place->path, STR_ARGS(hide->beneath)) >= (int)sizeof path)
-            return fail(failure, rule, ENAMETOOLONG, "cannot hide the caches of sbxrun");
+            return fail(failure, rule, ENAMETOOLONG, "cannot %s", what);
         closing_fd int target = sys_openat2(view->root, path + 1, O_PATH, INSIDE);
         struct stat status;
         if (target < 0 && (errno == ENOENT || errno == ENOTDIR)) // something else lies over it
             continue;
         if (target < 0 || fstat(target, &status) != 0)
-            return fail(failure, rule, errno, "cannot hide the caches of sbxrun at %s", path);
+            return fail(failure, rule, errno, "cannot %s at %s", what, path);
         if (!is_hidden(view, hide, &status)) // something else lies over it
             continue;
-        bool mapped;
-        closing_fd int mask =
-            tree_clone(S_ISDIR(status.st_mode) ? props->folder : props->file,
-                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, -1, &mapped);
-        if (pin(view, path, top, rule, failure))
+        if (hide->beneath.length && pin(view, path, top, rule, failure))
             return -1;
         closing_fd int pinned = sys_openat2(view->root, path + 1, O_PATH, INSIDE);
-        if (mask < 0 || pinned < 0 || sys_move_mount(mask, pinned) != 0)
-            return fail(failure, rule, errno, "cannot hide the caches of sbxrun at %s", path);
+        int source = kept ? pinned : S_ISDIR(status.st_mode) ? props->folder : props->file;
+        bool mapped;
+        closing_fd int tree =
+            pinned < 0 ? -1 : tree_clone(source, kept ? FIXED : FIXED | MOUNT_ATTR_NOEXEC, -1, &mapped);
+        if (tree < 0 || sys_move_mount(tree, pinned) != 0)
+            return fail(failure, rule, errno, "cannot %s at %s", what, path);
     }
     return 0;
 }

@@ -12,25 +12,35 @@
 #include "compiler/sets/path_set.h"
 #include "enforcer/host/cache_folder.h"
 #include "enforcer/host/scoped.h"
+#include "enforcer/view/view_source.h"
 
-enum { HIDDEN_MOST = 64 };
+enum { CACHES_MOST = 64, PLACES_OF_FILE = 4 };
 
-static int too_many(struct failure *failure)
+// How many there may be in one view.
+static size_t hidden_most(const struct view *view)
 {
-    return fail(failure, NO_RULE, 0, "the caches of sbxrun are mounted in more than %d places", HIDDEN_MOST);
+    const struct plan *plan = view->plan;
+    return CACHES_MOST + PLACES_OF_FILE * (plan->origin_count + plan->secret_count + plan->view_count);
 }
 
-struct found { // a cache, or what it would lie in
+static int too_many(const struct view *view, struct failure *failure)
+{
+    return fail(failure, NO_RULE, 0,
+                "the caches of sbxrun, or files that this run is made of, are mounted in more than %zu places",
+                hidden_most(view));
+}
+
+struct found { // a cache, or what it would lie in; or what this run is made of
     struct stat status;
-    bool there;
+    bool there, kept;
 };
 
 static int add(struct view *view, struct str path, const struct found *found, struct failure *failure)
 {
-    if (view->hidden_count == HIDDEN_MOST)
-        return too_many(failure);
-    view->hidden[view->hidden_count++] =
-        (struct hidden){str_copy(view->plan->arena, path), found->status.st_dev, found->status.st_ino, !found->there};
+    if (view->hidden_count == hidden_most(view))
+        return too_many(view, failure);
+    view->hidden[view->hidden_count++] = (struct hidden){str_copy(view->plan->arena, path), found->status.st_dev,
+                                                         found->status.st_ino, !found->there, found->kept};
     return 0;
 }
 
@@ -102,7 +112,8 @@ static int add_mounts(struct view *view, int fd, struct str path, const struct f
                                           own.root.text, STR_ARGS(rest));
         rewind(file);
         while (!result && getline(&line, &room, file) > 0) {
-            struct found part = {.there = found->there}; // of it, which is all that the mount shows
+            struct found part = {.there = found->there,
+                                 .kept = found->kept}; // of it, which is all that the mount shows
             if (!read_mount(arena, line, &mount) || str_is(mount.id, id) || !str_equal(mount.device, own.device))
                 continue;
             if (path_covers(in_device, mount.root) && stat(mount.at.text, &part.status) == 0) {
@@ -164,13 +175,70 @@ static bool path_of(int fd, char path[PATH_MAX], struct str *at)
     return n > 0 && n < PATH_MAX;
 }
 
-int hidden_find(struct view *view, struct failure *failure)
+// ---- what a run is made of ------------------------------------------------------------------------------------------
+
+static bool writes_host(const struct view *view)
+{
+    for (size_t i = 0; i < view->plan->view_count; i++)
+        if (view->plan->view[i].verbs & VERB_WRITE && view_content_kind(view, (int)i) == PLAN_HOST)
+            return true;
+    return false;
+}
+
+static int keep(struct view *view, const char *path, bool is_there, uint32_t rule, struct failure *failure)
+{
+    struct found found = {.there = true, .kept = true};
+    closing_fd int fd = is_there ? host_open(view, path) : -1;
+    char real[PATH_MAX];
+    struct str at;
+    if (fd < 0 && is_there && errno == ELOOP)
+        return host_refused(rule, ELOOP, path, NULL, failure);
+    if (fd < 0)
+        return host_could_be_made(view, path)
+                   ? fail_with_advice(failure, rule, 0, "keep what a run is made of where no sandbox writes",
+                                      "the sandbox could make %s, and the next run would be made of that", path)
+                   : 0;
+    if (!path_of(fd, real, &at) || fstat(fd, &found.status) != 0)
+        return fail(failure, rule, errno, "cannot tell where %s is", path);
+    return add(view, at, &found, failure) || add_mounts(view, fd, at, &found, failure) ? -1 : 0;
+}
+
+static int keep_origins(struct view *view, const struct view_bases *bases, struct failure *failure)
+{
+    const struct plan *plan = view->plan;
+    int result = 0;
+    for (size_t i = 0; i < plan->origin_count && !result; i++) {
+        const struct plan_origin *origin = &plan->origins[i];
+        bool absolute = origin->path.length && origin->path.text[0] == '/';
+        const char *path = view_host_path(plan->arena, absolute ? PLAN_ABSOLUTE : PLAN_CWD, origin->path, bases);
+        result = path ? keep(view, path, origin->is_there, NO_RULE, failure)
+                      : fail(failure, NO_RULE, 0, "cannot tell where %.*s is: %s", STR_ARGS(origin->path),
+                             view_base_lacks(PLAN_CWD));
+    }
+    for (size_t i = 0; i < plan->secret_count && !result; i++) {
+        const struct plan_secret *secret = &plan->secrets[i];
+        const char *path =
+            secret->variable.length ? NULL : view_host_path(plan->arena, secret->base, secret->host, bases);
+        result = path ? keep(view, path, true, secret->rule, failure) : 0;
+    }
+    for (size_t i = 0; i < plan->view_count && !result; i++) {
+        const struct plan_view *place = &plan->view[i];
+        const char *path =
+            place->from == PLAN_IMAGE ? view_host_path(plan->arena, place->base, place->host, bases) : NULL;
+        result = path ? keep(view, path, true, place->rule, failure) : 0;
+    }
+    return result;
+}
+
+// ---- both ---------------------------------------------------------------------------------------------------------
+
+int hidden_find(struct view *view, const struct view_bases *bases, struct failure *failure)
 {
     if (!shows_host(view, false))
         return 0;
     bool ways = shows_host(view, true);
-    view->hidden = NEW_ARRAY(view->plan->arena, struct hidden, HIDDEN_MOST);
-    view->hides = NEW_ARRAY(view->plan->arena, struct hide, HIDDEN_MOST);
+    view->hidden = NEW_ARRAY(view->plan->arena, struct hidden, hidden_most(view));
+    view->hides = NEW_ARRAY(view->plan->arena, struct hide, hidden_most(view));
     for (int which = 0; which < CACHE_PLACES; which++) {
         struct found found;
         closing_fd int fd = cache_place_open(which, &found.there);
@@ -183,13 +251,13 @@ int hidden_find(struct view *view, struct failure *failure)
         if (add(view, at, &found, failure) || (ways && add_mounts(view, fd, at, &found, failure)))
             return -1;
     }
-    return 0;
+    return writes_host(view) ? keep_origins(view, bases, failure) : 0;
 }
 
 static int refuse_within(const struct view *view, struct str at, uint32_t rule, struct failure *failure)
 {
     for (size_t i = 0; i < view->hidden_count; i++)
-        if (!view->hidden[i].above && path_covers(view->hidden[i].path, at))
+        if (!view->hidden[i].above && !view->hidden[i].kept && path_covers(view->hidden[i].path, at))
             return fail_with_advice(failure, rule, 0, "show another folder",
                                     "%.*s lies in sbxrun's own cache, which no sandbox sees", STR_ARGS(at));
     return 0;
@@ -220,7 +288,7 @@ int hidden_note(struct view *view, size_t place, const char *where, struct failu
     bool written = plan->view[view->places[place].content].from == PLAN_HOST && plan->view[place].verbs & VERB_WRITE;
     for (size_t i = 0; i < view->hidden_count; i++) {
         const struct hidden *hidden = &view->hidden[i];
-        if (!path_covers(at, hidden->path) || (hidden->above && !written))
+        if (!path_covers(at, hidden->path) || ((hidden->above || hidden->kept) && !written))
             continue;
         if (hidden->above)
             return fail_with_advice(failure, rule, 0,
@@ -228,8 +296,8 @@ int hidden_note(struct view *view, size_t place, const char *where, struct failu
                                     "the sandbox could make sbxrun's own cache beneath %.*s, where it is not there and "
                                     "sbxrun can't make it",
                                     STR_ARGS(hidden->path));
-        if (view->hide_count == HIDDEN_MOST)
-            return too_many(failure);
+        if (view->hide_count == hidden_most(view))
+            return too_many(view, failure);
         view->hides[view->hide_count++] = (struct hide){place, i, beneath(at, hidden->path)};
     }
     return 0;

@@ -65,10 +65,11 @@ struct view_place {          // one of plan->view
     int upper, lower;
 };
 
-struct hidden { // a folder of the host that no sandbox sees
+struct hidden { // a folder of the host that no sandbox sees, or a file that none changes
     struct str path;
     uint64_t device, inode;
     bool above; // it lies beneath this one, is not there, and can't be made: so nobody may write here
+    bool kept;  // it is such a file
 };
 
 struct hide { // where one lies in a place of the view

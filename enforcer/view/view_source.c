@@ -162,6 +162,22 @@ int host_open(const struct view *view, const char *path, bool *straight)
     return sys_openat2(AT_FDCWD, resolved, O_PATH, STRICT);
 }
 
+bool host_could_be_made(const struct view *view, const char *path)
+{
+    char folder[PATH_MAX], resolved[PATH_MAX];
+    if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
+        return true;
+    for (char *slash; (slash = strrchr(folder, '/'));) {
+        *slash = '\0';
+        if (!resolve(view, folder, resolved))
+            return true;
+        closing_fd int there = sys_openat2(AT_FDCWD, resolved, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+        if (there >= 0 || (errno != ENOENT && errno != ENOTDIR))
+            return sandbox_writes(view, resolved);
+    }
+    return true;
+}
+
 int host_refused(uint32_t rule, int error, const char *path, const char *advice, struct failure *failure)
 {
     return error == ELOOP ? fail_with_advice(failure, rule, 0, "name what it points to",

@@ -12,6 +12,10 @@ struct grounds *grounds_new(struct arena *, size_t most);
 // followed at all, so that the path, which has no "." or "..", says where it is.
 int host_open(const struct view *, const char *path, bool *straight);
 
+// Whether the sandbox could make what is not there: it may write in the folder that a path lies in, or in the nearest
+// above that there is. Also where that can't be told.
+bool host_could_be_made(const struct view *, const char *path);
+
 // Why it could not be: the failure, with a word of advice (NULL: none) that fits unless it was a link. Returns -1.
 int host_refused(uint32_t rule, int error, const char *path, const char *advice, struct failure *);
 

@@ -228,6 +228,39 @@ for my $user (users()) {
         "$name: it is a policy without errors";
     is run({ %$user }, $sbxc, '--fmt', "$dir/l.sbx")->{out}, $text, "$name: laid out as sbxc does";
 
+    # Secrets that it had no use for, in a folder that is shown.
+    $dir = $prepare->();
+    mkdir "$dir/p/$_" for 'deep', 'deep/er', 'deep/.ssh', 'made';
+    spew("$dir/p/$_", "secret $_\n") for '.env', 'deep/er/server.pem', 'deep/.ssh/known', 'deep/id_rsa';
+    symlink '.env', "$dir/p/.env.link";
+    system('chown', '-R', "$user->{uid}:$user->{gid}", $dir) if defined $user->{uid} && $> == 0;
+    $go->($dir, $sbxrun, '--learn', "$dir/l.sbx", '--', 'sh', '-c',
+        'cat in.txt data/1.txt data/2.txt; echo own > own.key; cat own.key; echo x > made/y');
+    $text = slurp("$dir/l.sbx");
+    my @denied = $text =~ /^ +deny read "\Q$dir\E\/p\/(.*)" because "it looks like a secret";$/mg;
+    is join(' ', sort @denied), '.env deep/.ssh deep/er/server.pem deep/id_rsa',
+        "$name: secrets that it did not read are denied" or diag $text;
+    unlike $text, qr/^    # Seen, and not allowed/m, "$name: and not noted, as it had no use for them";
+    $run = $go->($dir, $sbxrun, "$dir/l.sbx", '--', 'sh', '-c',
+        'cat .env deep/er/server.pem deep/.ssh/* deep/id_rsa .env.link; cat own.key in.txt');
+    is $run->{out}, "own\nline one\nline two\n", "$name: nor can they be read" or diag $run->{err};
+
+    # A record is believed where the policy beside it says that it is its own.
+    is $go->($dir, $sbxrun, '--learn', "$dir/l.sbx", '--', 'true')->{status}, 0, "$name: a record is gone on with";
+    my $record = slurp("$dir/l.seen.json");
+    for my $planted ([$record =~ s/"runs":\d+/"runs":77/r, "$dir/l.sbx"], [$record, "$dir/new.sbx"],
+        [$record, "$dir/p.sbx"]) {
+        my ($text, $into) = @$planted;
+        my $before = -e $into ? slurp($into) : spew("$dir/p.sbx", "sbx 1;\npolicy p { }\n") && '';
+        $before = slurp($into) if -e $into;
+        spew($into =~ s/sbx$/seen.json/r, $text);
+        $run = $go->($dir, $sbxrun, '--learn', $into, '--', 'echo', 'ran');
+        is "$run->{status} $run->{out}", '125 ', "$name: one that somebody left there is not";
+        like $run->{err}, qr/^sbxrun: cannot go on with \S+: it is not what the policy beside it was made of/,
+            "$name: and told";
+        is -e $into ? slurp($into) : '', $before, "$name: nothing comes of it";
+    }
+
     # Names of files are whatever bytes somebody chose.
     $dir = $prepare->();
     mkdir "$dir/q";
