@@ -42,6 +42,7 @@ void lint_policy(struct policy *policy)
     lint_denies(policy);
     lint_pairs(policy);
     lint_places(policy);
+    lint_git(policy);
     lint_loopback(policy);
     lint_dangers(policy);
     lint_ranges(policy);

@@ -15,6 +15,7 @@ void lint_allows(struct policy *);   // allows that others make needless, or tha
 void lint_denies(struct policy *);   // denies of what nothing allows, or another deny denies
 void lint_pairs(struct policy *);    // two rules that can be one
 void lint_places(struct policy *);   // allows of what is not there, or hidden by memory; what is written unsaid
+void lint_git(struct policy *);      // what the host's git obeys of a repository
 void lint_ranges(struct policy *);   // ranges of addresses that hold more than they look
 void lint_loopback(struct policy *); // connections to where nobody can serve
 void lint_settings(struct policy *); // commands, limits and variables

@@ -39,29 +39,38 @@ for my $user (users()) {
         ok !-e "$dir/examples/python/.git", "$name: $policy: and no hooks";
     }
 
-    # The agent's shell: it works and commits; what the host would run stays, and so does what it keeps for itself.
+    # The agent's shell: it works, and commits in a clone; what the host would run stays, and so does what it keeps.
     my $project = "$dir/project";
     my @git = ('git', '-C', $project, '-c', "safe.directory=$project", '-c', 'user.name=n', '-c', 'user.email=e');
     run({ %$user }, @$_) for ['cp', '-r', "$dir/examples/python", $project], [@git, 'init', '-q', '-b', 'main'],
         [@git, 'add', 'main.py'], [@git, 'commit', '-q', '-m', 'one'];
-    my $config = slurp("$project/.git/config");
+    my $repository = sub { # names and contents
+        return join "\n", map { "$_ " . (-f $_ ? slurp($_) : '') } sort split /\n/, `find '$project/.git'`;
+    };
+    my $before = $repository->();
     spew("$project/.env", 'KEY=1');
     $run = run({ %$user, cwd => $dir, seconds => 60,
             env => { map { ("GIT_${_}_NAME" => 'n', "GIT_${_}_EMAIL" => 'e') } 'AUTHOR', 'COMMITTER' } },
         $sbxrun, '-D', 'project=project', '-D', 'state=examples/agent/state', '-D', 'api="model.example":8443',
         "$dir/examples/agent.sbx", '--', 'sh', '-c', <<'S');
-echo 'print("new")' > new.py && python3 new.py && git add -A && git commit -q -m two && git status --short
+echo 'print("new")' > new.py && python3 new.py && git status --short new.py && git log --format=%s
+git clone -q /workspace ~/clone && cp new.py ~/clone && (cd ~/clone && git add -A && git commit -q -m two)
 printf '#!/bin/sh\necho run\n' > run && chmod +x run && ./run
-for path in .git/hooks/pre-commit .git/config .envrc .vscode/tasks.json .env; do
+for path in .git/hooks/pre-commit .git/config .git/commondir .git/worktrees/x .git/rebase-merge .git/logs/HEAD \
+    .git/index .git/COMMIT_EDITMSG .git/modules/x .git/config.worktree .git/info/attributes \
+    .git/objects/info/alternates .envrc .vscode/tasks.json .env; do
     { echo x > $path; } 2> /dev/null && echo wrote $path
+    { ln -s /workspace/new.py $path; mkdir -p $path; mv new.py $path; } 2> /dev/null && echo wrote $path
 done
+{ mv .git git; rm -rf .git; } 2> /dev/null && echo moved
 cat .env 2> /dev/null
 echo kept > ~/kept
 S
-    is $run->{out}, "new\nrun\n", "$name: agent: its work, and nothing else" or diag $run->{err};
-    like run({ %$user }, @git, 'log', '--format=%s', '--name-only')->{out}, qr/^two\n.*^new\.py\n.*^one\n/ms,
-        "$name: agent: its commit";
-    is slurp("$project/.git/config"), $config, "$name: agent: git's settings";
+    is $run->{out}, "new\n?? new.py\none\nrun\n", "$name: agent: its work, and nothing else" or diag $run->{err};
+    is $repository->(), $before, "$name: agent: its repository stays";
+    $run = run({ %$user }, @git, 'fetch', '-q', "$dir/examples/agent/state/clone", 'main:theirs');
+    like run({ %$user }, @git, 'log', '--format=%s', '--name-only', 'theirs')->{out},
+        qr/^two\n.*^new\.py\n.*^one\n/ms, "$name: agent: its commit" or diag $run->{err};
     is join(' ', grep { -e "$project/$_" } '.envrc', '.vscode', '.git/hooks/pre-commit'), '',
         "$name: agent: and nothing for the host to run";
     is slurp("$dir/examples/agent/state/kept"), "kept\n", "$name: agent: its state is there for the next run";

@@ -10,8 +10,9 @@ use Test::More;
 
 # Each of these changes a file, or what has its name.
 my $changes = 'for f in FILES; do (echo x >> $f; echo x > $f; rm -f $f; mv $f moved; mv new $f; cp new $f; '
-    . 'ln -f new $f; chmod 0 $f; touch -d @0 $f; truncate -s 0 $f; ln $f linked; echo x >> linked; perl -e "utime 0, 0, shift" $f); '
-    . 'done 2> /dev/null; mv sub moved; rm -rf sub; mkdir -p sub; echo x > new; cat new';
+    . 'ln -f new $f; chmod 0 $f; touch -d @0 $f; truncate -s 0 $f; ln $f linked; '
+    . 'echo x >> linked; perl -e "utime 0, 0, shift" $f); done 2> /dev/null; '
+    . 'mv sub moved; rm -rf sub; mkdir -p sub; echo x > new; cat new';
 
 for my $user (users()) {
     my $name = $user->{name};

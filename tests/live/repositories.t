@@ -60,6 +60,45 @@ for my $user (users()) {
     is slurp("$dir/w/.git/config"), $config, "$name: its configuration stays";
     ok !-e "$dir/w/.git/hooks/pre-commit", "$name: nothing is planted in it";
 
+    # All of it denied, as it should be: whatever git would obey, and however it is put there.
+    my @obeyed = qw(config config.worktree hooks/post-checkout hooks/pre-commit commondir gitdir worktrees/x/commondir
+        modules/x/config rebase-merge/git-rebase-todo rebase-apply/next sequencer/todo info/attributes info/exclude
+        objects/info/alternates HEAD index logs/HEAD COMMIT_EDITMSG refs/heads/main packed-refs FETCH_HEAD ORIG_HEAD);
+    $dir = $make->();
+    spew("$dir/p.sbx", slurp("$dir/p.sbx") =~ s/deny write [^;]*;/deny write "\/w\/.git";/r);
+    $commit->("$dir/w");
+    $git->("$dir/w", 'config', 'core.fsmonitor', 'false');
+    my $all = sub { join "\n", map { "$_ " . (-f $_ ? slurp($_) : '') } sort split /\n/, `find '$dir/w/.git'` };
+    my $whole = $all->();
+    $run = $inside->($dir,
+        "for f in @obeyed; do for g in .git/\$f; do mkdir -p \${g%/*}; echo x > \$g; ln -sf /w/a \$g; "
+        . 'rm -rf $g; mv $g /w/moved; cp a $g; done 2> /dev/null; done; mv .git x; rm -rf .git moved; '
+        . 'git status --short; git log --format=%s; git diff HEAD --stat; git add a; '
+        . 'git commit -qm two || echo no commit; '
+        . 'git clone -q . /other/c && cd /other/c && echo b > b && git add b && git commit -qm two && '
+        . 'git log --format=%s');
+    is $run->{out}, "one\nno commit\ntwo\none\n",
+        "$name: denied altogether, git can be asked, and a clone committed to"
+        or diag $run->{err};
+    is $all->(), $whole, "$name: all of it stays";
+    $git->("$dir/w", 'fetch', '-q', "$dir/other/c", 'HEAD:theirs');
+    is $git->("$dir/w", 'log', '--format=%s', 'theirs'), "two\none\n", "$name: from which the host fetches";
+
+    # What no rule says: a repository that it makes below, and what a hook of the host's runs.
+    my $ran = "$dir/ran";
+    spew("$dir/w/.git/hooks/pre-commit", "#!/bin/sh\n./lint.sh\n");
+    chmod 0755, "$dir/w/.git/hooks/pre-commit";
+    owned($user, "$dir/w/.git/hooks/pre-commit", $dir);
+    $inside->($dir, "git init -q below; printf '#!/bin/sh\necho below >> $ran\n' > program; chmod +x program; "
+        . 'git -C below config core.fsmonitor "$PWD/../program"; git -C below config core.fsmonitor ../program; '
+        . "printf '#!/bin/sh\necho lint >> $ran\n' > lint.sh; chmod +x lint.sh");
+    $git->("$dir/w", 'status');
+    ok !-e $ran, "$name: what it makes the host's git obeys nowhere above";
+    $git->("$dir/w/below", 'status');
+    is slurp($ran), "below\n", "$name: in a repository that it makes below it does";
+    $git->("$dir/w", 'commit', '-q', '--allow-empty', '-m', 'three');
+    is slurp($ran), "below\nlint\n", "$name: and a hook of the host's runs what lies in the project";
+
     # A file, as a worktree has: the repository lies elsewhere.
     $dir = $make->();
     $commit->("$dir/other");

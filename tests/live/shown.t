@@ -67,20 +67,14 @@ for my $user (users()) {
             map { "--emit=$_" } qw(plan seccomp-asm apparmor selinux-cil docker-seccomp bwrap)) {
             my @words = ref $action ? @$action : $action;
             next if $what ne 'a policy' && "@words" =~ /emit|format=html/;
-            my @file = $file;
-            $try->(
-                "$what: sbxc @words[0 .. (@words > 1 && $words[0] ne '--why')]",
-                "@words" =~ /check/ ? qr// : qr/./,
-                $sbxc, @words, @file
-            );
+            $try->("$what: sbxc @words[0 .. (@words > 1 && $words[0] ne '--why')]",
+                "@words" =~ /check/ ? qr// : qr/./, $sbxc, @words, $file);
         }
         for my $action ([], ['--dry-run'], ['--doctor'], ['--layers', 'read "/a' . $controls . 'b/c"'], ['--live'],
             ['--explain-files']) {
-            $try->(
-                "$what: sbxrun @$action[0 .. !!@$action - 1]",
-                @$action && $$action[0] !~ /explain/ ? qr/./ : qr//,
-                $sbxrun, '--no-cache', @$action, $file
-            );
+            my $silent = !@$action || $$action[0] =~ /explain/;
+            $try->("$what: sbxrun @$action[0 .. !!@$action - 1]", $silent ? qr// : qr/./, $sbxrun, '--no-cache',
+                @$action, $file);
         }
     };
     spew("$dir/other.sbx", $good =~ s/allow read "\/a/allow write "\/a/r =~ s/expect deny read/expect deny exec/r);
