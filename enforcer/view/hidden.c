@@ -85,6 +85,23 @@ static struct str beneath(struct str folder, struct str path)
     return (struct str){path.text + length, path.length - length};
 }
 
+// The table of mounts, which is read once. The caller's to close; NULL and errno.
+static FILE *open_mounts(struct view *view)
+{
+    if (!view->mounts.length) {
+        struct text text = {.arena = view->plan->arena};
+        char part[4096];
+        FILE *file = fopen("/proc/self/mountinfo", "re");
+        for (size_t n; file && (n = fread(part, 1, sizeof part, file)) > 0;)
+            text_add(&text, part, n);
+        if (!file || ferror(file) || !text.length)
+            return file ? fclose(file), NULL : NULL;
+        fclose(file);
+        view->mounts = text_str(&text);
+    }
+    return fmemopen((char *)view->mounts.text, view->mounts.length, "r");
+}
+
 // Every place at which a mount of the host shows the folder `path`, which is open as `fd`, or a part of it, besides
 // that one (proc_pid_mountinfo(5)).
 static int add_mounts(struct view *view, int fd, struct str path, const struct found *found, struct failure *failure)
@@ -94,8 +111,7 @@ static int add_mounts(struct view *view, int fd, struct str path, const struct f
     struct mount mount, own = {0};
     char *line = NULL;
     size_t room = 0;
-    FILE *file =
-        statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &extended) == 0 ? fopen("/proc/self/mountinfo", "re") : NULL;
+    FILE *file = statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &extended) == 0 ? open_mounts(view) : NULL;
     if (!file)
         return fail(failure, NO_RULE, errno, "cannot tell where the caches of sbxrun are mounted");
     char id[24];
@@ -179,16 +195,19 @@ static bool path_of(int fd, char path[PATH_MAX], struct str *at)
 
 static bool writes_host(const struct view *view)
 {
-    for (size_t i = 0; i < view->plan->view_count; i++)
-        if (view->plan->view[i].verbs & VERB_WRITE && view_content_kind(view, (int)i) == PLAN_HOST)
+    const struct plan *plan = view->plan;
+    for (size_t i = 0; i < plan->view_count; i++) {
+        int content = view->places[i].content;
+        if (plan->view[i].verbs & VERB_WRITE && content >= 0 && plan->view[content].from == PLAN_HOST)
             return true;
+    }
     return false;
 }
 
 static int keep(struct view *view, const char *path, bool is_there, uint32_t rule, struct failure *failure)
 {
     struct found found = {.there = true, .kept = true};
-    closing_fd int fd = is_there ? host_open(view, path) : -1;
+    closing_fd int fd = is_there ? host_open(view, path, NULL) : -1;
     char real[PATH_MAX];
     struct str at;
     if (fd < 0 && is_there && errno == ELOOP)

@@ -87,6 +87,7 @@ struct view {
     struct hidden *hidden;         // hidden.h
     struct hide *hides;
     size_t hidden_count, hide_count;
+    struct str mounts; // the host's, as proc_pid_mountinfo(5) has them; empty: not read
     struct grounds *grounds; // view_source.h
     struct unpacked *layers; // of earlier runs, the lowest first (enforcer/helpers/below.h)
     size_t layer_count;
