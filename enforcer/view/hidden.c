@@ -16,18 +16,11 @@
 
 enum { CACHES_MOST = 64, PLACES_OF_FILE = 4 };
 
-// How many there may be in one view.
-static size_t hidden_most(const struct view *view)
-{
-    const struct plan *plan = view->plan;
-    return CACHES_MOST + PLACES_OF_FILE * (plan->origin_count + plan->secret_count + plan->view_count);
-}
-
 static int too_many(const struct view *view, struct failure *failure)
 {
     return fail(failure, NO_RULE, 0,
                 "the caches of sbxrun, or files that this run is made of, are mounted in more than %zu places",
-                hidden_most(view));
+                view->hidden_most);
 }
 
 struct found { // a cache, or what it would lie in; or what this run is made of
@@ -37,7 +30,7 @@ struct found { // a cache, or what it would lie in; or what this run is made of
 
 static int add(struct view *view, struct str path, const struct found *found, struct failure *failure)
 {
-    if (view->hidden_count == hidden_most(view))
+    if (view->hidden_count == view->hidden_most)
         return too_many(view, failure);
     view->hidden[view->hidden_count++] = (struct hidden){str_copy(view->plan->arena, path), found->status.st_dev,
                                                          found->status.st_ino, !found->there, found->kept};
@@ -222,18 +215,25 @@ static int keep(struct view *view, const char *path, bool is_there, uint32_t rul
     return add(view, at, &found, failure) || add_mounts(view, fd, at, &found, failure) ? -1 : 0;
 }
 
-static int keep_origins(struct view *view, const struct view_bases *bases, struct failure *failure)
+// What the caller names.
+static int keep_named(struct view *view, struct str name, bool is_there, const struct view_bases *bases,
+                      struct failure *failure)
+{
+    bool absolute = name.length && name.text[0] == '/';
+    const char *path = view_host_path(view->plan->arena, absolute ? PLAN_ABSOLUTE : PLAN_CWD, name, bases);
+    return path ? keep(view, path, is_there, NO_RULE, failure)
+                : fail(failure, NO_RULE, 0, "cannot tell where %.*s is: %s", STR_ARGS(name), view_base_lacks(PLAN_CWD));
+}
+
+static int keep_origins(struct view *view, const struct view_bases *bases, const char *const *layers,
+                        size_t layer_count, struct failure *failure)
 {
     const struct plan *plan = view->plan;
     int result = 0;
-    for (size_t i = 0; i < plan->origin_count && !result; i++) {
-        const struct plan_origin *origin = &plan->origins[i];
-        bool absolute = origin->path.length && origin->path.text[0] == '/';
-        const char *path = view_host_path(plan->arena, absolute ? PLAN_ABSOLUTE : PLAN_CWD, origin->path, bases);
-        result = path ? keep(view, path, origin->is_there, NO_RULE, failure)
-                      : fail(failure, NO_RULE, 0, "cannot tell where %.*s is: %s", STR_ARGS(origin->path),
-                             view_base_lacks(PLAN_CWD));
-    }
+    for (size_t i = 0; i < plan->origin_count && !result; i++)
+        result = keep_named(view, plan->origins[i].path, plan->origins[i].is_there, bases, failure);
+    for (size_t i = 0; i < layer_count && !result; i++)
+        result = keep_named(view, str_from(layers[i]), true, bases, failure);
     for (size_t i = 0; i < plan->secret_count && !result; i++) {
         const struct plan_secret *secret = &plan->secrets[i];
         const char *path =
@@ -251,13 +251,17 @@ static int keep_origins(struct view *view, const struct view_bases *bases, struc
 
 // ---- both ---------------------------------------------------------------------------------------------------------
 
-int hidden_find(struct view *view, const struct view_bases *bases, struct failure *failure)
+int hidden_find(struct view *view, const struct view_bases *bases, const char *const *layers, size_t layer_count,
+                struct failure *failure)
 {
+    const struct plan *plan = view->plan;
     if (!shows_host(view, false))
         return 0;
     bool ways = shows_host(view, true);
-    view->hidden = NEW_ARRAY(view->plan->arena, struct hidden, hidden_most(view));
-    view->hides = NEW_ARRAY(view->plan->arena, struct hide, hidden_most(view));
+    view->hidden_most =
+        CACHES_MOST + PLACES_OF_FILE * (plan->origin_count + plan->secret_count + plan->view_count + layer_count);
+    view->hidden = NEW_ARRAY(view->plan->arena, struct hidden, view->hidden_most);
+    view->hides = NEW_ARRAY(view->plan->arena, struct hide, view->hidden_most);
     for (int which = 0; which < CACHE_PLACES; which++) {
         struct found found;
         closing_fd int fd = cache_place_open(which, &found.there);
@@ -270,7 +274,7 @@ int hidden_find(struct view *view, const struct view_bases *bases, struct failur
         if (add(view, at, &found, failure) || (ways && add_mounts(view, fd, at, &found, failure)))
             return -1;
     }
-    return writes_host(view) ? keep_origins(view, bases, failure) : 0;
+    return writes_host(view) ? keep_origins(view, bases, layers, layer_count, failure) : 0;
 }
 
 static int refuse_within(const struct view *view, struct str at, uint32_t rule, struct failure *failure)
@@ -315,7 +319,7 @@ int hidden_note(struct view *view, size_t place, const char *where, struct failu
                                     "the sandbox could make sbxrun's own cache beneath %.*s, where it is not there and "
                                     "sbxrun can't make it",
                                     STR_ARGS(hidden->path));
-        if (view->hide_count == hidden_most(view))
+        if (view->hide_count == view->hidden_most)
             return too_many(view, failure);
         view->hides[view->hide_count++] = (struct hide){place, i, beneath(at, hidden->path)};
     }

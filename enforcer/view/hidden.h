@@ -5,9 +5,10 @@
 // write in a home does not reach them, nor may it make them, since they are there before it is, or it does not run. A
 // folder that lies in one of them is not shown at all, and no secret is read there.
 //
-// A run is made of its policy, what that imports, a plan in a file, files of secrets and archives of images. Where one
-// lies in a folder of the host that may be written, it can be read there and nothing else. One that the sandbox could
-// put in the place of another, by a link on the way or as an import that is looked for there first, is refused.
+// A run is made of its policy, what that imports, a plan in a file, layers, files of secrets and archives of images.
+// Where one lies in a folder of the host that may be written, it can be read there and nothing else. One that the
+// sandbox could put in the place of another, by a link on the way or as an import that is looked for there first, is
+// refused.
 #pragma once
 
 #include <sys/stat.h>
@@ -16,7 +17,8 @@
 
 // Finds where they are on the host. Once a view is prepared, before it is opened: what allocates happens here. Returns
 // 0, or -1 and the failure.
-int hidden_find(struct view *, const struct view_bases *, struct failure *);
+int hidden_find(struct view *, const struct view_bases *, const char *const *layers, size_t layer_count,
+                struct failure *);
 
 // Notes what is to be hidden in a place that shows a folder of the host, which its `source` is open on, or is an
 // overlay of it. `where` it lies: NULL where its path does not say so. Returns 0, or -1 and the failure.

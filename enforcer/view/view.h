@@ -86,7 +86,7 @@ struct view {
     const struct secrets *secrets; // secrets.h; what PLAN_SECRET places hold
     struct hidden *hidden;         // hidden.h
     struct hide *hides;
-    size_t hidden_count, hide_count;
+    size_t hidden_count, hide_count, hidden_most;
     struct str mounts; // the host's, as proc_pid_mountinfo(5) has them; empty: not read
     struct grounds *grounds; // view_source.h
     struct unpacked *layers; // of earlier runs, the lowest first (enforcer/helpers/below.h)

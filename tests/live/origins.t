@@ -78,10 +78,19 @@ for my $user (users()) {
 
     # In a copy nothing of the host's is changed, and so there is nothing to keep.
     SKIP: {
+        $dir = $project->('allow read, write "/o" from overlay "sub" size 4MiB;');
+        $tried = run({ %$own, cwd => "$dir/w" }, $sbxrun, '--keep', 'layer.tar', 'p.sbx', '--', 'sh', '-c',
+            'echo x > /o/left');
+        skip 'this kernel has no overlay in memory', 3 if $tried->{err} =~ /needs Linux 6\.6 or newer/;
+        owned($user, "$dir/w/layer.tar");
+        $before = $state->("$dir/w", 'layer.tar');
+        $tried = run({ %$own, cwd => "$dir/w" }, $sbxrun, '--layer', 'layer.tar', 'p.sbx', '--', 'sh', '-c',
+            ($changes =~ s/FILES/layer.tar/r) . '; cat /o/left');
+        is "$tried->{status} $tried->{out}", "0 x\nx\n", "$name: a layer of an earlier run" or diag $tried->{err};
+        is $state->("$dir/w", 'layer.tar'), $before, "$name: stays, too";
         $dir = $project->();
         spew("$dir/w/p.sbx", slurp("$dir/w/p.sbx") =~ s/from "\."/from overlay "." size 4MiB/r);
         $tried = run({ %$own, cwd => "$dir/w" }, $sbxrun, 'p.sbx', '--', 'sh', '-c', 'echo x > p.sbx; cat p.sbx');
-        skip 'this kernel has no overlay in memory', 1 if $tried->{err} =~ /needs Linux 6\.6 or newer/;
         is $tried->{out}, "x\n", "$name: a copy can be written" or diag $tried->{err};
     }
 
