@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 #include "compiler/network/net_rules.h"
 #include "compiler/sets/path_set.h"
@@ -26,6 +25,7 @@
 #include "enforcer/host/clock.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
+#include "enforcer/host/work.h"
 
 enum { BOUND_MOST = 1000 };
 
@@ -146,7 +146,7 @@ static void woken(int signal)
 static pid_t *free_sleeper(struct broker *broker)
 {
     for (int i = 0; i < SLEEPERS_MOST; i++)
-        if (!broker->sleepers[i] || waitpid(broker->sleepers[i], NULL, __WALL | WNOHANG) != 0)
+        if (!broker->sleepers[i] || work_wait(broker->sleepers[i], NULL, WNOHANG) != 0)
             return &broker->sleepers[i];
     return NULL;
 }

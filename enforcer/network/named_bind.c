@@ -13,6 +13,7 @@
 
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
+#include "enforcer/host/work.h"
 
 // Makes the folders that the text goes through, and goes there. Nothing but them lies here. *deep: it is not the root.
 static int walk(const char *text, size_t length, bool *deep)
@@ -37,9 +38,13 @@ static int walk(const char *text, size_t length, bool *deep)
     return 0;
 }
 
-static int bind_apart(int user, int mounts, int folder, int socket, const struct sockaddr_un *address, socklen_t length)
+// Only to arrange that root it has the capabilities of the sandbox's user namespace. What may be made in the folder is
+// asked of who has none: the outside identity.
+static int bind_apart(int user, int mounts, int folder, int socket, const struct sockaddr_un *address, socklen_t length,
+                      mode_t mask)
 {
     bool deep;
+    umask(0);
     if (setns(user, CLONE_NEWUSER) != 0 || setns(mounts, CLONE_NEWNS) != 0)
         return errno;
     // Of a mount only its own namespace can make a copy; what is then changed is changed in another.
@@ -59,6 +64,9 @@ static int bind_apart(int user, int mounts, int folder, int socket, const struct
     closing_fd int at = open(".", O_PATH | O_CLOEXEC);
     if (at < 0 || sys_move_mount(tree, at) != 0 || fchdir(deep ? memory : tree) != 0 || chroot(".") != 0)
         return errno;
+    if ((error = outside_for_good()))
+        return error;
+    umask(mask);
     return bind(socket, (const struct sockaddr *)address, length) == 0 ? 0 : errno;
 }
 
@@ -71,10 +79,9 @@ int named_bind(const struct outside *outside, int user, int mounts, int folder, 
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         int error = outside_for_good();
-        umask(mask);
-        _exit(error ? error : bind_apart(user, mounts, folder, socket, address, length));
+        _exit(error ? error : bind_apart(user, mounts, folder, socket, address, length, mask));
     }
-    if (pid < 0 || waitpid((pid_t)pid, &status, __WALL) != pid)
+    if (pid < 0 || work_wait((pid_t)pid, &status, 0) != pid)
         return ENOBUFS;
     return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 }

@@ -14,11 +14,11 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "enforcer/host/clock.h"
 #include "enforcer/host/scoped.h"
+#include "enforcer/host/work.h"
 
 int socket_examine(int fd, struct socket_kind *kind)
 {
@@ -216,7 +216,7 @@ static void wait_again(const struct twin_waiter *waiter, int twin)
             epoll_ctl(waiter->instance, EPOLL_CTL_ADD, waiter->at, &event);
         _exit(0);
     }
-    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+    while (pid > 0 && work_wait(pid, NULL, 0) < 0 && errno == EINTR)
         ;
 }
 

@@ -22,6 +22,7 @@
 #include "enforcer/supervisor/named.h"
 #include "enforcer/supervisor/sized.h"
 #include "enforcer/host/scoped.h"
+#include "enforcer/host/work.h"
 
 // Under a limit of processors what the supervisor does is bounded, too: by a share of that limit, and no more than a
 // fiftieth of a second of it at once. While that is used up calls wait in the kernel, and paced sources in their epoll:
@@ -294,7 +295,7 @@ static void take_work(struct supervisor *supervisor, struct calls *calls, bool t
 static void spend(struct supervisor *supervisor, struct calls *calls)
 {
     struct budget *budget = &calls->budget;
-    uint64_t used = clock_worked();
+    uint64_t used = work_done();
     uint64_t now = clock_now(), past = now - budget->at < 1000000000u * 1000u ? now - budget->at : 1000000000u * 1000u;
     budget->left += (int64_t)(past * budget->rate / 1000 / SHARE);
     budget->left = (budget->left < AT_ONCE ? budget->left : AT_ONCE) - (int64_t)(used - budget->used);
@@ -357,7 +358,7 @@ static void handed_over(struct supervisor *supervisor, struct watch *watch, uint
         ioctl(calls->source.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
               SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
         supervisor->prompt = &calls->listener;
-        calls->budget.used = clock_worked();
+        calls->budget.used = work_done();
     } else if (what == HANDED_ROOT && calls->maker.self) {
         calls->maker.take_root(calls->maker.self, fds, count);
     }

@@ -40,7 +40,7 @@ sub spent {
     for (my $end = time + patience(20); time < $end && waitpid($pid, POSIX::WNOHANG()) == 0;) { sleep 0.02 }
     return {
         peak => $peak, files => $count, threads => $threads, said => slurp($said),
-        ticks => @stat ? $stat[11] + $stat[12] : undef,
+        ticks => @stat ? $stat[11] + $stat[12] + $stat[13] + $stat[14] : undef, # also of processes that it started
     };
 }
 
@@ -126,6 +126,16 @@ while True:
     except PermissionError: pass
 P
 
+my $binds = <<'P'; # each is tried by a process of its own
+import os, socket, sys, time
+os.chdir("/s"); first, s = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX); first.bind("./x")
+print("ready", flush=True)
+while sys.argv[1] == "idle": time.sleep(1)
+while True:
+    try: s.bind("./x")
+    except OSError: pass
+P
+
 for my $user (users()) {
     my $who = $user->{name};
     my $dir = sandbox($user, '    net { allow connect udp 192.0.2.1:7002; allow connect tcp 192.0.2.1:7001; }',
@@ -173,10 +183,17 @@ for my $user (users()) {
     my ($idle, $busy) = map { spent($user, $dir, 'cpu.sbx', 3, '/usr/bin/python3', '/w/refused.py', $_) } 'idle',
         'busy';
   SKIP: {
-        skip "$who: no control group for a limit of processors", 2 if $idle->{said} =~ /control group/;
+        skip "$who: no control group for a limit of processors", 6 if $idle->{said} =~ /control group/;
         like $busy->{said}, qr/^ready\n/, "$who: calls go on being refused" or diag $busy->{said};
         cmp_ok $busy->{ticks} - $idle->{ticks}, '<=', 0.2 * 0.1 * 3 * POSIX::sysconf(POSIX::_SC_CLK_TCK()) + 2,
             "$who: they cost sbxrun less than a fifth of the limit ($idle->{ticks}, $busy->{ticks} ticks)";
+        my $bound = sandbox($user, 'fs { allow read "/w" from "./w"; allow read, write "/s" from tmpfs size 1MiB; }
+            net { allow bind unix loopback; } limits { cpu 0.1; }', uses => 'python');
+        spew("$bound/w/binds.py", $binds);
+        ($idle, $busy) = map { spent($user, $bound, 'p.sbx', 3, '/usr/bin/python3', '/w/binds.py', $_) } 'idle', 'busy';
+        like $busy->{said}, qr/^ready\n\z/, "$who: binds go on" or diag $busy->{said};
+        cmp_ok $busy->{ticks} - $idle->{ticks}, '<=', 0.2 * 0.1 * 3 * POSIX::sysconf(POSIX::_SC_CLK_TCK()) + 2,
+            "$who: they cost no more, with the processes that make them ($idle->{ticks}, $busy->{ticks} ticks)";
         # Calls that wait, and are made again and again.
         my $unix = sandbox($user, 'fs { allow read "/w" from "./w"; allow read, write "/s" from tmpfs size 1MiB; }
             net { allow connect, bind unix "/s/a"; } limits { cpu 0.1; pids 1000; }', uses => 'python');

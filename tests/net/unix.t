@@ -177,6 +177,20 @@ P
         "$name: a text that goes back binds where it led to, by its name" or diag $run->{err};
     is join(' ', sort map { s{^\Q$dir\E/}{}r } grep { -S $_ } glob "$dir/w/* $dir/w/*/* $dir/w/*/*/*"),
         'w/b2 w/open/b3', "$name: and nowhere else";
+
+    # Nothing is lent to a bind: a folder's modes hold for each way to say its place, and the umask for what is made.
+    $dir = sandbox($user, 'net { allow bind unix "/w"; } fs { allow read, write "/w" from "./w"; }', uses => 'python');
+    mkdir "$dir/w/$_" for qw(locked open);
+    owned($user, map { "$dir/w/$_" } qw(locked open));
+    chmod 0555, "$dir/w/locked";
+    $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . <<'P');
+for folder in "locked", "open":
+    os.chdir(f"/w/{folder}")
+    for text in "s1", "./s2", f"/w/{folder}/s3": t(text, lambda: unix().bind(text))
+os.umask(0o777); t("masked", lambda: (unix().bind("./s4"), oct(os.stat("s4").st_mode))[1])
+P
+    is $run->{out}, join('', "s1 EACCES\n./s2 EACCES\n/w/locked/s3 EACCES\n", "s1 ok\n./s2 ok\n/w/open/s3 ok\n",
+        "masked 0o140000\n"), "$name: a folder's modes hold, and the umask" or diag $run->{err};
 }
 
 my $server = <<'P';
