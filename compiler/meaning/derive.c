@@ -112,8 +112,8 @@ static void derive_kinds(const struct derivation *d, const char *call)
 
 // ---- options of sockets -------------------------------------------------------------------------------------------
 
-// The options that may be set; those that choose a way out, which may be set where rules allow the loopback alone, and
-// every socket is the sandbox's own; and those that may be asked for: all that the edition knows but SO_PEERPIDFD (77),
+// The options that may be set; those that choose a way out, which may be set where rules allow tcp or udp, of the
+// loopback alone, so that every socket is the sandbox's own (enforcer/host/standard.c keeps others out); and those that may be asked for: all that the edition knows but SO_PEERPIDFD (77),
 // a handle on a process outside, as SO_PASSPIDFD (76) asks for with each message, and TCP_ZEROCOPY_RECEIVE (35), which
 // maps memory. Some have no name in constants.tsv: SO_PASSRIGHTS (83); UDP_CORK, UDP_SEGMENT, UDP_GRO.
 static const struct {
@@ -162,7 +162,7 @@ static void derive_options(const struct derivation *d)
         if (options[i].wanted && !(options[i].wanted & d->protocols))
             continue;
         text_addf(&set, "%slevel == %s and optname in { %s%s }", between, options[i].level, options[i].set,
-                  d->outward || !d->protocols ? "" : options[i].ways_out);
+                  d->outward || !(d->protocols & (PROTOCOL_TCP | PROTOCOL_UDP)) ? "" : options[i].ways_out);
         text_addf(&asked, "%slevel == %s and optname in { ", between, options[i].level);
         for (int option = options[i].asked.first; option <= options[i].asked.last; option++)
             text_addf(&asked, "%d%s", option, option < options[i].asked.last ? "," : " }");
@@ -232,7 +232,7 @@ void derive_rules(struct policy *policy, derive_add *add, void *context)
             for (size_t k = 0; k < rule->net.count; k++) {
                 d.verbs |= rule->net.boxes[k].verbs;
                 d.protocols |= rule->net.boxes[k].protocols;
-                d.outward |= !net_box_is_loopback(&rule->net.boxes[k]) && !net_box_is_own_unix(&rule->net.boxes[k]);
+                d.outward |= !net_box_is_own(&rule->net.boxes[k]);
                 if (rule->net.boxes[k].place == NET_UNIX && net_box_sends_out(&rule->net.boxes[k]))
                     d.protocols |= PROTOCOL_DATAGRAMS;
                 if (net_box_has_name(&rule->net.boxes[k]))

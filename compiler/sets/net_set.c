@@ -58,6 +58,11 @@ bool net_box_is_own_unix(const struct net_box *box)
     return box->place == NET_UNIX && str_equal(box->name, NET_OWN_UNIX);
 }
 
+bool net_box_is_own(const struct net_box *box)
+{
+    return net_box_is_loopback(box) || net_box_is_own_unix(box);
+}
+
 bool net_unix_covers(struct str place, struct str other)
 {
     return str_equal(place, NET_OWN_UNIX) == str_equal(other, NET_OWN_UNIX) && path_covers(place, other);

@@ -76,6 +76,7 @@ net_address net_prefix_first(const struct prefix *);
 net_address net_prefix_last(const struct prefix *);
 bool net_box_is_loopback(const struct net_box *); // all of it is the sandbox's own loopback
 bool net_box_is_own_unix(const struct net_box *); // `unix loopback`
+bool net_box_is_own(const struct net_box *);      // either
 bool net_unix_covers(struct str place, struct str other); // a path what lies beneath, NET_OWN_UNIX itself alone
 bool net_box_sends_out(const struct net_box *); // a socket that it allows may send, without connecting, to the host
 bool net_is_loopback(net_address);

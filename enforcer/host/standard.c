@@ -104,13 +104,18 @@ static const char *why_no_device(int fd, dev_t device)
     return is_terminal ? NULL : "a device that is neither a terminal nor like /dev/null";
 }
 
-// Rules on the loopback alone leave connect to the command, which could have a socket of the host's go elsewhere.
-static bool connects_itself(const struct plan *plan)
+// Rules on nothing but the sandbox's own network leave to the command what chooses a way within it: connect, or options
+// of sockets (compiler/meaning/derive.c). A socket of the host's would go another way in the host's.
+static bool chooses_ways(const struct plan *plan)
 {
-    for (size_t i = 0; i < plan->net_count && !plan->broker; i++)
-        if (!plan->net[i].deny)
-            return true;
-    return false;
+    bool chooses = false;
+    for (size_t i = 0; i < plan->net_count; i++) {
+        const struct net_box *box = &plan->net[i].box;
+        if (!plan->net[i].deny && !net_box_is_own(box))
+            return false;
+        chooses |= !plan->net[i].deny && box->protocols & (PROTOCOL_TCP | PROTOCOL_UDP);
+    }
+    return chooses;
 }
 
 // A connected stream or, handed over on purpose, one that listens.
@@ -131,8 +136,8 @@ static const char *why_no_socket(const struct plan *plan, int fd)
         (!listens && getpeername(fd, (struct sockaddr *)&peer, &length) != 0))
         return on_purpose ? "a socket that is neither a connected nor a listening stream"
                           : "a socket that is no connected stream";
-    return tcp && connects_itself(plan)
-               ? "a connection of the host's network, and the policy lets the command connect by itself"
+    return tcp && chooses_ways(plan)
+               ? "a connection of the host's network, and the policy lets the command choose ways in its own"
                : NULL;
 }
 

@@ -310,6 +310,8 @@ void broker_call_bind(struct brokered *call)
         refused = true;
     if (refused || (to.port == 0 && error == EACCES))
         broker_denied(call->broker, VERB_BIND, protocol, &to, &decision);
+    if (refused && decision.way == WAY_HOST && protocol == PROTOCOL_TCP)
+        broker_denied(call->broker, VERB_LISTEN, protocol, &to, &listening);
     broker_refuse(call, refused ? cell.error : error);
 }
 

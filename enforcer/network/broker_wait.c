@@ -17,6 +17,8 @@
 void broker_denied(struct broker *broker, unsigned verb, unsigned protocol, const struct destination *to,
                    const struct decision *decision)
 {
+    if (decision->way != WAY_REFUSED)
+        return; // what the rules allow was refused for what the socket is, as the error says
     struct arena *arena = arena_new();
     event_denied(broker->settings.events, EVENT_DESTINATION,
                  destination_print(arena, verb, protocol, to, decision->name), decision->rule);

@@ -114,15 +114,34 @@ for my $user (users()) {
     }
     cmp_ok $had, '>', 100, "$name: $had of " . 3 * @kinds . ' are to be had here';
 
-    # What the command may do by itself in its own network it could do to the caller's connection.
-    spew("$dir/own.sbx",
-        slurp("$dir/p.sbx") =~ s/policy p/policy own/r =~ s/fs \{/net { allow connect, bind tcp loopback; } fs {/r);
-    is $with->('a tcp connection', 0, 'own.sbx')->{status}, 125,
-        "$name: a connection of the host's where connect is the command's own";
-    is $with->('a unix connection', 0, 'own.sbx')->{status}, 0, "$name: a unix one";
-    spew("$dir/host.sbx",
-        slurp("$dir/p.sbx") =~ s/policy p/policy host/r =~ s/fs \{/net { allow connect tcp 192.0.2.1:80; } fs {/r);
-    is $with->('a tcp connection', 0, 'host.sbx')->{status}, 0, "$name: where it is sbxrun's";
+    # What chooses a way in the sandbox's own network would choose one of the host's for the caller's connection.
+    my $way = q{exit(setsockopt(STDIN, 1, 12, pack 'i', 1) ? 0 : $!{ENOPROTOOPT} ? 3 : $! + 0)}; # SO_PRIORITY
+    for my $case (['own', 'allow connect, bind tcp loopback;', 125],
+        ['both', 'allow connect tcp loopback; allow connect, bind unix loopback;', 125],
+        ['datagrams', 'allow connect udp loopback; allow connect unix loopback;', 125],
+        ['streams', 'allow connect, bind unix loopback;', 3],
+        ['out', 'allow connect tcp 192.0.2.1:80;', 3], ['all', 'allow connect tcp loopback, 192.0.2.1:80;', 3],
+        ['path', 'allow connect tcp loopback; allow connect unix "/w/x";', 3]) {
+        my ($policy, $rules, $want) = @$case;
+        spew("$dir/$policy.sbx",
+            slurp("$dir/p.sbx") =~ s/policy p/policy $policy/r =~ s/fs \{/net { $rules } fs {/r);
+        is run({ %$user, cwd => $dir }, 'python3', $given, 'a tcp connection', 0, $sbxrun, "$policy.sbx", '--',
+            'perl', '-e', $way)->{status}, $want, "$name: a connection of the host's where rules say: $rules";
+        is $with->('a unix connection', 0, "$policy.sbx")->{status}, 0, "$name: a unix one";
+    }
+
+    # What is refused for what the socket is, though rules allow it, is told as no denial by them.
+    spew("$dir/bind.sbx", slurp("$dir/all.sbx") =~ s/policy all/policy bind/r
+        =~ s/net \{/net { allow bind, listen tcp loopback:9100; allow bind tcp host-loopback:9101;/r);
+    my $run = run({ %$user, cwd => $dir }, 'python3', $given, 'a tcp connection', 0, $sbxrun, "bind.sbx", '--', 'perl',
+        '-MSocket', '-e', q{connect STDIN, pack 'S x14', 0; $| = 1;
+            print bind($_->[0], pack_sockaddr_in($_->[1], INADDR_LOOPBACK)) ? "bound " : $!{EINVAL} ? "EINVAL " :
+            $!{EACCES} ? "EACCES " : "$! " for [*STDIN, 9100], [*STDIN, 9102], [fresh(), 9101];
+            sub fresh { socket my $s, AF_INET, SOCK_STREAM, 0 or die; $s }});
+    is $run->{out}, 'EINVAL EINVAL EACCES ', "$name: binds that are refused" or diag $run->{err};
+    unlike $run->{err}, qr/9100/, "$name: where a rule allows it nothing is told";
+    like $run->{err}, qr/bind tcp 127\.0\.0\.1:9102.*allow bind tcp loopback:9102/s, "$name: where none does it is";
+    like $run->{err}, qr/listen tcp 127\.0\.0\.1:9101.*allow listen tcp/s, "$name: and what else it takes" or diag $run->{err};
 
     # Without Landlock a file that is open for reading could be opened again.
     my $without = sub {
@@ -134,7 +153,7 @@ for my $user (users()) {
     owned($user, $mine);
     chmod 0666, $mine;
     if (landlock(1)) {
-        my $run = run({ %$user, cwd => $dir, in => $mine }, $sbxrun, 'p.sbx', '--', 'sh', '-c',
+        $run = run({ %$user, cwd => $dir, in => $mine }, $sbxrun, 'p.sbx', '--', 'sh', '-c',
             'echo over > /proc/self/fd/0');
         is slurp($mine), "as it was\n", "$name: with Landlock it can't be written to: exit $run->{status}";
     }
