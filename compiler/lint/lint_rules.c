@@ -189,7 +189,7 @@ void lint_allows(struct policy *policy)
         bool hidden = false; // which is said of it
         for (size_t k = 0; rule->domain == DOMAIN_FILES && k < rule->path_count && !many; k++)
             hidden |= lint_is_hidden(policy, rule, rule->paths[k]);
-        if (!has_own[i] && covered_by[i] && !hidden) {
+        if (!has_own[i] && covered_by[i] && !hidden && !rule->lifts) {
             struct diagnostic *d = lint_finding(policy, SBX0711, rule->span);
             if (d) {
                 diagnostic_label(diagnostics, d, rule->span, "all of this is allowed already");

@@ -16,20 +16,25 @@ struct derivation {
 
 enum { PROTOCOL_DATAGRAMS = PROTOCOL_ALL + 1 };
 
-// Denies what the text after `syscall` says.
-static void __attribute__((format(printf, 4, 5)))
-derive(const struct derivation *d, const char *error, const char *because, const char *format, ...)
+static void add_text(const struct derivation *d, const char *error, const char *because, struct str what, bool yields)
 {
     struct compilation *compilation = d->policy->compilation;
-    va_list list;
-    va_start(list, format);
-    struct str what = str_vformat(compilation->arena, format, list);
-    va_end(list);
     struct str text = str_format(compilation->arena, "syscall %.*s", STR_ARGS(what));
     struct operation *operation = operation_parse(compilation, compilation->prelude, text.text);
     if (!operation)
         abort(); // the rules are ours
-    d->add(d->context, operation, error, because, compilation->prelude);
+    d->add(d->context, operation, error, because, compilation->prelude, yields);
+}
+
+// Denies what the text after `syscall` says.
+static void __attribute__((format(printf, 4, 5)))
+derive(const struct derivation *d, const char *error, const char *because, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    struct str what = str_vformat(d->policy->arena, format, list);
+    va_end(list);
+    add_text(d, error, because, what, false);
 }
 
 // ---- what may be made ---------------------------------------------------------------------------------------------
@@ -113,9 +118,10 @@ static void derive_kinds(const struct derivation *d, const char *call)
 // ---- options of sockets -------------------------------------------------------------------------------------------
 
 // The options that may be set; those that choose a way out, which may be set where rules allow tcp or udp, of the
-// loopback alone, so that every socket is the sandbox's own (enforcer/host/standard.c keeps others out); and those that may be asked for: all that the edition knows but SO_PEERPIDFD (77),
-// a handle on a process outside, as SO_PASSPIDFD (76) asks for with each message, and TCP_ZEROCOPY_RECEIVE (35), which
-// maps memory. Some have no name in constants.tsv: SO_PASSRIGHTS (83); UDP_CORK, UDP_SEGMENT, UDP_GRO.
+// loopback alone, so that every socket is the sandbox's own (enforcer/host/standard.c keeps others out); and those that
+// may be asked for: all that the edition knows but SO_PEERPIDFD (77), a handle on a process outside, as SO_PASSPIDFD
+// (76) asks for with each message, and TCP_ZEROCOPY_RECEIVE (35), which maps memory. Some have no name in
+// constants.tsv: SO_PASSRIGHTS (83); UDP_CORK, UDP_SEGMENT, UDP_GRO.
 static const struct {
     unsigned wanted; // a net rule has to allow one of these, or there are no such sockets; 0: none
     const char *level, *set, *ways_out;
@@ -180,9 +186,11 @@ static void derive_options(const struct derivation *d)
     "(" argument " & 0xffffffff == 0xffffffff or " argument " & 0xffffffff == 0xfffffffe or " argument                 \
     " & 0xffffffff == 0xfffffffd)"
 
-static const struct {
+struct list {
     const char *call, *error, *may, *because;
-} lists[] = {
+};
+
+static const struct list lists[] = {
     // No lease or delegation: its holder makes whoever opens the file wait, on the host too. No F_NOTIFY, F_SETSIG and
     // write hints, which nothing needs. 1027 and 1028 are F_DUPFD_QUERY and F_CREATED_QUERY.
     {"fcntl", "EINVAL",
@@ -206,6 +214,42 @@ static const struct {
     // With a limit of 1 there is no core dump whatever core_pattern is, with 0 there may be (core(5)).
     {"setrlimit", "EINVAL", "resource != RLIMIT_CORE", "there are no core dumps"},
     {"prlimit64", "EINVAL", "resource != RLIMIT_CORE or new_rlim == 0", "there are no core dumps"},
+};
+
+// Under a limit of memory. Huge pages are a pool of the host's, which that does not count (cgroup-v2.rst, HugeTLB). Of
+// mmap's flags the kernel reads 32 bits.
+#define NO_HUGE_PAGES "of the flags of memory none for huge pages of the host's, which no limit of memory counts"
+
+static const struct list memory_lists[] = {
+    {"mmap", "EINVAL", "flags & 0xffe40600 == 0", NO_HUGE_PAGES},
+    {"shmget", "EINVAL", "shmflg & 0xffffe800 == 0", NO_HUGE_PAGES},
+    {"memfd_create", "EINVAL", "flags & 0xffffffe4 == 0", NO_HUGE_PAGES},
+};
+
+static void derive_lists(const struct derivation *d, const struct list *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        derive(d, list[i].error, list[i].because, "%s where not (%s)", list[i].call, list[i].may);
+}
+
+// A file with such a bit gives whoever runs it on the host the rights of its owner, who may be anybody whose folder a
+// rule shows.
+static const char *const bits[] = {"S_ISUID", "S_ISGID"};
+
+static const struct {
+    const char *call, *makes; // makes: only where it makes a file; O_TMPFILE without O_DIRECTORY
+} modes[] = {
+    {"open", "flags & (O_CREAT | 0o20000000) != 0 and "},
+    {"openat", "flags & (O_CREAT | 0o20000000) != 0 and "},
+    {"creat", ""},
+    {"mkdir", ""},
+    {"mkdirat", ""},
+    {"mknod", ""},
+    {"mknodat", ""},
+    {"chmod", ""},
+    {"fchmod", ""},
+    {"fchmodat", ""},
+    {"fchmodat2", ""},
 };
 
 // ---- what follows from verbs, and from sockets that are the host's -------------------------------------------------
@@ -242,8 +286,15 @@ void derive_rules(struct policy *policy, derive_add *add, void *context)
     derive_kinds(&d, "socket");
     derive_kinds(&d, "socketpair");
     derive_options(&d);
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        derive(&d, lists[i].error, lists[i].because, "%s where not (%s)", lists[i].call, lists[i].may);
+    derive_lists(&d, lists, sizeof lists / sizeof *lists);
+    if (policy->limits[LIMIT_memory].set)
+        derive_lists(&d, memory_lists, sizeof memory_lists / sizeof *memory_lists);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        for (size_t k = 0; k < sizeof bits / sizeof *bits; k++)
+            add_text(&d, "EPERM", "set-user-ID and set-group-ID bits take a rule that is about nothing else",
+                     str_format(policy->arena, "%s where %smode & %s == %s", modes[i].call, modes[i].makes, bits[k],
+                                bits[k]),
+                     true);
     for (size_t i = 0; i < sizeof sends / sizeof *sends; i++)
         derive(&d, "EACCES", "it connects without connect", "%s where flags & MSG_FASTOPEN == MSG_FASTOPEN", sends[i]);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)

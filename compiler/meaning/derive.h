@@ -8,6 +8,7 @@
 
 #include "compiler/meaning/policy.h"
 
+// `yields`: to an allow that is about nothing else, which says that it means that.
 typedef void derive_add(void *context, const struct operation *, const char *error, const char *because,
-                        struct module *);
+                        struct module *, bool yields);
 void derive_rules(struct policy *, derive_add *, void *context);

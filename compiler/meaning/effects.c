@@ -66,7 +66,7 @@ bool policy_effects(struct policy *policy)
     bool good = true;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
-        if (effects[i].has_any || !effects[i].covered_by)
+        if (effects[i].has_any || !effects[i].covered_by || rule->lifts)
             continue;
         struct diagnostic *d = diagnose(&policy->compilation->diagnostics, SBX0421, rule->span);
         diagnostic_label(&policy->compilation->diagnostics, d, rule->span, "so this condition has no effect");

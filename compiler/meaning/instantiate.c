@@ -335,8 +335,24 @@ static void index_net(struct policy *policy)
     }
 }
 
+// True if a rule on that call is about nothing but what the match is.
+static bool is_within(struct graph *graph, const struct rule *rule, const struct call_match *match)
+{
+    const struct call_match *own = call_match_for(&rule->calls, match->call);
+    graph_node no = graph_leaf(graph, 0);
+    for (int arch = 0; own && arch < ARCH_COUNT; arch++)
+        if (own->architectures & match->architectures & 1u << arch) {
+            uint32_t words[SECCOMP_WORDS];
+            graph_node beyond = graph_select(graph, test_graph(graph, match->tests[arch]), no,
+                                             test_graph(graph, own->tests[arch]));
+            if (graph_find(graph, beyond, 1, words, SECCOMP_WORDS) != 0)
+                return false;
+        }
+    return own;
+}
+
 static void add_derived(void *context, const struct operation *operation, const char *error, const char *because,
-                        struct module *module)
+                        struct module *module, bool yields)
 {
     struct builder *b = context;
     b->module = module;
@@ -348,11 +364,17 @@ static void add_derived(void *context, const struct operation *operation, const 
             abort(); // the rules in derive.c are ours
         return;      // an error stands already
     }
-    bool allowed = false; // a call that nothing allows needs no deny
-    for (size_t i = 0; i < b->policy->rule_count && !allowed; i++)
-        allowed = b->policy->rules[i].effect == EFFECT_ALLOW &&
-                  call_match_for(&b->policy->rules[i].calls, made.calls.list[0].call);
-    if (!allowed)
+    bool allowed = false, lifted = false; // a call that nothing allows needs no deny
+    for (size_t i = 0; i < b->policy->rule_count; i++) {
+        struct rule *rule = &b->policy->rules[i];
+        if (rule->effect != EFFECT_ALLOW || !call_match_for(&rule->calls, made.calls.list[0].call))
+            continue;
+        allowed = true;
+        bool within = yields && is_within(b->policy->graph, rule, &made.calls.list[0]);
+        rule->lifts |= within;
+        lifted |= within;
+    }
+    if (!allowed || lifted)
         return;
     struct rule *rule = new_rule(b);
     made.number = rule->number;

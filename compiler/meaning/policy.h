@@ -57,6 +57,7 @@ struct rule {
     struct str because;
     const struct use_chain *chain;
     bool derived; // made from the net rules (compiler/meaning/derive.c); its span is the policy's name
+    bool lifts;   // a derived deny gives way to it, so that it changes what other allows of the call come to
     unsigned verbs;
     struct str *paths, *excepts; // files
     size_t path_count, except_count;

@@ -78,7 +78,8 @@ static void claim_limits(const struct plan *plan, bool strict, struct claims *cl
                                  : "run it as root or in a control group that is delegated to you (systemd-run --user "
                                    "--scope -p Delegate=yes), or write "
                                    "`require cgroup else degrade because \"…\";` to run without where there is none",
-                         "the limit %s needs a control group, and you may make none on this host", limit_names[i]);
+                         "the limit %s needs a control group%s, and you may make none on this host", limit_names[i],
+                         i == LIMIT_io ? " of version 2" : "");
     }
 }
 

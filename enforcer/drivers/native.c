@@ -27,6 +27,7 @@
 #include "enforcer/helpers/image.h"
 #include "enforcer/network/net_guard.h"
 #include "enforcer/supervisor/cpu_time.h"
+#include "enforcer/supervisor/routes.h"
 #include "enforcer/supervisor/samples.h"
 #include "enforcer/inside/sandbox.h"
 #include "enforcer/inside/start.h"
@@ -166,6 +167,11 @@ struct native *native_begin(struct arena *arena, bool early, bool changes, enum 
     return native;
 }
 
+static bool counts_routes(const struct run *run)
+{
+    return !run->probes && run->claims->bounds.kept >> LIMIT_memory & 1 && routes_count(run->plan);
+}
+
 static int get_ready(struct native *native, const struct run *run, const struct bpf_program *asking,
                      struct failure *failure)
 {
@@ -187,7 +193,8 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     // not connected yet is in nobody's place: a program that a signal interrupts would wait on a socket that leads
     // nowhere. So there, handlers run after the call.
     sandbox->asks_patiently = !run->plan->broker || run->claims->network.proxy.length;
-    sandbox->must_ask = run->plan->broker || run->explain_files;
+    sandbox->hands_network = counts_routes(run);
+    sandbox->must_ask = run->plan->broker || run->explain_files || sandbox->hands_network;
     sandbox->filter = (struct sock_fprog){(unsigned short)filter->length, (struct sock_filter *)filter->code};
     if (asking)
         sandbox->asking = (struct sock_fprog){(unsigned short)asking->length, (struct sock_filter *)asking->code};
@@ -417,12 +424,19 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
                                        .recompile = run->recompile,
                                        .recompile_context = run->recompile_context,
                                        .events = run->events,
+                                       .counts_routes = counts_routes(run),
                                        .explain_files = run->explain_files,
                                        .argv = run->argv};
     const struct bpf_program *asking = run->probes ? NULL : calls_asking(&told);
     if (run->explain_files && !run->probes && !asking) {
         fail(failure, NO_RULE, 0,
              "files can't be told under this policy: its filter is too long, or allows no command to start");
+        return;
+    }
+    if (told.counts_routes && !asking) {
+        fail(failure, NO_RULE, 0,
+             "sockets of netlink can't be counted under this policy: its filter is too long, or allows no command to "
+             "start");
         return;
     }
     if (brokered && !asking)

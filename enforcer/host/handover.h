@@ -7,8 +7,8 @@ enum { HANDOVER_MOST = 16 };
 
 // What is handed over: the filter's listener; the view's root, the namespaces of users and of
 // mounts, which files are the sandbox's own (own_files.h), and the sockets at which names are asked for; the other
-// end of the command's terminal.
-enum { HANDED_LISTENER, HANDED_ROOT, HANDED_TERMINAL };
+// end of the command's terminal; the namespaces of users and of the network.
+enum { HANDED_LISTENER, HANDED_ROOT, HANDED_TERMINAL, HANDED_NETWORK };
 
 // Sends up to HANDOVER_MOST descriptors with a word that says what they are. Allocates nothing. 0, or -1 and errno.
 int handover_send(int socket, uint64_t what, const int *fds, int count);

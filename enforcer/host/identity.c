@@ -172,3 +172,12 @@ int identity_drop(const struct identity *identity, struct failure *failure)
             return fail(failure, NO_RULE, errno, "cannot keep capability %d", c);
     return 0;
 }
+
+int identity_keep_apart(const struct identity *identity, struct failure *failure)
+{
+    const cap_value_t kept = CAP_AUDIT_READ; // there is nothing that it lets a user namespace do
+    if (cap_set_flag(identity->prepared, CAP_PERMITTED, 1, &kept, CAP_SET) != 0 ||
+        cap_set_proc(identity->prepared) != 0)
+        return fail(failure, NO_RULE, errno, "cannot drop capabilities");
+    return 0;
+}

@@ -51,3 +51,8 @@ int identity_bound(const struct identity *, struct failure *);
 
 // Drops every capability that the policy does not allow, for good. Last but for no_new_privs, Landlock and seccomp.
 int identity_drop(const struct identity *, struct failure *);
+
+// The same for the sandbox's first process, which the command's user is, too: it keeps one that does nothing, and that
+// it does not use. Where another process has one that the caller lacks, the kernel lets nobody without CAP_SYS_NICE
+// choose its processors, its priority or its policy (security/commoncap.c, cap_safe_nice).
+int identity_keep_apart(const struct identity *, struct failure *);

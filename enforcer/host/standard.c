@@ -48,7 +48,6 @@ static const uint32_t holds_files[] = {
     0x7275,     // romfs
     0x01021994, // tmpfs, memfd
     0x858458F6, // ramfs
-    0x958458F6, // hugetlbfs
     0x794C7630, // overlay
     0x61756673, // aufs
     0xF15F,     // ecryptfs

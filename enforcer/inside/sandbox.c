@@ -336,6 +336,16 @@ static int hand_over_root(struct sandbox *sandbox, const int namespaces[2], stru
     return sent == 0 ? 0 : fail(failure, NO_RULE, error, "cannot hand over the root of the view");
 }
 
+static int hand_over_network(struct sandbox *sandbox, struct failure *failure)
+{
+    closing_fd int user = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC),
+                   network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    const int fds[] = {user, network};
+    return user < 0 || network < 0 || handover_send(sandbox->lifeline, HANDED_NETWORK, fds, 2) != 0
+               ? fail(failure, NO_RULE, errno, "cannot hand over the sandbox's network")
+               : 0;
+}
+
 static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure)
 {
     char go;
@@ -360,6 +370,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
     if (sethostname("sbx", 3) != 0)
         return fail(failure, NO_RULE, errno, "cannot name the sandbox");
     int namespaces[2] = {-1, -1}; // while there is a /proc to open them by
+    if (sandbox->hands_network && hand_over_network(sandbox, failure))
+        return -1;
     if (sandbox->plan->broker && ((namespaces[0] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC)) < 0 ||
                                   (namespaces[1] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)) < 0))
         return fail(failure, NO_RULE, errno, "cannot open the sandbox's namespaces");
@@ -408,7 +420,7 @@ void sandbox_main(struct sandbox *sandbox)
         give_up(sandbox);
     }
     close_range(0, ~0U, 0);
-    if (identity_drop(&(struct identity){.prepared = sandbox->identity->prepared}, failure))
+    if (identity_keep_apart(sandbox->identity, failure))
         give_up(sandbox);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         fail(failure, NO_RULE, errno, "cannot have the sandbox's first process give up new privileges");

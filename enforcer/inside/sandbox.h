@@ -41,6 +41,7 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     const struct probes *probes; // tried in place of the command; NULL: the command runs
     bool landlock;               // there is one
     bool asks_patiently;         // no signal interrupts a call that the supervisor answers
+    bool hands_network;          // the supervisor makes sockets in its network (routes.h)
     bool must_ask;               // the filter needs its listener: more than telling hangs on it
     struct view *view;
     const struct identity *identity;

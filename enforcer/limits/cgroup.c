@@ -29,7 +29,7 @@ static const struct control {
      "memory.memsw.limit_in_bytes"}, // v1 counts memory and swap together
     {LIMIT_cpu, CONTROLLER_CPU, "cpu.max", "cpu.cfs_quota_us"},
     {LIMIT_cpu_weight, CONTROLLER_CPU, "cpu.weight", "cpu.shares"},
-    {LIMIT_io, CONTROLLER_IO, "io.max", "blkio.throttle.read_bps_device"},
+    {LIMIT_io, CONTROLLER_IO, "io.max", NULL}, // what v1 throttles is not what is written through the page cache
     {LIMIT_pids, CONTROLLER_PIDS, "pids.max", "pids.max"},
     {LIMIT_cpu_time, CONTROLLER_ACCOUNT, NULL, NULL}, // counted, and kept by whoever reads that
 };
@@ -68,11 +68,9 @@ bool cgroup_can(enum limit limit)
     if (!control || !(limit == LIMIT_pids || limit == LIMIT_cpu_time ? cgroup_parent_folder : cgroup_parent_or_scope)(
                         control->controller, folder, sizeof folder, &v2))
         return false;
-    if (v2 || (limit != LIMIT_swap && limit != LIMIT_io))
-        return true;
+    if (v2 || limit != LIMIT_swap)
+        return v2 || limit != LIMIT_io;
     snprintf(path, sizeof path, "%s/%s", folder, control->v1);
-    if (limit == LIMIT_io)
-        return access(path, F_OK) == 0; // the root group has none, and a kernel may be built without
     return access(path, F_OK) == 0 ||
            !host_has_swap(); // swap accounting is a boot option there; without swap there is nothing to limit
 }
@@ -131,14 +129,8 @@ static int limit_disks(const struct cgroup_group *group, const struct plan_limit
         if (cgroup_file_read(AT_FDCWD, path, number, sizeof number) <= 0)
             continue;
         number[strcspn(number, "\n")] = '\0';
-        if (group->v2) {
-            snprintf(text, sizeof text, "%s rbps=%" PRIu64 " wbps=%" PRIu64, number, limit->value, limit->value);
-            error = cgroup_file_write(group->folder, "io.max", text);
-        } else {
-            snprintf(text, sizeof text, "%s %" PRIu64, number, limit->value);
-            error = cgroup_file_write(group->folder, "blkio.throttle.read_bps_device", text);
-            error = error ? error : cgroup_file_write(group->folder, "blkio.throttle.write_bps_device", text);
-        }
+        snprintf(text, sizeof text, "%s rbps=%" PRIu64 " wbps=%" PRIu64, number, limit->value, limit->value);
+        error = cgroup_file_write(group->folder, "io.max", text);
         if (error == -ENODEV && access(path, F_OK) != 0) // it was taken away meanwhile
             error = 0;
     }
@@ -172,6 +164,8 @@ static int set_limit(struct cgroup *cgroup, const struct plan *plan, const struc
     int error = cgroup_file_write(group->folder, group->v2 ? control->v2 : control->v1, text);
     if (error == -ENOENT && control->limit == LIMIT_swap && !host_has_swap())
         return 0;
+    if (!error && control->limit == LIMIT_memory && !group->v2) // v1 counts what waits in sockets of tcp by itself
+        error = cgroup_file_write(group->folder, "memory.kmem.tcp.limit_in_bytes", text);
     if (error)
         return fail(failure, limit->rule, -error, "cannot limit %s to %s in %s", limit_names[control->limit], text,
                     group->path);

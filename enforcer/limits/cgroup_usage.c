@@ -55,21 +55,18 @@ void cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
     }
 }
 
-// v2: io.stat has "8:0 rbytes=1 wbytes=2 …", a line for each disk; v1: "8:0 Read 1" and "8:0 Write 2".
+// io.stat has "8:0 rbytes=1 wbytes=2 …", a line for each disk.
 bool cgroup_io_bytes(const struct cgroup *cgroup, uint64_t bytes[2])
 {
-    static const char *const names[2][2] = {{" Read ", " Write "}, {" rbytes=", " wbytes="}};
+    static const char *const names[2] = {" rbytes=", " wbytes="};
     static char text[64 * 1024];
     bytes[0] = bytes[1] = 0;
-    if (cgroup->first[CONTROLLER_IO] < 0)
-        return false;
-    const struct cgroup_group *group = &cgroup->groups[cgroup->first[CONTROLLER_IO]];
-    if (cgroup_file_read(group->folder, group->v2 ? "io.stat" : "blkio.throttle.io_service_bytes", text, sizeof text) <
-        0)
+    if (cgroup->first[CONTROLLER_IO] < 0 ||
+        cgroup_file_read(cgroup->groups[cgroup->first[CONTROLLER_IO]].folder, "io.stat", text, sizeof text) < 0)
         return false;
     for (int i = 0; i < 2; i++)
-        for (const char *at = text; (at = strstr(at, names[group->v2][i])); at++)
-            bytes[i] += strtoull(at + strlen(names[group->v2][i]), NULL, 10);
+        for (const char *at = text; (at = strstr(at, names[i])); at++)
+            bytes[i] += strtoull(at + strlen(names[i]), NULL, 10);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -20,6 +21,7 @@
 #include "enforcer/host/outside.h"
 #include "enforcer/supervisor/lesser.h"
 #include "enforcer/supervisor/named.h"
+#include "enforcer/supervisor/routes.h"
 #include "enforcer/supervisor/sized.h"
 #include "enforcer/host/scoped.h"
 #include "enforcer/host/work.h"
@@ -46,6 +48,7 @@ struct calls {
     struct policy *policy;           // made anew, to explain
     bool recompiled;                 // or tried to be
     unsigned memories;               // that were made with less
+    struct routes routes;
     struct budget budget;
 };
 
@@ -105,13 +108,18 @@ static void choose_by_name(struct bpf_program *program, size_t length, size_t en
 #undef TO
 }
 
-// A call of this architecture, whatever its arguments.
+// A call of this architecture, whatever its arguments; of sockets one that makes such.
 static void ask_about(struct bpf_program *program, uint32_t number)
 {
+    uint8_t more = number == SYS_socket ? 2 : 0;
     add(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-    add(program, BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 0, 3);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, arch_audit[ARCH_HERE], 0, 3 + more);
     add(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-    add(program, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1 + more);
+    if (more) {
+        add(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args), 0, 0); // little-endian
+        add(program, BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 1);
+    }
     add(program, BPF_RET | BPF_K, SECCOMP_NOTIFY, 0, 0);
 }
 
@@ -129,9 +137,11 @@ const struct bpf_program *calls_asking(const struct call_settings *settings)
     }
     struct bpf_program *asking = NEW(arena, struct bpf_program);
     size_t end = settings->explain_files ? syscall_numbers_end(ARCH_HERE) : 0;
-    asking->code = NEW_ARRAY(arena, struct bpf_instruction, 2 * own->length + 2 * end + 16);
+    asking->code = NEW_ARRAY(arena, struct bpf_instruction, 2 * own->length + 2 * end + 24);
     if (sized_asks(settings->plan))
         ask_about(asking, SYS_sysinfo);
+    if (settings->counts_routes)
+        ask_about(asking, SYS_socket);
     if (settings->explain_files)
         choose_by_name(asking, own->length, end, settings->argv);
     add_filter(asking, own, false);
@@ -269,6 +279,11 @@ static void answer_one(struct calls *calls)
         notified_release(&call);
         return;
     }
+    if (action == SECCOMP_ALLOW && calls->settings->counts_routes && routes_is(&call)) {
+        routes_answer(&calls->routes, calls->settings->identity, &call);
+        notified_release(&call);
+        return;
+    }
     bool told = is_told(action);
     if (told && lesser_make(calls->settings->plan, calls->settings->identity, &call, &calls->memories)) {
         notified_release(&call);
@@ -359,6 +374,8 @@ static void handed_over(struct supervisor *supervisor, struct watch *watch, uint
               SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP); // where it can, or answers take longer
         supervisor->prompt = &calls->listener;
         calls->budget.used = work_done();
+    } else if (what == HANDED_NETWORK && count == 2 && calls->routes.user < 0) {
+        calls->routes = (struct routes){take_fd(fds[0]), take_fd(fds[1])};
     } else if (what == HANDED_ROOT && calls->maker.self) {
         calls->maker.take_root(calls->maker.self, fds, count);
     }
@@ -379,6 +396,7 @@ struct calls *calls_new(const struct call_settings *settings, const struct call_
         .maker = *maker,
         .source = {-1, NOTIFIED_NOBODY},
         .listener = {-1, call_came, calls},
+        .routes = {-1, -1},
         .handover = {handover, handed_over, calls},
         .budget = {
             .at = clock_now(), .left = AT_ONCE, .again = {-1, goes_on, calls}, .paced = {-1, paced_is_ready, calls}}};
@@ -420,6 +438,8 @@ void calls_free(struct calls *calls)
     if (calls->maker.self)
         calls->maker.free(calls->maker.self);
     notified_end(&calls->source);
+    close_scoped(&calls->routes.user);
+    close_scoped(&calls->routes.network);
     close_scoped(&calls->budget.again.fd);
     close_scoped(&calls->budget.paced.fd);
     free(calls);

@@ -4,8 +4,8 @@
 // told, it is loaded with "ask the supervisor" in the place of each errno, and the supervisor runs the plan's own
 // filter on what the kernel says of the call (its number and arguments, which nobody can change any more), answers as
 // that does, and notes it; or makes it with less (lesser.h). What the filter allows never comes here, but for sysinfo
-// under a limit of memory (sized.h). What it denies stays denied whatever becomes of the supervisor. Denials with
-// ENOSYS are not asked about: a C library then uses another call, and does so often.
+// and sockets of netlink under a limit of memory (sized.h, routes.h). What it denies stays denied whatever becomes of
+// the supervisor. Denials with ENOSYS are not asked about: a C library then uses another call, and does so often.
 //
 // With `explain_files` calls that name files come here too, are compared with what the plan shows, and go on: mounts
 // and Landlock keep the files, and the filter allowed the call, by what it sees of it. No other call is let through.
@@ -24,6 +24,7 @@ struct call_settings {
     struct policy *(*recompile)(void *context); // makes it when there is something to tell; NULL, also of what it
     void *recompile_context;                    // returns: there is none
     struct events *events;
+    bool counts_routes; // sockets of netlink are few (routes.h)
     bool explain_files; // also which files: each call that names some is then looked at
     char *const *argv;  // of the command's own exec
 };

@@ -149,7 +149,8 @@ static int add_mount(int folder, const char *name, int tree, uint32_t rule, stru
 
 int terminals_mount(uint32_t rule, struct failure *failure)
 {
-    static const struct mount_option own[] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
+    // Of the host's 4096 (/proc/sys/kernel/pty/max), and no limit of memory counts what waits in one.
+    static const struct mount_option own[] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {"max", "128"}, {NULL, NULL}};
     return file_system("devpts", own, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, rule, failure);
 }
 

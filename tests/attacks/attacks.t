@@ -120,6 +120,11 @@ for my $user (users()) {
     spew("$dir/debug.sbx", slurp("$dir/p.sbx") =~ s/policy p \{/import std.debug;\npolicy debug { use std.debug;/r);
     # And with files that tell of the machine.
     spew("$dir/machine.sbx", slurp("$dir/p.sbx") =~ s/policy p \{/policy machine { use std.base.machine;/r);
+    # And with the calls that make files and change their modes, whatever the mode.
+    spew("$dir/modes.sbx", slurp("$dir/p.sbx") =~ s/policy p \{/policy modes { syscalls { allow \@file-modes; }/r);
+    # And with a limit of memory, where none need be kept.
+    spew("$dir/huge.sbx", slurp("$dir/p.sbx") =~ s/policy p \{/policy huge {
+        require cgroup else degrade because "calls are tried"; limits { memory 256MiB; }/r);
     my $home = { HOME => "$dir/home", XDG_CACHE_HOME => '' }; # where its caches are
     my %inside = (%common, home => '/home', cache => $who eq 'root' ? 'sbx' : '.cache/sbx',
         w => '/w', small => '/small', out => "$host/outside-file", suid => '/suid',

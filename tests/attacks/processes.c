@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +199,64 @@ static int more_priority(char **arguments)
     return setpriority(PRIO_PROCESS, 0, -5) == 0 ? 0 : errno;
 }
 
+// Its scheduling, processors and priorities: the sandbox's first process, or outside a child. All are tried.
+static int slow_first(char **arguments)
+{
+    (void)arguments;
+    struct {
+        uint32_t size, policy;
+        uint64_t more[5];
+    } attributes = {.size = 48, .policy = SCHED_IDLE};
+    struct sched_param none = {0};
+    cpu_set_t first;
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    pid_t child = getppid() == 1 ? 0 : fork(), target = child ? child : 1;
+    if (child == 0 && getppid() != 1) {
+        pause();
+        _exit(0);
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL); // it is ready only once the command runs
+    int got = 0, error = 0;
+    long tries[] = {syscall(SYS_sched_setscheduler, target, SCHED_IDLE, &none),
+                    syscall(SYS_sched_setparam, target, &none),
+                    syscall(SYS_sched_setattr, target, &attributes, 0),
+                    syscall(SYS_sched_setaffinity, target, sizeof first, &first),
+                    syscall(SYS_setpriority, PRIO_PROCESS, target, 19),
+                    syscall(SYS_ioprio_set, 1, target, 0x6000)};
+    error = errno;
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++)
+        got += tries[i] >= 0;
+    if (child > 0)
+        kill(child, SIGKILL);
+    return got ? 0 : error;
+}
+
+static int terminals(char **arguments) // of which the host has 4096: how many
+{
+    struct rlimit files = {4096, 4096};
+    int error = setrlimit(RLIMIT_NOFILE, &files) != 0 && getrlimit(RLIMIT_NOFILE, &files) != 0 ? errno : 0;
+    for (int i = 0; i < atoi(arguments[0]) && !error; i++)
+        error = open("/dev/ptmx", O_RDWR | O_NOCTTY) < 0 ? errno : 0;
+    return error;
+}
+
+static int huge_pages(char **arguments) // by each call that gives some; there may be none
+{
+    const size_t size = 2 << 20;
+    if (strcmp(arguments[0], "mmap") == 0)
+        return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) == MAP_FAILED
+                   ? errno
+                   : 0;
+    if (strcmp(arguments[0], "shmget") == 0) {
+        int segment = shmget(IPC_PRIVATE, size, IPC_CREAT | SHM_HUGETLB | 0600), error = errno;
+        if (segment >= 0)
+            shmctl(segment, IPC_RMID, NULL);
+        return segment >= 0 ? 0 : error;
+    }
+    return result_of(syscall(SYS_memfd_create, "huge", MFD_HUGETLB | strtoul(arguments[1], NULL, 0)));
+}
+
 const struct attack_row process_attacks[] = {
     {"fork", fork_many},
     {"threads", thread_many},
@@ -214,5 +274,8 @@ const struct attack_row process_attacks[] = {
     {"shared-segment", shared_segment},
     {"shared-file", shared_file},
     {"priority", more_priority},
+    {"slow-first", slow_first},
+    {"terminals", terminals},
+    {"huge-pages", huge_pages},
     {NULL, NULL},
 };

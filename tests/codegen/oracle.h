@@ -149,7 +149,9 @@ static inline bool has_rules_of_ours(const char *name)
 {
     static const char *const calls[] = {"socket", "socketpair", "setsockopt",  "getsockopt", "fcntl",
                                         "keyctl", "add_key",    "request_key", "setrlimit",  "prlimit64",
-                                        "sendto", "sendmsg",    "sendmmsg"};
+                                        "sendto", "sendmsg",    "sendmmsg",    "open",       "openat",
+                                        "creat",  "mkdir",      "mkdirat",     "mknod",      "mknodat",
+                                        "chmod",  "fchmod",     "fchmodat",    "fchmodat2"};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (strcmp(name, calls[i]) == 0)
             return true;

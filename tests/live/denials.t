@@ -65,13 +65,33 @@ P
         @lines), 1, "$name: and counted at the end";
 
     # The line that it names allows it.
-    ($run) = told($user, $dir, "call('ptrace', 0, 0, 0, 0); call('chmod', b'/tmp', 0o4755); exit(1)");
+    my $both = "call('ptrace', 0, 0, 0, 0); call('personality', 0x400000)";
+    ($run) = told($user, $dir, "$both; exit(1)");
     my @allows = $run->{err} =~ /`syscalls \{ (allow .*?;) \}` would/g;
     is scalar(@allows), 2, "$name: where the command failed, the lines that would allow it" or diag $run->{err};
     my $wider = policy($user, "syscalls { @allows }");
-    ($run, $calls) = told($user, $wider, "call('ptrace', 0, 0, 0, 0); call('chmod', b'/tmp', 0o4755)");
-    is $run->{out}, "ptrace 0 0\nchmod 0 0\n", "$name: those lines do" or diag $run->{err};
+    ($run, $calls) = told($user, $wider, $both);
+    is $run->{out}, "ptrace 0 0\npersonality 0 0\n", "$name: those lines do" or diag $run->{err};
     is_deeply $calls, {}, "$name: and then nothing is told";
+
+    # But none gives a file set-user-ID or set-group-ID bits, whatever a policy has allowed of them already.
+    for my $rules ('', 'allow chmod;', 'allow chmod where mode == 0o6711;') {
+        my $gives = policy($user, "syscalls { $rules }");
+        ($run) = told($user, $gives, "call('chmod', b'/tmp', 0o4755); call('chmod', b'/tmp', 0o2755); exit(1)");
+        my $want = $rules =~ /6711/ ? 0 : -1;
+        like $run->{out}, qr/^(?:chmod $want \d\n){2}\z/, "$name: set-user-ID bits beside `$rules`"
+            or diag $run->{err};
+        unlike $run->{err}, qr/would/, "$name: no rule is named that gives any";
+    }
+    my $bare = policy($user, '');
+    spew("$bare/p.sbx", 'sbx 1; policy p { fs { allow read, exec "/usr"; allow read, exec "/bin", "/lib", "/lib64" if
+        exists; allow read, write "/tmp" from tmpfs size 1MiB; } syscalls { allow @default, @file-system, @io-event,
+        @ipc, @process, @timer, @scheduling, open, openat, ioctl, prctl, clone, arch_prctl; allow chmod where mode ==
+        0o6711; } process { env PATH = "/usr/bin:/bin"; } }');
+    ($run, $calls) = told($user, $bare, "call('chmod', b'/tmp', 0o4755); exit(1)");
+    is $run->{out}, "chmod -1 1\n", "$name: where one is allowed, others are not" or diag $run->{err};
+    is_deeply [map { $_->{would_allow} } grep { $_->{operation} =~ /chmod/ } values %$calls], [undef],
+        "$name: nor is a rule named for those" or diag $run->{err};
 
     # What takes a capability as well says so; one of the host's no rule gives.
     my $needy = "def t(f, *a):\n    try: f(*a); print('ok')\n    except OSError as e: print(e.errno)\n"

@@ -191,6 +191,18 @@ def burn(seconds):
     is $run->{status}, 124, "$name: a fork bomb";
     cmp_ok $run->{seconds}, '<', patience(15), "$name: ends in time";
 
+    # What the limit of memory does not count can be kept out.
+    my $unlocked = sandbox($user,
+        'syscalls { deny fcntl where cmd in { F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW }; }', uses => 'python');
+    $run = in_sandbox($user, $unlocked, 'python3', '-c', <<'P');
+import fcntl
+for name in "/dev/shm/f", "/usr/bin/env":
+    for how in fcntl.LOCK_SH | fcntl.LOCK_NB, fcntl.LOCK_SH:
+        try: fcntl.lockf(open(name, "a+" if "shm" in name else "r"), how, 1, 5); print("locked")
+        except OSError as e: print(e.errno, end=" ")
+P
+    is $run->{out}, '1 1 1 1 ', "$name: no locks on parts of files" or diag $run->{err};
+
     # Memory and cpu: by control groups, which an ordinary user may or may not make.
     $run = $try->('memory 64MiB;', 'print("small")');
     if ($run->{status} == 125) {
@@ -218,6 +230,37 @@ def burn(seconds):
             cmp_ok $run->{report}{peak_memory_bytes}, '>', 60 << 20, "$name: the peak is reported";
         }
         like $run->{err}, qr/killed for its memory, at a peak of 6\d MiB \(p\.sbx:6:/, "$name: says so, with the rule";
+        # What waits in sockets: of netlink, which nothing counts, there are few; of tcp it is counted.
+        my $sockets = sandbox($user, 'net { allow bind, listen, connect tcp loopback; } limits { memory 32MiB; }',
+            uses => 'python');
+        $run = in_sandbox($user, $sockets, 'python3', '-u', '-c', <<'P');
+import errno, os, socket
+print(socket.if_nameindex()[0][1])
+def netlink(): return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
+def all_of(): # by three processes
+    kept = []
+    try:
+        while True: kept.append(netlink())
+    except OSError as e: return kept, errno.errorcode[e.errno]
+first = [netlink() for _ in range(30)]; first[0].bind((0, 0))
+kept, error = all_of(); print(len(first) + len(kept), error, kept[0].getsockname()[0], kept[0].get_inheritable())
+if os.fork() == 0: print(len(all_of()[0]), flush=True); os._exit(0)
+os.wait(); first[0].close(); print(len(all_of()[0]))
+P
+        is $run->{out}, "lo\n64 ENOBUFS 0 False\n0\n1\n", "$name: sockets of netlink, 64 of them" or diag $run->{err};
+        $run = in_sandbox($user, $sockets, { seconds => 60 }, 'python3', '-c', <<'P');
+import socket
+server, kept, sent = socket.create_server(("127.0.0.1", 0), backlog=5), [], 0
+server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 30)
+for _ in range(400):
+    c = socket.create_connection(server.getsockname()); kept += [c, server.accept()[0]]; c.setblocking(False)
+    try:
+        for _ in range(14): sent += c.send(bytes(65536))
+    except BlockingIOError: pass
+print(sent >> 20)
+P
+        ok $run->{status} eq '137' || ($run->{status} eq '0' && $run->{out} < 200),
+            "$name: what waits in sockets of tcp is counted" or diag "$run->{status} $run->{out} $run->{err}";
         $run = $try->('cpu 0.1; lifetime 20s;',
             "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass");
         cmp_ok $run->{report}{cpu_us} / 1e6, '<', 0.2 * $run->{seconds}, "$name: a tenth of a core";
@@ -254,6 +297,8 @@ def burn(seconds):
 
         # What is on a disk.
         $run = $try->('io 1MiB;', ['sh', '-c', 'dd if=/dev/zero of=/w/f bs=256k count=12 oflag=direct 2>&1']);
+        like "$run->{status} $run->{err}", qr/^125 sbxrun: the limit io needs a control group of version 2/,
+            "$name: io is refused without cgroup v2" if own_group('blkio');
       SKIP: {
             skip "$name: no io controller on this host",
                 3 if $run->{status} == 125 && $run->{err} =~ /the limit io needs a control group/;

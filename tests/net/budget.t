@@ -190,9 +190,9 @@ for my $user (users()) {
         my $bound = sandbox($user, 'fs { allow read "/w" from "./w"; allow read, write "/s" from tmpfs size 1MiB; }
             net { allow bind unix loopback; } limits { cpu 0.1; }', uses => 'python');
         spew("$bound/w/binds.py", $binds);
-        ($idle, $busy) = map { spent($user, $bound, 'p.sbx', 3, '/usr/bin/python3', '/w/binds.py', $_) } 'idle', 'busy';
+        ($idle, $busy) = map { spent($user, $bound, 'p.sbx', 6, '/usr/bin/python3', '/w/binds.py', $_) } 'idle', 'busy';
         like $busy->{said}, qr/^ready\n\z/, "$who: binds go on" or diag $busy->{said};
-        cmp_ok $busy->{ticks} - $idle->{ticks}, '<=', 0.2 * 0.1 * 3 * POSIX::sysconf(POSIX::_SC_CLK_TCK()) + 2,
+        cmp_ok $busy->{ticks} - $idle->{ticks}, '<=', 0.2 * 0.1 * 6 * POSIX::sysconf(POSIX::_SC_CLK_TCK()) + 2,
             "$who: they cost no more, with the processes that make them ($idle->{ticks}, $busy->{ticks} ticks)";
         # Calls that wait, and are made again and again.
         my $unix = sandbox($user, 'fs { allow read "/w" from "./w"; allow read, write "/s" from tmpfs size 1MiB; }

@@ -154,6 +154,22 @@ sub own_sockets {
     is $run->{out}, " EACCES\n" x 4, "$name: a rule on a path allows none that lies elsewhere" or diag $run->{err};
     like $run->{err}, qr/`net \{ allow bind unix loopback; \}` would/, "$name: which rule would is said";
 
+    # Datagrams, where a path makes them possible: among its own where that is allowed, and nowhere else.
+    for my $own ('EACCES EACCES', 'ok ok') {
+        $dir = sandbox($user, 'fs { allow read, write "/tmp" from tmpfs size 1MiB; allow read "/host" from "'
+            . "$host/host" . '"; } net { allow connect unix "/host/good"; '
+            . ($own =~ /ok/ ? 'allow bind, connect unix loopback; }' : '}'));
+        $run = in_sandbox($user, $dir, 'python3', '-c', $prelude . <<'P');
+def own(name):
+    s = unix(socket.SOCK_DGRAM); s.bind(name); unix(socket.SOCK_DGRAM).sendto(b"x", name); s.recv(9)
+t("path", lambda: own("/tmp/d")); t("abstract", lambda: own("\0d"))
+t("host", lambda: unix(socket.SOCK_DGRAM).sendto(b"x", "/host/bad"))
+P
+        my @want = split ' ', $own;
+        is $run->{out}, "path $want[0]\nabstract $want[1]\nhost EACCES\n",
+            "$name: datagrams among its own, beside a rule on a path" or diag $run->{err};
+    }
+
     # A folder of the host is one also where memory lies otherwise, or beside an overlay that is not there.
     $dir = sandbox($user, 'fs { allow read, write "/dev/shm" from "' . "$host/host" . '"; allow read "/host" from "'
         . "$host/host" . '"; allow read, write "/none" from overlay "./none" size 1MiB if exists; }', uses => 'python');
