@@ -78,11 +78,14 @@ static int make_props(const struct view *view, int old_root, struct props *props
     }
     if (!wanted)
         return 0;
-    // Attached where it is left behind with the old root: only what is attached can be copied (before Linux 6.15).
+    // Attached where it is left behind with the old root: only what is attached can be copied (before Linux 6.15). In a
+    // folder of that one rather than upon it, they go together, and the kernel's wait for all that still look at a mount
+    // comes once.
     props->tree = tmpfs_mount(size, "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure);
     if (props->tree < 0)
         return -1;
-    if (sys_move_mount(props->tree, old_root) != 0 || mkdirat(props->tree, "folder", 0) != 0)
+    if ((sys_move_mount_to(props->tree, old_root, "sys") != 0 && sys_move_mount(props->tree, old_root) != 0) ||
+        mkdirat(props->tree, "folder", 0) != 0)
         return fail(failure, NO_RULE, errno, "cannot make what lies over denied paths");
     closing_fd int file = openat(props->tree, "file", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
     closing_fd int nothing = openat(props->tree, "nothing", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
