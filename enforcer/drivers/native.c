@@ -211,12 +211,12 @@ static int get_ready(struct native *native, const struct run *run, const struct 
         return -1;
     native->view.secrets = &native->secrets;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
-        fifos_refuse(&native->view, &native->identity, run->claims->landlock, failure) ||
         foreign_groups_refuse(&native->view, &native->identity, failure) ||
         made_prepare(&native->view, &native->identity, &sandbox->processors, failure) ||
         images_prepare(&native->view, &run->bases, failure) ||
         below_prepare(&native->view, run->layers, run->layer_count, &run->bases, failure) ||
         hidden_find(&native->view, &run->bases, run->layers, run->layer_count, failure) ||
+        fifos_refuse(&native->view, &native->identity, run->claims->landlock, failure) ||
         placeholders_make(&native->placeholders, &native->view, failure) ||
         secrets_read(&native->secrets, &native->view, &run->bases, failure) ||
         cgroup_create(&native->cgroup, run->plan, run->claims->bounds.cgroup, failure))

@@ -79,7 +79,7 @@ static int make_props(const struct view *view, int old_root, struct props *props
     if (!wanted)
         return 0;
     // Attached where it is left behind with the old root: only what is attached can be copied (before Linux 6.15). In a
-    // folder of that one rather than upon it, they go together, and the kernel's wait for all that still look at a mount
+    // folder of that one rather than upon it, they go together, and the kernel's wait for all who still look at a mount
     // comes once.
     props->tree = tmpfs_mount(size, "0755", MOUNT_ATTR_NOEXEC, NO_RULE, failure);
     if (props->tree < 0)

@@ -11,6 +11,7 @@
 #include "compiler/sets/path_set.h"
 #include "enforcer/host/kernel.h"
 #include "enforcer/host/scoped.h"
+#include "enforcer/view/hidden.h"
 
 enum { FOLDERS_MOST = 1000000, DEEPEST = 512 };
 
@@ -40,8 +41,7 @@ static bool can_write(const struct search *search, const struct stat *status)
 
 static int refuse(const struct search *search, const char *format)
 {
-    return fail_with_advice(search->failure, search->rule, 0,
-                            "remove it, deny to read it, or allow it to be modified",
+    return fail_with_advice(search->failure, search->rule, 0, "remove it, deny to read it, or allow it to be modified",
                             format, search->path);
 }
 
@@ -53,9 +53,10 @@ static int look_at(struct search *search, int folder, const char *name, unsigned
     if (type == DT_UNKNOWN)
         type = fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ? DT_REG : IFTODT(status.st_mode);
     if (type == DT_DIR) {
-        int beneath = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return beneath < 0 ? 0
-                           : look(search, beneath, depth + 1); // what sbxrun may not list, the command may not either
+        closing_fd int beneath = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (beneath < 0 || hidden_is(search->view, beneath))
+            return 0; // what sbxrun may not list, the command may not either; and no sandbox sees sbxrun's caches
+        return look(search, take_fd(beneath), depth + 1);
     }
     if (type == DT_FIFO && fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && can_write(search, &status) &&
         may_only_read(search))

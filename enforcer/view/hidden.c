@@ -286,6 +286,18 @@ static int refuse_within(const struct view *view, struct str at, uint32_t rule, 
     return 0;
 }
 
+bool hidden_is(const struct view *view, int folder)
+{
+    struct stat status;
+    bool is = false;
+    if (!view->hidden_count || fstat(folder, &status) != 0)
+        return false;
+    for (size_t i = 0; i < view->hidden_count; i++)
+        is |=
+            !view->hidden[i].above && view->hidden[i].device == status.st_dev && view->hidden[i].inode == status.st_ino;
+    return is;
+}
+
 int hidden_refuse(const struct view *view, int source, uint32_t rule, struct failure *failure)
 {
     char path[PATH_MAX];

@@ -24,5 +24,8 @@ int hidden_find(struct view *, const struct view_bases *, const char *const *lay
 // overlay of it. `where` it lies: NULL where its path does not say so. Returns 0, or -1 and the failure.
 int hidden_note(struct view *, size_t place, const char *where, struct failure *);
 
+// True if the folder that is open is one of them.
+bool hidden_is(const struct view *, int folder);
+
 // Refuses what lies in them: what is open as `source`. Returns 0, or -1 and the failure.
 int hidden_refuse(const struct view *, int source, uint32_t rule, struct failure *);

@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
+use POSIX ();
 use Test::More;
 
 my $under = folder() . '/under';
@@ -44,6 +45,9 @@ for my $user (users()) {
         like $first, qr/(?:Permission denied|Read-only file system)\nmade\n$/, "$name: a sandbox can't make the caches";
         ok -d "$shown/$at", "$name: which are there from the start";
 
+        my $fifo = "$shown/$at/fifo-$$"; # of a layer, say: it is hidden, and no reason to refuse a run without Landlock
+        POSIX::mkfifo($fifo, 0666);
+        owned($user, $fifo);
         my $above = $at =~ s{/.*}{}r;
         for my $case (['read, write', '', 'written'], ['read', '', 'read'], ['read, write', 'overlay ', 'an overlay'],
             ['read', 'overlay ', 'an overlay to be read']) {
@@ -55,6 +59,7 @@ for my $user (users()) {
             is scalar(grep { !/^(?:Permission denied|Device or resource busy|Read-only file system)$/ } @out), 0,
                 "$name: each as it should" or diag $out;
         }
+        unlink $fifo;
         $policy->("allow read, write \"/h\" from \"$shown\";");
         like $inside->("mv /h/$above /h/$above-moved 2>&1"), qr/Device or resource busy/,
             "$name: what they lie in can't be moved";
