@@ -65,7 +65,8 @@ BUILD_PACKAGES := gcc libc6-dev make flex bison libcap-dev libmd-dev libz3-dev l
                   libgit2-dev
 DEMO_PACKAGES  := python3-minimal libpython3-stdlib
 TEST_PACKAGES  := $(BUILD_PACKAGES) $(DEMO_PACKAGES) perl git libseccomp-dev iproute2 util-linux neovim apparmor \
-                  bubblewrap systemd secilc ldnsutils pkg-config python3-yaml tmux vim-tiny less procps ghostscript
+                  bubblewrap runc crun systemd secilc ldnsutils pkg-config python3-yaml tmux vim-tiny less procps \
+                  ghostscript
 TOOLCHAINS     := python3-venv python3-pytest python3-wheel python3-requests nodejs npm golang-go rustc cargo \
                   default-jdk-headless maven libmaven-compiler-plugin-java libmaven-resources-plugin-java \
                   libsurefire-java libmaven-jar-plugin-java junit4 g++ clang cmake ninja-build

@@ -30,7 +30,7 @@ enum {
 #define ACTIONS "--check, --test, --why, --diff, --fix, --fmt, --emit, --import, --doc, --explain or --lsp"
 
 #define EMITTED \
-    "plan, seccomp, seccomp-asm, ebpf, apparmor, selinux-cil, docker-seccomp, bwrap or systemd"
+    "plan, seccomp, seccomp-asm, ebpf, apparmor, selinux-cil, docker-seccomp, bwrap, systemd or oci"
 
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -176,6 +176,8 @@ static const char *read_options(int argc, char **argv, struct options *options, 
                                   : "a file is missing: sbxc ACTION [OPTION...] FILE...";
     if (options->output && *chosen != emit && *chosen != import && *chosen != document)
         return "-o belongs to --emit, --import and --doc";
+    if (*chosen == emit && emits_folder(options->emit) && !options->output)
+        return "--emit=oci makes a folder: name it with -o";
     if (options->format == FORMAT_HTML && *chosen != document)
         return "--format=html belongs to --doc";
     if ((options->format == FORMAT_JSON || options->format == FORMAT_SARIF) && *chosen == document)

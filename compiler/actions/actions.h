@@ -25,6 +25,7 @@ int why(const struct options *, char **files);
 int diff(const struct options *, char **files);
 int emit(const struct options *, char **files);
 bool can_emit(const char *form);
+bool emits_folder(const char *form); // which -o has to name
 int import(const struct options *, char **files);
 int explain(const struct options *, char **files);
 int fix_files(const struct options *, char **files);

@@ -1,14 +1,18 @@
 // `sbxc --emit` and `--import`: policies as something else, and something else as a policy.
 #include "compiler/actions/actions.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compiler/emit/bwrap.h"
 #include "compiler/emit/docker_seccomp.h"
 #include "compiler/emit/emit.h"
+#include "compiler/emit/oci.h"
 #include "compiler/emit/systemd.h"
+#include "compiler/front/output.h"
 #include "compiler/network/guard_code.h"
 #include "lang/load.h"
 
@@ -17,6 +21,7 @@ struct emission {
     struct policy *policy;
     const struct plan *plan;
     struct text *wider; // what the target can't say, where there is no place for it in what is written
+    struct emit_folder *folder; // in the place of a text, for those forms
 };
 
 static bool emit_plan(struct text *out, const struct emission *e)
@@ -111,28 +116,58 @@ static bool emit_unit(struct text *out, const struct emission *e)
     return false;
 }
 
+// The profile is not written, but what is written has its rules.
+static bool prove_profile(struct text *out, const struct emission *e)
+{
+    struct text profile = {.arena = out->arena}, said = {.arena = out->arena};
+    struct emission proved = {e->options, e->policy, e->plan, &said, NULL};
+    bool good = emit_engine_profile(&profile, &proved);
+    if (!good)
+        text_add(e->wider, said.data, said.length);
+    return good;
+}
+
+static bool emit_bundle(struct text *out, const struct emission *e)
+{
+    struct emit_caller caller = caller_here(out->arena);
+    return prove_profile(out, e) &&
+           emit_oci(e->folder, e->wider, e->policy, e->plan, &caller, e->options->target);
+}
+
 static const struct {
     const char *name;
     bool (*write)(struct text *, const struct emission *);
-    bool is_code; // no text
+    bool is_code;   // no text
+    bool is_folder; // that -o names
 } forms[] = {
-    {"plan", emit_plan, false},
-    {"seccomp", emit_filter, true},
-    {"seccomp-asm", emit_listing, false},
-    {"apparmor", emit_apparmor_profile, false},
-    {"selinux-cil", emit_module, false},
-    {"ebpf", emit_guard, false},
-    {"docker-seccomp", emit_engine_profile, false},
-    {"bwrap", emit_command_line, false},
-    {"systemd", emit_unit, false},
+    {.name = "plan", .write = emit_plan},
+    {.name = "seccomp", .write = emit_filter, .is_code = true},
+    {.name = "seccomp-asm", .write = emit_listing},
+    {.name = "apparmor", .write = emit_apparmor_profile},
+    {.name = "selinux-cil", .write = emit_module},
+    {.name = "ebpf", .write = emit_guard},
+    {.name = "docker-seccomp", .write = emit_engine_profile},
+    {.name = "bwrap", .write = emit_command_line},
+    {.name = "systemd", .write = emit_unit},
+    {.name = "oci", .write = emit_bundle, .is_folder = true},
 };
+
+static size_t form_of(const char *name) // how many there are: none
+{
+    size_t form = 0;
+    while (form < sizeof forms / sizeof *forms && strcmp(name, forms[form].name) != 0)
+        form++;
+    return form;
+}
 
 bool can_emit(const char *form)
 {
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (strcmp(form, forms[i].name) == 0)
-            return true;
-    return false;
+    return form_of(form) < sizeof forms / sizeof *forms;
+}
+
+bool emits_folder(const char *form)
+{
+    return forms[form_of(form)].is_folder;
 }
 
 // A plan says such characters by their numbers.
@@ -145,20 +180,55 @@ static bool is_seen(struct text *text, struct text *wider)
     return false;
 }
 
+static struct str in_folder(const struct emit_folder *folder, const struct emit_file *file)
+{
+    return str_format(folder->arena, "%.*s/%.*s", STR_ARGS(folder->path), STR_ARGS(file->name));
+}
+
+// Whatever the umask: who runs what is made of it is to read it. 0, or an errno.
+static int make_file(const struct emit_file *file, const char *path)
+{
+    int error = file->text.text ? output_write(path, file->text) : mkdir(path, 0755) != 0 ? errno : 0;
+    return error ? error : chmod(path, file->text.text ? 0644 : 0755) != 0 ? errno : 0;
+}
+
+// All of a new folder, or nothing.
+static int write_folder(const struct emit_folder *folder)
+{
+    int error = mkdir(folder->path.text, 0700) != 0 ? errno : 0;
+    const struct emit_file *file = error ? NULL : folder->first;
+    while (file && !(error = make_file(file, in_folder(folder, file).text)))
+        file = file->next;
+    if (!error)
+        return STATUS_CLEAN;
+    for (int folders = 0; folders < 2 && file; folders++)
+        for (const struct emit_file *made = folder->first; made; made = made == file ? NULL : made->next)
+            if ((made->text.text == NULL) == folders)
+                remove(in_folder(folder, made).text);
+    if (file)
+        rmdir(folder->path.text);
+    print_shown(stderr, "sbxc: cannot make the folder %.*s: %s", STR_ARGS(folder->path), strerror(error));
+    return STATUS_USAGE;
+}
+
 // A form that the policy can't be said in is refused, with the sentence why.
 static int write_form(const struct options *options, struct policy *policy, const struct plan *plan)
 {
     struct text text = {.arena = plan->arena}, wider = {.arena = plan->arena};
-    struct emission emission = {options, policy, plan, &wider};
-    bool written = false;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (strcmp(options->emit, forms[i].name) == 0)
-            written = forms[i].write(&text, &emission) && (forms[i].is_code || is_seen(&text, &wider));
+    size_t form = form_of(options->emit);
+    struct emit_folder folder = {.arena = plan->arena};
+    if (forms[form].is_folder)
+        folder.path = *options->output == '/' ? str_from(options->output)
+                                              : str_format(plan->arena, "%.*s/%s",
+                                                           STR_ARGS(caller_here(plan->arena).cwd), options->output);
+    struct emission emission = {options, policy, plan, &wider, &folder};
+    bool written = forms[form].write(&text, &emission) && (forms[form].is_code || forms[form].is_folder || is_seen(&text, &wider));
     if (!written) {
         print_shown(stderr, "sbxc: %.*s", STR_ARGS(text_str(&wider)));
         return STATUS_ERRORS;
     }
-    int status = write_output(options->output, text_str(&text));
+    int status = forms[form].is_folder ? write_folder(&folder)
+                                       : write_output(options->output, text_str(&text));
     if (status == STATUS_CLEAN && wider.length)
         fprintf(stderr, "sbxc: wider than the policy, for the form can't say it:\n%.*s",
                 STR_ARGS(text_shown(plan->arena, text_str(&wider), "\n\t")));

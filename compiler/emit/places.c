@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "compiler/sets/path_set.h"
 
@@ -210,6 +211,20 @@ uint32_t emit_user(const struct plan *plan, const struct emit_caller *caller)
                                              [PLAN_USER_SELF] = caller->user,
                                              [PLAN_USER_NUMBER] = plan->user_number};
     return users[plan->user];
+}
+
+enum emit_there emit_what_is_there(struct str path)
+{
+    struct stat status;
+    return stat(path.text, &status) != 0 ? THERE_NOT : S_ISDIR(status.st_mode) ? THERE_FOLDER : THERE_FILE;
+}
+
+void emit_file_add(struct emit_folder *folder, const char *name, struct str text)
+{
+    struct emit_file *file = NEW(folder->arena, struct emit_file);
+    *file = (struct emit_file){str_copy(folder->arena, str_from(name)), text, NULL};
+    *(folder->last ? folder->last : &folder->first) = file;
+    folder->last = &file->next;
 }
 
 struct str emit_refusal(const struct plan *plan, uint32_t rule, const char *what)

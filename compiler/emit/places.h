@@ -59,5 +59,19 @@ uint32_t emit_user(const struct plan *, const struct emit_caller *);
 // Such a file's text, of the plan, for that user. Numbers that are others in each run come from the plan's.
 struct str emit_made_text(const struct plan *, enum sandbox_file, uint32_t user);
 
+enum emit_there { THERE_NOT, THERE_FILE, THERE_FOLDER };
+enum emit_there emit_what_is_there(struct str path); // on this host, behind links
+
+struct emit_folder { // what is made where a target takes more than one file
+    struct arena *arena;
+    struct str path; // its own, absolute
+    struct emit_file {
+        struct str name; // in the folder
+        struct str text; // NULL: a folder
+        struct emit_file *next;
+    } * first, **last; // folders before what lies in them
+};
+void emit_file_add(struct emit_folder *, const char *name, struct str text);
+
 // The sentence why there is no such thing: what, with the rule.
 struct str emit_refusal(const struct plan *, uint32_t rule, const char *what);

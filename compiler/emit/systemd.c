@@ -425,28 +425,9 @@ static void add_calls(struct unit *u)
 
 // ---- the network --------------------------------------------------------------------------------------------------
 
-static const net_address mapped_first = (net_address)0xFFFF << 32, mapped_last = mapped_first | UINT32_MAX;
-
-static void add_prefixes(struct text *out, net_address first, net_address last)
+static void add_prefix(struct str prefix, void *list)
 {
-    for (bool more = true; more;) {
-        unsigned bits = 0; // of the host's part
-        while (bits < 128 && !(first >> bits & 1) && (first | ((((net_address)1 << bits) - 1) << 1 | 1)) <= last)
-            bits++;
-        net_address end = bits < 128 ? first | (((net_address)1 << bits) - 1) : ~(net_address)0;
-        bool mapped = first >= mapped_first && end <= mapped_last;
-        if (first <= mapped_first && end >= mapped_last)
-            text_addf(out, " 0.0.0.0/0");
-        if (!(first == mapped_first && end == mapped_last)) {
-            struct text address = {.arena = out->arena};
-            net_address_print(&address, first);
-            bool brackets = address.data[0] == '[';
-            text_addf(out, " %.*s/%u", (int)address.length - 2 * brackets, address.data + brackets,
-                      (mapped ? 32 : 128) - bits);
-        }
-        more = end < last;
-        first = end + 1;
-    }
+    text_addf(list, " %.*s", STR_ARGS(prefix));
 }
 
 // Whether addresses alone say whom the policy lets it talk to; then those are in the list. Who may be connected to from
@@ -463,7 +444,7 @@ static bool list_addresses(struct unit *u, struct text *list)
         }
         if (box->place != NET_ADDRESS || box->verbs != VERB_CONNECT)
             return false;
-        add_prefixes(list, box->first, box->last);
+        emit_prefixes(u->plan->arena, box->first, box->last, add_prefix, list);
     }
     return true;
 }

@@ -48,3 +48,29 @@ void emit_wider_requires(struct text *out, const char *indent, const struct plan
             emit_wider(out, indent, plan, plan->requires[i].rule,
                        str_format(plan->arena, "%s is not asked for", feature_names[plan->requires[i].feature]).text);
 }
+
+static const net_address mapped_first = (net_address)0xFFFF << 32, mapped_last = mapped_first | UINT32_MAX;
+
+void emit_prefixes(struct arena *arena, net_address first, net_address last, void (*visit)(struct str, void *),
+                   void *context)
+{
+    for (bool more = true; more;) {
+        unsigned bits = 0; // of the host's part
+        while (bits < 128 && !(first >> bits & 1) && (first | ((((net_address)1 << bits) - 1) << 1 | 1)) <= last)
+            bits++;
+        net_address end = bits < 128 ? first | (((net_address)1 << bits) - 1) : ~(net_address)0;
+        bool mapped = first >= mapped_first && end <= mapped_last;
+        if (first <= mapped_first && end >= mapped_last)
+            visit(STR("0.0.0.0/0"), context);
+        if (!(first == mapped_first && end == mapped_last)) {
+            struct text address = {.arena = arena};
+            net_address_print(&address, first);
+            bool brackets = address.data[0] == '[';
+            visit(str_format(arena, "%.*s/%u", (int)address.length - 2 * brackets, address.data + brackets,
+                             (mapped ? 32 : 128) - bits),
+                  context);
+        }
+        more = end < last;
+        first = end + 1;
+    }
+}

@@ -15,3 +15,7 @@ bool emit_reaches_out(const struct plan *);
 // What no target beside sbxrun keeps: limits of those kinds, and what the policy requires of a host.
 void emit_wider_limits(struct text *out, const char *indent, const struct plan *, unsigned kept); // bits of enum limit
 void emit_wider_requires(struct text *out, const char *indent, const struct plan *);
+
+// The addresses as prefixes, "10.0.0.0/8"; each in the arena.
+void emit_prefixes(struct arena *, net_address first, net_address last, void (*visit)(struct str prefix, void *),
+                   void *context);

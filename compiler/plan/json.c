@@ -113,6 +113,29 @@ void json_member_number(struct json_writer *w, const char *key, uint64_t value)
     json_number(w, value);
 }
 
+void json_member_bool(struct json_writer *w, const char *key, bool value)
+{
+    json_key(w, key);
+    json_bool(w, value);
+}
+
+void json_open_member(struct json_writer *w, const char *key, char bracket)
+{
+    json_key(w, key);
+    json_open(w, bracket);
+}
+
+void json_member_words(struct json_writer *w, const char *key, const char *words)
+{
+    json_open_member(w, key, '[');
+    for (const char *at = words; *at; at += strspn(at, " ")) {
+        size_t length = strcspn(at, " ");
+        json_string(w, (struct str){at, length});
+        at += length;
+    }
+    json_close(w, ']');
+}
+
 // ---- reading ------------------------------------------------------------------------------------------------------
 
 enum { DEPTH_MOST = 64 };

@@ -26,6 +26,9 @@ void json_raw(struct json_writer *, struct str value); // JSON already
 // A member of the open object.
 void json_member(struct json_writer *, const char *key, struct str value);
 void json_member_number(struct json_writer *, const char *key, uint64_t value);
+void json_member_bool(struct json_writer *, const char *key, bool value);
+void json_member_words(struct json_writer *, const char *key, const char *words); // an array: what spaces part
+void json_open_member(struct json_writer *, const char *key, char bracket);
 
 enum json_kind {
     JSON_NULL,

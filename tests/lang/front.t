@@ -26,13 +26,14 @@ sub anchor { return lc($_[0]) =~ s/[^\w\- ]//gr =~ s/ /-/gr }
 
 my (%links, @dead);
 for my $page (@pages) {
-    while ($text{$page} =~ /\]\(([^)\s]+)\)/g) {
-        my ($target, $part) = split /#/, $1, 2;
+    for my $link ($text{$page} =~ /\]\(([^)\s]+)\)/g) { # a list: a page may link to itself, and is searched then
+        my ($target, $part) = split /#/, $link, 2;
         next if $target =~ /^[a-z]+:/;
         my $file = $target eq '' ? $page : plain((dirname($page) eq '.' ? '' : dirname($page) . '/') . $target);
         push @{ $links{$page} }, $file;
-        push @dead, "$page: $1" if !-e "$root/$file";
-        push @dead, "$page: $1" if defined $part && !grep { anchor($_) eq $part } ($text{$file} // '') =~ /^#+ (.*)$/mg;
+        push @dead, "$page: $link" if !-e "$root/$file";
+        push @dead, "$page: $link"
+            if defined $part && !grep { anchor($_) eq $part } ($text{$file} // '') =~ /^#+ (.*)$/mg;
     }
 }
 is_deeply \@dead, [], 'every link leads somewhere';

@@ -3,6 +3,7 @@
 # with every kind of error.
 use strict;
 use warnings;
+use File::Path qw(remove_tree);
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
@@ -90,6 +91,7 @@ my @actions = (
     [$sbxc, '--why', 'capability CAP_KILL', 'OPTIONS', 'POLICY'],
     map({ [$sbxc, "--emit=$_", '--no-proof', 'OPTIONS', 'POLICY'] }
         qw(plan seccomp seccomp-asm ebpf apparmor selinux-cil docker-seccomp bwrap systemd)),
+    [$sbxc, '--emit=oci', '--no-proof', '-o', "$dir/out", 'OPTIONS', 'POLICY'],
     [$sbxc, '--emit=plan', '--no-proof', '-o', "$dir/out", 'OPTIONS', 'POLICY'],
     [$sbxc, '--doc', '--no-proof', 'OPTIONS', 'POLICY'],
     [$sbxc, '--diff', 'OPTIONS', 'POLICY', 'POLICY'],
@@ -123,7 +125,7 @@ for my $case (@cases) {
         my %option = @options;
         my @run = $words[0] eq 'LIBRARY' ? ("$dir/t", $file, $option{'--policy'} // '', $option{'-D'} // '')
             : $command->(\@options, $file, @words);
-        unlink "$dir/out", "$dir/learned.sbx";
+        remove_tree("$dir/out", "$dir/learned.sbx");
         my $run = run(\%o, @run);
         (my $out = $run->{out}) =~ s/^1\.\.0\n$//; # no tests
         my $made = $run->{status} =~ /^(?:0|late)$/ ? "exit $run->{status}" : $out ne '' ? "output: $out"
@@ -151,7 +153,7 @@ for my $action (@actions) {
     shift @words if $words[0] eq 'NO -D';
     ($o{in}, undef) = ("$dir/commands", shift @words) if $words[0] eq 'INPUT';
     next if grep { $_ eq '--live' || $_ eq '--test' } @words; # which say what they tried
-    unlink "$dir/out", "$dir/learned.sbx";
+    remove_tree("$dir/out", "$dir/learned.sbx");
     my @run = $words[0] eq 'LIBRARY' ? ("$dir/t", $fine, '', '') : $command->([], $fine, @words);
     my $run = run(\%o, @run);
     my $good = (grep { $_ eq '--why' } @run) ? qr/^[045]$/ : qr/^0$/; # an answer
