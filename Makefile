@@ -281,6 +281,8 @@ test: | test-deps
 	@tools/profiles.sh $(abspath $(BUILD))/profiles || echo "without seccomp profiles: they are not imported" >&2
 	@tools/npm.sh $(abspath $(BUILD))/npm @microsoft/sarif-multitool@5.7.0 || \
 	    echo "without the SARIF validator: its tests are skipped" >&2
+	@tools/npm.sh $(abspath $(BUILD))/kubernetes kubernetes-models@5.1.0 || \
+	    echo "without Kubernetes' schemas: what is made for it is not validated" >&2
 	@tools/npm.sh $(abspath $(BUILD))/playwright playwright-core@1.56.0 || \
 	    echo "without Playwright: its test is skipped" >&2
 	SBX_BUILD=$(abspath $(BUILD)) prove -j$(shell nproc) $(PROVE_FLAGS) $(LONG_TESTS) tests/codegen tests/faults \

@@ -30,7 +30,7 @@ enum {
 #define ACTIONS "--check, --test, --why, --diff, --fix, --fmt, --emit, --import, --doc, --explain or --lsp"
 
 #define EMITTED \
-    "plan, seccomp, seccomp-asm, ebpf, apparmor, selinux-cil, docker-seccomp, bwrap, systemd or oci"
+    "plan, seccomp, seccomp-asm, ebpf, apparmor, selinux-cil, docker-seccomp, bwrap, systemd, oci or kubernetes"
 
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -177,7 +177,7 @@ static const char *read_options(int argc, char **argv, struct options *options, 
     if (options->output && *chosen != emit && *chosen != import && *chosen != document)
         return "-o belongs to --emit, --import and --doc";
     if (*chosen == emit && emits_folder(options->emit) && !options->output)
-        return "--emit=oci makes a folder: name it with -o";
+        return "--emit=oci and kubernetes make a folder: name it with -o";
     if (options->format == FORMAT_HTML && *chosen != document)
         return "--format=html belongs to --doc";
     if ((options->format == FORMAT_JSON || options->format == FORMAT_SARIF) && *chosen == document)

@@ -10,6 +10,7 @@
 #include "compiler/emit/bwrap.h"
 #include "compiler/emit/docker_seccomp.h"
 #include "compiler/emit/emit.h"
+#include "compiler/emit/kubernetes.h"
 #include "compiler/emit/oci.h"
 #include "compiler/emit/systemd.h"
 #include "compiler/front/output.h"
@@ -134,6 +135,13 @@ static bool emit_bundle(struct text *out, const struct emission *e)
            emit_oci(e->folder, e->wider, e->policy, e->plan, &caller, e->options->target);
 }
 
+static bool emit_pod(struct text *out, const struct emission *e)
+{
+    struct emit_caller caller = caller_here(out->arena);
+    return prove_profile(out, e) &&
+           emit_kubernetes(e->folder, e->wider, e->policy, e->plan, &caller, e->options->target);
+}
+
 static const struct {
     const char *name;
     bool (*write)(struct text *, const struct emission *);
@@ -150,6 +158,7 @@ static const struct {
     {.name = "bwrap", .write = emit_command_line},
     {.name = "systemd", .write = emit_unit},
     {.name = "oci", .write = emit_bundle, .is_folder = true},
+    {.name = "kubernetes", .write = emit_pod, .is_folder = true},
 };
 
 static size_t form_of(const char *name) // how many there are: none
@@ -222,7 +231,8 @@ static int write_form(const struct options *options, struct policy *policy, cons
                                               : str_format(plan->arena, "%.*s/%s",
                                                            STR_ARGS(caller_here(plan->arena).cwd), options->output);
     struct emission emission = {options, policy, plan, &wider, &folder};
-    bool written = forms[form].write(&text, &emission) && (forms[form].is_code || forms[form].is_folder || is_seen(&text, &wider));
+    bool unseen = forms[form].is_code || forms[form].is_folder, // of JSON, and files that it names
+        written = forms[form].write(&text, &emission) && (unseen || is_seen(&text, &wider));
     if (!written) {
         print_shown(stderr, "sbxc: %.*s", STR_ARGS(text_str(&wider)));
         return STATUS_ERRORS;

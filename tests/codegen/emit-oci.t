@@ -14,10 +14,7 @@ my $dir = folder();
 my @emit = ($sbxc, '--emit=oci', '--no-proof');
 my $in = spew("$dir/in", ''); # runtimes give it to the container's user
 
-# crun takes no control groups of both versions at once; in a mount namespace those of version 2 go.
-my ($unified) = grep { m{^/sys/fs/cgroup/.} } map { /^\S+ \S+ \S+ \S+ (\S+) .* - cgroup2 / ? $1 : () }
-    split /^/, slurp('/proc/self/mountinfo');
-my @within = $unified ? ('unshare', '--mount', 'sh', '-c', "umount $unified && exec \"\$@\"", 'sh') : ();
+my @within = of_one_version();
 my $under = sub {
     my ($runtime, $bundle, $how) = @_;
     return run({ in => $in, seconds => 60, cwd => '/', %{ $how // {} } }, @within, $runtime, '--root', "$dir/state",
@@ -171,5 +168,5 @@ $run = run(@emit, '-o', "$dir/none/there", $all);
 like $run->{err}, qr/^sbxc: cannot make the folder \S+: No such file or directory\n$/, 'a folder in none';
 $run = run(@emit, $all);
 is $run->{status}, 2, 'no folder is named';
-like $run->{err}, qr/^sbxc: --emit=oci makes a folder: name it with -o\n/, '  said so';
+like $run->{err}, qr/^sbxc: --emit=oci and kubernetes make a folder: name it with -o\n/, '  said so';
 done_testing;

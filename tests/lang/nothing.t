@@ -91,7 +91,7 @@ my @actions = (
     [$sbxc, '--why', 'capability CAP_KILL', 'OPTIONS', 'POLICY'],
     map({ [$sbxc, "--emit=$_", '--no-proof', 'OPTIONS', 'POLICY'] }
         qw(plan seccomp seccomp-asm ebpf apparmor selinux-cil docker-seccomp bwrap systemd)),
-    [$sbxc, '--emit=oci', '--no-proof', '-o', "$dir/out", 'OPTIONS', 'POLICY'],
+    map({ [$sbxc, "--emit=$_", '--no-proof', '-o', "$dir/out", 'OPTIONS', 'POLICY'] } 'oci', 'kubernetes'),
     [$sbxc, '--emit=plan', '--no-proof', '-o', "$dir/out", 'OPTIONS', 'POLICY'],
     [$sbxc, '--doc', '--no-proof', 'OPTIONS', 'POLICY'],
     [$sbxc, '--diff', 'OPTIONS', 'POLICY', 'POLICY'],

@@ -6,7 +6,7 @@ use warnings;
 use Exporter 'import';
 use Sbx;
 
-our @EXPORT = qw(library all_of_it what_it_can without_rank under_systemd no_systemd);
+our @EXPORT = qw(library all_of_it what_it_can without_rank under_systemd no_systemd of_one_version);
 
 # The policies of the library and the examples.
 sub library { (glob("$root/examples/*.sbx"), grep { slurp($_) =~ /^policy/m } glob("$root/stdlib-policies/*.sbx")) }
@@ -66,6 +66,13 @@ SH
 my $systemd = (grep { -x } '/lib/systemd/systemd', '/usr/lib/systemd/systemd')[0];
 my ($groups) = grep { -w "$_/cgroup.procs" } map { /^\S+ \S+ \S+ \S+ (\S+) .* - cgroup2 / ? $1 : () }
     split /^/, slurp('/proc/self/mountinfo');
+
+# What a command is given to that takes no control groups of both versions at once, as crun does not: in a mount
+# namespace of its own those of version 2 go.
+sub of_one_version {
+    return !$> && $groups && slurp('/proc/self/mountinfo') =~ / - cgroup /
+        ? ('unshare', '--mount', 'sh', '-c', "umount $groups && exec \"\$@\"", 'sh') : ();
+}
 
 # Why it can't be run; empty: it can.
 sub no_systemd {
