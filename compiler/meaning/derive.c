@@ -291,7 +291,7 @@ void derive_rules(struct policy *policy, derive_add *add, void *context)
         derive_lists(&d, memory_lists, sizeof memory_lists / sizeof *memory_lists);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         for (size_t k = 0; k < sizeof bits / sizeof *bits; k++)
-            add_text(&d, "EPERM", "set-user-ID and set-group-ID bits take a rule that is about nothing else",
+            add_text(&d, "EPERM", "set-user-ID bits take a rule about nothing else",
                      str_format(policy->arena, "%s where %smode & %s == %s", modes[i].call, modes[i].makes, bits[k],
                                 bits[k]),
                      true);
