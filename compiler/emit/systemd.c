@@ -378,28 +378,33 @@ static void add_families(struct unit *u)
 }
 
 // The rules by which a call is allowed with some arguments and not with others.
-static void say_arguments(struct unit *u, size_t call, bool *said)
+// False: they are none that somebody wrote, but what follows from others.
+static bool say_arguments(struct unit *u, size_t call, bool *said)
 {
     static const struct {
         const char *call, *what;
     } some[] = {{"clone", "of its arguments only namespaces are compared"},
                 {"socket", "of its arguments only the family is compared"}};
     const char *what = "no argument is compared";
+    bool written = false;
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         if (strcmp(some[i].call, syscall_row(call)->name) == 0)
             what = some[i].what;
     for (const struct call_rule *rule = u->policy->calls[call]; rule; rule = rule->next) {
         uint32_t number = rule->rule->number;
-        if (!said[number] && !rule->rule->derived && (rule->match->tests[u->arch] || rule->except))
+        bool compares = !rule->rule->derived && (rule->match->tests[u->arch] || rule->except);
+        if (!said[number] && compares)
             say_wider(u, number, what);
+        written |= compares;
         said[number] = true;
     }
+    return written;
 }
 
 // Calls that systemd lets every unit make are taken from its list first.
 static void add_calls(struct unit *u)
 {
-    struct text list = {.arena = u->plan->arena};
+    struct text list = {.arena = u->plan->arena}, derived = {.arena = u->plan->arena};
     bool *said = NEW_ARRAY(u->plan->arena, bool, u->policy->rule_count);
     uint32_t fallback = (uint32_t)u->policy->fallback.number;
     for (size_t call = 0; call < syscall_count(); call++) {
@@ -409,9 +414,14 @@ static void add_calls(struct unit *u)
         if (!answers(u, node, SECCOMP_ALLOW))
             continue;
         text_addf(&list, " %s", syscall_row(call)->name);
-        if (graph_at(u->policy->graph, node)->run_count)
-            say_arguments(u, call, said);
+        if (graph_at(u->policy->graph, node)->run_count && !say_arguments(u, call, said))
+            text_addf(&derived, " %s", syscall_row(call)->name);
     }
+    if (derived.length)
+        say_wider(u, NO_RULE,
+                  str_format(u->plan->arena, "arguments, but for what a setting keeps, are not compared of%.*s",
+                             STR_ARGS(text_str(&derived)))
+                      .text);
     set(u, "SystemCallArchitectures", u->arch == ARCH_AARCH64 ? "arm64" : "x86-64");
     set(u, "SystemCallFilter", "@default");
     set(u, "SystemCallFilter", "~@default");

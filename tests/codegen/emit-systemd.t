@@ -64,7 +64,7 @@ for my $file (library(), $all) {
 my $unit = slurp("$dir/units/all.service");
 my ($comments) = $unit =~ /\A((?:#.*\n)+)\[Unit\]/;
 for my $said (
-    ['no argument is compared', 'allow creat, mkdir'], ['of its arguments only namespaces are compared', 'allow clone'],
+    ['no argument is compared', 'allow mknod, mknodat'], ['of its arguments only namespaces are compared', 'allow clone'],
     ['user_namespaces is not asked for', 'require user_namespaces'],
     ['no address is compared; outside', 'allow connect tcp loopback:8000'],
     ['it shows the host\'s terminals', 'allow read, modify "/dev"'],
@@ -72,6 +72,8 @@ for my $said (
 ) {
     like $comments, qr/^# \Q$said->[0]\E.* \(.+:\d+:\d+: \Q$said->[1]\E/m, "it says: $said->[0]";
 }
+like $comments, qr/^# arguments, but for what a setting keeps, are not compared of .*\bfcntl\b/m,
+    'it says what follows from other rules';
 unlike $comments, qr/no limit of/, 'limits are kept';
 like $unit, qr/^TasksMax=64\nLimitNOFILE=64\n/m, 'by these';
 
