@@ -43,6 +43,7 @@ struct native { // what one run holds on this side; it lies where the inside see
     struct placeholders placeholders;
     struct identity identity;
     struct cgroup cgroup;
+    struct user_counts user_counts;
     struct failure begin_failure; // told when it is needed
     sigset_t signals;
     int lifeline[2], streams[2]; // streams: read ends of the command's output
@@ -201,6 +202,8 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     native->has_output = run->claims->bounds.has_output;
     choose_pipes(native, sandbox);
     native->output_left = run->claims->bounds.output;
+    user_counts_read(&native->user_counts, run->plan);
+    sandbox->user_counts = &native->user_counts;
     sandbox->opens_view = !native->identity.as_root;
     sandbox->disks = NEW_ARRAY(run->plan->arena, struct disk_use, run->plan->view_count);
     for (size_t i = 0; i < run->plan->view_count; i++)

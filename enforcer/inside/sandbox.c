@@ -376,6 +376,8 @@ static int set_up(struct sandbox *sandbox, int *ruleset, struct failure *failure
                                   (namespaces[1] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)) < 0))
         return fail(failure, NO_RULE, errno, "cannot open the sandbox's namespaces");
     umask(0);
+    if (sandbox->user_counts)
+        user_counts_apply(sandbox->user_counts);
     if (loopback_apply(sandbox->loopback, failure) ||
         (sandbox->opens_view && view_open(sandbox->view, NULL, failure)) ||
         view_enter(sandbox->view, failure) || terminal_make(&sandbox->terminal, sandbox->plan, failure))

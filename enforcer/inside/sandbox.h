@@ -14,6 +14,7 @@
 #include "enforcer/inside/loopback.h"
 #include "enforcer/inside/probe.h"
 #include "enforcer/inside/terminal.h"
+#include "enforcer/inside/user_counts.h"
 #include "enforcer/limits/limits.h"
 #include "enforcer/view/view.h"
 
@@ -36,6 +37,7 @@ struct sandbox { // all that the inside needs; it lies where both sides see it, 
     const struct plan *plan;
     const struct bounds *bounds;
     const struct loopback *loopback;
+    const struct user_counts *user_counts; // NULL: none are set
     char *const *argv, *const *environment;
     const struct handed *handed; // descriptors besides the standard ones; NULL: none
     const struct probes *probes; // tried in place of the command; NULL: the command runs

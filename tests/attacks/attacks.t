@@ -106,7 +106,9 @@ for my $user (users()) {
     }
 
     my $low = 827; # of those that are root's
-    my %common = (text => $secret, port => $port, low => $low, pid => $sleeper, key => $key, name => $name,
+    my $watches = int(slurp('/proc/sys/user/max_inotify_instances') / 2) + 1;
+    my %common = (watches => $watches,
+        text => $secret, port => $port, low => $low, pid => $sleeper, key => $key, name => $name,
         pty => $pty // '/dev/pts/9999');
     # The same sandbox with rules on the network: a way out, for what is not to go beside it.
     spew("$dir/net.sbx", slurp("$dir/p.sbx") =~ s/policy p/policy net/r =~ s/(limits \{)/net {

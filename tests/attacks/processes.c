@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -257,7 +258,17 @@ static int huge_pages(char **arguments) // by each call that gives some; there m
     return result_of(syscall(SYS_memfd_create, "huge", MFD_HUGETLB | strtoul(arguments[1], NULL, 0)));
 }
 
+// More than half of the instances of inotify that the kernel counts for a user: others of his would have none.
+static int try_watches(char **arguments)
+{
+    for (int wanted = atoi(arguments[0]); wanted > 0; wanted--)
+        if (inotify_init1(IN_CLOEXEC) < 0)
+            return errno;
+    return 0;
+}
+
 const struct attack_row process_attacks[] = {
+    {"watches", try_watches},
     {"fork", fork_many},
     {"threads", thread_many},
     {"memory", take_memory},
