@@ -340,10 +340,22 @@ for my $user (users()) {
         { name => "w/new\nline", data => "1\n" }, { name => "w/\xff\xfe", data => "2\n" },
         { name => 'w/passwd', type => 2, link => '/etc/shadow' }, { name => 'w/owned', uid => 12345, data => '' }));
     my $odd = $sh->(['odd'], 'stat -c "%a %U" suid sgid owned; echo old/*; echo deep/*; ls -d b; cat a; echo; '
-        . 'cat "$(printf "new\nline")" "$(printf "\377\376")" fixed/f; cat passwd; getfattr -d -m - . old 2>/dev/null; '
-        . 'chmod u+s b; echo >> fixed/f');
+        . 'cat "$(printf "new\nline")" "$(printf "\377\376")" fixed/f; cat passwd; '
+        . 'echo >> fixed/f');
     is $odd->{out}, "755 nobody\n755 nobody\n644 nobody\nold/b old/er\ndeep/one\nb\nreal\n1\n2\nfixed/f\n",
         "$name: setuid bits, owners and attributes of overlays are left out, names are bytes" or diag $odd->{err};
+    my $forging = $sh->([], q{python3 -c '
+import os
+for name in ("opaque", "redirect", "whiteout", "origin"):
+    try: os.setxattr("old", "user.overlay." + name, b"y"); print("set")
+    except OSError: print("refused")
+for what in ("b", "new"):
+    try: os.unlink(what) if os.path.exists(what) else None; os.mknod(what, 0o020000, 0); print("made")
+    except PermissionError: print("not made")
+open("old/mine", "w")'}, $keep->('forging'));
+    like $forging->{out}, qr/^(?:set\n|refused\n){4}(?:not made\n){2}\z/, "$name: marks of overlays, by the command"
+        or diag $forging->{err};
+    is $sh->(['forging'], 'ls old; ls b new')->{out}, "b\ner\nmine\n", "$name: none comes of them";
     spew("$dir/w/deep", archive(@top, map { { name => 'w/' . 'd/' x $_, type => 5, mode => 0755 } } 1 .. 45));
     is $sh->(['deep'], 'find . -type d | wc -l')->{out} > 45, 1, "$name: deep folders";
     my $deeper = $sh->([], q{python3 -c '
