@@ -231,7 +231,7 @@ enum { LOWERS_ROOM = 4 * (LAYERS_MOST + 1) };
 static int attach_lowers(const struct view *view, size_t i, int aside, char lowers[LOWERS_ROOM], int *lowest)
 {
     struct view_place *place = &view->places[i];
-    char name[12], above[LOWERS_ROOM];
+    char name[12];
     int count = 1;
     strcpy(lowers, "0");
     *lowest = attach_aside(aside, lowers, place->tree);
@@ -244,8 +244,10 @@ static int attach_lowers(const struct view *view, size_t i, int aside, char lowe
             return -1;
         close(place->layers[k].tree);
         place->layers[k].tree = -1;
-        snprintf(above, sizeof above, "%s:%s", name, lowers);
-        strcpy(lowers, above);
+        size_t length = strlen(name);
+        memmove(lowers + length + 1, lowers, strlen(lowers) + 1);
+        memcpy(lowers, name, length);
+        lowers[length] = ':';
     }
     return *lowest < 0 ? -1 : count;
 }

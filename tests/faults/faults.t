@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Sbx;
 use Live;
+use Tar;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -37,13 +38,19 @@ for my $user (users()) {
     system 'cp', $confined, "$dir/confined";
     system 'cp', $inject, "$dir/inject";
     system('chown', '-R', "$user->{uid}:$user->{gid}", "$dir/w", "$dir/o") if defined $user->{uid} && $> == 0;
-    my %o = (%$user, cwd => $dir, env => { SBX_TEST_SECRET => 'value' }, seconds => 30);
-    my @command = ($sbxrun, 'p.sbx', '--', '/confined', "$dir/p.sbx", $landlock ? 'landlock' : 'none');
+    owned($user, my $cache = folder());
+    my %o = (%$user, cwd => $dir, env => { SBX_TEST_SECRET => 'value', XDG_CACHE_HOME => $cache },
+        seconds => 30);
+    spew("$dir/layer.tar", archive({ name => 'o/', type => 5, mode => 0755 },
+        { name => 'o/new', data => 'x' }));
+    my @command = ($sbxrun, '--layer', 'layer.tar',
+        'p.sbx', '--', '/confined', "$dir/p.sbx", $landlock ? 'landlock' : 'none');
     my $plain = run(\%o, @command);
     if ($plain->{status} == 125 && $plain->{err} =~ /needs Linux 6\.6 or newer/) { # no overlay here
         my $text = slurp("$dir/p.sbx");
         $text =~ s/from overlay "\.\/o" size 1MiB/from "\.\/o"/;
         spew("$dir/p.sbx", $text);
+        splice @command, 1, 2;
         $plain = run(\%o, @command);
     }
     is $plain->{out}, "confined\n", "$who: without faults" or diag $plain->{err};

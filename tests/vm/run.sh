@@ -13,8 +13,8 @@ root=$(pwd)
     tests/live/run.t tests/live/files.t tests/live/kernel.t tests/live/denials.t tests/live/limits.t \
     tests/live/cache.t tests/live/net.t tests/live/hosts.t tests/live/processes.t tests/live/callers.t \
     tests/live/cores.t tests/live/leftovers.t tests/live/live.t tests/live/secrets.t tests/live/placeholders.t \
-    tests/live/machine.t tests/live/overlay.t tests/live/layer.t tests/live/layers.t tests/live/image.t tests/live/hidden.t \
-    tests/live/helpers.t \
+    tests/live/machine.t tests/live/overlay.t tests/live/layer.t tests/live/layers.t tests/live/image.t \
+    tests/live/hidden.t tests/live/helpers.t \
     tests/attacks/attacks.t \
     tests/net/broker.t tests/net/names.t tests/net/unix.t tests/net/guard.t tests/net/proxy.t \
     tests/vm/apparmor.t tests/vm/cgroups.t tests/vm/swap.t tests/vm/audit.t tests/vm/manager.t
