@@ -64,7 +64,8 @@ for my $file (library(), $all) {
 my $unit = slurp("$dir/units/all.service");
 my ($comments) = $unit =~ /\A((?:#.*\n)+)\[Unit\]/;
 for my $said (
-    ['no argument is compared', 'allow mknod, mknodat'], ['of its arguments only namespaces are compared', 'allow clone'],
+    ['no argument is compared', 'allow mknod, mknodat'],
+    ['of its arguments only namespaces are compared', 'allow clone'],
     ['user_namespaces is not asked for', 'require user_namespaces'],
     ['no address is compared; outside', 'allow connect tcp loopback:8000'],
     ['it shows the host\'s terminals', 'allow read, modify "/dev"'],

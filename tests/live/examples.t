@@ -10,8 +10,8 @@ use Test::More;
 for my $user (users()) {
     my $name = $user->{name};
     my $dir = folder();
-    system("cp -r $root/examples $root/lang $root/compiler $root/enforcer $root/grammar $root/image $root/names $root/aisbx "
-        . "$root/libsbx $root/stdlib-policies $root/docs $root/tools $root/Makefile $dir/ && rm -rf "
+    system("cp -r $root/examples $root/lang $root/compiler $root/enforcer $root/grammar $root/image $root/names "
+        . "$root/aisbx $root/libsbx $root/stdlib-policies $root/docs $root/tools $root/Makefile $dir/ && rm -rf "
         . "$dir/examples/build-c/out/[a-z]*") == 0 or die;
     system('chown', '-R', "$user->{uid}:$user->{gid}", $dir) if defined $user->{uid} && $> == 0;
     my $example = sub { run({ %$user, cwd => '/', seconds => 120 }, $sbxrun, @_) };
