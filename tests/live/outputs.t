@@ -34,7 +34,7 @@ for my $user (users()) {
             map { $_ eq 'FILE' ? $file : $_ } @{ $writes{$what} });
     };
     for my $what (sort keys %writes) {
-        my $file = "$w/$what.sbx";
+        my ($file, $record) = ("$w/$what.sbx", "$w/$what.seen.json"); # of what --learn saw
         # What an earlier run can leave at that name.
         my %left = (
             'a link out' => "ln -s $dir/victim /w/$what.sbx",
@@ -54,13 +54,13 @@ for my $user (users()) {
             is slurp("$dir/victim") . (-e "$dir/new" ? 'made' : ''), "victim\n", "$name: and not where it led";
             ok -f $file && !-l $file, "$name: it is a file now";
             cmp_ok -s $file, '>', 0, "$name: with something in it" if $what ne 'events';
-            unlink $file, "$w/second", "$dir/new", "$file.seen", glob "$w/learn.sbx.*";
+            unlink $file, "$w/second", "$dir/new", $record, glob "$w/learn.sbx.*";
         }
         # What else has that file by another name keeps it as it is.
         link "$dir/victim", $file or die $!;
         $write->($what, $file);
         is slurp("$dir/victim"), "victim\n", "$name: --$what does not write to what a hard link leads to, too";
-        unlink $file, "$file.seen";
+        unlink $file, $record;
         # The mode is what the umask says, and never more than that of what was there.
         my $old = umask 027;
         $write->($what, $file);
@@ -70,7 +70,7 @@ for my $user (users()) {
         $write->($what, $file);
         is sprintf('%o', (stat $file)[2] & 0777), '600', "$name: --$what: a private one stays private";
         is_deeply [glob "$w/.sbx-*"], [], "$name: --$what: nothing else is left";
-        unlink $file, "$file.seen";
+        unlink $file, $record;
         next if $what eq 'learn';
         # What is no file is written to.
         POSIX::mkfifo("$dir/fifo", 0600) or die $!;

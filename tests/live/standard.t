@@ -157,7 +157,7 @@ for my $user (users()) {
             'echo over > /proc/self/fd/0');
         is slurp($mine), "as it was\n", "$name: with Landlock it can't be written to: exit $run->{status}";
     }
-    my $run = $without->($mine);
+    $run = $without->($mine);
     is "$run->{status} " . slurp($mine), "125 as it was\n", "$name: without it the run is refused" or diag $run->{err};
     like $run->{err},
         qr/^sbxrun:\ standard\ input\ is\ a\ file\ that\ the\ command\ could\ open\ again\ and\ write\ to:\ this\ 
