@@ -26,7 +26,7 @@ sub spent {
         chdir $dir;
         exec @{ $user->{within} // [] }, $sbxrun, $policy, '--', @command or POSIX::_exit(99);
     }
-    for (my $end = time + patience(20); time < $end && slurp($said) !~ /^ready$/m;) {
+    for (my $end = time + patience(60); time < $end && slurp($said) !~ /^ready$/m;) {
         return { said => slurp($said) } if waitpid($pid, POSIX::WNOHANG()) == $pid;
         sleep 0.05;
     }
