@@ -158,6 +158,8 @@ int identity_bound(const struct identity *identity, struct failure *failure)
 int identity_drop(const struct identity *identity, struct failure *failure)
 {
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (cap_clear(identity->prepared) != 0) // the memory is the command's and the first process's
+        return fail(failure, NO_RULE, errno, "cannot drop capabilities");
     for (cap_value_t c = 0; c < 64 && identity->capabilities; c++)
         if (identity->capabilities >> c & 1 && CAP_IS_SUPPORTED(c)) {
             cap_set_flag(identity->prepared, CAP_PERMITTED, 1, &c, CAP_SET);
@@ -176,7 +178,9 @@ int identity_drop(const struct identity *identity, struct failure *failure)
 int identity_keep_apart(const struct identity *identity, struct failure *failure)
 {
     const cap_value_t kept = CAP_AUDIT_READ; // there is nothing that it lets a user namespace do
-    if (cap_set_flag(identity->prepared, CAP_PERMITTED, 1, &kept, CAP_SET) != 0 ||
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (cap_clear(identity->prepared) != 0 ||
+        cap_set_flag(identity->prepared, CAP_PERMITTED, 1, &kept, CAP_SET) != 0 ||
         cap_set_proc(identity->prepared) != 0)
         return fail(failure, NO_RULE, errno, "cannot drop capabilities");
     return 0;

@@ -73,6 +73,24 @@ for my $user (users()) {
     my $d = sandbox($user, '    process { capabilities CAP_KILL, CAP_NET_BIND_SERVICE; }');
     like in_sandbox($user, $d, 'cat', '/proc/self/status')->{out}, qr/^CapEff:\t0000000000000420$/m,
         "$name: capabilities that are allowed";
+    # The sandbox's first process has none of the command's.
+    my $pid = fork // die;
+    if (!$pid) {
+        open STDOUT, '>', '/dev/null';
+        become($user);
+        chdir $d;
+        exec $sbxrun, 'p.sbx', '--', 'sleep', '600';
+    }
+    my $effective;
+    soon(sub {
+        for my $first (grep { (split ' ', slurp("/proc/$_/stat") =~ s/^.*\) //sr)[1] == $pid } own_processes()) {
+            return ($effective) = slurp("/proc/$first/status") =~ /^CapEff:\t(\w+)/m
+                if own_processes(qr/^sleep\x00600\0/);
+        }
+    });
+    is $effective, '0' x 16, "$name: what the command may, the sandbox's first process may not";
+    kill TERM => $pid;
+    waitpid $pid, 0;
 
     # The report.
     $d = sandbox($user, '    require landlock >= 999 else degrade because "a test"; limits { pids 50; lifetime 10s; }');
