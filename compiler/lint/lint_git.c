@@ -47,7 +47,9 @@ void lint_git(struct policy *policy)
     const struct rule *found = NULL;
     struct str first = {0};
     bool in_part = false;
-    for (size_t i = 0; i < policy->rule_count && uses_git(policy); i++) {
+    if (!uses_git(policy))
+        return;
+    for (size_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
         if (rule->domain != DOMAIN_FILES || rule->effect != EFFECT_ALLOW || rule->chain || is_memory(rule) ||
             !(rule->verbs & VERB_MODIFY))

@@ -170,8 +170,11 @@ static struct plan *find(const struct plan_cache *cache, struct str *text)
         }
     }
     struct plan *plan = folder.length ? plan_read(cache->arena, rest, &why) : NULL;
-    if (plan)
-        plan->folder = str_copy(cache->arena, folder), plan->origins = origins.list, plan->origin_count = origins.count;
+    if (plan) {
+        plan->folder = str_copy(cache->arena, folder);
+        plan->origins = origins.list;
+        plan->origin_count = origins.count;
+    }
     *text = rest;
     return plan;
 }

@@ -194,7 +194,6 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     // not connected yet is in nobody's place: a program that a signal interrupts would wait on a socket that leads
     // nowhere. So there, handlers run after the call.
     sandbox->asks_patiently = !run->plan->broker || run->claims->network.proxy.length;
-    sandbox->hands_network = counts_routes(run);
     sandbox->must_ask = run->plan->broker || run->explain_files || sandbox->hands_network;
     sandbox->filter = (struct sock_fprog){(unsigned short)filter->length, (struct sock_filter *)filter->code};
     if (asking)
@@ -213,6 +212,7 @@ static int get_ready(struct native *native, const struct run *run, const struct 
     if (standard_prepare(run->plan, run->handed, &native->identity, sandbox->landlock, failure))
         return -1;
     native->view.secrets = &native->secrets;
+    native->view.is_compared = sandbox->changes >= 0;
     if (view_prepare(&native->view, run->plan, &run->bases, failure) ||
         foreign_groups_refuse(&native->view, &native->identity, failure) ||
         made_prepare(&native->view, &native->identity, &sandbox->processors, failure) ||
@@ -430,6 +430,7 @@ void native_run(struct native *native, const struct run *run, struct outcome *ou
                                        .counts_routes = counts_routes(run),
                                        .explain_files = run->explain_files,
                                        .argv = run->argv};
+    native->sandbox.hands_network = told.counts_routes;
     const struct bpf_program *asking = run->probes ? NULL : calls_asking(&told);
     if (run->explain_files && !run->probes && !asking) {
         fail(failure, NO_RULE, 0,

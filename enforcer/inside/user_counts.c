@@ -50,9 +50,12 @@ static int open_count(size_t i, int flags)
 
 void user_counts_read(struct user_counts *user, const struct plan *plan)
 {
+    bool used = false;
     for (size_t i = 0; i < USER_COUNTS; i++) {
         char text[32] = "";
-        closing_fd int fd = is_used(plan, i) ? open_count(i, O_RDONLY) : -1;
+        if (!i || counts[i].call != counts[i - 1].call) // those of one call stand together
+            used = is_used(plan, i);
+        closing_fd int fd = used ? open_count(i, O_RDONLY) : -1;
         ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
         user->most[i] = n > 0 ? strtoull(text, NULL, 10) / 2 : UINT64_MAX;
     }
@@ -62,7 +65,9 @@ void user_counts_apply(const struct user_counts *user)
 {
     for (size_t i = 0; i < USER_COUNTS; i++) {
         char text[32];
-        closing_fd int fd = user->most[i] == UINT64_MAX ? -1 : open_count(i, O_WRONLY);
+        if (user->most[i] == UINT64_MAX)
+            continue;
+        closing_fd int fd = open_count(i, O_WRONLY);
         int length = snprintf(text, sizeof text, "%llu", (unsigned long long)user->most[i]);
         if (fd >= 0 && write(fd, text, (size_t)length) < 0)
             continue; // as where a container's /proc can't be written

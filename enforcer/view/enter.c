@@ -134,14 +134,15 @@ static int make_target(const struct view *view, size_t i, bool folder, struct fa
                                 view->places[place->above].path);
     const char *name;
     struct stat before;
-    closing_fd int parent = lay_parents(view->root, place->path + 1, in_overlay(view, i), &name);
-    if (parent < 0 || fstat(parent, &before) != 0)
+    bool unseen = in_overlay(view, i);
+    closing_fd int parent = lay_parents(view->root, place->path + 1, unseen, &name);
+    if (parent < 0 || (unseen && fstat(parent, &before) != 0))
         return fail(failure, rule, errno, "cannot make the folders above %s", place->path);
     closing_fd int file = -1;
     if (folder ? mkdirat(parent, name, LAID_FOLDER) != 0
                : (file = openat(parent, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444)) < 0)
         return fail(failure, rule, errno, "cannot make a place for %s", place->path);
-    if (in_overlay(view, i))
+    if (unseen)
         lay_unseen(parent, name, &before);
     target = sys_openat2(parent, name, O_PATH, INSIDE);
     return target < 0 ? fail(failure, rule, errno, "cannot make a place for %s", place->path) : target;
@@ -289,9 +290,10 @@ static int make_overlay(struct view *view, size_t i, const struct props *props, 
         return fail(failure, p->rule, errno, "cannot make the two sides of the overlay %s", place->path);
     close(place->tree);
     place->tree = overlay_mount(lowers, place->upper, work, view_attributes(view, i), p->rule, failure);
-    place->lower = place->tree < 0 ? -1
-                   : count == 1    ? take_fd(lowest)
-                                   : overlay_mount(lowers, -1, -1, view_attributes(view, i), p->rule, failure);
+    if (place->tree < 0 || !view->is_compared)
+        return place->tree < 0 ? -1 : 0;
+    place->lower =
+        count == 1 ? take_fd(lowest) : overlay_mount(lowers, -1, -1, view_attributes(view, i), p->rule, failure);
     return place->lower < 0 ? -1 : 0;
 }
 
@@ -335,16 +337,17 @@ static int attach_made(struct view *view, size_t i, struct made_in *in, struct f
         place->skipped = true;
         return 0;
     }
+    bool unseen = in_overlay(view, i);
     if (in->folder < 0 || in->length != above || memcmp(in->path, place->path, above) != 0) {
         close_scoped(&in->folder);
-        in->folder = lay_parents(view->root, place->path + 1, in_overlay(view, i), &name);
+        in->folder = lay_parents(view->root, place->path + 1, unseen, &name);
         in->path = place->path;
         in->length = above;
     }
     int parent = in->folder;
     struct stat before;
-    if (parent >= 0 && fstat(parent, &before) == 0 && lay_made(parent, name, place) == 0) {
-        if (in_overlay(view, i))
+    if (parent >= 0 && (!unseen || fstat(parent, &before) == 0) && lay_made(parent, name, place) == 0) {
+        if (unseen)
             lay_unseen(parent, name, &before);
         return 0;
     }

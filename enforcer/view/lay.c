@@ -53,7 +53,8 @@ int lay_parents(int root, const char *path, bool unseen, const char **name)
         struct stat before;
         snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
         int next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
-        if (next < 0 && errno == ENOENT && fstat(folder, &before) == 0 && mkdirat(folder, part, LAID_FOLDER) == 0) {
+        if (next < 0 && errno == ENOENT && (!unseen || fstat(folder, &before) == 0) &&
+            mkdirat(folder, part, LAID_FOLDER) == 0) {
             next = sys_openat2(folder, part, O_PATH | O_DIRECTORY, INSIDE);
             if (unseen)
                 lay_unseen(folder, part, &before);

@@ -17,7 +17,7 @@
 
 int view_prepare(struct view *view, const struct plan *plan, const struct view_bases *bases, struct failure *failure)
 {
-    *view = (struct view){.plan = plan, .secrets = view->secrets, .root = -1};
+    *view = (struct view){.plan = plan, .secrets = view->secrets, .is_compared = view->is_compared, .root = -1};
     view->places = NEW_ARRAY(plan->arena, struct view_place, plan->view_count + 1);
     view->grounds = grounds_new(plan->arena, plan->view_count);
     view->places[0].path = ""; // so that there is a first one to look at
@@ -165,9 +165,8 @@ static int open_place(struct view *view, size_t i, struct owners *owners, struct
     const struct view_place *content = &view->places[place->content];
     if (place->content == (int)i)
         place->owner = status.st_uid, place->owner_group = status.st_gid;
-    int identities = !owners || place->of_outside
-                         ? -1
-                         : owners_namespace(owners, content->owner, content->owner_group, failure);
+    int identities =
+        !owners || place->of_outside ? -1 : owners_namespace(owners, content->owner, content->owner_group, failure);
     if (owners && !place->of_outside && identities < 0)
         return -1;
     if (overlay && !place->is_folder)

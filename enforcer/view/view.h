@@ -57,7 +57,7 @@ struct view_place {          // one of plan->view
     bool of_outside;  // it belongs to the outside identity, and is not presented as if it did
     struct unpacked image;
     // Of an overlay: what layers have for it, the lowest first; the mode and time of its top folder, where one of them
-    // says them; once the view is built, where what differs lies, and what it differs from.
+    // says them; once the view is built, where what differs lies, and what it differs from (is_compared).
     struct lying *layers;
     bool has_top;
     mode_t top_mode;
@@ -91,6 +91,7 @@ struct view {
     struct grounds *grounds; // view_source.h
     struct unpacked *layers; // of earlier runs, the lowest first (enforcer/helpers/below.h)
     size_t layer_count;
+    bool is_compared; // what overlays will hold is compared with what lies beneath them
     int root;
 };
 

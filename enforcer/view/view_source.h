@@ -7,9 +7,9 @@
 struct grounds *grounds_new(struct arena *, size_t most);
 
 // Opens a host path without following a symbolic link that lies where the sandbox could write, by whatever names the
-// policy calls that folder. Returns an O_PATH
-// descriptor that the caller owns, or -1 and errno (ELOOP for such a link). *straight (NULL: not asked): no link was
-// followed at all, so that the path, which has no "." or "..", says where it is.
+// policy calls that folder. Returns an O_PATH descriptor that the caller owns, or -1 and errno (ELOOP for such a link).
+// *straight (NULL: not asked): no link was followed at all, so that the path, which has no "." or "..", says where it
+// is.
 int host_open(const struct view *, const char *path, bool *straight);
 
 // Whether the sandbox could make what is not there: it may write in the folder that a path lies in, or in the nearest
