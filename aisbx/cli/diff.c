@@ -13,48 +13,39 @@
 #include "aisbx/cli/pending.h"
 #include "aisbx/store/shown.h"
 
-enum { TEXT_MOST = 1 << 20 }; // what is larger is told by its size
+enum { TEXT_MOST = 1 << 20, TEXTS_MOST = 16 << 20 }; // what is larger is told by its size
 
 struct text {
-    const struct change_entry *entry;
     char *data;
     size_t length;
 };
 
-struct texts {
+struct texts { // of what differs and is shown, by its place in the list
     const struct pending *pending;
     char *const *paths;
     const char *folder;
     struct text *list;
-    size_t count;
+    size_t left;
 };
 
-// The bytes of what differs and is shown, by path.
 static bool take(void *context, const struct change_entry *entry, const char *data, size_t length)
 {
     struct texts *texts = context;
-    if (entry->state.size > TEXT_MOST || !path_chosen(entry->path, texts->paths, texts->folder))
+    const struct difference *d = difference_find(texts->pending->list, texts->pending->count, entry->path);
+    struct text *text = d ? &texts->list[d - texts->pending->list] : NULL;
+    if (!d || entry->state.size > TEXT_MOST || !path_chosen(entry->path, texts->paths, texts->folder) ||
+        (!text->data && (size_t)entry->state.size > texts->left))
         return true;
-    size_t at = 0;
-    while (at < texts->count && texts->list[texts->count - 1 - at].entry != entry)
-        at++;
-    struct text *text;
-    if (at == texts->count) {
-        texts->list = realloc(texts->list, (texts->count + 1) * sizeof *texts->list);
-        if (!texts->list)
-            abort();
-        text = &texts->list[texts->count++];
-        *text = (struct text){.entry = entry};
-    } else {
-        text = &texts->list[texts->count - 1 - at];
-    }
-    if (length) {
-        text->data = realloc(text->data, text->length + length);
+    if (!text->data) {
+        text->data = malloc((size_t)entry->state.size + 1);
         if (!text->data)
             abort();
-        memcpy(text->data + text->length, data, length);
-        text->length += length;
+        texts->left -= (size_t)entry->state.size;
     }
+    if (length > (size_t)entry->state.size - text->length)
+        return false; // a layer that is another by now
+    memcpy(text->data + text->length, data, length);
+    text->length += length;
     return true;
 }
 
@@ -121,12 +112,11 @@ static void print_patch(int root, const struct difference *d, const struct text 
     size_t length = 0;
     char *before =
         d->before.kind == KIND_FILE && d->before.size <= TEXT_MOST ? read_host(root, d->path, &length) : NULL;
-    bool shows = (d->before.kind != KIND_FILE || before) && (d->after.kind != KIND_FILE || text);
+    bool shows = (d->before.kind != KIND_FILE || before) && (d->after.kind != KIND_FILE || text->data);
     git_patch *patch = NULL;
     git_buf printed = {0};
-    if (shows && (!before || is_text(before, length)) && (!text || !text->data || is_text(text->data, text->length)) &&
-        git_patch_from_buffers(&patch, before, length, d->path, text ? text->data : NULL, text ? text->length : 0,
-                               d->path, NULL) == 0 &&
+    if (shows && (!before || is_text(before, length)) && (!text->data || is_text(text->data, text->length)) &&
+        git_patch_from_buffers(&patch, before, length, d->path, text->data, text->length, d->path, NULL) == 0 &&
         git_patch_to_buf(&printed, patch) == 0) {
         print_text(printed.ptr, printed.size, colours);
         git_buf_dispose(&printed);
@@ -158,8 +148,12 @@ static const char *modes(const struct difference *d)
 static bool print(struct store *store, const struct workspace *workspace, struct pending *pending, char *const *paths,
                   bool names_only, bool stat)
 {
-    struct texts texts = {.pending = pending, .paths = paths, .folder = workspace->folder};
-    bool fine = true, colours = isatty(STDOUT_FILENO);
+    struct texts texts = {.pending = pending,
+                          .paths = paths,
+                          .folder = workspace->folder,
+                          .list = calloc(pending->count + 1, sizeof *texts.list),
+                          .left = TEXTS_MOST};
+    bool fine = texts.list != NULL, colours = isatty(STDOUT_FILENO);
     for (int i = 0; i < pending->layer_count && fine && !names_only && !stat; i++)
         if (!change_bytes(&pending->change, &store->blobs, pending->layers[i], i, take, &texts))
             fine = (warnx("%s", pending->change.why), false);
@@ -185,16 +179,11 @@ static bool print(struct store *store, const struct workspace *workspace, struct
                    modes(d));
         if (stat || (d->after.kind != KIND_FILE && d->before.kind != KIND_FILE))
             continue;
-        const struct text *text = NULL;
-        for (size_t k = 0; k < texts.count; k++)
-            if (texts.list[k].entry == d->entry)
-                text = &texts.list[k];
-        struct text nothing = {.entry = d->entry};
-        print_patch(workspace->root, d, d->after.kind == KIND_FILE && d->after.size == 0 ? &nothing : text, colours);
+        print_patch(workspace->root, d, &texts.list[i], colours);
     }
     if (stat && fine)
         printf("%zu names differ, %+lld bytes\n", count, bytes);
-    for (size_t k = 0; k < texts.count; k++)
+    for (size_t k = 0; texts.list && k < pending->count; k++)
         free(texts.list[k].data);
     free(texts.list);
     return fine;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "aisbx/cli/command.h"
@@ -24,7 +23,6 @@ struct sweep {
     struct store *store;
     size_t removed;
     uint64_t bytes;
-    time_t before; // younger ones may be about to be named
 };
 
 static bool sweep_blob(void *context, const char *digest)
@@ -34,10 +32,10 @@ static bool sweep_blob(void *context, const char *digest)
     if (store_number(sweep->store, "SELECT count(*) FROM (" NAMED ") WHERE digest = ?", "t", digest) != 0)
         return true;
     int fd = blob_open(&sweep->store->blobs, digest);
-    bool old = fd >= 0 && fstat(fd, &status) == 0 && status.st_mtime < sweep->before;
+    bool there = fd >= 0 && fstat(fd, &status) == 0;
     if (fd >= 0)
         close(fd);
-    if (old && blob_remove(&sweep->store->blobs, digest)) {
+    if (there && blob_remove(&sweep->store->blobs, digest)) {
         sweep->removed++;
         sweep->bytes += (uint64_t)status.st_size;
     }
@@ -49,9 +47,7 @@ static void sweep_unfinished(struct sweep *sweep)
     int fd = openat(sweep->store->blobs.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
     for (struct dirent *entry; list && (entry = readdir(list));) {
-        struct stat status;
-        if (strncmp(entry->d_name, "new-", 4) == 0 && fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            status.st_mtime < sweep->before && unlinkat(fd, entry->d_name, 0) == 0)
+        if (strncmp(entry->d_name, "new-", 4) == 0 && unlinkat(fd, entry->d_name, 0) == 0)
             sweep->removed++;
     }
     if (list)
@@ -115,10 +111,14 @@ int command_gc(int argc, char **argv)
         store_close(&store);
         return STATUS_REFUSED;
     }
-    struct sweep sweep = {.store = &store, .before = time(NULL) - 3600};
-    blobs_each(&store.blobs, sweep_blob, &sweep);
-    sweep_unfinished(&sweep);
-    sweep_logs(&sweep);
+    struct sweep sweep = {.store = &store};
+    if (blobs_alone(&store.blobs)) {
+        blobs_each(&store.blobs, sweep_blob, &sweep);
+        sweep_unfinished(&sweep);
+        sweep_logs(&sweep);
+    } else {
+        warnx("another aisbx is at work, so bytes stay until a gc without one");
+    }
     printf("%d snapshots and %zu blobs removed, %llu bytes\n", gone, sweep.removed, (unsigned long long)sweep.bytes);
     store_close(&store);
     return STATUS_FINE;

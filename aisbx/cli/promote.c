@@ -43,6 +43,19 @@ static bool choose(const struct wishes *wishes, const struct judged *j, const ch
     return false;
 }
 
+// A path that a person decided about, and that names nothing which differs, is a mistake.
+static bool all_name_something(const struct pending *pending, char *const *paths, const char *folder)
+{
+    for (; *paths; paths++) {
+        bool names = false;
+        for (size_t i = 0; i < pending->count && !names; i++)
+            names = path_chosen(pending->list[i].path, (char *const[]){*paths, NULL}, folder);
+        if (!names)
+            return warnx("%s: nothing there differs (`aisbx diff --name-only`)", shown(*paths)), false;
+    }
+    return true;
+}
+
 static bool bring(struct store *store, struct workspace *workspace, const struct wishes *wishes)
 {
     struct pending pending;
@@ -53,10 +66,14 @@ static bool bring(struct store *store, struct workspace *workspace, const struct
     bool *chosen = calloc(pending.count + 1, sizeof *chosen), open = false;
     if (!judged || !chosen)
         abort();
-    bool fine = promote_judge(workspace, pending.list, pending.count, judged);
+    const char *folder = workspace->folder;
+    bool fine = all_name_something(&pending, wishes->danger, folder) &&
+                all_name_something(&pending, wishes->ours, folder) &&
+                all_name_something(&pending, wishes->theirs, folder) &&
+                promote_judge(workspace, pending.list, pending.count, judged);
     size_t many = 0;
     for (size_t i = 0; i < pending.count && fine; i++)
-        many += chosen[i] = choose(wishes, &judged[i], workspace->folder, &open);
+        many += chosen[i] = choose(wishes, &judged[i], folder, &open);
     if (fine && open)
         fine = (warnx("nothing was written: decide about each of these"), false);
     if (fine && wishes->dry) {

@@ -13,13 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int change_compare(const char *a, const char *b)
-{
-    while (*a && *a == *b)
-        a++, b++;
-    unsigned x = *a == '/' ? 1 : (unsigned char)*a, y = *b == '/' ? 1 : (unsigned char)*b;
-    return (x > y) - (x < y);
-}
+#include "aisbx/layers/paths.h"
 
 static bool wrong(struct change *change, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static bool wrong(struct change *change, const char *format, ...)
@@ -31,22 +25,15 @@ static bool wrong(struct change *change, const char *format, ...)
     return false;
 }
 
+static const char *path_at(const void *list, size_t index)
+{
+    return ((struct change_entry *const *)list)[index]->path;
+}
+
 // Where an entry of that path is, or would be.
 static size_t slot(const struct change *change, const char *path, bool *there)
 {
-    size_t low = 0, high = change->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = change_compare(change->entries[middle]->path, path);
-        if (order == 0)
-            return *there = true, middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *there = false;
-    return low;
+    return path_slot(change->entries, change->count, path_at, path, there);
 }
 
 static bool is_beneath(const char *path, const char *folder)

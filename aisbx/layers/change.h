@@ -15,13 +15,10 @@ struct change_entry {
 };
 
 struct change {
-    struct change_entry **entries; // sorted by path, a folder before what is in it
+    struct change_entry **entries; // sorted by path (paths.h)
     size_t count, room;
     char why[256]; // what is wrong with a layer
 };
-
-// The order of paths: bytes, but for '/', which comes before all, so that what is in a folder follows it at once.
-int change_compare(const char *a, const char *b);
 
 // Adds the layer with that digest, number `layer`, upon what the change has; of it, what lies beneath the folder
 // `place` of the view. False: it can't be read, or is no layer; change->why.

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aisbx/layers/paths.h"
+
 static struct fact *more(struct facts *facts)
 {
     if (facts->count == facts->room) {
@@ -33,7 +35,7 @@ static char *copy(const void *text, size_t length)
 static int by_path(const void *a, const void *b)
 {
     const struct fact *x = a, *y = b;
-    return change_compare(x->path, y->path);
+    return paths_order(x->path, y->path);
 }
 
 static bool take(void *context, sqlite3_stmt *row)
@@ -78,23 +80,16 @@ void facts_free(struct facts *facts)
     *facts = (struct facts){0};
 }
 
-static size_t slot(const struct facts *facts, const char *path) // of the first that is not before it
+static const char *path_at(const void *list, size_t index)
 {
-    size_t low = 0, high = facts->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (change_compare(facts->list[middle].path, path) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return ((const struct fact *)list)[index].path;
 }
 
 const struct fact *facts_find(const struct facts *facts, const char *path)
 {
-    size_t at = slot(facts, path);
-    return at < facts->count && strcmp(facts->list[at].path, path) == 0 ? &facts->list[at] : NULL;
+    bool there;
+    size_t at = path_slot(facts->list, facts->count, path_at, path, &there);
+    return there ? &facts->list[at] : NULL;
 }
 
 // ---- keeping ------------------------------------------------------------------------------------------------------
@@ -182,8 +177,9 @@ static void note(struct list *list, struct difference difference)
 // What the base had in a folder, and the change has not.
 static void note_beneath(struct list *list, const struct change *change, const struct facts *facts, const char *folder)
 {
+    bool there;
     size_t length = strlen(folder);
-    for (size_t at = slot(facts, folder); at < facts->count; at++) {
+    for (size_t at = path_slot(facts->list, facts->count, path_at, folder, &there); at < facts->count; at++) {
         const struct fact *fact = &facts->list[at];
         if (strncmp(fact->path, folder, length) != 0 || (fact->path[length] && fact->path[length] != '/'))
             break;
@@ -195,7 +191,19 @@ static void note_beneath(struct list *list, const struct change *change, const s
 static int by_difference(const void *a, const void *b)
 {
     const struct difference *x = a, *y = b;
-    return change_compare(x->path, y->path);
+    return paths_order(x->path, y->path);
+}
+
+static const char *difference_at(const void *list, size_t index)
+{
+    return ((const struct difference *)list)[index].path;
+}
+
+const struct difference *difference_find(const struct difference *list, size_t count, const char *path)
+{
+    bool there;
+    size_t at = path_slot(list, count, difference_at, path, &there);
+    return there ? &list[at] : NULL;
 }
 
 struct difference *differences(const struct change *change, const struct facts *facts, size_t *count)

@@ -35,3 +35,6 @@ struct difference { // between a base and a change of it
 
 // What differs, folders before what is in them. The list is the caller's, its paths those of the change and the facts.
 struct difference *differences(const struct change *, const struct facts *, size_t *count);
+
+// The one of that path. NULL: nothing differs there.
+const struct difference *difference_find(const struct difference *, size_t count, const char *path);

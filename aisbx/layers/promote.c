@@ -14,6 +14,7 @@
 
 #include "aisbx/store/shown.h"
 #include "aisbx/layers/danger.h"
+#include "aisbx/layers/paths.h"
 
 // ---- judging ------------------------------------------------------------------------------------------------------
 
@@ -181,7 +182,7 @@ static int by_order(const void *a, const void *b)
     const struct step *x = a, *y = b;
     if (phase(x) != phase(y))
         return phase(x) - phase(y);
-    int order = change_compare(x->path, y->path);
+    int order = paths_order(x->path, y->path);
     return phase(x) == 1 ? -order : order;
 }
 
@@ -371,20 +372,16 @@ struct readying { // bytes of files, beside their places
     int fd;
 };
 
+static const char *path_at(const void *list, size_t index)
+{
+    return ((const struct step *)list)[index].path;
+}
+
 static struct step *step_of(const struct readying *r, const char *path)
 {
-    size_t low = 0, high = r->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = change_compare(r->steps[middle].path, path);
-        if (order == 0)
-            return &r->steps[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    bool there;
+    size_t at = path_slot(r->steps, r->count, path_at, path, &there);
+    return there ? &r->steps[at] : NULL;
 }
 
 // The bytes of one file come in pieces; those of others with the same bytes between them.

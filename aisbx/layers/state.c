@@ -94,7 +94,6 @@ static void take(struct state *state, const struct stat *status)
                             .size = S_ISREG(status->st_mode) ? status->st_size : 0,
                             .mtime = nanoseconds(status->st_mtim),
                             .ctime = nanoseconds(status->st_ctim),
-                            .device = status->st_dev,
                             .inode = status->st_ino};
 }
 
@@ -144,22 +143,6 @@ bool state_of_host(int root, const char *path, struct state *state)
     close(fd);
     errno = error;
     return fine;
-}
-
-bool state_is_still(int root, const char *path, const struct state *state)
-{
-    struct stat status;
-    struct state now = {0};
-    int fd = look(root, path, &status);
-    if (fd >= 0) {
-        take(&now, &status);
-        close(fd);
-    } else if (fd != -1) {
-        return false;
-    }
-    return now.kind == state->kind &&
-           (now.kind == KIND_NOTHING || (now.device == state->device && now.inode == state->inode &&
-                                         (now.kind == KIND_FOLDER || now.ctime == state->ctime)));
 }
 
 bool state_equal(const struct state *a, const struct state *b)

@@ -17,16 +17,13 @@ struct state {
     int64_t mtime;            // nanoseconds since 1970
     char digest[DIGEST_SIZE]; // of a file's bytes, of a link's text; else ""
     // Of the host's: which one it is, and when it changed last, for whoever looks again.
-    uint64_t device, inode;
+    uint64_t inode;
     int64_t ctime;
 };
 
 // Looks at `path` beneath the folder `root`, through no link and no other mount. What is not there is KIND_NOTHING,
 // also where a folder above is none. False and errno: it can't be read.
 bool state_of_host(int root, const char *path, struct state *);
-
-// The same, but for the digest: whether it still is what was looked at, as far as numbers and times tell.
-bool state_is_still(int root, const char *path, const struct state *);
 
 // What a person would call the same: kind, bytes and mode.
 bool state_equal(const struct state *, const struct state *);

@@ -369,9 +369,9 @@ int run_command(struct store *store, const struct workspace *workspace, const st
     if (!log_end(&log, store, log_digest))
         kept = (warn("the store %s: the log is not whole", store->path), false);
     kept &= store_do(store,
-                     "UPDATE runs SET state = 'ended', ended = ?, status = ?, result = ?, log = ?, report = ?"
+                     "UPDATE runs SET state = ?, ended = ?, status = ?, result = ?, log = ?, report = ?"
                      " WHERE id = ?",
-                     "iitttt", (int64_t)now_milliseconds(), (int64_t)result->status,
+                     "tiitttt", kept ? "ended" : "unkept", (int64_t)now_milliseconds(), (int64_t)result->status,
                      *result->snapshot ? result->snapshot : NULL, *log_digest ? log_digest : NULL,
                      *report_digest ? report_digest : NULL, result->id);
     store_unmark(store, result->id, mark);
@@ -379,5 +379,5 @@ int run_command(struct store *store, const struct workspace *workspace, const st
     free(words);
     sbx_free(plan);
     sbx_policy_free(policy);
-    return kept ? result->status : NOT_RUN;
+    return kept || result->status ? result->status : 1;
 }

@@ -21,6 +21,6 @@ struct run_result {
 enum { NOT_RUN = 125 };
 
 // Runs it to its end; what it writes goes to standard output and standard error, and into its log. Returns the status
-// with which aisbx ends: the command's own, or NOT_RUN where it did not run or where what it left could not be kept,
-// said.
+// with which aisbx ends: NOT_RUN where it did not run; the command's own, or 1 in the place of 0 where what it left
+// could not be kept, said.
 int run_command(struct store *, const struct workspace *, const struct run_wish *, struct run_result *);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,7 +21,12 @@ bool blobs_open(struct blobs *blobs, int store)
     if (mkdirat(store, "blobs", 0700) != 0 && errno != EEXIST)
         return false;
     blobs->folder = openat(store, "blobs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return blobs->folder >= 0;
+    return blobs->folder >= 0 && flock(blobs->folder, LOCK_SH) == 0;
+}
+
+bool blobs_alone(struct blobs *blobs)
+{
+    return flock(blobs->folder, LOCK_EX | LOCK_NB) == 0;
 }
 
 void blobs_close(struct blobs *blobs)

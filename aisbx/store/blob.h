@@ -13,8 +13,12 @@ struct blobs {
     int folder; // "blobs"
 };
 
-// Opens or makes the folder in `store`. False and errno.
+// Opens or makes the folder in `store`, and is among those who keep blobs there until it is closed. False and errno.
 bool blobs_open(struct blobs *, int store);
+
+// From here on nobody else keeps any, as is needed to tell which are named by nobody. False: others do.
+bool blobs_alone(struct blobs *);
+
 void blobs_close(struct blobs *);
 
 // Keeps what can be read from `fd` on, to its end; *bytes: how much that was. False and errno.

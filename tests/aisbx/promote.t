@@ -54,6 +54,9 @@ for my $user (users()) {
         "$name: changed";
     like $run->{err}, qr/^conflict k: deleted on the host since/m, "$name: deleted";
     is_deeply tree($w->{dir}), $edited, "$name: nothing was written";
+    $run = $promote->('--theirs', 'k', '--ours', 'f', '--theirs', 'large');
+    is $run->{status}, 1, "$name: a path that names nothing";
+    like $run->{err}, qr/large: nothing there differs/, "$name: is a mistake";
     $run = $promote->('--theirs', 'k', '--ours', 'f', '--theirs', 'big');
     is $run->{status}, 0, "$name: decided" or diag $run->{err};
     is tree($w->{dir})->{$_}, $_ eq 'f' ? "file 644 mine\n" : $after->{$_}, "$name: $_" for sort keys %$after;

@@ -82,6 +82,15 @@ for my $user (users()) {
     my ($last) = reverse split /\n/, $w->{aisbx}->('ls')->{out};
     like $last, qr/exit 143 +sleep 600/, "$name: and recorded";
 
+    # What ran is never told as what did not.
+    chmod 0500, "$w->{home}/blobs" if $user->{uid} || $>;
+    if ($user->{uid} || $>) {
+        $run = $w->{sh}->('echo ran; echo 1 > unkept');
+        is "$run->{status} $run->{out}", "1 ran\n", "$name: a run that could not be kept";
+        chmod 0700, "$w->{home}/blobs";
+        like $w->{aisbx}->('ls')->{out}, qr/ unkept +sh -c echo ran/, "$name: is listed so";
+    }
+
     # What is refused.
     $run = $w->{aisbx}->({ env => { AISBX_HOME => "$w->{dir}/store" } }, 'run', '--', 'true');
     is $run->{status}, 125, "$name: a store in the project";
@@ -105,7 +114,9 @@ for my $user (users()) {
     is $run->{status}, 125, "$name: a policy with an error";
     like $run->{err}, qr/^error\[SBX/m, "$name: is shown";
     is $w->{aisbx}->('fsck')->{status}, 0, "$name: the store is whole" or diag $w->{aisbx}->('fsck')->{out};
-    is_deeply [glob "$w->{home}/running/* $w->{home}/logs/*"], [], "$name: nothing is under way";
+    is_deeply [glob "$w->{home}/running/*"], [], "$name: nothing is under way";
+    my $unkept = () = $w->{aisbx}->('ls')->{out} =~ / unkept /g; # has its log where it was written
+    is scalar(() = glob "$w->{home}/logs/*"), $unkept, "$name: and logs are kept";
 }
 
 # Killed at any moment: what was acknowledged is there, the rest is lost and says so, and nothing goes on running.
