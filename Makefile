@@ -139,15 +139,15 @@ $(BUILD)/sbxnames: names/sbxnames.c names/answers.c names/answers.h enforcer/net
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(HELPER_CFLAGS) $(QUIETLY) -o $@ $(filter %.c,$^) -l:libldns.a -l:libcrypto.a -pthread
 
+define compile
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+endef
 $(BUILD)/%.o: %.c $(GENERATED)
-	@mkdir -p $(@D)
-	@echo "  CC    $<"
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-
+	$(compile)
 $(BUILD)/objects/%.o: %.c
-	@mkdir -p $(@D)
-	@echo "  CC    $<"
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(compile)
 
 $(BUILD)/sbx.tab.c $(BUILD)/sbx.tab.h &: grammar/sbx.y
 	@mkdir -p $(BUILD)

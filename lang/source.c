@@ -226,15 +226,20 @@ struct str text_shown(struct arena *arena, struct str value, const char *kept)
     return text_str(&text);
 }
 
-void print_shown(FILE *out, const char *format, ...)
+void vprint_shown(FILE *out, const char *format, va_list args)
 {
     struct arena *arena = arena_new();
-    va_list args;
-    va_start(args, format);
     struct str text = text_shown(arena, str_vformat(arena, format, args), "");
-    va_end(args);
     fprintf(out, "%.*s\n", STR_ARGS(text));
     arena_free(arena);
+}
+
+void print_shown(FILE *out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vprint_shown(out, format, args);
+    va_end(args);
 }
 
 void text_quote(struct text *text, struct str value)

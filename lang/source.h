@@ -1,6 +1,7 @@
 // Source files of one compilation, and places in them.
 #pragma once
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "lang/arena.h"
@@ -66,6 +67,7 @@ struct str text_shown(struct arena *, struct str, const char *kept);
 
 // Prints a line in which names may be a stranger's: shown, and ended.
 void print_shown(FILE *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vprint_shown(FILE *, const char *format, va_list) __attribute__((format(printf, 2, 0)));
 
 // A string as the language writes it, quotes and escapes included: what a reader would not see is written as \xNN.
 void text_quote(struct text *, struct str);

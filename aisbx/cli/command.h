@@ -1,4 +1,4 @@
-// What aisbx's commands are: rows of a table, a file each.
+// What aisbx's commands are: rows of a table (commands.def), a file each.
 #pragma once
 
 #include <stdbool.h>
@@ -7,23 +7,15 @@
 enum { STATUS_FINE = 0, STATUS_REFUSED = 1, STATUS_USAGE = 2 };
 
 // Each gets its words, its own name the first, and returns the status that aisbx ends with.
-int command_init(int argc, char **argv);
-int command_run(int argc, char **argv);
-int command_log(int argc, char **argv);
-int command_ls(int argc, char **argv);
-int command_show(int argc, char **argv);
-int command_diff(int argc, char **argv);
-int command_promote(int argc, char **argv);
-int command_snap(int argc, char **argv);
-int command_gc(int argc, char **argv);
-int command_fsck(int argc, char **argv);
+#define COMMAND(name, words, what) int command_##name(int argc, char **argv);
+#include "aisbx/cli/commands.def"
+#undef COMMAND
 int command_status(int argc, char **argv);
 
-struct command {
+struct command_words { // rows of commands.def
     const char *name, *words, *what;
-    int (*run)(int argc, char **argv);
 };
-extern const struct command commands[];
+extern const struct command_words command_words[];
 extern const size_t command_count;
 
 // Says how the command is used, and returns STATUS_USAGE.

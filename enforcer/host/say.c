@@ -27,12 +27,9 @@ bool waits_for_terminal(int fd)
 
 void say(FILE *out, const char *format, ...)
 {
-    struct arena *arena = arena_new();
     va_list args;
     va_start(args, format);
-    struct str text = text_shown(arena, str_vformat(arena, format, args), "");
-    va_end(args);
     if (waits_for_terminal(fileno(out)))
-        fprintf(out, "%.*s\n", STR_ARGS(text));
-    arena_free(arena);
+        vprint_shown(out, format, args);
+    va_end(args);
 }

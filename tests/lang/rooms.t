@@ -87,7 +87,7 @@ is_deeply([ circles(\%arrow) ], [], 'no circle among headers');
 
 # What calls what, by the symbols of what was built.
 my (%defines, %needs);
-for my $object (map { my $o = $_; $o =~ s/\.c$/.o/ ? "$build/$o" : () } @sources) {
+for my $object (map { my $o = $_; $o =~ s/\.c$/.o/ ? ("$build/$o", "$build/objects/$o") : () } @sources) {
     next unless -e $object;
     for my $line (split /\n/, `nm $object 2>/dev/null`) {
         if    ($line =~ / [TDBRV] (\S+)$/) { $defines{$1} = $object }
