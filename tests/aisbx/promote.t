@@ -121,18 +121,7 @@ for my $user (users()) {
     is_deeply tree($w->{dir}), $before, "$name: and back";
     my $rounds = $ENV{SBX_KILLS} // 25;
     for my $round (1 .. $rounds) {
-        my $pid = fork // die;
-        if (!$pid) {
-            POSIX::setpgid(0, 0);
-            become($user);
-            chdir $w->{dir};
-            $ENV{AISBX_HOME} = $w->{home};
-            open STDOUT, '>', '/dev/null';
-            exec $aisbx, 'promote';
-        }
-        sleep $took * 1.2 * $round / $rounds;
-        kill KILL => $pid;
-        waitpid $pid, 0;
+        killed($user, $w, $took * 1.2 * $round / $rounds, 'promote');
         my $status = $w->{aisbx}->();
         my $tree = tree($w->{dir});
         if ("@{[%$tree{sort keys %$tree}]}" eq "@{[%$after{sort keys %$after}]}") { $whole++; $back->() }

@@ -129,19 +129,8 @@ for my $user (users()) {
     my $took = time - $start;
     $value = 1;
     for my $round (1 .. $rounds) {
-        my $pid = fork // die;
-        if (!$pid) {
-            POSIX::setpgid(0, 0);
-            become($user);
-            chdir $w->{dir};
-            @ENV{qw(AISBX_HOME XDG_CACHE_HOME)} = @$w{qw(home cache)};
-            open STDOUT, '>', '/dev/null';
-            exec $aisbx, 'run', '--', 'sh', '-c', "sleep 0.1; echo $round.new > f";
-        }
-        sleep $took * 1.3 * $round / $rounds;
-        my $ended = waitpid($pid, POSIX::WNOHANG()) == $pid && $? == 0;
-        kill KILL => $pid;
-        waitpid $pid, 0 if !$ended;
+        my $ended = killed($user, $w, $took * 1.3 * $round / $rounds, 'run', '--', 'sh', '-c',
+            "sleep 0.1; echo $round.new > f");
         my $now = $w->{sh}->('cat f')->{out};
         chomp $now;
         $wrong++, diag "round $round: $now" if $now ne "$round.new" && ($ended || $now ne $value);

@@ -5,10 +5,11 @@ use warnings;
 use Exporter 'import';
 use File::Path qw(make_path);
 use File::Basename qw(dirname);
+use POSIX ();
 use Sbx;
 use Live;
 
-our @EXPORT = qw(workspace tree overlays);
+our @EXPORT = qw(workspace tree overlays killed);
 
 # A project of some files with a policy whose overlay is /w: { dir, home, aisbx => sub { run it }, sh => sub { a shell
 # command in the sandbox } }.
@@ -38,6 +39,26 @@ sub workspace {
     };
     $self->{sh} = sub { $self->{aisbx}->('run', '--', 'sh', '-c', $_[0]) };
     return $self;
+}
+
+# Runs aisbx in a workspace and kills it after some seconds. True if it had ended by itself, and well.
+sub killed {
+    my ($user, $w, $seconds, @words) = @_;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        POSIX::setpgid(0, 0);
+        become($user);
+        chdir $w->{dir};
+        @ENV{qw(AISBX_HOME XDG_CACHE_HOME)} = @$w{qw(home cache)};
+        open STDOUT, '>', '/dev/null';
+        exec $aisbx, @words or POSIX::_exit(99);
+    }
+    select undef, undef, undef, $seconds;
+    my $ended = waitpid($pid, POSIX::WNOHANG()) == $pid;
+    my $fine = $ended && $? == 0;
+    kill KILL => $pid if !$ended;
+    waitpid $pid, 0 if !$ended;
+    return $fine;
 }
 
 # What lies in a folder, .aisbx aside: path => kind, mode and content.
