@@ -144,7 +144,7 @@ static bool do_step(int root, const char *id, const struct step *step)
     char fresh[ID_SIZE + 32];
     const char *name;
     temporary(id, step->number, fresh);
-    int folder = state_parent(root, step->path, true, &name);
+    int folder = state_parent(root, step->path, &name);
     if (folder < 0)
         return false;
     bool done;
@@ -260,7 +260,7 @@ static bool ready_old(struct store *store, const struct workspace *workspace, co
     if (step->to.kind != KIND_FILE)
         return true;
     temporary(id, step->number, fresh);
-    int folder = state_parent(workspace->root, step->path, true, &name);
+    int folder = state_parent(workspace->root, step->path, &name);
     if (folder < 0)
         return false;
     unlinkat(folder, fresh, 0);
@@ -281,6 +281,27 @@ static bool same(const struct state *host, const struct state *wanted)
     return host->kind == wanted->kind && (host->kind == KIND_NOTHING || state_equal(host, wanted));
 }
 
+// What a step that was not finished left beside its place: bytes that stood ready, or what the place held. That goes
+// back where it is not what is kept, since somebody had edited it in that moment.
+static void clear_beside(int root, const char *id, const struct step *step)
+{
+    char fresh[ID_SIZE + 32];
+    const char *name;
+    struct state host, beside;
+    temporary(id, step->number, fresh);
+    int folder = state_parent(root, step->path, &name);
+    if (folder < 0)
+        return;
+    bool there = state_of_host(folder, fresh, &beside) && beside.kind != KIND_NOTHING;
+    bool displaced = there && step->to.kind != KIND_NOTHING && state_of_host(folder, name, &host) &&
+                     same(&host, &step->from) && !same(&beside, &step->to);
+    if (displaced)
+        rename_with(folder, fresh, name, step->from.kind == KIND_NOTHING ? RENAME_NOREPLACE : RENAME_EXCHANGE);
+    if (unlinkat(folder, fresh, 0) != 0 && errno == EISDIR)
+        unlinkat(folder, fresh, AT_REMOVEDIR);
+    close(folder);
+}
+
 static bool take_back(struct store *store, const struct workspace *workspace, const char *id, bool as_far)
 {
     struct journal journal = {0};
@@ -294,15 +315,7 @@ static bool take_back(struct store *store, const struct workspace *workspace, co
     for (size_t i = 0; i < journal.count && fine; i++) { // judged before anything is written
         struct step *step = &journal.steps[i];
         struct state host;
-        char fresh[ID_SIZE + 32];
-        const char *name;
-        temporary(id, step->number, fresh); // what was not finished
-        int folder = state_parent(workspace->root, step->path, false, &name);
-        if (folder >= 0) {
-            if (unlinkat(folder, fresh, 0) != 0 && errno == EISDIR)
-                unlinkat(folder, fresh, AT_REMOVEDIR);
-            close(folder);
-        }
+        clear_beside(workspace->root, id, step);
         if (!state_of_host(workspace->root, step->path, &host))
             fine = (warn("%s can't be read on the host", shown(step->path)), false);
         else if (same(&host, &step->to))
@@ -397,7 +410,7 @@ static bool take_bytes(void *context, const struct change_entry *entry, const ch
     if (entry != r->entry) {
         if (r->fd >= 0)
             close(r->fd);
-        int folder = state_parent(r->workspace->root, step->path, false, &name);
+        int folder = state_parent(r->workspace->root, step->path, &name);
         r->fd = folder < 0 ? -1 : openat(folder, fresh, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
         r->entry = entry;
         int error = errno;
@@ -427,7 +440,7 @@ static bool keep_old(struct store *store, const struct workspace *workspace, con
     if (step->from.kind == KIND_LINK) {
         char text[PATH_MAX];
         const char *name;
-        int folder = state_parent(workspace->root, step->path, false, &name);
+        int folder = state_parent(workspace->root, step->path, &name);
         ssize_t n = folder < 0 ? -1 : readlinkat(folder, name, text, sizeof text);
         fd = n < 0 ? -1 : (int)syscall(SYS_memfd_create, "link", 1U);
         if (folder >= 0)

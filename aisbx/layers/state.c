@@ -24,43 +24,14 @@ int state_open(int root, const char *path, int flags)
     return beneath(root, path, (uint64_t)flags);
 }
 
-int state_parent(int root, const char *path, bool make, const char **name)
+int state_parent(int root, const char *path, const char **name)
 {
     const char *slash = strrchr(path, '/');
     char above[PATH_MAX];
     *name = slash ? slash + 1 : path;
-    if (snprintf(above, sizeof above, "%.*s", slash ? (int)(slash - path) : 0, path) >= (int)sizeof above)
-        return errno = ENAMETOOLONG, -1;
-    int fd = beneath(root, above, O_PATH | O_DIRECTORY);
-    for (char *at = above; fd < 0 && errno == ENOENT && make;) { // the first that is not there, and so on
-        char *end = strchr(at, '/');
-        if (end)
-            *end = '\0';
-        int there = beneath(root, above, O_PATH | O_DIRECTORY);
-        if (there < 0 && errno == ENOENT) {
-            const char *last = strrchr(above, '/');
-            const char *part;
-            int parent = state_parent(root, above, false, &part);
-            int made = parent < 0 ? -1 : mkdirat(parent, last ? last + 1 : above, 0777);
-            int error = errno;
-            if (parent >= 0)
-                close(parent);
-            if (made != 0 && error != EEXIST)
-                return errno = error, -1;
-        } else if (there < 0) {
-            return -1;
-        } else {
-            close(there);
-        }
-        if (!end) {
-            fd = beneath(root, above, O_PATH | O_DIRECTORY);
-            break;
-        }
-        *end = '/';
-        at = end + 1;
-        errno = ENOENT;
-    }
-    return fd;
+    return snprintf(above, sizeof above, "%.*s", slash ? (int)(slash - path) : 0, path) >= (int)sizeof above
+               ? (errno = ENAMETOOLONG, -1)
+               : beneath(root, above, O_PATH | O_DIRECTORY);
 }
 
 static bool digest_of_file(int fd, char digest[DIGEST_SIZE])

@@ -29,8 +29,8 @@ bool state_of_host(int root, const char *path, struct state *);
 bool state_equal(const struct state *, const struct state *);
 
 // Opens the folder that `path` lies in, beneath `root`, through no link and no other mount; *name is its last part.
-// `make`: folders that are not there are made. O_PATH. -1 and errno.
-int state_parent(int root, const char *path, bool make, const char **name);
+// O_PATH. -1 and errno.
+int state_parent(int root, const char *path, const char **name);
 
 // Opens one for reading, as above. -1 and errno.
 int state_open(int root, const char *path, int flags);

@@ -134,6 +134,27 @@ for my $user (users()) {
     is_deeply tree($w->{dir}), $before, "$name: nothing lies about";
 }
 
+# Killed between the rename and the second look, when somebody had just edited: the edit is put back.
+for my $user (users()) {
+    my $w = workspace($user, { 'f' => "old\n", 'g' => "old\n" });
+    $w->{sh}->('echo new > f; echo new > g');
+    $w->{aisbx}->('promote');
+    my ($id) = $w->{aisbx}->('ls', 'promotions')->{out} =~ /^(prom_\w+)/;
+    my $run = run({ %$user }, 'python3', '-c', <<'P', "$w->{home}/store.db");
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("UPDATE promotions SET state = 'writing'")
+print(db.execute("SELECT number FROM promoted WHERE path = CAST('f' AS BLOB)").fetchone()[0])
+db.commit()
+P
+    chomp(my $number = $run->{out});
+    spew("$w->{dir}/.aisbx-$id-$number", "edited\n");
+    owned($user, "$w->{dir}/.aisbx-$id-$number");
+    like $w->{aisbx}->()->{err}, qr/\Q$id\E was interrupted/, "$user->{name}: interrupted";
+    is_deeply tree($w->{dir}), { f => "file 644 edited\n", g => "file 644 old\n" },
+        "$user->{name}: what was edited is there, the rest is as it was";
+}
+
 # Someone edits while it lands.
 {
     my ($user) = users();
